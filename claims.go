@@ -1,0 +1,89 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Claims are the application's own facts about a log-in: the text of a JSON
+// object, or nothing. They are made by [NewClaims] and immutable. Sessions
+// keep them on the server; an access token shows them to whoever holds it.
+type Claims string
+
+// registered are the names that this library, or the profile of RFC 9068,
+// gives a meaning. An application can never set them by itself, in either
+// mode, so that changing the mode changes nothing.
+var registered = []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", // RFC 7519
+	"client_id", "scope", "auth_time", "acr", "amr", // RFC 9068
+	"sid", "fam", "azp", "act", "may_act", "cnf",
+}
+
+// NewClaims turns v, a struct or a map, into claims as encoding/json does. It
+// is an error if v is no JSON object, if a member stands twice, or if a member
+// has the name of a registered claim such as "sub" or "scope", in whatever
+// case. A nil v gives no claims.
+func NewClaims(v any) (Claims, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("auth: claims: %w", err)
+	}
+	if string(text) == "null" {
+		return "", nil
+	}
+	claims := Claims(text)
+	if err := claims.validate(); err != nil {
+		return "", err
+	}
+	return claims, nil
+}
+
+// Decode stores the claims in the value that v points to, as [json.Unmarshal]
+// does. Without claims it leaves the value as it is.
+func (c Claims) Decode(v any) error {
+	if c == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(c), v); err != nil {
+		return fmt.Errorf("auth: claims: %w", err)
+	}
+	return nil
+}
+
+// validate is the rule of [NewClaims], for claims that came another way.
+func (c Claims) validate() error {
+	if c == "" {
+		return nil
+	}
+	text := []byte(c)
+	if !json.Valid(text) || bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
+		return errors.New("auth: claims are no JSON object")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.Token() // the opening brace
+	seen := make(map[string]bool)
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return fmt.Errorf("auth: claims: %w", err)
+		}
+		name := token.(string)
+		if seen[name] {
+			return fmt.Errorf("auth: claim %q stands twice", name)
+		}
+		seen[name] = true
+		for _, reserved := range registered {
+			if strings.EqualFold(name, reserved) {
+				return fmt.Errorf("auth: claim %q is registered", name)
+			}
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return fmt.Errorf("auth: claims: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+module github.com/authlatch/auth
+
+go 1.26.0

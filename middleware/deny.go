@@ -1,0 +1,85 @@
+package middleware
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/authlatch/auth"
+)
+
+// Deny answers a request that is not served because of err, one of the three
+// outcomes of package auth:
+//
+//   - [auth.ErrUnauthenticated]: 401. A browser that navigates is sent to
+//     loginPage instead (303), if that is not empty, with the page it asked for
+//     in the query parameter "next"; see [SafeNext].
+//   - [auth.ErrForbidden]: 403.
+//   - any other: 503, with Retry-After.
+//
+// The body is a problem detail (RFC 9457) that tells nothing of err (ASVS 5.0,
+// 16.5.1). Handlers use Deny for the errors of Login and Logout too, and a
+// [Guard] with a Deny of its own may end in it. No cookie is touched.
+func Deny(w http.ResponseWriter, r *http.Request, err error, loginPage string) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	switch {
+	case errors.Is(err, auth.ErrForbidden):
+		problem(w, http.StatusForbidden)
+	case errors.Is(err, auth.ErrUnauthenticated):
+		if target := loginURL(r, loginPage); target != "" {
+			h.Set("Location", target)
+			w.WriteHeader(http.StatusSeeOther)
+			return
+		}
+		problem(w, http.StatusUnauthorized)
+	default:
+		h.Set("Retry-After", "5")
+		problem(w, http.StatusServiceUnavailable)
+	}
+}
+
+func problem(w http.ResponseWriter, status int) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	// Status texts need no escaping.
+	w.Write([]byte(`{"title":"` + http.StatusText(status) + `","status":` + strconv.Itoa(status) + "}\n"))
+}
+
+// loginURL returns where a browser that navigates is sent, or "" if this is no
+// navigation, there is no log-in page, or the browser is on it.
+func loginURL(r *http.Request, loginPage string) string {
+	page, err := url.Parse(loginPage)
+	if loginPage == "" || err != nil || !navigates(r) || page.Host == "" && page.Path == r.URL.Path {
+		return ""
+	}
+	// What was posted cannot be posted again by following a link.
+	if next := SafeNext(requestURI(r)); next != "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		query := page.Query()
+		query.Set("next", next)
+		page.RawQuery = query.Encode()
+	}
+	return page.String()
+}
+
+// navigates reports whether a browser wants a page to show. Scripts ask with
+// another mode, and browsers that send no mode accept HTML by name.
+func navigates(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// requestURI returns what the browser asked for, prefixes that a handler on
+// the way has stripped included.
+func requestURI(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}

@@ -1,0 +1,248 @@
+// Package middleware stands before handlers and lets through only who may
+// pass. A [Guard] asks an [Authenticator], a session manager or a token
+// verifier, who sent a request, puts the answer into the request's context and
+// refuses the rest:
+//
+//	guard := &middleware.Guard{Authenticator: sessions, LoginPage: "/login"}
+//	http.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
+//	http.Handle("GET /reports", guard.RequireScope("reports:read")(reports))
+//
+// Each guard checks for itself: there is none that only looks and leaves it to
+// another to refuse. Nothing wraps the ResponseWriter, so streaming, file
+// serving, WebSockets and [http.ResponseController] work as without it.
+package middleware
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/ctxkey"
+)
+
+// Authenticator finds out who sent a request. session.Manager and
+// token.Verifier are Authenticators.
+//
+// The error is one of the three outcomes of package auth: it wraps
+// [auth.ErrUnauthenticated] if there is no valid credential, and
+// [auth.ErrNoCredential] only if there is none at all or its session is over;
+// it wraps [auth.ErrForbidden] if the request must not be served; any other
+// error says that the question could not be answered. Without an error the
+// Subject of the identity is not empty. Authenticate is called by many
+// goroutines at once.
+type Authenticator interface {
+	Authenticate(r *http.Request) (auth.Identity, error)
+}
+
+// Challenger is an Authenticator that tells a refused client what to do. A
+// guard calls it before it denies a request.
+//
+// Challenge may add a WWW-Authenticate field to h (RFC 9110, 11.6.1) and,
+// where no newer one can be lost by it, the deletion of a dead cookie. An
+// Authenticator that hides it behind a wrapper costs headers, never safety.
+type Challenger interface {
+	Challenge(h http.Header, r *http.Request, err error)
+}
+
+// Guard makes middleware that admits requests by who sent them. Its fields are
+// set before its first use and not changed after; then it may be used by many
+// goroutines at once. Its methods panic if Authenticator is nil or LoginPage
+// is no URL, since a program must not start with an open door.
+//
+// The response to an authenticated request says Cache-Control: no-store, unless
+// the handler says otherwise (ASVS 5.0, 14.3.2).
+//
+// A guard inside of another takes over the identity if that is the same *Guard
+// and the request still has the method, host, path and headers that it checked.
+// It never takes over the identity of another guard, or of [auth.NewContext].
+type Guard struct {
+	// Authenticator says who sent a request. It is required.
+	Authenticator Authenticator
+
+	// LoginPage is the page to which [Deny] sends a browser that navigates
+	// without a valid credential, such as "/login". Empty means none: everybody
+	// gets a plain 401.
+	LoginPage string
+
+	// Deny answers a request that the guard does not let through. err is one
+	// of the three outcomes of package auth. Nil means [Deny] with LoginPage.
+	Deny func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// Require admits whoever is authenticated.
+func (g *Guard) Require(next http.Handler) http.Handler {
+	return g.admit(next, nil)
+}
+
+// Optional admits whoever is authenticated, and requests without a credential
+// as anonymous: [auth.FromContext] then says false. A credential that is
+// present but not valid is refused all the same.
+func (g *Guard) Optional(next http.Handler) http.Handler {
+	g.mustWork(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admitted, _, err := g.authenticate(r)
+		switch {
+		case err == nil:
+			serve(next, w, admitted)
+		case errors.Is(err, auth.ErrNoCredential):
+			next.ServeHTTP(w, anonymous(r))
+		default:
+			g.deny(w, r, err)
+		}
+	})
+}
+
+// RequireScope admits whoever was granted scope, or each of several scopes with
+// spaces between them (RFC 6749, 3.3). Others get 403 insufficient_scope
+// (RFC 6750, 3.1). It panics if scope is empty.
+func (g *Guard) RequireScope(scope string) func(http.Handler) http.Handler {
+	if scope == "" {
+		panic("middleware: RequireScope of no scope")
+	}
+	required := auth.Words(scope)
+	missing := &auth.InsufficientError{Scope: required}
+	return g.RequireThat(func(id auth.Identity) error {
+		for word := range required.All() {
+			if !id.Scopes.Has(word) {
+				return missing
+			}
+		}
+		return nil
+	})
+}
+
+// RequireRecent admits whoever has proved itself within the last maxAge, by
+// AuthTime. Others are asked to log in again: 401
+// insufficient_user_authentication (RFC 9470, 3; ASVS 5.0, 7.5.1), or the
+// log-in page. It panics if maxAge is not positive.
+func (g *Guard) RequireRecent(maxAge time.Duration) func(http.Handler) http.Handler {
+	if maxAge <= 0 {
+		panic("middleware: RequireRecent of no time")
+	}
+	tooOld := &auth.InsufficientError{MaxAge: maxAge}
+	return g.RequireThat(func(id auth.Identity) error {
+		if time.Since(id.AuthTime) > maxAge {
+			return tooOld
+		}
+		return nil
+	})
+}
+
+// RequireThat admits whoever is authenticated and for whom check returns nil.
+// Its error is one of the three outcomes: [auth.ErrForbidden] refuses, and any
+// error of another kind is served as 503. It panics if check is nil.
+func (g *Guard) RequireThat(check func(auth.Identity) error) func(http.Handler) http.Handler {
+	if check == nil {
+		panic("middleware: RequireThat of nothing")
+	}
+	return func(next http.Handler) http.Handler { return g.admit(next, check) }
+}
+
+// admit is the body of every guard that requires something.
+func (g *Guard) admit(next http.Handler, check func(auth.Identity) error) http.Handler {
+	g.mustWork(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admitted, id, err := g.authenticate(r)
+		if err == nil && check != nil {
+			err = check(*id)
+		}
+		if err != nil {
+			g.deny(w, r, err)
+			return
+		}
+		serve(next, w, admitted)
+	})
+}
+
+// mustWork panics for what would be an open or a broken door.
+func (g *Guard) mustWork(next http.Handler) {
+	switch {
+	case g == nil || g.Authenticator == nil:
+		panic("middleware: Guard without an Authenticator")
+	case next == nil:
+		panic("middleware: Guard before no handler")
+	}
+	if _, err := url.Parse(g.LoginPage); err != nil {
+		panic("middleware: Guard: LoginPage is no URL")
+	}
+}
+
+// authenticate returns the request with the identity in its context.
+func (g *Guard) authenticate(r *http.Request) (*http.Request, *auth.Identity, error) {
+	if c, _ := r.Context().Value(guardKey{}).(*guarded); c != nil && c.authenticated && c.guard == g && sameRequest(c.request, r) {
+		return r, &c.identity, nil
+	}
+	id, err := g.Authenticator.Authenticate(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if id.Subject == "" {
+		return nil, nil, errors.New("middleware: the authenticator returned an identity without a subject")
+	}
+	c := &guarded{Context: r.Context(), authenticated: true, identity: id, guard: g, request: r}
+	return r.WithContext(c), &c.identity, nil
+}
+
+func (g *Guard) deny(w http.ResponseWriter, r *http.Request, err error) {
+	if c, ok := g.Authenticator.(Challenger); ok {
+		c.Challenge(w.Header(), r, err)
+	}
+	if g.Deny != nil {
+		g.Deny(w, r, err)
+		return
+	}
+	Deny(w, r, err, g.LoginPage)
+}
+
+// noStore is shared by all responses, which saves each an allocation.
+var noStore = []string{"no-store"}
+
+func serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	next.ServeHTTP(w, r)
+}
+
+// guarded is the context of a request that a guard has seen. It holds all that
+// there is to know in one value, since it is made once per request.
+type guarded struct {
+	context.Context
+	authenticated bool
+	identity      auth.Identity
+	guard         *Guard
+	request       *http.Request // the one that was authenticated
+}
+
+type guardKey struct{}
+
+func (c *guarded) Value(key any) any {
+	switch key.(type) {
+	case guardKey:
+		return c
+	case ctxkey.Identity:
+		if c.authenticated {
+			return &c.identity
+		}
+		return nil
+	}
+	return c.Context.Value(key)
+}
+
+// anonymous returns the request without the identity that somebody outside of
+// the guard may have put into its context.
+func anonymous(r *http.Request) *http.Request {
+	if _, ok := auth.FromContext(r.Context()); !ok {
+		return r
+	}
+	return r.WithContext(&guarded{Context: r.Context()})
+}
+
+// sameRequest reports whether b is a, perhaps with another context. A handler
+// that makes up a request and serves it inside of another one is found out.
+func sameRequest(a, b *http.Request) bool {
+	return a.Method == b.Method && a.Host == b.Host && a.URL.Path == b.URL.Path &&
+		reflect.ValueOf(a.Header).UnsafePointer() == reflect.ValueOf(b.Header).UnsafePointer()
+}
