@@ -1,0 +1,315 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/store"
+)
+
+// Login logs id in: it makes a session under a new token, ends the one that the
+// browser had, and sets the cookie (ASVS 5.0, 7.2.4). Call it before the body:
+// a cookie that is set later is lost, and nothing can tell.
+//
+// The values of the browser's old session are carried over if that was
+// anonymous or of the same subject. A wish in id.Expires beyond
+// [Config.Lifetime] is "remember me": it is cut to [Config.MaxLifetime], the
+// longer idle timeout applies, and the cookie outlives the browser; an earlier
+// one ends the session earlier.
+//
+// The error wraps [auth.ErrForbidden] if another site made the browser send the
+// request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
+// must be empty), the cookie cannot be set here, or the store could not answer.
+// After an error nobody is logged in by this call, and the browser's old
+// session goes on unless it had been ended already. The writes go on if the
+// client hangs up, for 5 seconds at most.
+func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
+	return m.login(w, r, id, 0)
+}
+
+// LoginPending is [Manager.Login] for a subject who has yet to show a second
+// factor. No guard lets the session pass, and [Session.PendingIdentity] says
+// who waits. Login with the complete identity replaces it, under a new token.
+func (m *Manager) LoginPending(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
+	return m.login(w, r, id, flagPending)
+}
+
+func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity, flags byte) error {
+	if err := m.checkOrigin(r); err != nil {
+		return err
+	}
+	rec, err := m.newRecord(r, id, flags)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := writing(r.Context())
+	defer cancel()
+	old, err := m.current(ctx, w, r)
+	if err != nil {
+		return err
+	}
+	if old != nil && carries(old, rec) {
+		rec.values = old.values
+	}
+	fresh, token, err := m.create(ctx, r, rec)
+	if err != nil {
+		return err
+	}
+	if err := m.enlist(ctx, old, fresh); err != nil {
+		m.abandon(ctx, fresh)
+		return fmt.Errorf("session: log in: %w", err)
+	}
+	if err := m.disclose(w, r, fresh, token); err != nil {
+		m.abandon(ctx, fresh)
+		return err
+	}
+	m.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.loginID})
+	return nil
+}
+
+// Ensure returns the session that the browser has, of whatever kind, or makes
+// an anonymous one and sets its cookie. Call it before the body, and only where
+// there is something to keep: a visitor costs nothing until then. After Login
+// in the same handler it returns the new session.
+//
+// Its errors are those of [Manager.Login]; a malformed cookie is replaced.
+func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, error) {
+	if err := m.checkOrigin(r); err != nil {
+		return nil, err
+	}
+	ctx, cancel := writing(r.Context())
+	defer cancel()
+	s, err := m.current(ctx, w, r)
+	if err == nil && s != nil {
+		if err = m.touch(ctx, s); err == nil {
+			return s, nil
+		}
+	}
+	if err != nil && !errors.Is(err, auth.ErrUnauthenticated) {
+		return nil, err
+	}
+	rec, err := m.newRecord(r, auth.Identity{}, flagAnonymous)
+	if err != nil {
+		return nil, err
+	}
+	s, token, err := m.create(ctx, r, rec)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.disclose(w, r, s, token); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newRecord returns what a new session starts with.
+func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*record, error) {
+	now := time.Now()
+	rec := &record{flags: flags, created: now.UnixMilli(), used: now.UnixMilli(), authTime: now.UnixMilli()}
+	if flags&flagAnonymous != 0 {
+		rec.expires = now.Add(m.config.Lifetime).UnixMilli()
+		return rec, nil
+	}
+	if err := id.Validate(); err != nil {
+		return nil, fmt.Errorf("session: log in: %w", err)
+	}
+	if id.Issuer != "" {
+		return nil, errors.New("session: log in: a session has no issuer")
+	}
+	lifetime := m.config.Lifetime
+	if !id.Expires.IsZero() {
+		lifetime = min(id.Expires.Sub(now), m.config.MaxLifetime)
+		if lifetime <= 0 {
+			return nil, errors.New("session: log in: the identity has expired")
+		}
+		if lifetime > m.config.Lifetime {
+			rec.flags |= flagRemembered
+		}
+	}
+	rec.expires = now.Add(lifetime).UnixMilli()
+	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
+		rec.authTime = max(id.AuthTime.UnixMilli(), 0)
+	}
+	rec.subject, rec.claims = id.Subject, string(id.Claims)
+	rec.scopes, rec.methods = string(id.Scopes), string(id.Methods)
+	userAgent, address := m.config.Device(r)
+	rec.userAgent, rec.address = printable(userAgent, 256), printable(address, 64)
+	return rec, nil
+}
+
+// printable cuts what a client says of itself to what a list can show.
+func printable(text string, most int) string {
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return -1
+		}
+		return c
+	}, text)
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}
+
+// current returns the session that the browser has or, if this response sets
+// the cookie, that it is going to have; nil if there is none that lives.
+func (m *Manager) current(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+	token, ok := m.config.Cookie.Pending(w.Header())
+	if !ok {
+		token, ok, _ = m.config.Cookie.Read(r) // a malformed cookie names no session
+	}
+	if !ok || !wellFormed(token) {
+		return nil, nil
+	}
+	s, err := m.load(ctx, m.store.Get, m.digest(token))
+	if errors.Is(err, auth.ErrUnauthenticated) {
+		return nil, nil
+	}
+	return s, err
+}
+
+// carries reports whether the values of an old session go over into a new one.
+func carries(old *Session, rec *record) bool {
+	return old.Anonymous() || old.subject == rec.subject
+}
+
+// create stores a session that nobody knows of yet, and returns its token.
+func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (*Session, string, error) {
+	for failures := 0; ; {
+		token := newToken()
+		// A cookie that cannot be set is found out before anything is written.
+		if err := m.policy(rec).Set(make(http.Header), r, token); err != nil {
+			return nil, "", fmt.Errorf("session: %w", err)
+		}
+		s := &Session{record: *rec, digest: m.digest(token), raw: rec.encode()}
+		s.key, s.loginID = s.digest.Key(), s.digest.LoginID()
+		if len(s.raw) > store.MaxValue {
+			return nil, "", errors.New("session: the session is too large to be stored")
+		}
+		created, err := m.store.CompareAndSwap(ctx, s.key, nil, s.raw, m.ttl(rec))
+		if created {
+			return s, token, nil
+		}
+		if err == nil {
+			err = errors.New("the key is taken")
+		}
+		// What may be there is ended, and never tried again under this key.
+		if failures++; failures > 1 {
+			return nil, "", fmt.Errorf("session: create: %w", err)
+		}
+		m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked)
+	}
+}
+
+// enlist puts a new session into its subject's list and ends the old one for
+// it, in an order that leaves never two that work: nobody knows the new token
+// before enlist returns.
+func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
+	var replaced *logins.Digest
+	if old != nil && old.subject == fresh.subject {
+		replaced = &old.digest
+	}
+	entry := logins.Entry{Digest: fresh.digest, Kind: logins.Session, Expires: time.UnixMilli(fresh.expires)}
+	if err := m.lists.Add(ctx, fresh.subject, entry, replaced); err != nil {
+		return err
+	}
+	if old == nil {
+		return nil
+	}
+	if err := m.replace(ctx, old, fresh); err != nil {
+		return err
+	}
+	if !old.Anonymous() {
+		if err := m.lists.Remove(ctx, old.subject, old.digest); err != nil {
+			m.fault(ctx, old, err) // its record has ended; the entry lapses
+		}
+	}
+	return nil
+}
+
+// replace swaps the old session to a tombstone. What other requests save in it
+// until that moment goes over into the new one, if values do at all. If it has
+// ended meanwhile, they go over only if another log-in has replaced it, too.
+func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
+	for failures := 0; ; {
+		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,
+			logins.NewTombstone(logins.Session, logins.Replaced), logins.Session.TombstoneTTL())
+		if swapped {
+			return nil
+		}
+		if err != nil {
+			if failures++; failures > 1 {
+				return fmt.Errorf("session: replace: %w", err)
+			}
+		}
+		now, err := m.load(ctx, m.store.Get, old.digest)
+		var ended *over
+		switch {
+		case errors.As(err, &ended) && ended.reason == logins.Replaced:
+			return nil
+		case errors.Is(err, auth.ErrUnauthenticated):
+			return m.rewrite(ctx, fresh, "")
+		case err != nil:
+			return err
+		}
+		if old = now; carries(old, &fresh.record) {
+			if err := m.rewrite(ctx, fresh, old.values); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// rewrite changes the values of a session that is not disclosed yet.
+func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error {
+	if s.values == values {
+		return nil
+	}
+	s.values = values
+	raw := s.encode()
+	swapped, err := m.store.CompareAndSwap(ctx, s.key, s.raw, raw, m.ttl(&s.record))
+	if err != nil { // the outcome is unknown
+		now, ok, again := m.store.Get(ctx, s.key)
+		swapped = again == nil && ok && bytes.Equal(now, raw)
+	}
+	if !swapped {
+		return errors.Join(errors.New("session: it was ended before it was disclosed"), err)
+	}
+	s.raw = raw
+	return nil
+}
+
+// disclose sets the cookie.
+func (m *Manager) disclose(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
+	if err := m.policy(&s.record).Set(w.Header(), r, token); err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	return nil
+}
+
+// policy is that of the cookie for a session. It outlives the browser only
+// where that was wished.
+func (m *Manager) policy(rec *record) cookie.Policy {
+	if rec.flags&flagRemembered == 0 {
+		return m.config.Cookie
+	}
+	lifetime := time.Duration(rec.expires-rec.created) * time.Millisecond
+	return m.config.Cookie.MaxAge(max(lifetime.Truncate(time.Second), time.Second))
+}
+
+// abandon ends a session that could not be disclosed. If that fails as well,
+// nobody has its token and it ends by its own time.
+func (m *Manager) abandon(ctx context.Context, s *Session) {
+	pick := func(e logins.Entry) bool { return e.Digest == s.digest }
+	if _, err := m.lists.End(ctx, s.subject, logins.Revoked, pick); err != nil {
+		m.fault(ctx, s, err)
+	}
+	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked); err != nil {
+		m.fault(ctx, s, err)
+	}
+}

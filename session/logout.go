@@ -1,0 +1,143 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+)
+
+// Logout ends the session that the request's cookie names and deletes the
+// cookie (ASVS 5.0, 7.4.1). It is no error if there is none. The cookie stays
+// if the session had been logged out or replaced before, since the browser may
+// have a newer one by now.
+//
+// Logout wants a POST: it answers 405 to anything else, with an error that
+// wraps [auth.ErrForbidden], as does the one for a request that another site
+// made the browser send. After any other error the store could not answer, the
+// cookie stays, and the log-out can be tried again.
+func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return fmt.Errorf("session: log out by another method than POST: %w", auth.ErrForbidden)
+	}
+	if err := m.checkOrigin(r); err != nil {
+		return err
+	}
+	token, ok, err := m.config.Cookie.Read(r)
+	if err == nil && !ok {
+		return nil
+	}
+	ctx, cancel := writing(r.Context())
+	defer cancel()
+	if err == nil && wellFormed(token) {
+		s, err := m.load(ctx, m.store.Get, m.digest(token))
+		if err == nil {
+			err = m.end(ctx, s)
+		}
+		var ended *over
+		switch {
+		case errors.As(err, &ended) && !ended.dead():
+			return nil
+		case err != nil && !errors.Is(err, auth.ErrUnauthenticated):
+			return err
+		}
+	}
+	if err := m.config.Cookie.Delete(w.Header(), r); err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	return nil
+}
+
+// end ends a session by its own credential.
+func (m *Manager) end(ctx context.Context, s *Session) error {
+	if !s.Anonymous() {
+		pick := func(e logins.Entry) bool { return e.Digest == s.digest }
+		if _, err := m.lists.End(ctx, s.subject, logins.LoggedOut, pick); err != nil {
+			return fmt.Errorf("session: log out: %w", err)
+		}
+	}
+	// An anonymous session is in no list, and an entry may have been lost.
+	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.LoggedOut); err != nil {
+		return fmt.Errorf("session: log out: %w", err)
+	}
+	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.subject, LoginID: s.loginID})
+	return nil
+}
+
+// Login is a log-in of a subject as a list of devices shows it.
+type Login struct {
+	ID        string    // its LoginID, to compare with Identity.LoginID and for LogoutOne
+	AuthTime  time.Time // when the subject proved itself
+	Used      time.Time // its last use, with the precision of Config.IdleTimeout
+	Expires   time.Time // when it ends at the latest
+	UserAgent string    // of the browser at log-in, as Config.Device says
+	Address   string    // likewise; empty by default
+	Pending   bool      // it waits for its second factor
+}
+
+// List returns the sessions of a subject that live, oldest first (ASVS 5.0,
+// 7.5.2). It makes one read of the store for each. An error means that the
+// store could not answer.
+func (m *Manager) List(ctx context.Context, subject string) ([]Login, error) {
+	entries, err := m.lists.Entries(ctx, subject, logins.Session)
+	if err != nil {
+		return nil, fmt.Errorf("session: list: %w", err)
+	}
+	var list []Login
+	for _, e := range entries {
+		raw, ok, err := m.store.Get(ctx, e.Digest.Key())
+		if err != nil {
+			return nil, fmt.Errorf("session: list: %w", err)
+		}
+		s := &Session{digest: e.Digest}
+		if !ok || s.decode(raw) != nil || !m.ends(s).After(time.Now()) {
+			continue // it has ended, and its entry goes with the next change
+		}
+		list = append(list, Login{
+			ID:       s.loginID,
+			AuthTime: time.UnixMilli(s.authTime), Used: time.UnixMilli(s.used), Expires: time.UnixMilli(s.expires),
+			UserAgent: s.userAgent, Address: s.address,
+			Pending: s.flags&flagPending != 0,
+		})
+	}
+	return list, nil
+}
+
+// LogoutOne ends the session of a subject that has the given LoginID. It is no
+// error if there is none: a subject ends only its own. After nil the session
+// has ended; after an error it may not have, and the call can be repeated.
+func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error {
+	return m.revoke(ctx, subject, func(e logins.Entry) bool {
+		return e.Kind == logins.Session && e.Digest.LoginID() == loginID
+	})
+}
+
+// LogoutAll ends all log-ins of a subject, those by token in the same namespace
+// included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
+// 7.4.3). After nil, no log-in that was there before the call is alive. After
+// an error some may be, and the call can be repeated.
+func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string) error {
+	return m.revoke(ctx, subject, func(e logins.Entry) bool {
+		return !slices.Contains(keep, e.Digest.LoginID())
+	})
+}
+
+func (m *Manager) revoke(ctx context.Context, subject string, pick func(logins.Entry) bool) error {
+	ctx, cancel := writing(ctx)
+	defer cancel()
+	ended, err := m.lists.End(ctx, subject, logins.Revoked, pick)
+	if err != nil {
+		return fmt.Errorf("session: revoke: %w", err)
+	}
+	for _, e := range ended {
+		m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
+	}
+	return nil
+}

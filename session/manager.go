@@ -1,0 +1,303 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/store"
+)
+
+// Config says how a [Manager] works. Only Store is required; zero fields have
+// safe defaults.
+type Config struct {
+	// Store is where sessions are kept. It is required.
+	Store store.Store
+
+	// Cookie is the policy of the session cookie. The default is
+	// [cookie.Session]: readable by this host alone and by no script, sent over
+	// TLS, and not with another site's requests but for navigation
+	// (SameSite=Lax). Managers of one store with cookies of different names
+	// open nothing of each other's.
+	Cookie cookie.Policy
+
+	// Namespace separates subjects, and sessions, of different worlds in one
+	// store, such as "staff" and "customers". The default is the one world "".
+	// Sessions and tokens of one namespace and store share the list of a
+	// subject's log-ins.
+	Namespace string
+
+	// Lifetime is how long a session lasts at most (ASVS 5.0, 7.3.2). The
+	// default is 24 hours.
+	Lifetime time.Duration
+
+	// IdleTimeout is how long a session lasts without being used (ASVS 5.0,
+	// 7.3.1). The default is one hour. Use is noted with a precision of a tenth
+	// of it, so a session may end by so much early, but never late.
+	IdleTimeout time.Duration
+
+	// MaxLifetime is how long a session lasts at most whose log-in wished for
+	// more than Lifetime: "remember me". The default is 30 days, or Lifetime if
+	// that is longer.
+	MaxLifetime time.Duration
+
+	// RememberedIdleTimeout is the IdleTimeout of such a session. The default
+	// is 7 days, or IdleTimeout if that is longer.
+	RememberedIdleTimeout time.Duration
+
+	// MaxLogins is how many log-ins a subject has at most, tokens of the same
+	// namespace included; a further one ends the oldest. The default is 100,
+	// the most 1000.
+	MaxLogins int
+
+	// CrossOrigin refuses what another site makes a browser send (ASVS 5.0,
+	// 3.5.1). It stands in Login, Ensure, Authenticate and Logout; bearer
+	// tokens need none. The default trusts no other origin. Add trusted origins,
+	// or bypass patterns for callbacks that check a state of their own.
+	CrossOrigin *http.CrossOriginProtection
+
+	// Device says what to keep of the browser that logs in, for the subject's
+	// list of devices. The default is the User-Agent field and no address.
+	// Behind a proxy, RemoteAddr is the proxy's.
+	Device func(r *http.Request) (userAgent, address string)
+
+	// Events hears of log-ins and their ends, and of what goes wrong. The
+	// default is nobody.
+	Events func(context.Context, auth.Event)
+}
+
+// Manager makes, finds and ends sessions. It has no state of its own but for
+// its configuration, so several processes may use one store. It is safe for
+// concurrent use.
+//
+// A Manager is the Authenticator, and the Challenger, of a guard in package
+// middleware.
+type Manager struct {
+	config Config
+	store  store.Store
+	cached func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
+	lists  logins.Lists
+	world  [sha256.Size]byte // goes into every digest
+}
+
+// writeTimeout bounds the writes of a call. They go on when the client hangs
+// up, so that no log-in or log-out is left half done.
+const writeTimeout = 5 * time.Second
+
+// margin is how much longer the store keeps a record than the session lasts.
+const margin = time.Minute
+
+// New returns a Manager, or an error that names the field of the configuration
+// that cannot work. It does no I/O.
+func New(c Config) (*Manager, error) {
+	if c.Store == nil {
+		return nil, errors.New("session: Config.Store is required")
+	}
+	if c.Cookie == (cookie.Policy{}) {
+		c.Cookie = cookie.Session()
+	}
+	if err := c.Cookie.Err(); err != nil {
+		return nil, fmt.Errorf("session: Config.Cookie: %w", err)
+	}
+	if err := c.limits(); err != nil {
+		return nil, err
+	}
+	if c.CrossOrigin == nil {
+		c.CrossOrigin = http.NewCrossOriginProtection()
+	}
+	if c.Device == nil {
+		c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "" }
+	}
+	if c.Events == nil {
+		c.Events = func(context.Context, auth.Event) {}
+	}
+	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, world: world(c)}
+	if near, ok := c.Store.(interface {
+		GetCached(context.Context, string) ([]byte, bool, error)
+	}); ok {
+		m.cached = near.GetCached
+	}
+	m.lists = logins.Lists{
+		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins,
+		Fault: func(ctx context.Context, subject string, err error) {
+			m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, Err: err})
+		},
+	}
+	return m, nil
+}
+
+// limits fills in the defaults and refuses limits that contradict each other.
+func (c *Config) limits() error {
+	if c.Lifetime < 0 || c.IdleTimeout < 0 || c.MaxLifetime < 0 || c.RememberedIdleTimeout < 0 {
+		return errors.New("session: Config has a negative duration")
+	}
+	if c.MaxLogins < 0 || c.MaxLogins > 1000 {
+		return errors.New("session: Config.MaxLogins is not between 1 and 1000")
+	}
+	orElse(&c.Lifetime, 24*time.Hour)
+	orElse(&c.IdleTimeout, min(time.Hour, c.Lifetime))
+	orElse(&c.MaxLifetime, max(30*24*time.Hour, c.Lifetime))
+	orElse(&c.RememberedIdleTimeout, min(max(7*24*time.Hour, c.IdleTimeout), c.MaxLifetime))
+	orElse(&c.MaxLogins, 100)
+	const browsersCut = 400 * 24 * time.Hour
+	switch {
+	case c.IdleTimeout < 100*time.Millisecond || c.RememberedIdleTimeout < 100*time.Millisecond:
+		return errors.New("session: Config.IdleTimeout is too short to be noted")
+	case c.IdleTimeout > c.Lifetime:
+		return errors.New("session: Config.IdleTimeout is longer than Config.Lifetime")
+	case c.MaxLifetime < c.Lifetime:
+		return errors.New("session: Config.MaxLifetime is shorter than Config.Lifetime")
+	case c.RememberedIdleTimeout > c.MaxLifetime:
+		return errors.New("session: Config.RememberedIdleTimeout is longer than Config.MaxLifetime")
+	case c.MaxLifetime > browsersCut:
+		return errors.New("session: Config.MaxLifetime is longer than the 400 days that browsers keep a cookie")
+	}
+	return nil
+}
+
+func orElse[T time.Duration | int](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// world is a digest of what tells a manager's sessions from those of others.
+func world(c Config) [sha256.Size]byte {
+	b := []byte("authlatch/session")
+	b = appendText(b, c.Namespace)
+	return sha256.Sum256(appendText(b, c.Cookie.Name()))
+}
+
+// Authenticate returns the identity of the session that the request's cookie
+// names, with a *[Session] as its Credential. It makes one read of the store,
+// or none if the request has no such cookie, and notes the use of the session
+// when a tenth of its idle timeout has passed.
+//
+// The error wraps [auth.ErrNoCredential] if there is no cookie, or its session
+// is over, anonymous, or waits for a second factor; [auth.ErrUnauthenticated]
+// if the cookie is malformed or doubled; [auth.ErrForbidden] if another site
+// made the browser send the request. Any other error means that the store could
+// not answer.
+func (m *Manager) Authenticate(r *http.Request) (auth.Identity, error) {
+	s, err := m.Get(r)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	if !s.authenticates() {
+		return auth.Identity{}, errNobody
+	}
+	return s.identity(), nil
+}
+
+var errNobody = fmt.Errorf("session: nobody is logged in: %w", auth.ErrNoCredential)
+
+// Get returns the session that the request's cookie names, be it a log-in, one
+// that waits for a second factor, or an anonymous visitor's. It proves nobody's
+// identity: guards do that. Its errors are those of [Manager.Authenticate].
+func (m *Manager) Get(r *http.Request) (*Session, error) {
+	ctx := r.Context()
+	token, ok, err := m.config.Cookie.Read(r)
+	if err != nil {
+		m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "malformed cookie"})
+		return nil, fmt.Errorf("session: %w: %w", auth.ErrUnauthenticated, err)
+	}
+	if !ok {
+		return nil, errNoCookie
+	}
+	if err := m.checkOrigin(r); err != nil {
+		return nil, err
+	}
+	if !wellFormed(token) {
+		m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "malformed token"})
+		return nil, errMalformed
+	}
+	s, err := m.load(ctx, m.cached, m.digest(token))
+	if err != nil {
+		return nil, err
+	}
+	if err := m.touch(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+var (
+	errNoCookie  = fmt.Errorf("session: no cookie: %w", auth.ErrNoCredential)
+	errMalformed = fmt.Errorf("session: malformed token: %w", auth.ErrUnauthenticated)
+)
+
+// load reads a session with get. It returns *over if there is none any more.
+func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([]byte, bool, error), d logins.Digest) (*Session, error) {
+	s := &Session{digest: d, key: d.Key()}
+	raw, ok, err := get(ctx, s.key)
+	if err != nil {
+		return nil, fmt.Errorf("session: read: %w", err)
+	}
+	if !ok {
+		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
+		return nil, &over{manager: m, why: "unknown"}
+	}
+	if tombstone, ended := logins.ParseTombstone(raw); ended {
+		return nil, &over{manager: m, why: tombstone.Reason.String(), reason: tombstone.Reason}
+	}
+	if err := s.decode(raw); err != nil {
+		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
+		if err == errNewer {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", auth.ErrUnauthenticated, err)
+	}
+	if !m.ends(s).After(time.Now()) {
+		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.subject, LoginID: s.loginID})
+		return nil, &over{manager: m, why: "expired"}
+	}
+	return s, nil
+}
+
+// idle returns the idle timeout of a record.
+func (m *Manager) idle(rec *record) time.Duration {
+	if rec.flags&flagRemembered != 0 {
+		return m.config.RememberedIdleTimeout
+	}
+	return m.config.IdleTimeout
+}
+
+// ends returns when a session ends if it is not used again.
+func (m *Manager) ends(s *Session) time.Time {
+	idle := time.UnixMilli(s.used).Add(m.idle(&s.record))
+	if absolute := time.UnixMilli(s.expires); absolute.Before(idle) {
+		return absolute
+	}
+	return idle
+}
+
+// ttl returns how long the store is to keep a record.
+func (m *Manager) ttl(rec *record) time.Duration {
+	idle := time.UnixMilli(rec.used).Add(m.idle(rec))
+	return max(min(time.Until(idle), time.Until(time.UnixMilli(rec.expires))), 0) + margin
+}
+
+// checkOrigin refuses what another site made the browser send.
+func (m *Manager) checkOrigin(r *http.Request) error {
+	if err := m.config.CrossOrigin.Check(r); err != nil {
+		m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
+		return fmt.Errorf("session: cross-origin request: %w", auth.ErrForbidden)
+	}
+	return nil
+}
+
+// writing returns the context for the writes of a call.
+func writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+}
+
+func (m *Manager) event(ctx context.Context, e auth.Event) {
+	e.Time, e.Mode = time.Now().UTC(), "session"
+	m.config.Events(ctx, e)
+}

@@ -1,0 +1,70 @@
+// Package session keeps a log-in on the server and gives the browser a random
+// token in a cookie. What the store holds opens nothing, and what the cookie
+// holds says nothing.
+//
+//	sessions, err := session.New(session.Config{Store: &store.Memory{}})
+//	guard := &middleware.Guard{Authenticator: sessions}
+//
+// A handler that has checked a password calls [Manager.Login]; a [Manager] is
+// the Authenticator of a guard; [Manager.Logout] ends it. A session ends by its
+// lifetime, by not being used, by log-out here or from elsewhere, and by the
+// next log-in; and once ended it stays ended, whatever other requests are doing
+// at that moment.
+//
+// Values of the application are read and written through a typed [Key], within
+// [Manager.Update]. Visitors who have not logged in get a session only where
+// the application asks for one, with [Manager.Ensure].
+package session
+
+import (
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+)
+
+// Session is what the server knows of one log-in, or of one anonymous visitor,
+// as it was read. It is not changed by anybody after; [Manager.Update] hands
+// out a copy that may be. It may be read by many goroutines at once.
+//
+// It is the Credential of an identity that a Manager returns.
+type Session struct {
+	record
+	digest  logins.Digest
+	key     string // of the record in the store
+	raw     []byte // the very bytes that were read
+	loginID string
+
+	editing bool // inside of Update
+	changed bool
+}
+
+// Anonymous reports whether the session belongs to nobody: it was made by
+// [Manager.Ensure], and no log-in has replaced it.
+func (s *Session) Anonymous() bool { return s.flags&flagAnonymous != 0 }
+
+// PendingIdentity returns who waits for a second factor, in a session that was
+// made by [Manager.LoginPending], and false in any other. Nobody is
+// authenticated by it: it says for whom to check the second factor.
+func (s *Session) PendingIdentity() (auth.Identity, bool) {
+	if s.flags&flagPending == 0 {
+		return auth.Identity{}, false
+	}
+	return s.identity(), true
+}
+
+// authenticates reports whether the session is a complete log-in.
+func (s *Session) authenticates() bool { return s.flags&(flagAnonymous|flagPending) == 0 }
+
+func (s *Session) identity() auth.Identity {
+	return auth.Identity{
+		Subject:    s.subject,
+		Scopes:     auth.Words(s.scopes),
+		Methods:    auth.Words(s.methods),
+		AuthTime:   time.UnixMilli(s.authTime),
+		Expires:    time.UnixMilli(s.expires),
+		LoginID:    s.loginID,
+		Claims:     auth.Claims(s.claims),
+		Credential: s,
+	}
+}

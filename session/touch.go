@@ -1,0 +1,52 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+)
+
+// touch notes that a session is being used, once a tenth of its idle timeout
+// has passed since it last did, and looks then whether the session still stands
+// in its subject's list. If not, a store has lost the write of an entry or of a
+// tombstone, and the session ends here. What else goes wrong is an event: the
+// session was read and is valid.
+func (m *Manager) touch(ctx context.Context, s *Session) error {
+	now := time.Now()
+	if now.Sub(time.UnixMilli(s.used)) < m.idle(&s.record)/10 {
+		return nil
+	}
+	ctx, cancel := writing(ctx)
+	defer cancel()
+	if !s.Anonymous() {
+		listed, err := m.lists.Listed(ctx, s.subject, s.digest)
+		if err != nil {
+			m.fault(ctx, s, err)
+			return nil
+		}
+		if !listed {
+			return m.endUnlisted(ctx, s)
+		}
+	}
+	rec := s.record
+	rec.used = max(rec.used, now.UnixMilli())
+	// Whoever got in between has noted a use as well, or ended the session.
+	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, rec.encode(), m.ttl(&rec)); err != nil {
+		m.fault(ctx, s, err)
+	}
+	return nil
+}
+
+func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {
+	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked); err != nil {
+		m.fault(ctx, s, err) // the next touch will see to it
+	}
+	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.subject, LoginID: s.loginID, Reason: "not in the list"})
+	return &over{manager: m, why: logins.Revoked.String(), reason: logins.Revoked}
+}
+
+func (m *Manager) fault(ctx context.Context, s *Session, err error) {
+	m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: s.subject, LoginID: s.loginID, Err: err})
+}

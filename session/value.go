@@ -1,0 +1,102 @@
+package session
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Key is the typed name of a value that an application keeps in sessions:
+//
+//	const cart = session.Key[[]string]("cart")
+//
+// Values are kept as JSON and decoded when they are asked for. Two keys of one
+// name are the same value.
+type Key[T any] string
+
+// Get returns the value in s, or the zero value of T if there is none. It is
+// an error if what is there cannot be a T.
+func (k Key[T]) Get(s *Session) (T, error) {
+	var value, zero T
+	text, ok, err := findValue(s.values, string(k))
+	if err != nil || !ok {
+		return zero, err
+	}
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		return zero, fmt.Errorf("session: value %q: %w", string(k), err)
+	}
+	return value, nil
+}
+
+// Set puts the value into a session, inside of [Manager.Update]; elsewhere it
+// is an error. It is saved when Update returns.
+func (k Key[T]) Set(s *Session, value T) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("session: value %q: %w", string(k), err)
+	}
+	return s.setValue(string(k), string(text))
+}
+
+// Delete takes the value out of a session, inside of [Manager.Update];
+// elsewhere it is an error. It is no error if there is none.
+func (k Key[T]) Delete(s *Session) error { return s.setValue(string(k), "") }
+
+// The values of a record are pairs of texts, a name and JSON, each with its
+// length before it.
+
+var errCorruptValues = errors.New("session: the values of a record are corrupt")
+
+// setValue replaces the value under name, or takes it out if text is empty.
+func (s *Session) setValue(name, text string) error {
+	if !s.editing {
+		return errors.New("session: a value can be changed in Update only")
+	}
+	pairs, err := parseValues(s.values)
+	if err != nil {
+		return err
+	}
+	var values []byte
+	for _, p := range pairs {
+		if p.name != name {
+			values = appendText(appendText(values, p.name), p.text)
+		}
+	}
+	if text != "" {
+		values = appendText(appendText(values, name), text)
+	}
+	s.values, s.changed = string(values), true
+	return nil
+}
+
+func findValue(values, name string) (text string, ok bool, err error) {
+	pairs, err := parseValues(values)
+	if err != nil {
+		return "", false, err
+	}
+	for _, p := range pairs {
+		if p.name == name {
+			return p.text, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+type pair struct{ name, text string }
+
+func parseValues(values string) (pairs []pair, err error) {
+	d := decoder{raw: []byte(values), text: values}
+	for d.at < len(values) {
+		p := pair{name: d.string(), text: d.string()}
+		if d.failed {
+			return nil, errCorruptValues
+		}
+		pairs = append(pairs, p)
+	}
+	return pairs, nil
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
