@@ -1,0 +1,79 @@
+package store
+
+// The index of a shard is an open hash table with linear probing: a record is
+// entered at its home, or else in the next place that is empty, round the end.
+// No place between its home and itself is ever empty. That keeps a record to
+// about six bytes of index, without pointers for the garbage collector.
+
+// find returns the slot of key.
+func (s *shard) find(key string, hash uint32) (slot uint32, ok bool) {
+	if s.live == 0 {
+		return 0, false
+	}
+	for at := s.home(hash); s.index[at] != 0; at = s.after(at) {
+		slot := s.index[at] - 1
+		if s.hashes[slot] == hash && s.records[slot].has(key) {
+			return slot, true
+		}
+	}
+	return 0, false
+}
+
+// enter puts a slot into the index, of which a quarter at least stays empty.
+func (s *shard) enter(slot uint32) {
+	if n := len(s.index); s.live > n/4*3 {
+		old := s.index
+		s.index = make([]uint32, n+n/3+8)
+		for _, entry := range old {
+			if entry != 0 {
+				s.place(entry)
+			}
+		}
+	}
+	s.place(slot + 1)
+}
+
+func (s *shard) place(entry uint32) {
+	at := s.home(s.hashes[entry-1])
+	for s.index[at] != 0 {
+		at = s.after(at)
+	}
+	s.index[at] = entry
+}
+
+// leave takes a slot out of the index. What follows it moves back, as far as
+// that brings it nearer to its home without passing it.
+func (s *shard) leave(slot uint32) {
+	gap := s.home(s.hashes[slot])
+	for s.index[gap] != slot+1 {
+		gap = s.after(gap)
+	}
+	for at := s.after(gap); s.index[at] != 0; at = s.after(at) {
+		home := s.home(s.hashes[s.index[at]-1])
+		if s.steps(home, at) >= s.steps(gap, at) {
+			s.index[gap] = s.index[at]
+			gap = at
+		}
+	}
+	s.index[gap] = 0
+}
+
+// home spreads hashes evenly over an index of any length.
+func (s *shard) home(hash uint32) int {
+	return int(uint64(hash) * uint64(len(s.index)) >> 32)
+}
+
+func (s *shard) after(at int) int {
+	if at++; at == len(s.index) {
+		return 0
+	}
+	return at
+}
+
+// steps counts the places from one to another, going forward.
+func (s *shard) steps(from, to int) int {
+	if to < from {
+		to += len(s.index)
+	}
+	return to - from
+}

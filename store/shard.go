@@ -1,0 +1,177 @@
+package store
+
+import (
+	"bytes"
+	"sync"
+	"sync/atomic"
+)
+
+// A shard keeps the records whose hashes share their first bits. Each has a
+// slot, by whose number the index finds it and the wheel lets it expire.
+type shard struct {
+	mu      sync.Mutex
+	calls   uint32
+	used    *atomic.Int64 // of all shards together
+	live    int
+	records []record // by slot
+	hashes  []uint32 // by slot
+	index   []uint32 // slot+1 where a record is, 0 where there is none
+	wheel   wheel
+}
+
+// A record is one heap object: the length of the key, the key, and the value.
+// A value never changes in place, since callers of Get hold it.
+type record struct {
+	data    []byte
+	expires int64
+}
+
+func pack(key string, value []byte) []byte {
+	data := make([]byte, 0, 1+len(key)+len(value))
+	data = append(data, byte(len(key)))
+	data = append(data, key...)
+	return append(data, value...)
+}
+
+func (r record) has(key string) bool {
+	n := 1 + int(r.data[0])
+	return string(r.data[1:n]) == key
+}
+
+func (r record) value() []byte {
+	n := 1 + int(r.data[0])
+	return r.data[n:len(r.data):len(r.data)]
+}
+
+// cost estimates what a record takes of the heap.
+func cost(data []byte) int64 {
+	const slot = 70 // record, hash, index and link, with room to grow
+	n := int64(len(data))
+	return n + n/8 + slot
+}
+
+func (s *shard) get(key string, hash uint32, now int64) ([]byte, bool) {
+	slot, ok := s.find(key, hash)
+	if !ok || s.records[slot].expires <= now {
+		return nil, false
+	}
+	return s.records[slot].value(), true
+}
+
+// A write is what CompareAndSwap is asked to do.
+type write struct {
+	key          string
+	hash         uint32
+	old, data    []byte
+	now, expires int64
+	limit        int64 // of used
+}
+
+// swap does w if the value is w.old. If it does not fit, nothing changes.
+func (s *shard) swap(w write) (swapped, fits bool) {
+	slot, found := s.find(w.key, w.hash)
+	if found && s.records[slot].expires <= w.now {
+		s.remove(slot)
+		found = false
+	}
+	if found != (w.old != nil) {
+		return false, true
+	}
+	if !found {
+		if !s.reserve(cost(w.data), w.limit) {
+			return false, false
+		}
+		s.insert(w.hash, record{w.data, w.expires})
+		return true, true
+	}
+	r := &s.records[slot]
+	if !bytes.Equal(r.value(), w.old) {
+		return false, true
+	}
+	if !s.reserve(cost(w.data)-cost(r.data), w.limit) {
+		return false, false
+	}
+	sooner := w.expires < r.expires
+	*r = record{w.data, w.expires}
+	if sooner { // later needs nothing: it is filed again when it comes up
+		s.wheel.file(slot, w.expires)
+	}
+	return true, true
+}
+
+// reserve counts n bytes more, unless that is more than the limit.
+func (s *shard) reserve(n, limit int64) bool {
+	for {
+		used := s.used.Load()
+		if n > 0 && used+n > limit {
+			return false
+		}
+		if s.used.CompareAndSwap(used, used+n) {
+			return true
+		}
+	}
+}
+
+func (s *shard) insert(hash uint32, r record) {
+	slot, ok := s.wheel.reuse()
+	if !ok {
+		slot = uint32(len(s.records))
+		s.records = push(s.records, record{})
+		s.hashes = push(s.hashes, 0)
+		s.wheel.add()
+	}
+	s.records[slot], s.hashes[slot] = r, hash
+	s.wheel.file(slot, r.expires)
+	s.live++
+	s.enter(slot)
+}
+
+func (s *shard) remove(slot uint32) {
+	s.used.Add(-cost(s.records[slot].data))
+	s.leave(slot)
+	s.wheel.free(slot)
+	s.records[slot] = record{}
+	s.live--
+	if n := len(s.records); n >= 16 && s.live < n/4 {
+		s.shrink()
+	}
+}
+
+// expire removes records that have expired. It looks at no more than most of
+// them, and reports whether there may be more.
+func (s *shard) expire(now int64, most int) (more bool) {
+	for range most {
+		slot, ok := s.wheel.due(now)
+		if !ok {
+			return false
+		}
+		if expires := s.records[slot].expires; expires > now {
+			s.wheel.file(slot, expires)
+		} else {
+			s.remove(slot)
+		}
+	}
+	return true
+}
+
+// shrink gives back the memory of a burst that is over. The slots get new
+// numbers.
+func (s *shard) shrink() {
+	records, hashes := s.records, s.hashes
+	s.live, s.records, s.hashes, s.index = 0, nil, nil, nil
+	s.wheel = wheel{now: s.wheel.now}
+	for slot, r := range records {
+		if r.data != nil {
+			s.insert(hashes[slot], r)
+		}
+	}
+}
+
+// push appends one element and grows by an eighth only: many lists together
+// waste little, and a list is short.
+func push[T any](list []T, v T) []T {
+	if n := len(list); n == cap(list) {
+		list = append(make([]T, 0, n+n/8+8), list...)
+	}
+	return append(list, v)
+}
