@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/authlatch/auth/internal/ctxkey"
 )
@@ -59,7 +60,8 @@ type Identity struct {
 }
 
 // Validate reports whether log-in accepts the identity: a Subject of 1 to 255
-// bytes, well-formed Scopes and Methods, and Claims as from [NewClaims].
+// bytes of UTF-8, well-formed Scopes and Methods, and Claims as from
+// [NewClaims].
 func (id Identity) Validate() error {
 	const maxSubject = 255
 	if id.Subject == "" {
@@ -67,6 +69,10 @@ func (id Identity) Validate() error {
 	}
 	if len(id.Subject) > maxSubject {
 		return fmt.Errorf("auth: subject is longer than %d bytes", maxSubject)
+	}
+	// JSON would turn two subjects that are no UTF-8 into the same one.
+	if !utf8.ValidString(id.Subject) {
+		return errors.New("auth: subject is not UTF-8")
 	}
 	if err := id.Scopes.validate(); err != nil {
 		return fmt.Errorf("auth: scopes: %w", err)

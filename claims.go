@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Claims are the application's own facts about a log-in: the text of a JSON
@@ -23,9 +24,9 @@ var registered = []string{
 }
 
 // NewClaims turns v, a struct or a map, into claims as encoding/json does. It
-// is an error if v is no JSON object, if a member stands twice, or if a member
-// has the name of a registered claim such as "sub" or "scope", in whatever
-// case. A nil v gives no claims.
+// is an error if v is no JSON object in UTF-8, if a member stands twice, or if
+// a member has the name of a registered claim such as "sub" or "scope", in
+// whatever case. A nil v gives no claims.
 func NewClaims(v any) (Claims, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -59,7 +60,7 @@ func (c Claims) validate() error {
 		return nil
 	}
 	text := []byte(c)
-	if !json.Valid(text) || bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
+	if !json.Valid(text) || !utf8.Valid(text) || bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
 		return errors.New("auth: claims are no JSON object")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))

@@ -15,7 +15,8 @@ import (
 //
 //   - [auth.ErrUnauthenticated]: 401. A browser that navigates is sent to
 //     loginPage instead (303), if that is not empty, with the page it asked for
-//     in the query parameter "next"; see [SafeNext].
+//     in the query parameter "next"; see [SafeNext]. As in [Guard], loginPage
+//     is a path or an http or https URL; it is not used if it is neither.
 //   - [auth.ErrForbidden]: 403.
 //   - any other: 503, with Retry-After.
 //
@@ -53,17 +54,39 @@ func problem(w http.ResponseWriter, status int) {
 // loginURL returns where a browser that navigates is sent, or "" if this is no
 // navigation, there is no log-in page, or the browser is on it.
 func loginURL(r *http.Request, loginPage string) string {
-	page, err := url.Parse(loginPage)
-	if loginPage == "" || err != nil || !navigates(r) || page.Host == "" && page.Path == r.URL.Path {
+	page, asked := parseLoginPage(loginPage), requestURI(r)
+	if page == nil || !navigates(r) || isPage(page, r.Host, asked) {
 		return ""
 	}
 	// What was posted cannot be posted again by following a link.
-	if next := SafeNext(requestURI(r)); next != "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+	if next := SafeNext(asked); next != "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		query := page.Query()
 		query.Set("next", next)
 		page.RawQuery = query.Encode()
 	}
 	return page.String()
+}
+
+// parseLoginPage returns nil if a browser would not find the page from
+// everywhere on the site.
+func parseLoginPage(loginPage string) *url.URL {
+	page, err := url.Parse(loginPage)
+	switch {
+	case err != nil:
+		return nil
+	case page.Host != "" && (page.Scheme == "http" || page.Scheme == "https"):
+		return page
+	case page.Host == "" && page.Scheme == "" && SafeNext(page.EscapedPath()) == page.EscapedPath():
+		return page
+	}
+	return nil
+}
+
+// isPage reports whether page is what was asked for at host, so that a guard
+// in front of the log-in page sends nobody in circles.
+func isPage(page *url.URL, host, asked string) bool {
+	here, err := url.ParseRequestURI(asked)
+	return err == nil && here.Path == page.Path && (page.Host == "" || strings.EqualFold(page.Host, host))
 }
 
 // navigates reports whether a browser wants a page to show. Scripts ask with

@@ -13,14 +13,15 @@ import (
 // refused, whatever else the request carries. It panics if there is none to
 // ask.
 //
-// If nobody finds a credential, each of them that is a [Challenger] adds its
-// challenge.
+// A refused client is told what to do by whoever refused its credential, if
+// that is a [Challenger]. If nobody found one, or a guard asks for more than a
+// valid log-in has, each of them that is a Challenger adds its challenge.
 func First(authenticators ...Authenticator) Authenticator {
 	if len(authenticators) == 0 {
 		panic("middleware: First of no Authenticator")
 	}
 	for _, a := range authenticators {
-		if a == nil {
+		if isNil(a) {
 			panic("middleware: First of a nil Authenticator")
 		}
 	}
@@ -29,12 +30,24 @@ func First(authenticators ...Authenticator) Authenticator {
 
 type first []Authenticator
 
+// refusal is the error of one of several authenticators. The others have
+// nothing to say about it: a bad cookie makes no bearer token invalid.
+type refusal struct {
+	error
+	by Authenticator
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
 func (list first) Authenticate(r *http.Request) (auth.Identity, error) {
 	var none error
 	for _, a := range list {
 		id, err := a.Authenticate(r)
-		if err == nil || !errors.Is(err, auth.ErrNoCredential) {
-			return id, err
+		switch {
+		case err == nil:
+			return id, nil
+		case !errors.Is(err, auth.ErrNoCredential):
+			return auth.Identity{}, &refusal{err, a}
 		}
 		none = errors.Join(none, err)
 	}
@@ -42,7 +55,11 @@ func (list first) Authenticate(r *http.Request) (auth.Identity, error) {
 }
 
 func (list first) Challenge(h http.Header, r *http.Request, err error) {
-	for _, a := range list {
+	asked := list
+	if one := (*refusal)(nil); errors.As(err, &one) {
+		asked, err = first{one.by}, one.error
+	}
+	for _, a := range asked {
 		if c, ok := a.(Challenger); ok {
 			c.Challenge(h, r, err)
 		}

@@ -13,15 +13,12 @@
 package middleware
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"reflect"
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/internal/ctxkey"
 )
 
 // Authenticator finds out who sent a request. session.Manager and
@@ -39,7 +36,7 @@ type Authenticator interface {
 }
 
 // Challenger is an Authenticator that tells a refused client what to do. A
-// guard calls it before it denies a request.
+// guard calls it before it denies a request, with the error that it denies for.
 //
 // Challenge may add a WWW-Authenticate field to h (RFC 9110, 11.6.1) and,
 // where no newer one can be lost by it, the deletion of a dead cookie. An
@@ -51,25 +48,27 @@ type Challenger interface {
 // Guard makes middleware that admits requests by who sent them. Its fields are
 // set before its first use and not changed after; then it may be used by many
 // goroutines at once. Its methods panic if Authenticator is nil or LoginPage
-// is no URL, since a program must not start with an open door.
+// leads nowhere, since a program must not start with an open door.
 //
 // The response to an authenticated request says Cache-Control: no-store, unless
 // the handler says otherwise (ASVS 5.0, 14.3.2).
 //
 // A guard inside of another takes over the identity if that is the same *Guard
-// and the request still has the method, host, path and headers that it checked.
-// It never takes over the identity of another guard, or of [auth.NewContext].
+// and the request still has the method, host, path and header map that it
+// checked; it does not notice a header that was changed in the map. It never
+// takes over the identity of another guard, or of [auth.NewContext].
 type Guard struct {
 	// Authenticator says who sent a request. It is required.
 	Authenticator Authenticator
 
 	// LoginPage is the page to which [Deny] sends a browser that navigates
-	// without a valid credential, such as "/login". Empty means none: everybody
-	// gets a plain 401.
+	// without a valid credential: a path such as "/login", or an http or https
+	// URL. Empty means none: everybody gets a plain 401.
 	LoginPage string
 
-	// Deny answers a request that the guard does not let through. err is one
-	// of the three outcomes of package auth. Nil means [Deny] with LoginPage.
+	// Deny writes the response to a request that the guard does not let
+	// through. err is one of the three outcomes of package auth. Nil means
+	// [Deny] with LoginPage.
 	Deny func(w http.ResponseWriter, r *http.Request, err error)
 }
 
@@ -84,10 +83,10 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 func (g *Guard) Optional(next http.Handler) http.Handler {
 	g.mustWork(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted, _, err := g.authenticate(r)
+		admitted, c, err := g.authenticate(r)
 		switch {
 		case err == nil:
-			serve(next, w, admitted)
+			c.serve(next, w, admitted)
 		case errors.Is(err, auth.ErrNoCredential):
 			next.ServeHTTP(w, anonymous(r))
 		default:
@@ -98,12 +97,14 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 
 // RequireScope admits whoever was granted scope, or each of several scopes with
 // spaces between them (RFC 6749, 3.3). Others get 403 insufficient_scope
-// (RFC 6750, 3.1). It panics if scope is empty.
+// (RFC 6750, 3.1; ASVS 5.0, 8.2.1). It panics if scope is empty or has a
+// character that no scope may have.
 func (g *Guard) RequireScope(scope string) func(http.Handler) http.Handler {
-	if scope == "" {
+	required := auth.Words(scope)
+	probe := auth.Identity{Subject: "probe", Scopes: required}
+	if scope == "" || probe.Validate() != nil {
 		panic("middleware: RequireScope of no scope")
 	}
-	required := auth.Words(scope)
 	missing := &auth.InsufficientError{Scope: required}
 	return g.RequireThat(func(id auth.Identity) error {
 		for word := range required.All() {
@@ -146,35 +147,46 @@ func (g *Guard) RequireThat(check func(auth.Identity) error) func(http.Handler) 
 func (g *Guard) admit(next http.Handler, check func(auth.Identity) error) http.Handler {
 	g.mustWork(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		admitted, id, err := g.authenticate(r)
+		admitted, c, err := g.authenticate(r)
 		if err == nil && check != nil {
-			err = check(*id)
+			err = check(c.identity)
 		}
 		if err != nil {
 			g.deny(w, r, err)
 			return
 		}
-		serve(next, w, admitted)
+		c.serve(next, w, admitted)
 	})
 }
 
 // mustWork panics for what would be an open or a broken door.
 func (g *Guard) mustWork(next http.Handler) {
 	switch {
-	case g == nil || g.Authenticator == nil:
+	case g == nil || isNil(g.Authenticator):
 		panic("middleware: Guard without an Authenticator")
-	case next == nil:
+	case isNil(next):
 		panic("middleware: Guard before no handler")
-	}
-	if _, err := url.Parse(g.LoginPage); err != nil {
-		panic("middleware: Guard: LoginPage is no URL")
+	case g.LoginPage != "" && parseLoginPage(g.LoginPage) == nil:
+		panic("middleware: Guard: LoginPage is neither a path nor an http URL")
 	}
 }
 
-// authenticate returns the request with the identity in its context.
-func (g *Guard) authenticate(r *http.Request) (*http.Request, *auth.Identity, error) {
-	if c, _ := r.Context().Value(guardKey{}).(*guarded); c != nil && c.authenticated && c.guard == g && sameRequest(c.request, r) {
-		return r, &c.identity, nil
+// isNil also sees the nil pointer or function inside of an interface, which is
+// what a constructor whose error was ignored leaves behind.
+func isNil(v any) bool {
+	value := reflect.ValueOf(v)
+	switch value.Kind() {
+	case reflect.Pointer, reflect.Func:
+		return value.IsNil()
+	}
+	return !value.IsValid()
+}
+
+// authenticate returns the request with the identity in its context, and what
+// is known of it.
+func (g *Guard) authenticate(r *http.Request) (*http.Request, *guarded, error) {
+	if c, _ := r.Context().Value(guardKey{}).(*guarded); c != nil && c.guard == g && c.speaksFor(r) {
+		return r, c, nil
 	}
 	id, err := g.Authenticator.Authenticate(r)
 	if err != nil {
@@ -183,8 +195,8 @@ func (g *Guard) authenticate(r *http.Request) (*http.Request, *auth.Identity, er
 	if id.Subject == "" {
 		return nil, nil, errors.New("middleware: the authenticator returned an identity without a subject")
 	}
-	c := &guarded{Context: r.Context(), authenticated: true, identity: id, guard: g, request: r}
-	return r.WithContext(c), &c.identity, nil
+	c := newGuarded(g, r, id)
+	return r.WithContext(c), c, nil
 }
 
 func (g *Guard) deny(w http.ResponseWriter, r *http.Request, err error) {
@@ -196,53 +208,4 @@ func (g *Guard) deny(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	Deny(w, r, err, g.LoginPage)
-}
-
-// noStore is shared by all responses, which saves each an allocation.
-var noStore = []string{"no-store"}
-
-func serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = noStore
-	next.ServeHTTP(w, r)
-}
-
-// guarded is the context of a request that a guard has seen. It holds all that
-// there is to know in one value, since it is made once per request.
-type guarded struct {
-	context.Context
-	authenticated bool
-	identity      auth.Identity
-	guard         *Guard
-	request       *http.Request // the one that was authenticated
-}
-
-type guardKey struct{}
-
-func (c *guarded) Value(key any) any {
-	switch key.(type) {
-	case guardKey:
-		return c
-	case ctxkey.Identity:
-		if c.authenticated {
-			return &c.identity
-		}
-		return nil
-	}
-	return c.Context.Value(key)
-}
-
-// anonymous returns the request without the identity that somebody outside of
-// the guard may have put into its context.
-func anonymous(r *http.Request) *http.Request {
-	if _, ok := auth.FromContext(r.Context()); !ok {
-		return r
-	}
-	return r.WithContext(&guarded{Context: r.Context()})
-}
-
-// sameRequest reports whether b is a, perhaps with another context. A handler
-// that makes up a request and serves it inside of another one is found out.
-func sameRequest(a, b *http.Request) bool {
-	return a.Method == b.Method && a.Host == b.Host && a.URL.Path == b.URL.Path &&
-		reflect.ValueOf(a.Header).UnsafePointer() == reflect.ValueOf(b.Header).UnsafePointer()
 }

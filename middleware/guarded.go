@@ -1,0 +1,78 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/ctxkey"
+)
+
+// guarded is the context of a request that a guard has let through. It holds
+// all that there is to know in one value, since it is made once per request.
+type guarded struct {
+	context.Context
+	identity auth.Identity
+	guard    *Guard
+
+	// What was authenticated, kept by value: a handler may change its request.
+	method, host, path string
+	header             http.Header
+
+	// cacheControl backs a response header. It costs no allocation here, and
+	// no handler that writes into it reaches the response to another request.
+	cacheControl [1]string
+}
+
+func newGuarded(g *Guard, r *http.Request, id auth.Identity) *guarded {
+	return &guarded{
+		Context:      r.Context(),
+		identity:     id,
+		guard:        g,
+		method:       r.Method,
+		host:         r.Host,
+		path:         r.URL.Path,
+		header:       r.Header,
+		cacheControl: [1]string{"no-store"},
+	}
+}
+
+type guardKey struct{}
+
+// Value finds the guard's own mark and the identity, in this order of keys.
+func (c *guarded) Value(key any) any {
+	switch key.(type) {
+	case guardKey:
+		return c
+	case ctxkey.Identity:
+		return &c.identity
+	}
+	return c.Context.Value(key)
+}
+
+// speaksFor reports whether r is the request that was authenticated, perhaps
+// with another context, and whether its handler sees the identity of c. It
+// finds out a request that a handler has made up and serves inside of another
+// one, and an identity that somebody has put over that of c.
+func (c *guarded) speaksFor(r *http.Request) bool {
+	id, _ := r.Context().Value(ctxkey.Identity{}).(*auth.Identity)
+	return id == &c.identity &&
+		c.method == r.Method && c.host == r.Host && c.path == r.URL.Path &&
+		reflect.ValueOf(c.header).UnsafePointer() == reflect.ValueOf(r.Header).UnsafePointer()
+}
+
+// serve calls next with r, which carries c.
+func (c *guarded) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = c.cacheControl[:]
+	next.ServeHTTP(w, r)
+}
+
+// anonymous returns the request without the identity that somebody outside of
+// the guard may have put into its context.
+func anonymous(r *http.Request) *http.Request {
+	if _, ok := auth.FromContext(r.Context()); !ok {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), ctxkey.Identity{}, (*auth.Identity)(nil)))
+}
