@@ -26,7 +26,7 @@ var ErrFull = errors.New("store: memory is full")
 type Memory struct {
 	// MaxBytes bounds the memory that records take: keys, values and an
 	// estimate of what it costs to keep them (about 70 bytes each, and an
-	// eighth for the allocator). Half a megabyte of fixed cost is not counted.
+	// eighth for the allocator). A fixed cost below one megabyte is not counted.
 	// Zero means 1 GiB; with a negative one nothing can be written. Set it
 	// before first use.
 	//

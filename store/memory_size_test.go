@@ -57,7 +57,7 @@ func TestMemoryStaysWithinMaxBytes(t *testing.T) {
 				break
 			}
 		}
-		const fixed = 512 << 10
+		const fixed = 768 << 10
 		if took := heap() - before; took > m.MaxBytes+fixed || took < m.MaxBytes*6/10 {
 			t.Errorf("values of %d bytes: %d bytes taken of %d", size, took, m.MaxBytes)
 		}
@@ -67,7 +67,7 @@ func TestMemoryStaysWithinMaxBytes(t *testing.T) {
 
 func TestMemoryIsSmallWhenEmptyAndAfterABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const few, burst = 512 << 10, 200_000
+		const few, burst = 768 << 10, 200_000
 		var m store.Memory
 		before := heap()
 		if has(t, &m, "nothing") {
