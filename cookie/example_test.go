@@ -1,0 +1,86 @@
+package cookie_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+)
+
+func ExamplePolicy() {
+	cart := cookie.New("cart").SameSiteLax().MaxAge(30 * 24 * time.Hour)
+
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		value, ok, err := cart.Read(r)
+		switch {
+		case err != nil:
+			http.Error(w, "Bad Request", http.StatusBadRequest)
+			return
+		case !ok:
+			value = "new"
+		}
+		// Before the first byte of the body, or the cookie is lost.
+		if err := cart.Set(w.Header(), r, value); err != nil {
+			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintln(w, "cart:", value)
+	}
+
+	for _, sent := range []string{"", "__Host-Http-cart=42", "__Host-Http-cart=42; __Host-Http-cart=43"} {
+		r := httptest.NewRequest("GET", "https://shop.example/", nil)
+		r.Header.Set("Cookie", sent)
+		w := httptest.NewRecorder()
+		handler(w, r)
+		fmt.Print(w.Code, " ", w.Body)
+		fmt.Println(w.Header().Get("Set-Cookie"))
+	}
+
+	// A contradiction is found before any request comes.
+	fmt.Println(cart.SameSiteNone().Insecure().Err())
+	// Output:
+	// 200 cart: new
+	// __Host-Http-cart=new; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax
+	// 200 cart: 42
+	// __Host-Http-cart=42; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax
+	// 400 Bad Request
+	//
+	// cookie: SameSiteNone and Insecure exclude each other
+}
+
+func ExampleSealer() {
+	// Keep the key where other secrets are: all hosts need the same one.
+	key := make([]byte, 32)
+	rand.Read(key)
+	sealer, err := cookie.NewSealer(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	flash := cookie.New("flash").SameSiteLax()
+	sealed, err := sealer.Seal(flash, []byte("Your order is on its way."), time.Minute)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	w := httptest.NewRecorder()
+	if err := flash.Set(w.Header(), nil, sealed); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	value, err := sealer.Open(flash, sealed)
+	fmt.Printf("%s %v\n", value, err)
+
+	// It opens for no other cookie.
+	_, err = sealer.Open(cookie.New("greeting"), sealed)
+	fmt.Println(errors.Is(err, cookie.ErrOpen))
+	// Output:
+	// Your order is on its way. <nil>
+	// true
+}

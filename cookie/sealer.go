@@ -1,0 +1,180 @@
+package cookie
+
+import (
+	"bytes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// ErrOpen says that a sealed value does not open. Expired, changed, sealed for
+// another cookie, by another key or by nobody: all look alike (ASVS 5.0,
+// 11.2.5). Treat the cookie as absent.
+var ErrOpen = errors.New("cookie: sealed value does not open")
+
+// Sealer encrypts values that a client keeps, so that it can neither read nor
+// change them: preferences, flash messages, the state of a log-in under way. It
+// uses XChaCha20-Poly1305 (ASVS 5.0, 11.3.2 and 11.3.3). A sealed value opens
+// under the name of the cookie that it was sealed for, until it expires, and
+// nowhere else.
+//
+// What is sealed cannot be taken back: a client may send an old value again as
+// long as it lives. Log-ins that end belong in a session.
+//
+// Create it with [NewSealer]. It is immutable and may be used by many
+// goroutines at once.
+type Sealer struct {
+	keys []sealKey // the first seals
+}
+
+type sealKey struct {
+	id   [idSize]byte
+	aead cipher.AEAD
+}
+
+// A sealed value is the unpadded base64url form of
+//
+//	version (1) | key ID (4) | expiry in Unix milliseconds (8) | nonce (24) |
+//	ciphertext with tag (16 more than the value)
+//
+// The additional data is purpose, the 13 bytes before the nonce, and the name
+// of the cookie as it is sent.
+const (
+	version    = 1
+	idSize     = 4
+	headerSize = 1 + idSize + 8
+	nonceSize  = chacha20poly1305.NonceSizeX
+	purpose    = "authlatch/cookie sealed value\x00"
+	idPurpose  = "authlatch/cookie key ID\x00"
+)
+
+// encoding refuses trailing bits, so that a value has one form (ASVS 5.0,
+// 1.1.1). It skips line breaks; see [Sealer.Open].
+var encoding = base64.RawURLEncoding.Strict()
+
+// NewSealer returns a Sealer with a ring of keys, each 32 bytes from a
+// cryptographic random generator. The first key seals, all of them open. The
+// keys are copied.
+//
+// To replace a key, add the new one at the end on all hosts, then move it to
+// the front on all hosts, and drop the old one when the longest time to live
+// has passed since (ASVS 5.0, 11.2.2).
+//
+// It is an error to give no key, one of another length or of equal bytes, and
+// one key twice. By chance, one pair of keys in 2^32 looks like one key;
+// make another then.
+func NewSealer(keys ...[]byte) (*Sealer, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("cookie: NewSealer: no key")
+	}
+	s := &Sealer{keys: make([]sealKey, 0, len(keys))}
+	for i, key := range keys {
+		k, err := newSealKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("cookie: NewSealer: key %d: %w", i, err)
+		}
+		if s.key(k.id[:]) != nil {
+			return nil, fmt.Errorf("cookie: NewSealer: key %d: same ID as an earlier key", i)
+		}
+		s.keys = append(s.keys, k)
+	}
+	return s, nil
+}
+
+func newSealKey(key []byte) (sealKey, error) {
+	if len(key) != chacha20poly1305.KeySize {
+		return sealKey{}, fmt.Errorf("%d bytes instead of %d", len(key), chacha20poly1305.KeySize)
+	}
+	if bytes.Count(key, key[:1]) == len(key) {
+		return sealKey{}, errors.New("all bytes are equal")
+	}
+	aead, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return sealKey{}, err
+	}
+	// Four bytes of a hash tell nothing about a random key.
+	digest := sha256.Sum256(append([]byte(idPurpose), key...))
+	return sealKey{id: [idSize]byte(digest[:]), aead: aead}, nil
+}
+
+// key returns the key with this ID, or nil.
+func (s *Sealer) key(id []byte) cipher.AEAD {
+	for _, k := range s.keys {
+		if string(k.id[:]) == string(id) {
+			return k.aead
+		}
+	}
+	return nil
+}
+
+// Seal encrypts value for the cookie of p and returns text for [Policy.Set],
+// 71 bytes and then four for three of value. It opens for ttl, one second to
+// 400 days, whatever the MaxAge of p. The text shows when it expires and how
+// long the value is.
+//
+// Seal returns the policy's own error, and an error if ttl is out of range or
+// if the text would be too long for [Policy.Set].
+//
+// The nonce is 24 random bytes, so one key may seal without end: after 2^80
+// values two nonces are equal with a chance of 2^-33 (ASVS 5.0, 11.3.4).
+func (s *Sealer) Seal(p Policy, value []byte, ttl time.Duration) (string, error) {
+	if err := p.Err(); err != nil {
+		return "", err
+	}
+	switch size := headerSize + nonceSize + len(value) + chacha20poly1305.Overhead; {
+	case len(s.keys) == 0:
+		return "", errors.New("cookie: Seal: a Sealer without keys: use NewSealer")
+	case ttl < time.Second || ttl > maxLifetime:
+		return "", fmt.Errorf("cookie: Seal: %v to live is not one second to 400 days", ttl)
+	case len(p.wire)+encoding.EncodedLen(size) > maxPair:
+		return "", fmt.Errorf("cookie: Seal: %s: %d bytes are too long to seal", p.wire, len(value))
+	}
+	key := s.keys[0]
+	text := append([]byte{version}, key.id[:]...)
+	text = binary.BigEndian.AppendUint64(text, uint64(time.Now().Add(ttl).UnixMilli()))
+	nonce := make([]byte, nonceSize)
+	rand.Read(nonce)
+	text = append(text, nonce...)
+	return encoding.EncodeToString(key.aead.Seal(text, nonce, value, additional(p, text))), nil
+}
+
+// Open returns the value that was sealed for the cookie of p. The error is
+// [ErrOpen], or the policy's own error if p is not usable.
+func (s *Sealer) Open(p Policy, sealed string) ([]byte, error) {
+	if err := p.Err(); err != nil {
+		return nil, err
+	}
+	if len(p.wire)+len(sealed) > maxPair || strings.ContainsAny(sealed, "\r\n") {
+		return nil, ErrOpen
+	}
+	text, err := encoding.DecodeString(sealed)
+	if err != nil || len(text) < headerSize+nonceSize || text[0] != version {
+		return nil, ErrOpen
+	}
+	key := s.key(text[1 : 1+idSize])
+	if key == nil {
+		return nil, ErrOpen
+	}
+	nonce, ciphertext := text[headerSize:headerSize+nonceSize], text[headerSize+nonceSize:]
+	value, err := key.Open(nil, nonce, ciphertext, additional(p, text))
+	expiry := int64(binary.BigEndian.Uint64(text[1+idSize:]))
+	if err != nil || time.Now().UnixMilli() >= expiry {
+		return nil, ErrOpen
+	}
+	return value, nil
+}
+
+// additional returns what a sealed value is bound to. All parts but the last
+// have a fixed length, so no two lists of parts give the same bytes.
+func additional(p Policy, text []byte) []byte {
+	data := append([]byte(purpose), text[:headerSize]...)
+	return append(data, p.wire...)
+}

@@ -1,0 +1,411 @@
+package cookie_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+)
+
+func newKey() []byte {
+	key := make([]byte, 32)
+	rand.Read(key)
+	return key
+}
+
+// countingKey is the key of the golden values: 0, 1, 2 ...
+func countingKey() []byte {
+	key := make([]byte, 32)
+	for i := range key {
+		key[i] = byte(i)
+	}
+	return key
+}
+
+func newSealer(t testing.TB, keys ...[]byte) *cookie.Sealer {
+	t.Helper()
+	s, err := cookie.NewSealer(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func seal(t testing.TB, s *cookie.Sealer, p cookie.Policy, value string) string {
+	t.Helper()
+	sealed, err := s.Seal(p, []byte(value), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+// mustNotOpen asserts that all failures look alike (ASVS 5.0, 11.2.5): the one
+// error itself, wrapped in nothing, and no value beside it.
+func mustNotOpen(t testing.TB, s *cookie.Sealer, p cookie.Policy, sealed string) {
+	t.Helper()
+	if value, err := s.Open(p, sealed); err != cookie.ErrOpen || value != nil {
+		t.Errorf("Open(%.100q) = %q, %v", sealed, value, err)
+	}
+}
+
+func mustOpen(t testing.TB, s *cookie.Sealer, p cookie.Policy, sealed, want string) {
+	t.Helper()
+	if value, err := s.Open(p, sealed); err != nil || string(value) != want {
+		t.Errorf("Open = %q, %v; want %q", value, err, want)
+	}
+}
+
+func TestSealedValueOpens(t *testing.T) {
+	s := newSealer(t, newKey())
+	for _, value := range []string{"", "v", "a b; \"ä\" \x00\xff", strings.Repeat("v", 3000)} {
+		for _, p := range []cookie.Policy{cookie.Session(), cookie.Preference("lang"), cookie.New("id").InsecureAnywhere()} {
+			sealed := seal(t, s, p, value)
+			if len(value) > 1 && strings.Contains(sealed, value) {
+				t.Error("the value is readable")
+			}
+			h := http.Header{}
+			if err := p.Set(h, nil, sealed); err != nil {
+				t.Fatal(err)
+			}
+			pair, _, _ := strings.Cut(h.Get("Set-Cookie"), "; ")
+			got, ok, err := p.Read(carrying(pair))
+			if !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			mustOpen(t, s, p, got, value)
+		}
+	}
+}
+
+// What was sealed once must open after every upgrade. The clock of the test
+// starts in the year 2000; both values were sealed then, for 400 days.
+const (
+	goldenHello = "AYYERhUAAADkdr9sAKTDRTeJSURLzRUsYOCR_nkfxr-k-7CC4yVICcF-gSw9XS9oJxJEehtVLsJ0Iw"
+	goldenEmpty = "AYYERhUAAADkdr9sADTVPXHJXXbai0vzNZ0sH3ZU-9Ct5KlQRJP-7XzFlTqaeYL3C_Pv_2U"
+)
+
+func TestGoldenSealedValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSealer(t, newKey(), countingKey())
+		mustOpen(t, s, cookie.Session(), goldenHello, "hello")
+		mustOpen(t, s, cookie.New("state"), goldenEmpty, "")
+		mustNotOpen(t, s, cookie.New("state"), goldenHello)
+		time.Sleep(400*day - 1)
+		mustOpen(t, s, cookie.Session(), goldenHello, "hello")
+		time.Sleep(1)
+		mustNotOpen(t, s, cookie.Session(), goldenHello)
+	})
+}
+
+func TestSealedLayout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sealed := seal(t, newSealer(t, countingKey()), cookie.Session(), "hello")
+		text, err := base64.RawURLEncoding.DecodeString(sealed)
+		if err != nil || len(text) != 1+4+8+24+5+16 {
+			t.Fatalf("%d bytes, %v", len(text), err)
+		}
+		id := keyID(countingKey())
+		expiry := time.UnixMilli(int64(binary.BigEndian.Uint64(text[5:])))
+		if text[0] != 1 || !bytes.Equal(text[1:5], id[:]) || !expiry.Equal(time.Now().Add(time.Hour)) {
+			t.Errorf("%x", text)
+		}
+	})
+}
+
+// keyID is the derivation that Open relies on to pick a key.
+func keyID(key []byte) [4]byte {
+	digest := sha256.Sum256([]byte("authlatch/cookie key ID\x00" + string(key)))
+	return [4]byte(digest[:])
+}
+
+func TestNewSealerRefusesKeys(t *testing.T) {
+	good, other := newKey(), newKey()
+	a, b := collidingKeys()
+	for _, test := range []struct {
+		name string
+		keys [][]byte
+		ok   bool
+	}{
+		{"one key", [][]byte{good}, true},
+		{"two keys", [][]byte{good, other}, true},
+		{"one of a colliding pair", [][]byte{a, good}, true},
+		{"no key", nil, false},
+		{"nil", [][]byte{nil}, false},
+		{"11.2.3 16 bytes", [][]byte{good[:16]}, false},
+		{"11.2.3 31 bytes", [][]byte{good[:31]}, false},
+		{"33 bytes", [][]byte{append(newKey(), 1)}, false},
+		{"zeros", [][]byte{make([]byte, 32)}, false},
+		{"equal bytes", [][]byte{bytes.Repeat([]byte{'k'}, 32)}, false},
+		{"a bad key behind", [][]byte{good, make([]byte, 32)}, false},
+		{"twice the same", [][]byte{good, other, bytes.Clone(good)}, false},
+		{"the same ID", [][]byte{a, b}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, err := cookie.NewSealer(test.keys...)
+			if (err == nil) != test.ok || (s != nil) != test.ok {
+				t.Errorf("%v, %v", s, err)
+			}
+		})
+	}
+}
+
+// collidingKeys finds two keys with one ID, which takes some 80,000 tries.
+func collidingKeys() (a, b []byte) {
+	seen := map[[4]byte][]byte{}
+	for i := uint64(0); ; i++ {
+		key := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
+		id := keyID(key[:])
+		if earlier, found := seen[id]; found {
+			return earlier, key[:]
+		}
+		seen[id] = key[:]
+	}
+}
+
+func TestSealerCopiesKeys(t *testing.T) {
+	key := newKey()
+	s := newSealer(t, key)
+	sealed := seal(t, s, cookie.Session(), "v")
+	same := newSealer(t, bytes.Clone(key))
+	clear(key)
+	mustOpen(t, s, cookie.Session(), sealed, "v")
+	mustOpen(t, same, cookie.Session(), seal(t, s, cookie.Session(), "w"), "w")
+}
+
+func TestZeroSealer(t *testing.T) {
+	var s cookie.Sealer
+	if sealed, err := s.Seal(cookie.Session(), []byte("v"), time.Hour); err == nil || sealed != "" {
+		t.Errorf("Seal = %q, %v", sealed, err)
+	}
+	mustNotOpen(t, &s, cookie.Session(), seal(t, newSealer(t, newKey()), cookie.Session(), "v"))
+}
+
+func TestSealerReturnsThePolicysError(t *testing.T) {
+	s := newSealer(t, newKey())
+	bad := cookie.New("a b")
+	if sealed, err := s.Seal(bad, []byte("v"), time.Hour); err != bad.Err() || sealed != "" {
+		t.Errorf("Seal = %q, %v", sealed, err)
+	}
+	if value, err := s.Open(bad, seal(t, s, cookie.Session(), "v")); err != bad.Err() || value != nil {
+		t.Errorf("Open = %q, %v", value, err)
+	}
+}
+
+// ASVS 11.3.3: every bit counts, of the text as sent and of the bytes in it.
+func TestFlippedBitsDoNotOpen(t *testing.T) {
+	s := newSealer(t, newKey(), newKey())
+	// Lengths with 0, 4 and 2 spare bits in the last character.
+	for _, value := range []string{"v", "va", "val", ""} {
+		sealed := seal(t, s, cookie.Session(), value)
+		for i := range len(sealed) {
+			for bit := range 8 {
+				flipped := []byte(sealed)
+				flipped[i] ^= 1 << bit
+				mustNotOpen(t, s, cookie.Session(), string(flipped))
+			}
+		}
+		text, _ := base64.RawURLEncoding.DecodeString(sealed)
+		for i := range text {
+			for bit := range 8 {
+				text[i] ^= 1 << bit
+				mustNotOpen(t, s, cookie.Session(), base64.RawURLEncoding.EncodeToString(text))
+				text[i] ^= 1 << bit
+			}
+		}
+		mustOpen(t, s, cookie.Session(), base64.RawURLEncoding.EncodeToString(text), value)
+	}
+}
+
+func TestOtherFormsDoNotOpen(t *testing.T) {
+	s := newSealer(t, newKey())
+	p := cookie.Session()
+	sealed := seal(t, s, p, "v")
+	for i := range sealed {
+		mustNotOpen(t, s, p, sealed[:i]) // truncated
+		mustNotOpen(t, s, p, sealed[i+1:])
+		for _, c := range []string{"\n", "\r", " ", "=", "A", "+", "\x00"} { // 1.1.1
+			mustNotOpen(t, s, p, sealed[:i]+c+sealed[i:])
+		}
+	}
+	text, _ := base64.RawURLEncoding.DecodeString(sealed)
+	for _, form := range []string{
+		sealed + "\n", sealed + "=", sealed + "A", sealed + "AAAA", sealed + sealed, sealed + "." + sealed,
+		base64.URLEncoding.EncodeToString(text) + "=", base64.StdEncoding.EncodeToString(append(text, 0xff)),
+		`"` + sealed + `"`, strings.Repeat("A", 4000), strings.Repeat("A", 1<<20), "",
+	} {
+		mustNotOpen(t, s, p, form)
+	}
+	for version := range 256 {
+		if text[0] = byte(version); version != 1 {
+			mustNotOpen(t, s, p, base64.RawURLEncoding.EncodeToString(text))
+		}
+	}
+}
+
+func TestSealedForAnotherCookieDoesNotOpen(t *testing.T) {
+	s := newSealer(t, newKey())
+	policies := []cookie.Policy{
+		cookie.New("state"), cookie.New("state2"), cookie.New("stat"), cookie.New("State"),
+		cookie.New("state").ReadableByScripts(), cookie.New("state").Path("/a"), cookie.New("state").InsecureAnywhere(),
+	}
+	for i, from := range policies {
+		sealed := seal(t, s, from, "v")
+		for j, to := range policies {
+			if i == j {
+				mustOpen(t, s, to, sealed, "v")
+			} else {
+				mustNotOpen(t, s, to, sealed)
+			}
+		}
+	}
+	// Only the name counts: loosening what does not rename keeps it readable.
+	mustOpen(t, s, cookie.New("state").SameSiteLax().MaxAge(time.Hour), seal(t, s, cookie.New("state"), "v"), "v")
+}
+
+func TestSealedValueExpires(t *testing.T) {
+	for _, ttl := range []time.Duration{time.Second, 1500 * time.Millisecond, time.Hour, 400 * day} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSealer(t, newKey())
+			sealed, err := s.Seal(cookie.Session(), []byte("v"), ttl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(ttl - 1)
+			mustOpen(t, s, cookie.Session(), sealed, "v")
+			time.Sleep(1)
+			mustNotOpen(t, s, cookie.Session(), sealed)
+			time.Sleep(1000 * day)
+			mustNotOpen(t, s, cookie.Session(), sealed)
+		})
+	}
+}
+
+func TestNothingIsSealedForEver(t *testing.T) {
+	s := newSealer(t, newKey())
+	for _, ttl := range []time.Duration{-1 << 63, -time.Hour, 0, 1, time.Second - 1, 400*day + 1, 1<<63 - 1} {
+		if sealed, err := s.Seal(cookie.Session(), []byte("v"), ttl); err == nil || sealed != "" {
+			t.Errorf("%v: Seal = %q, %v", ttl, sealed, err)
+		}
+	}
+}
+
+// ASVS 3.3.5: what Seal returns can be set, and what could not be is refused.
+func TestSealRefusesWhatCannotBeSet(t *testing.T) {
+	s := newSealer(t, newKey())
+	for _, p := range []cookie.Policy{cookie.Session(), cookie.New("id").InsecureAnywhere(), cookie.New(strings.Repeat("n", 4000))} {
+		longest := -1
+		for size := range 4200 {
+			sealed, err := s.Seal(p, make([]byte, size), time.Hour)
+			if err != nil {
+				if sealed != "" || size == longest {
+					t.Errorf("%d bytes: %q", size, sealed)
+				}
+				break
+			}
+			longest = size
+			if err := p.Set(http.Header{}, nil, sealed); err != nil {
+				t.Fatalf("%d bytes sealed: %v", size, err)
+			}
+		}
+		room := 4093 - len(p.Name())
+		if want := room*3/4 - 53; longest != max(want, -1) {
+			t.Errorf("%.20s: the longest value has %d bytes, want %d", p.Name(), longest, want)
+		}
+		if sealed, err := s.Seal(p, make([]byte, 1<<20), time.Hour); err == nil || sealed != "" {
+			t.Error("sealed a mebibyte")
+		}
+	}
+}
+
+// ASVS 11.2.2 and 13.3.4: the drill of NewSealer's comment. At each step, two
+// hosts of which only one has taken it understand each other.
+func TestKeyRotation(t *testing.T) {
+	p := cookie.Session()
+	oldKey, newerKey := newKey(), newKey()
+	steps := []*cookie.Sealer{
+		newSealer(t, oldKey),
+		newSealer(t, oldKey, newerKey),
+		newSealer(t, newerKey, oldKey),
+		newSealer(t, newerKey),
+	}
+	for i, from := range steps {
+		sealed := seal(t, from, p, "v")
+		mustOpen(t, steps[max(i-1, 0)], p, sealed, "v")
+		mustOpen(t, from, p, sealed, "v")
+		mustOpen(t, steps[min(i+1, 2)], p, sealed, "v")
+	}
+	// The last step must wait: the values of the second one are then lost.
+	mustNotOpen(t, steps[3], p, seal(t, steps[0], p, "v"))
+	mustNotOpen(t, steps[3], p, seal(t, steps[1], p, "v"))
+	mustNotOpen(t, steps[0], p, seal(t, steps[2], p, "v"))
+}
+
+// ASVS 11.3.4: equal values give texts that have nothing in common.
+func TestNoncesDiffer(t *testing.T) {
+	s := newSealer(t, newKey())
+	seen := map[string]bool{}
+	for range 1000 {
+		text, _ := base64.RawURLEncoding.DecodeString(seal(t, s, cookie.Session(), "v"))
+		nonce := string(text[13:37])
+		if seen[nonce] || nonce == strings.Repeat("\x00", 24) {
+			t.Fatal("a nonce came twice")
+		}
+		seen[nonce] = true
+	}
+}
+
+func TestSealerIsSafeForConcurrentUse(t *testing.T) {
+	s := newSealer(t, newKey(), newKey())
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 100 {
+				value := fmt.Sprint(i, j)
+				mustOpen(t, s, cookie.Session(), seal(t, s, cookie.Session(), value), value)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// FuzzOpen checks that nothing opens but the golden values, each for its own
+// cookie. The clock starts in the year 2000, so they have not expired.
+func FuzzOpen(f *testing.F) {
+	f.Add(goldenHello)
+	f.Add(goldenEmpty)
+	f.Add(goldenHello + "\n")
+	f.Add(goldenHello + goldenEmpty)
+	f.Add(goldenHello[:60] + goldenEmpty[60:])
+	f.Add(strings.Replace(goldenHello, "-", "+", 1))
+	f.Add("")
+	s := newSealer(f, countingKey())
+	sealedFor := map[string]string{
+		cookie.Session().Name():    goldenHello,
+		cookie.New("state").Name(): goldenEmpty,
+	}
+	f.Fuzz(func(t *testing.T, sealed string) {
+		synctest.Test(t, func(t *testing.T) {
+			for _, p := range []cookie.Policy{cookie.Session(), cookie.New("state"), cookie.Refresh()} {
+				value, err := s.Open(p, sealed)
+				if golden, found := sealedFor[p.Name()]; found && sealed == golden {
+					if err != nil {
+						t.Errorf("%s: golden value: %v", p.Name(), err)
+					}
+				} else if err != cookie.ErrOpen || value != nil {
+					t.Errorf("%s: Open(%q) = %q, %v", p.Name(), sealed, value, err)
+				}
+			}
+		})
+	})
+}
