@@ -1,0 +1,107 @@
+package jose
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// Dates are the dates of a payload in seconds since 1970. Since none of them
+// may be 0, 0 says that it is not there.
+type Dates struct {
+	Expires   int64 // exp
+	NotBefore int64 // nbf
+	IssuedAt  int64 // iat
+	AuthTime  int64 // auth_time
+}
+
+// maxDate is the last second of the year 9999.
+const maxDate = 253402300799
+
+var (
+	errName = refuse(ErrMalformed, "a claim differs from a registered one by case")
+	errDate = refuse(ErrMalformed, "a date is not a whole number in range")
+)
+
+// registered are the claims that package token gives a meaning. A name that
+// differs from one of them by case alone would fill its field.
+var registered = [][]byte{
+	[]byte("iss"), []byte("sub"), []byte("aud"), []byte("exp"), []byte("nbf"),
+	[]byte("iat"), []byte("jti"), []byte("client_id"), []byte("scope"),
+	[]byte("auth_time"), []byte("acr"), []byte("amr"), []byte("sid"),
+	[]byte("fam"), []byte("azp"), []byte("act"), []byte("may_act"),
+	[]byte("cnf"),
+}
+
+// checkClaims is step 8.
+func checkClaims(payload []byte, fractions bool) (Dates, error) {
+	if err := CheckObject(payload); err != nil {
+		return Dates{}, err
+	}
+	var dates Dates
+	for name, value := range object(payload).members {
+		if !ownCase(name) {
+			return Dates{}, errName
+		}
+		field := dates.field(name)
+		if field == nil {
+			continue
+		}
+		var ok bool
+		if *field, ok = date(value, fractions); !ok {
+			return Dates{}, errDate
+		}
+	}
+	return dates, nil
+}
+
+// ownCase reports whether name is a registered one or folds to none of them.
+// All of them are in lower case, so only other letters need the comparison.
+func ownCase(name []byte) bool {
+	if !bytes.ContainsFunc(name, func(r rune) bool { return 'A' <= r && r <= 'Z' || r > '~' }) {
+		return true
+	}
+	for _, claim := range registered {
+		if bytes.EqualFold(name, claim) {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *Dates) field(name []byte) *int64 {
+	switch string(name) {
+	case "exp":
+		return &d.Expires
+	case "nbf":
+		return &d.NotBefore
+	case "iat":
+		return &d.IssuedAt
+	case "auth_time":
+		return &d.AuthTime
+	}
+	return nil
+}
+
+// date reads a number that has passed the scanner, or anything else, which is
+// refused.
+func date(value []byte, fractions bool) (int64, bool) {
+	if whole, fraction, ok := bytes.Cut(value, []byte(".")); ok && fractions {
+		for _, c := range fraction {
+			if !digit(c) {
+				return 0, false
+			}
+		}
+		value = whole
+	}
+	for _, c := range value {
+		if !digit(c) {
+			return 0, false
+		}
+	}
+	const longest = len("253402300799")
+	if len(value) > longest {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(string(value), 10, 64)
+	return seconds, err == nil && 1 <= seconds && seconds <= maxDate
+}

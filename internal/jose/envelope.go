@@ -1,0 +1,208 @@
+// Package jose is the strict envelope around signed tokens (RFC 7515, 7519,
+// 8725): one serialization, one spelling of a token, one parser, one meaning.
+// It is the only package that imports the engine, jwx, and takes from it only
+// the signature primitives and the parsing of private keys.
+//
+// A token is accepted if it passes these steps, in this order. None looks at
+// anything that an earlier step has not checked.
+//
+//  1. Size. At most 8192 bytes.
+//  2. Alphabet. Only A-Z a-z 0-9 - _ and the dot, so there is no padding, no
+//     white space, no line break and no JSON serialization.
+//  3. Shape. Exactly two dots. Header and signature are not empty, and the
+//     payload of a JWT is not.
+//  4. base64url. Each segment is the only spelling of its bytes: its length
+//     modulo 4 is not 1, and the unused bits of its last character are zero.
+//  5. Header. Byte for byte the header that its key accepted last; otherwise
+//     strict JSON (see [CheckObject]) of at most 1024 bytes in which alg is a
+//     string and names one of our algorithms, kid is 1 to 128 characters of
+//     letters, digits and ._~:@+=-, and typ, if it is there, is a string.
+//     crit, b64, zip, cty and jwk are refused. jku, x5u, x5c, x5t and x5t#S256
+//     are refused too, or ignored where the caller says so. Nothing else
+//     counts. No URL and no key is ever taken from a token.
+//  6. Key. typ is one that the caller accepts: compared without regard to
+//     case, and application/ may be left out. kid selects exactly one key of
+//     the set, alg is the algorithm of that key, and the signature is exactly
+//     as long as the key makes them.
+//  7. Signature. It verifies over the very bytes received before the second
+//     dot. A panic of the engine is a signature that does not verify.
+//  8. Payload. Strict JSON. No name at the top level differs from that of a
+//     registered claim by case alone. exp, nbf, iat and auth_time, where they
+//     are there, are whole numbers without sign, fraction, exponent or leading
+//     zero, from 1 to 253402300799 (the end of the year 9999). A fraction is
+//     cut off where the caller says so.
+//
+// What the claims say is for package token to judge. With an error there is
+// never a payload.
+package jose
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+)
+
+// MaxToken is how many bytes a token has at most. [SigningKey.Mint] makes none
+// of more than half of that.
+const MaxToken = 8192
+
+// Form says which tokens a caller accepts, beyond what holds for all. The zero
+// value accepts none.
+type Form struct {
+	// Types are the accepted values of typ, in lower case and without
+	// application/. The empty string stands for a header without typ.
+	Types []string
+	// Certificates ignores jku, x5u, x5c, x5t and x5t#S256 in the header
+	// instead of refusing the token. They are never used.
+	Certificates bool
+	// Fractions accepts dates with a fraction (RFC 7519, 2) and cuts it off.
+	Fractions bool
+}
+
+// Verified is a token that has passed all steps.
+type Verified struct {
+	// Key is the key that verified it.
+	Key *VerificationKey
+	// Payload is the text of a strict JSON object. It is the caller's own.
+	Payload []byte
+	// Dates are those of the payload.
+	Dates Dates
+}
+
+// Verify runs all steps over a JWT.
+func (s *Set) Verify(token string, form Form) (Verified, error) {
+	payload, key, err := s.open(token, &form)
+	if err != nil {
+		return Verified{}, err
+	}
+	dates, err := checkClaims(payload, form.Fractions)
+	if err != nil {
+		return Verified{}, err
+	}
+	return Verified{key, payload, dates}, nil
+}
+
+// VerifyJWS runs the steps 1 to 7 over a JWS, whatever its typ. The payload
+// may be anything, and empty.
+func (s *Set) VerifyJWS(token string) (payload []byte, key *VerificationKey, err error) {
+	return s.open(token, nil)
+}
+
+// open runs the steps 1 to 7. Without a form it leaves typ alone and accepts
+// an empty payload.
+func (s *Set) open(token string, form *Form) ([]byte, *VerificationKey, error) {
+	first, second, err := split(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	if form != nil && second == first+1 {
+		return nil, nil, errShape
+	}
+	input, payload, signature, err := decode(token, first, second)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, err := s.header(token[:first])
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := s.choose(h, form, len(signature))
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := key.verify(input, signature); err != nil {
+		return nil, nil, err
+	}
+	key.remember(h)
+	return payload, key, nil
+}
+
+var (
+	errSize     = refuse(ErrMalformed, "token is too long")
+	errAlphabet = refuse(ErrMalformed, "token has a character that none has")
+	errShape    = refuse(ErrMalformed, "token is not of three parts")
+	errBase64   = refuse(ErrMalformed, "token is not canonical base64url")
+)
+
+// split finds the two dots: the steps 1 to 3.
+func split(token string) (first, second int, err error) {
+	if len(token) > MaxToken {
+		return 0, 0, errSize
+	}
+	for i := range len(token) {
+		if !inAlphabet[token[i]] {
+			return 0, 0, errAlphabet
+		}
+	}
+	first = strings.IndexByte(token, '.')
+	second = strings.LastIndexByte(token, '.')
+	if first < 1 || first == second || second == len(token)-1 {
+		return 0, 0, errShape
+	}
+	if strings.IndexByte(token[first+1:], '.') != second-first-1 {
+		return 0, 0, errShape
+	}
+	return first, second, nil
+}
+
+// inAlphabet is the alphabet of step 2.
+var inAlphabet = func() (set [256]bool) {
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_." {
+		set[c] = true
+	}
+	return set
+}()
+
+// base64url refuses spare bits; it would skip line breaks, which step 2 has
+// refused before.
+var base64url = base64.RawURLEncoding.Strict()
+
+// decode is step 4. Signing input, payload and signature share one buffer; the
+// header is only decoded if it is new, and has to be canonical then.
+func decode(token string, first, second int) (input, payload, signature []byte, err error) {
+	body, tail := token[first+1:second], token[second+1:]
+	n, m := base64url.DecodedLen(len(body)), base64url.DecodedLen(len(tail))
+	buffer := make([]byte, second+n+m)
+	copy(buffer, token[:second])
+	input, payload, signature = buffer[:second:second], buffer[second:second+n:second+n], buffer[second+n:]
+	if _, err := base64url.Decode(payload, []byte(body)); err != nil {
+		return nil, nil, nil, errBase64
+	}
+	if _, err := base64url.Decode(signature, []byte(tail)); err != nil {
+		return nil, nil, nil, errBase64
+	}
+	return input, payload, signature, nil
+}
+
+// header is step 5.
+func (s *Set) header(segment string) (*header, error) {
+	for _, key := range s.keys {
+		if h := key.accepted.Load(); h != nil && h.segment == segment {
+			return h, nil
+		}
+	}
+	return parseHeader(segment)
+}
+
+// choose is step 6.
+func (s *Set) choose(h *header, form *Form, signature int) (*VerificationKey, error) {
+	if form != nil {
+		if !slices.Contains(form.Types, h.typ) {
+			return nil, errType
+		}
+		if h.certificates && !form.Certificates {
+			return nil, errCertificates
+		}
+	}
+	key, ok := s.byID[h.kid]
+	if !ok {
+		return nil, &UnknownKeyError{h.kid}
+	}
+	if h.alg != key.alg {
+		return nil, errAlgorithm
+	}
+	if signature != key.size {
+		return nil, errLength
+	}
+	return key, nil
+}

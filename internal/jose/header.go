@@ -1,0 +1,122 @@
+package jose
+
+import "strings"
+
+const (
+	maxHeader = 1024
+	maxKeyID  = 128
+)
+
+var (
+	errHeader       = refuse(ErrMalformed, "header is too long")
+	errExtension    = refuse(ErrMalformed, "header has a member that is refused")
+	errKeyID        = refuse(ErrMalformed, "kid is missing or not well-formed")
+	errNoAlgorithm  = refuse(ErrAlgorithm, "alg is missing or none of ours")
+	errAlgorithm    = refuse(ErrAlgorithm, "alg is not that of the key")
+	errTypeText     = refuse(ErrMalformed, "typ is not well-formed")
+	errType         = refuse(ErrType, "typ is not accepted")
+	errCertificates = refuse(ErrMalformed, "header names a certificate or a URL")
+)
+
+// header is what counts of a token's header. It is immutable.
+type header struct {
+	segment      string // as it was received
+	alg          Algorithm
+	kid          string
+	typ          string // in lower case, without application/; empty if it is not there
+	certificates bool   // jku, x5u, x5c, x5t or x5t#S256 is there
+}
+
+// parseHeader decodes a header that no key has accepted yet.
+func parseHeader(segment string) (*header, error) {
+	if base64url.DecodedLen(len(segment)) > maxHeader {
+		return nil, errHeader
+	}
+	decoded, err := base64url.DecodeString(segment)
+	if err != nil {
+		return nil, errBase64
+	}
+	if err := CheckObject(decoded); err != nil {
+		return nil, err
+	}
+	// The segment is part of a token, which must not be kept for its sake.
+	h := &header{segment: strings.Clone(segment)}
+	for name, value := range object(decoded).members {
+		if err := h.set(string(name), value); err != nil {
+			return nil, err
+		}
+	}
+	if h.alg == "" {
+		return nil, errNoAlgorithm
+	}
+	if h.kid == "" {
+		return nil, errKeyID
+	}
+	return h, nil
+}
+
+// set takes one member.
+func (h *header) set(name string, value []byte) error {
+	switch name {
+	case "alg":
+		return h.setAlgorithm(value)
+	case "kid":
+		return h.setKeyID(value)
+	case "typ":
+		return h.setType(value)
+	case "crit", "b64", "zip", "cty", "jwk":
+		return errExtension
+	case "jku", "x5u", "x5c", "x5t", "x5t#S256":
+		h.certificates = true
+	}
+	return nil
+}
+
+func (h *header) setAlgorithm(value []byte) error {
+	name, _ := stringOf(value)
+	alg, ok := algorithmNamed(name)
+	if !ok {
+		return errNoAlgorithm
+	}
+	h.alg = alg
+	return nil
+}
+
+func (h *header) setKeyID(value []byte) error {
+	kid, _ := stringOf(value)
+	if !validKeyID(kid) {
+		return errKeyID
+	}
+	h.kid = kid
+	return nil
+}
+
+// validKeyID keeps a kid to what may stand in a log and in a map.
+func validKeyID(kid string) bool {
+	for i := range len(kid) {
+		if c := kid[i]; !inAlphabet[c] && strings.IndexByte("~:@+=", c) < 0 {
+			return false
+		}
+	}
+	return 0 < len(kid) && len(kid) <= maxKeyID
+}
+
+// setType compares as RFC 7515, 4.1.9 says. Beyond ASCII there are letters
+// that become ASCII in lower case, so there is nothing beyond.
+func (h *header) setType(value []byte) error {
+	typ, _ := stringOf(value)
+	for i := range len(typ) {
+		if typ[i] <= ' ' || typ[i] > '~' {
+			return errTypeText
+		}
+	}
+	typ = strings.ToLower(typ)
+	if rest, ok := strings.CutPrefix(typ, "application/"); ok && !strings.Contains(rest, "/") {
+		typ = rest
+	}
+	if typ == "" {
+		return errTypeText
+	}
+	h.typ = typ
+	return nil
+}

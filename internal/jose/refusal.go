@@ -1,0 +1,44 @@
+package jose
+
+import "errors"
+
+// The kinds of refusal. Every error of this package is one of them, or an
+// [UnknownKeyError]. Their texts are constants: no token, header, key or
+// secret is ever part of one.
+var (
+	// ErrMalformed: the token is not the one spelling of a token.
+	ErrMalformed = errors.New("jose: malformed")
+	// ErrType: the typ is not one that the caller accepts.
+	ErrType = errors.New("jose: wrong type")
+	// ErrAlgorithm: the alg is none of ours, or not that of the key.
+	ErrAlgorithm = errors.New("jose: wrong algorithm")
+	// ErrSignature: the signature does not verify.
+	ErrSignature = errors.New("jose: wrong signature")
+	// ErrKey: a key, or a set of keys, must not be used.
+	ErrKey = errors.New("jose: unusable key")
+	// ErrSign: a token could not be minted.
+	ErrSign = errors.New("jose: cannot sign")
+)
+
+// UnknownKeyError says that the set has no key of the token's kid. A newer set
+// may have it.
+type UnknownKeyError struct {
+	// KeyID is the kid of the header. Anybody may have written it.
+	KeyID string
+}
+
+// Error does not repeat the kid.
+func (*UnknownKeyError) Error() string { return "jose: unknown key" }
+
+// refusal is a kind of refusal with its reason.
+type refusal struct {
+	kind error
+	text string
+}
+
+func refuse(kind error, reason string) error {
+	return &refusal{kind, kind.Error() + ": " + reason}
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }

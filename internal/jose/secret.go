@@ -1,0 +1,64 @@
+package jose
+
+import (
+	"bytes"
+	"encoding/asn1"
+)
+
+// minSecret is as long as the hash (RFC 7518, 3.2).
+const minSecret = 32
+
+var (
+	errSecretShort = refuse(ErrKey, "an HMAC secret is shorter than 32 bytes")
+	errSecretKey   = refuse(ErrKey, "an HMAC secret looks like an encoded key")
+	errSecretWeak  = refuse(ErrKey, "an HMAC secret is not random")
+)
+
+// checkSecret refuses what cannot be random bytes. An encoded key is either
+// public, and then anybody could sign with it, or was put here by mistake.
+func checkSecret(secret []byte) error {
+	if len(secret) < minSecret {
+		return errSecretShort
+	}
+	if len(bytes.Trim(secret, string(secret[:1]))) == 0 {
+		return errSecretWeak
+	}
+	if looksEncoded(secret) {
+		return errSecretKey
+	}
+	return nil
+}
+
+// looksEncoded knows PEM, SSH keys, JSON and DER.
+func looksEncoded(secret []byte) bool {
+	text := bytes.TrimSpace(secret)
+	for _, start := range []string{"-----BEGIN", "ssh-", "ecdsa-sha2-", "{", "["} {
+		if bytes.HasPrefix(text, []byte(start)) && printable(text) {
+			return true
+		}
+	}
+	return isDER(secret)
+}
+
+// isDER reports whether the bytes are a sequence of well-formed elements, and
+// long enough to be a key. Random bytes are that once in 2^28 times at most.
+func isDER(secret []byte) bool {
+	const shortest = 44 // an Ed25519 public key (RFC 8410)
+	var outer, inner asn1.RawValue
+	rest, err := asn1.Unmarshal(secret, &outer)
+	if err != nil || len(rest) > 0 || outer.Tag != asn1.TagSequence || len(secret) < shortest {
+		return false
+	}
+	for rest = outer.Bytes; len(rest) > 0; {
+		if rest, err = asn1.Unmarshal(rest, &inner); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func printable(text []byte) bool {
+	return !bytes.ContainsFunc(text, func(r rune) bool {
+		return r > '~' || r < ' ' && r != '\n' && r != '\r' && r != '\t'
+	})
+}
