@@ -127,10 +127,11 @@ func (m *Memory) start() {
 	}
 }
 
-// These bound what one call does for records other than its own.
+// These bound what a call does for records other than its own.
 const (
-	batch   = 8 // expired records that it removes from a shard
-	roundOf = 8 // every roundOf-th call on a shard also visits another one
+	batch      = 8  // expired records that it removes from a shard
+	roundOf    = 8  // every roundOf-th call on a shard also visits another one
+	sweepBatch = 64 // expired records removed under one lock when it is full
 )
 
 // close removes a few expired records from s and unlocks it. Now and then it
@@ -153,12 +154,11 @@ func (m *Memory) close(s *shard, now int64) {
 
 // sweep removes all that has expired.
 func (m *Memory) sweep(now int64) {
-	const most = 64 // removals for which others may wait
 	for i := range m.shards {
 		s := &m.shards[i]
 		for more := true; more; {
 			s.mu.Lock()
-			more = s.expire(now, most)
+			more = s.expire(now, sweepBatch)
 			s.mu.Unlock()
 		}
 	}

@@ -40,7 +40,7 @@ func has(t testing.TB, m *store.Memory, key string) bool {
 // TestMemoryDoesWhatAMapWouldDo runs random calls beside a plain map. The few
 // keys collide, expire, are extended, cut short and used again all the time.
 func TestMemoryDoesWhatAMapWouldDo(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) { compareWithMap(t, seed) })
 	}
 }
