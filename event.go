@@ -11,7 +11,7 @@ import "time"
 // goroutine that is, with the context of the request. An event never holds a
 // secret: no token, cookie value, salt or key (ASVS 5.0, 16.2.5).
 type Event struct {
-	Kind    EventKind
+	Kind    EventKind // what happened
 	Time    time.Time // in UTC
 	Mode    string    // "session" or "token"
 	Subject string    // empty if it is not known

@@ -22,26 +22,27 @@ import (
 )
 
 // Authenticator finds out who sent a request. session.Manager and
-// token.Verifier are Authenticators.
-//
-// The error is one of the three outcomes of package auth: it wraps
-// [auth.ErrUnauthenticated] if there is no valid credential, and
-// [auth.ErrNoCredential] only if there is none at all or its session is over;
-// it wraps [auth.ErrForbidden] if the request must not be served; any other
-// error says that the question could not be answered. Without an error the
-// Subject of the identity is not empty. Authenticate is called by many
-// goroutines at once.
+// token.Verifier are Authenticators. It is called by many goroutines at once.
 type Authenticator interface {
+	// Authenticate returns who sent r, with a Subject that is not empty. It
+	// does not change r.
+	//
+	// The error is one of the three outcomes of package auth: it wraps
+	// [auth.ErrUnauthenticated] if there is no valid credential, and
+	// [auth.ErrNoCredential] only if there is none at all or its session is
+	// over; it wraps [auth.ErrForbidden] if the request must not be served;
+	// any other error says that the question could not be answered.
 	Authenticate(r *http.Request) (auth.Identity, error)
 }
 
-// Challenger is an Authenticator that tells a refused client what to do. A
-// guard calls it before it denies a request, with the error that it denies for.
-//
-// Challenge may add a WWW-Authenticate field to h (RFC 9110, 11.6.1) and,
-// where no newer one can be lost by it, the deletion of a dead cookie. An
-// Authenticator that hides it behind a wrapper costs headers, never safety.
+// Challenger is an Authenticator that tells a refused client what to do. One
+// that hides it behind a wrapper costs headers, never safety.
 type Challenger interface {
+	// Challenge is called before a guard denies r because of err, and adds to
+	// the header of the response: a WWW-Authenticate field (RFC 9110, 11.6.1)
+	// and, where no newer one can be lost by it, the deletion of a dead cookie.
+	// err is that of Authenticate or of the guard, such as an
+	// [auth.InsufficientError].
 	Challenge(h http.Header, r *http.Request, err error)
 }
 
