@@ -1,0 +1,98 @@
+package session_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+)
+
+func TestConfigThatCannotWorkIsRefused(t *testing.T) {
+	type config = session.Config
+	for _, c := range []struct {
+		rule string
+		config
+		names string // the field; empty: it works
+	}{
+		{"a store is required", config{}, "Store"},
+		{"the zero config with a store works", config{Store: &store.Memory{}}, ""},
+		{"a policy that cannot be set", config{Cookie: cookie.New("a b")}, "Cookie"},
+		{"a policy that contradicts itself", config{Cookie: cookie.New("a").SameSiteNone().Insecure()}, "Cookie"},
+		{"a negative lifetime", config{Lifetime: -1}, "negative"},
+		{"a negative idle timeout", config{IdleTimeout: -1}, "negative"},
+		{"a negative longest lifetime", config{MaxLifetime: -1}, "negative"},
+		{"a negative remembered idle timeout", config{RememberedIdleTimeout: -1}, "negative"},
+		{"negative log-ins", config{MaxLogins: -1}, "MaxLogins"},
+		{"one log-in", config{MaxLogins: 1}, ""},
+		{"a thousand log-ins", config{MaxLogins: 1000}, ""},
+		{"more log-ins than a list holds", config{MaxLogins: 1001}, "MaxLogins"},
+		{"an idle timeout of no time", config{IdleTimeout: 1}, "IdleTimeout"},
+		{"a remembered idle timeout of no time", config{RememberedIdleTimeout: 1}, "IdleTimeout"},
+		{"a lifetime of no time", config{Lifetime: 1}, "IdleTimeout"},
+		{"an idle timeout as long as the lifetime", config{IdleTimeout: time.Hour, Lifetime: time.Hour}, ""},
+		{"an idle timeout longer than the lifetime", config{IdleTimeout: time.Hour + 1, Lifetime: time.Hour}, "IdleTimeout"},
+		{"an idle timeout longer than the default lifetime", config{IdleTimeout: 25 * time.Hour}, "IdleTimeout"},
+		{"a lifetime shorter than the default idle timeout", config{Lifetime: time.Minute}, ""},
+		{"a lifetime longer than the default of the longest", config{Lifetime: 60 * day}, ""},
+		{"a longest lifetime shorter than the lifetime", config{Lifetime: 2 * day, MaxLifetime: day}, "MaxLifetime"},
+		{"a longest lifetime shorter than the default lifetime", config{MaxLifetime: time.Hour}, "MaxLifetime"},
+		{"a longest lifetime shorter than the default idle timeout of it", config{MaxLifetime: 2 * day}, ""},
+		{"a remembered idle timeout longer than all", config{RememberedIdleTimeout: 31 * day}, "RememberedIdleTimeout"},
+		{"as long as browsers keep cookies", config{MaxLifetime: 400 * day}, ""},
+		{"longer than browsers keep cookies", config{MaxLifetime: 400*day + 1}, "MaxLifetime"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			if c.Store == nil && c.names != "Store" {
+				c.Store = &store.Memory{}
+			}
+			m, err := session.New(c.config)
+			switch {
+			case c.names == "" && (err != nil || m == nil):
+				t.Error(m, err)
+			case c.names != "" && (err == nil || m != nil || !strings.Contains(err.Error(), c.names)):
+				t.Errorf("%v, %v; want an error about %s", m, err, c.names)
+			}
+		})
+	}
+}
+
+func TestNewDoesNoIO(t *testing.T) {
+	s := &counted{Store: &store.Memory{}}
+	newManager(t, session.Config{Store: s})
+	if n := s.calls(); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// What the limits default to is shown by TestSessionEndsExactly.
+func TestDefaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, session.Config{})
+		b := &browser{}
+		check(t, b.post(func(w http.ResponseWriter, r *http.Request) error {
+			r.Header.Set("User-Agent", "Firefox")
+			return m.Login(w, r, alice)
+		}))
+		for range 99 {
+			time.Sleep(time.Second)
+			loggedIn(t, m, "alice")
+		}
+		list, err := m.List(t.Context(), "alice")
+		check(t, err)
+		if len(list) != 100 || list[0].UserAgent != "Firefox" || list[0].Address != "" {
+			t.Fatalf("%d log-ins, the first is %+v", len(list), list[0])
+		}
+		loggedIn(t, m, "alice")
+		list, err = m.List(t.Context(), "alice")
+		check(t, err)
+		if len(list) != 100 || list[0].UserAgent != "" {
+			t.Errorf("%d log-ins, the first is %+v", len(list), list[0])
+		}
+		b.wants(t, m, nobody)
+	})
+}
