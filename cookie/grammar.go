@@ -22,7 +22,7 @@ func isAlphanumeric(c byte) bool {
 
 // isTokenByte is tchar of RFC 9110, 5.6.2.
 func isTokenByte(c byte) bool {
-	return isAlphanumeric(c) || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return isAlphanumeric(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // isValueByte is cookie-octet of RFC 6265, 4.1.1.

@@ -56,9 +56,9 @@ const (
 // The prefixes by which browsers hold a cookie to its attributes (RFC 6265bis,
 // 4.1.3). Browsers that do not know the first take it for the second.
 const (
-	hostHTTP = "__Host-Http-"
-	host     = "__Host-"
-	secure   = "__Secure-"
+	hostHTTPPrefix = "__Host-Http-"
+	hostPrefix     = "__Host-"
+	securePrefix   = "__Secure-"
 )
 
 var errZero = errors.New("cookie: a Policy without a name: start with New")
@@ -78,7 +78,7 @@ func New(name string) Policy {
 		p.fail("cookie: New: %.64q begins with __: the prefix is added by the policy", name)
 	case !all(name, isTokenByte):
 		p.fail("cookie: New: %.64q is not a token", name)
-	case len(hostHTTP)+len(name) >= maxPair:
+	case len(hostHTTPPrefix)+len(name) >= maxPair:
 		p.fail("cookie: New: a name of %d bytes leaves no room for a value", len(name))
 	}
 	return p.settle()
@@ -243,9 +243,9 @@ func (p Policy) prefix() string {
 	case p.insecure():
 		return ""
 	case p.domain != "" || p.path != "" && p.path != "/":
-		return secure
+		return securePrefix
 	case p.readable:
-		return host
+		return hostPrefix
 	}
-	return hostHTTP
+	return hostHTTPPrefix
 }

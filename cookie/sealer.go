@@ -57,7 +57,7 @@ const (
 )
 
 // encoding refuses trailing bits, so that a value has one form (ASVS 5.0,
-// 1.1.1). It skips line breaks; see [Sealer.Open].
+// 1.1.1). It skips line breaks, which Open has to refuse by itself.
 var encoding = base64.RawURLEncoding.Strict()
 
 // NewSealer returns a Sealer with a ring of keys, each 32 bytes from a

@@ -50,15 +50,6 @@ func seal(t testing.TB, s *cookie.Sealer, p cookie.Policy, value string) string 
 	return sealed
 }
 
-// mustNotOpen asserts that all failures look alike (ASVS 5.0, 11.2.5): the one
-// error itself, wrapped in nothing, and no value beside it.
-func mustNotOpen(t testing.TB, s *cookie.Sealer, p cookie.Policy, sealed string) {
-	t.Helper()
-	if value, err := s.Open(p, sealed); err != cookie.ErrOpen || value != nil {
-		t.Errorf("Open(%.100q) = %q, %v", sealed, value, err)
-	}
-}
-
 func mustOpen(t testing.TB, s *cookie.Sealer, p cookie.Policy, sealed, want string) {
 	t.Helper()
 	if value, err := s.Open(p, sealed); err != nil || string(value) != want {
@@ -202,77 +193,6 @@ func TestSealerReturnsThePolicysError(t *testing.T) {
 	}
 }
 
-// ASVS 11.3.3: every bit counts, of the text as sent and of the bytes in it.
-func TestFlippedBitsDoNotOpen(t *testing.T) {
-	s := newSealer(t, newKey(), newKey())
-	// Lengths with 0, 4 and 2 spare bits in the last character.
-	for _, value := range []string{"v", "va", "val", ""} {
-		sealed := seal(t, s, cookie.Session(), value)
-		for i := range len(sealed) {
-			for bit := range 8 {
-				flipped := []byte(sealed)
-				flipped[i] ^= 1 << bit
-				mustNotOpen(t, s, cookie.Session(), string(flipped))
-			}
-		}
-		text, _ := base64.RawURLEncoding.DecodeString(sealed)
-		for i := range text {
-			for bit := range 8 {
-				text[i] ^= 1 << bit
-				mustNotOpen(t, s, cookie.Session(), base64.RawURLEncoding.EncodeToString(text))
-				text[i] ^= 1 << bit
-			}
-		}
-		mustOpen(t, s, cookie.Session(), base64.RawURLEncoding.EncodeToString(text), value)
-	}
-}
-
-func TestOtherFormsDoNotOpen(t *testing.T) {
-	s := newSealer(t, newKey())
-	p := cookie.Session()
-	sealed := seal(t, s, p, "v")
-	for i := range sealed {
-		mustNotOpen(t, s, p, sealed[:i]) // truncated
-		mustNotOpen(t, s, p, sealed[i+1:])
-		for _, c := range []string{"\n", "\r", " ", "=", "A", "+", "\x00"} { // 1.1.1
-			mustNotOpen(t, s, p, sealed[:i]+c+sealed[i:])
-		}
-	}
-	text, _ := base64.RawURLEncoding.DecodeString(sealed)
-	for _, form := range []string{
-		sealed + "\n", sealed + "=", sealed + "A", sealed + "AAAA", sealed + sealed, sealed + "." + sealed,
-		base64.URLEncoding.EncodeToString(text) + "=", base64.StdEncoding.EncodeToString(append(text, 0xff)),
-		`"` + sealed + `"`, strings.Repeat("A", 4000), strings.Repeat("A", 1<<20), "",
-	} {
-		mustNotOpen(t, s, p, form)
-	}
-	for version := range 256 {
-		if text[0] = byte(version); version != 1 {
-			mustNotOpen(t, s, p, base64.RawURLEncoding.EncodeToString(text))
-		}
-	}
-}
-
-func TestSealedForAnotherCookieDoesNotOpen(t *testing.T) {
-	s := newSealer(t, newKey())
-	policies := []cookie.Policy{
-		cookie.New("state"), cookie.New("state2"), cookie.New("stat"), cookie.New("State"),
-		cookie.New("state").ReadableByScripts(), cookie.New("state").Path("/a"), cookie.New("state").InsecureAnywhere(),
-	}
-	for i, from := range policies {
-		sealed := seal(t, s, from, "v")
-		for j, to := range policies {
-			if i == j {
-				mustOpen(t, s, to, sealed, "v")
-			} else {
-				mustNotOpen(t, s, to, sealed)
-			}
-		}
-	}
-	// Only the name counts: loosening what does not rename keeps it readable.
-	mustOpen(t, s, cookie.New("state").SameSiteLax().MaxAge(time.Hour), seal(t, s, cookie.New("state"), "v"), "v")
-}
-
 func TestSealedValueExpires(t *testing.T) {
 	for _, ttl := range []time.Duration{time.Second, 1500 * time.Millisecond, time.Hour, 400 * day} {
 		synctest.Test(t, func(t *testing.T) {
@@ -377,35 +297,4 @@ func TestSealerIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-// FuzzOpen checks that nothing opens but the golden values, each for its own
-// cookie. The clock starts in the year 2000, so they have not expired.
-func FuzzOpen(f *testing.F) {
-	f.Add(goldenHello)
-	f.Add(goldenEmpty)
-	f.Add(goldenHello + "\n")
-	f.Add(goldenHello + goldenEmpty)
-	f.Add(goldenHello[:60] + goldenEmpty[60:])
-	f.Add(strings.Replace(goldenHello, "-", "+", 1))
-	f.Add("")
-	s := newSealer(f, countingKey())
-	sealedFor := map[string]string{
-		cookie.Session().Name():    goldenHello,
-		cookie.New("state").Name(): goldenEmpty,
-	}
-	f.Fuzz(func(t *testing.T, sealed string) {
-		synctest.Test(t, func(t *testing.T) {
-			for _, p := range []cookie.Policy{cookie.Session(), cookie.New("state"), cookie.Refresh()} {
-				value, err := s.Open(p, sealed)
-				if golden, found := sealedFor[p.Name()]; found && sealed == golden {
-					if err != nil {
-						t.Errorf("%s: golden value: %v", p.Name(), err)
-					}
-				} else if err != cookie.ErrOpen || value != nil {
-					t.Errorf("%s: Open(%q) = %q, %v", p.Name(), sealed, value, err)
-				}
-			}
-		})
-	})
 }
