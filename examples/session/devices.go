@@ -1,0 +1,72 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/authlatch/auth"
+)
+
+// devices lists the log-ins of whoever asks, the newest first.
+func (s *shop) devices(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	list, err := s.sessions.List(r.Context(), id.Subject)
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	show(w, http.StatusOK, "devices", page{Subject: id.Subject, LoginID: id.LoginID, Devices: list})
+}
+
+// logoutOne ends one of the log-ins of whoever asks, perhaps this one.
+func (s *shop) logoutOne(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	if err := s.sessions.LogoutOne(r.Context(), id.Subject, r.PostFormValue("id")); err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/devices", http.StatusSeeOther)
+}
+
+// logoutEverywhere ends them all. Logout then takes this browser's cookie away.
+func (s *shop) logoutEverywhere(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	err := s.sessions.LogoutAll(r.Context(), id.Subject)
+	if err == nil {
+		err = s.sessions.Logout(w, r)
+	}
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// device says what a log-in was made with, in words for the list. It keeps no
+// address: behind a proxy it would be the proxy's.
+func device(r *http.Request) (userAgent, address string) {
+	return browser(r.UserAgent()), ""
+}
+
+// browser makes a few words of a User-Agent field. Most browsers name others
+// as well, so the order matters.
+func browser(userAgent string) string {
+	name := firstIn(userAgent, "another program", "Edg", "Firefox", "Chrome", "Safari", "curl")
+	if name == "Edg" {
+		name = "Edge"
+	}
+	system := firstIn(userAgent, "", "Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+	if system == "" {
+		return name
+	}
+	return name + " on " + system
+}
+
+func firstIn(text, otherwise string, words ...string) string {
+	for _, word := range words {
+		if strings.Contains(text, word) {
+			return word
+		}
+	}
+	return otherwise
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+)
+
+// remembered is how long "remember me" lasts. Sessions are cut to the
+// Config's MaxLifetime in any case.
+const remembered = 30 * 24 * time.Hour
+
+func (s *shop) login(w http.ResponseWriter, r *http.Request) {
+	user := r.PostFormValue("user")
+	if !isPassword(user, r.PostFormValue("password")) {
+		s.showHome(w, r, http.StatusUnauthorized, r.PostFormValue("next"))
+		return
+	}
+	id := auth.Identity{Subject: user, Methods: "pwd"}
+	if r.PostFormValue("remember") != "" {
+		id.Expires = time.Now().Add(remembered)
+	}
+	if err := s.sessions.Login(w, r, id); err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	http.Redirect(w, r, middleware.SafeNext(r.PostFormValue("next")), http.StatusSeeOther)
+}
+
+func (s *shop) logout(w http.ResponseWriter, r *http.Request) {
+	if err := s.sessions.Logout(w, r); err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// isPassword is a STUB with one account. Look users up and check hashes here.
+func isPassword(user, password string) bool {
+	return user == "alice" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
+}

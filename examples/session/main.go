@@ -1,0 +1,103 @@
+// Session is a small shop that shows what package session does: log-in with
+// "remember me", a cart that a visitor fills and keeps when logging in, a list
+// of devices, log-out here, there and everywhere. Open it in a browser,
+//
+//	go run ./examples/session
+//
+// or ask it with curl. The account is alice, the password "correct horse".
+//
+//	curl -c jar -b jar -d item=tea http://localhost:8080/cart
+//	curl -c jar -b jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
+//	curl -b jar http://localhost:8080/me
+//	curl -b jar http://localhost:8080/
+//	curl -b jar -X POST http://localhost:8080/logout-everywhere
+//	curl -b jar http://localhost:8080/me
+//
+// The first "me" prints "hello, alice", the page after it has the tea, and the
+// last "me" prints {"title":"Unauthorized","status":401}.
+//
+// The cookie is Secure. Safari does not send such cookies to http://localhost:
+// use -insecure there. With "-idle 1m" a session ends after a minute without
+// use. What happens to log-ins is logged to the standard error.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+)
+
+func main() {
+	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on")
+	insecure := flag.Bool("insecure", false, "set cookies without Secure, for Safari on http://localhost")
+	idle := flag.Duration("idle", time.Hour, "how long a session lasts without use")
+	flag.Parse()
+
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	config := session.Config{
+		// Log-ins are kept here. Another store is a change to this line alone.
+		Store:       &store.Memory{},
+		Cookie:      cookie.Session(),
+		IdleTimeout: *idle,
+		Device:      device,
+		Events:      logEvents(log),
+	}
+	if *insecure {
+		config.Cookie = config.Cookie.Insecure()
+	}
+	sessions, err := session.New(config)
+	if err == nil {
+		err = serve(log, *addr, newShop(sessions).routes())
+	}
+	if err != nil {
+		log.Error("the shop is closed", "error", err)
+		os.Exit(1)
+	}
+}
+
+// serve answers requests until the process is told to end, and then those that
+// are under way.
+func serve(log *slog.Logger, addr string, handler http.Handler) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           http.MaxBytesHandler(handler, 64<<10),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	log.Info("listening", "url", "http://"+listener.Addr().String())
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return err
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+
+	"github.com/authlatch/auth/session"
+)
+
+// page is what the templates show.
+type page struct {
+	Subject string          // who is logged in, or ""
+	Next    string          // where to go after the log-in
+	Wrong   bool            // the password was
+	Cart    []string        // of home
+	LoginID string          // of devices: this one
+	Devices []session.Login // of devices
+}
+
+//go:embed page.html style.css
+var files embed.FS
+
+var templates = template.Must(template.ParseFS(files, "page.html"))
+
+// show writes a page that no cache keeps, since it says who is logged in: after
+// the log-out, Back does not bring it back.
+func show(w http.ResponseWriter, status int, name string, p page) {
+	var body bytes.Buffer
+	if err := templates.ExecuteTemplate(&body, name, p); err != nil {
+		http.Error(w, "this page cannot be shown", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	w.Write(body.Bytes())
+}
+
+func style(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, files, "style.css")
+}
