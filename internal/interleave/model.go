@@ -1,0 +1,77 @@
+package interleave
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Model is the store of a run: a map, in which nothing expires. Scenarios use
+// it directly to prepare and to check; actors go through their own.
+//
+// Real code makes random keys and values. The model gives them names by who
+// wrote them and when, so that two runs that do the same are seen to.
+type Model struct {
+	// Swapped, if it is set, is called for each swap that succeeds.
+	Swapped func(old, new []byte)
+
+	values map[string][]byte
+	keys   map[string]string // key → who used it first
+	names  map[string]string // value → who wrote it
+}
+
+// NewModel returns an empty store.
+func NewModel() *Model {
+	return &Model{values: make(map[string][]byte), keys: make(map[string]string), names: make(map[string]string)}
+}
+
+// Get returns the value under key.
+func (m *Model) Get(_ context.Context, key string) ([]byte, bool, error) {
+	value, ok := m.values[key]
+	return value, ok, nil
+}
+
+// CompareAndSwap sets key to new if its value is old.
+func (m *Model) CompareAndSwap(_ context.Context, key string, old, new []byte, _ time.Duration) (bool, error) {
+	value, ok := m.values[key]
+	if ok != (old != nil) || !bytes.Equal(value, old) {
+		return false, nil
+	}
+	if _, ok := m.keys[key]; !ok {
+		m.keys[key] = fmt.Sprintf("k%d", len(m.keys)) // the scenario prepares it
+	}
+	m.values[key] = bytes.Clone(new)
+	if m.Swapped != nil {
+		m.Swapped(old, new)
+	}
+	return true, nil
+}
+
+// Delete removes key.
+func (m *Model) Delete(_ context.Context, key string) error {
+	delete(m.values, key)
+	return nil
+}
+
+func (m *Model) nameValue(value []byte, name string) { m.names[string(value)] = name }
+
+func (m *Model) valueName(value []byte) string {
+	if value == nil {
+		return "-"
+	}
+	if name, ok := m.names[string(value)]; ok {
+		return name
+	}
+	return "start" // written by the scenario itself
+}
+
+func (m *Model) describe(b *bytes.Buffer) {
+	lines := make([]string, 0, len(m.values))
+	for key, value := range m.values {
+		lines = append(lines, m.keys[key]+"="+m.valueName(value))
+	}
+	slices.Sort(lines)
+	fmt.Fprint(b, lines)
+}

@@ -1,0 +1,241 @@
+package logins_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/internal/interleave"
+	. "github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/store"
+)
+
+const subject = "alice"
+
+// world is what a scenario knows of its log-ins: everything that an outsider
+// could have noticed.
+type world struct {
+	model *interleave.Model
+	bound int
+
+	disclosed   []Digest // in this order
+	resurrected bool
+	mustEnd     map[string]map[Digest]bool // by the name of a log-out that has returned nil
+}
+
+func newWorld(model *interleave.Model, bound int) *world {
+	w := &world{model: model, bound: bound, mustEnd: make(map[string]map[Digest]bool)}
+	model.Swapped = func(old, _ []byte) {
+		if _, tombstone := ParseTombstone(old); tombstone {
+			w.resurrected = true
+		}
+	}
+	return w
+}
+
+func (w *world) lists(s store.Store) *Lists {
+	return &Lists{Store: s, Bound: w.bound, Fault: func(context.Context, string, error) {}}
+}
+
+func newDigest() (d Digest) {
+	rand.Read(d[:])
+	return d
+}
+
+// record returns a live record, unlike any other.
+func record() []byte { return AppendWriteID([]byte{0x10}) }
+
+func entry(d Digest) Entry {
+	return Entry{Digest: d, Kind: Session, Expires: time.Now().Add(time.Hour)}
+}
+
+// existing makes a log-in before the actors start.
+func (w *world) existing() Digest {
+	d := newDigest()
+	w.login(d)(w.model)
+	return d
+}
+
+// login is what a mode does: create, list, disclose.
+func (w *world) login(d Digest) func(store.Store) {
+	return func(s store.Store) {
+		ctx := context.Background()
+		created, err := s.CompareAndSwap(ctx, d.Key(), nil, record(), time.Hour)
+		if err == nil && created {
+			err = w.lists(s).Add(ctx, subject, entry(d), nil)
+		}
+		if err != nil || !created {
+			w.lists(s).EndRecord(ctx, Session, d, Revoked)
+			return
+		}
+		w.disclosed = append(w.disclosed, d)
+	}
+}
+
+// logout ends log-ins. Those that were disclosed before it was called, and that
+// it picks, are dead once it has returned nil.
+func (w *world) logout(name string, pick func(Entry) bool) func(store.Store) {
+	return func(s store.Store) {
+		before := make(map[Digest]bool)
+		for _, d := range w.disclosed {
+			if pick(entry(d)) {
+				before[d] = true
+			}
+		}
+		if _, err := w.lists(s).End(context.Background(), subject, Revoked, pick); err == nil {
+			w.mustEnd[name] = before
+		}
+	}
+}
+
+// touch is a request that notes the use of a log-in.
+func (w *world) touch(d Digest) func(store.Store) {
+	return func(s store.Store) {
+		ctx := context.Background()
+		raw, ok, err := s.Get(ctx, d.Key())
+		if _, ended := ParseTombstone(raw); err != nil || !ok || ended {
+			return
+		}
+		listed, err := w.lists(s).Listed(ctx, subject, d)
+		switch {
+		case err != nil:
+		case !listed:
+			w.lists(s).EndRecord(ctx, Session, d, Revoked)
+		default:
+			s.CompareAndSwap(ctx, d.Key(), raw, record(), time.Hour)
+		}
+	}
+}
+
+func (w *world) lives(d Digest) bool {
+	raw, ok, _ := w.model.Get(context.Background(), d.Key())
+	_, tombstone := ParseTombstone(raw)
+	return ok && !tombstone
+}
+
+// check is the invariants of the protocol.
+func (w *world) check() error {
+	if w.resurrected {
+		return errors.New("a log-in was resurrected")
+	}
+	entries := w.entries()
+	for i, d := range w.disclosed {
+		if w.lives(d) && !entries[d] {
+			return fmt.Errorf("log-in %d lives and is not listed", i)
+		}
+	}
+	for name, digests := range w.mustEnd {
+		for d := range digests {
+			if w.lives(d) {
+				return fmt.Errorf("a log-in outlived %s", name)
+			}
+		}
+	}
+	return nil
+}
+
+// entries returns which log-ins stand in the list, marked or not.
+func (w *world) entries() map[Digest]bool {
+	all := make(map[Digest]bool)
+	w.lists(w.model).Walk(subject, func(e Entry) { all[e.Digest] = true })
+	return all
+}
+
+// facts are what check knows beyond the store.
+func (w *world) facts() string {
+	text := ""
+	for i, d := range w.disclosed {
+		text += fmt.Sprint(" ", i)
+		for _, name := range []string{"log-out everywhere", "log-out of one"} {
+			text += fmt.Sprint(w.mustEnd[name][d])
+		}
+	}
+	return text
+}
+
+func everything(Entry) bool { return true }
+
+func only(d Digest) func(Entry) bool {
+	return func(e Entry) bool { return e.Digest == d }
+}
+
+func TestEveryInterleavingAndCrashPoint(t *testing.T) {
+	scenarios := []struct {
+		name   string
+		bound  int
+		faults int // where AUTH_LONG=1 is not set, three at once go without
+		actors func(w *world) []func(store.Store)
+	}{
+		{"a log-in against log-out everywhere", 100, 2, func(w *world) []func(store.Store) {
+			w.existing()
+			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything)}
+		}},
+		{"a log-in against log-out everywhere, and a touch", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything), w.touch(a)}
+		}},
+		{"log-out of one against log-out everywhere and a touch", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			w.existing()
+			return []func(store.Store){w.logout("log-out of one", only(a)), w.logout("log-out everywhere", everything), w.touch(a)}
+		}},
+		{"log-out of one against a log-in and a touch", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.logout("log-out of one", only(a)), w.login(newDigest()), w.touch(a)}
+		}},
+		{"eviction against a touch of the oldest", 1, 2, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.login(newDigest()), w.touch(a)}
+		}},
+		{"eviction against log-out everywhere", 1, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything), w.touch(a)}
+		}},
+		{"two evictions at once", 1, 1, func(w *world) []func(store.Store) {
+			w.existing()
+			return []func(store.Store){w.login(newDigest()), w.login(newDigest())}
+		}},
+		{"two log-ins against log-out everywhere", 100, 0, func(w *world) []func(store.Store) {
+			return []func(store.Store){w.login(newDigest()), w.login(newDigest()), w.logout("log-out everywhere", everything)}
+		}},
+	}
+	for _, scenario := range scenarios {
+		t.Run(scenario.name, func(t *testing.T) {
+			faults := scenario.faults
+			if actors := scenario.actors(newWorld(interleave.NewModel(), scenario.bound)); len(actors) > 2 && os.Getenv("AUTH_LONG") == "" {
+				faults = 0
+			}
+			states := interleave.Explore(t, func(model *interleave.Model) interleave.Scenario {
+				w := newWorld(model, scenario.bound)
+				return interleave.Scenario{
+					Actors: scenario.actors(w),
+					Faults: faults,
+					Facts:  w.facts,
+					Check: func(done bool) error {
+						if err := w.check(); err != nil {
+							return err
+						}
+						if alive := w.alive(); done && faults == 0 && alive > scenario.bound {
+							return fmt.Errorf("%d log-ins are alive, over the bound", alive)
+						}
+						return nil
+					},
+				}
+			})
+			t.Logf("%d states, with up to %d faults", states, faults)
+		})
+	}
+}
+
+func (w *world) alive() (n int) {
+	for _, d := range w.disclosed {
+		if w.lives(d) {
+			n++
+		}
+	}
+	return n
+}
