@@ -1,0 +1,118 @@
+package session_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/session"
+)
+
+func (b *browser) pending(m *session.Manager, subject string) error {
+	return b.post(func(w http.ResponseWriter, r *http.Request) error {
+		return m.LoginPending(w, r, auth.Identity{Subject: subject, Methods: "pwd"})
+	})
+}
+
+// ASVS 5.0, 2.3.1: a log-in that waits for its second factor is none yet.
+func TestPendingLoginPassesNoGuard(t *testing.T) {
+	m := newManager(t, session.Config{})
+	guard := &middleware.Guard{Authenticator: m}
+	b := &browser{}
+	check(t, b.pending(m, "alice"))
+	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := auth.FromContext(r.Context()); ok {
+			t.Error("a pending log-in is in the context")
+		}
+	})
+	everybody := func(auth.Identity) error { return nil }
+	for rule, c := range map[string]struct {
+		handler http.Handler
+		want    int
+	}{
+		"Require":       {guard.Require(served), 401},
+		"RequireThat":   {guard.RequireThat(everybody)(served), 401},
+		"RequireScope":  {guard.RequireScope("read")(served), 401},
+		"RequireRecent": {guard.RequireRecent(time.Hour)(served), 401},
+		"Optional":      {guard.Optional(served), 200},
+	} {
+		w := httptest.NewRecorder()
+		c.handler.ServeHTTP(w, b.request("GET"))
+		if w.Code != c.want || w.Header()["Set-Cookie"] != nil {
+			t.Errorf("%s: %d, %q; want %d and no cookie", rule, w.Code, w.Header()["Set-Cookie"], c.want)
+		}
+	}
+}
+
+func TestSecondFactorReplacesThePendingLogin(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := &browser{}
+	if _, err := b.ensure(m); err != nil {
+		t.Fatal(err)
+	}
+	check(t, b.add(m))
+	check(t, b.pending(m, "alice"))
+	s, err := m.Get(b.request("GET"))
+	check(t, err)
+	id, ok := s.PendingIdentity()
+	if !ok || id.Subject != "alice" || id.Methods != "pwd" || s.Anonymous() {
+		t.Fatalf("%+v, %t", id, ok)
+	}
+	list, err := m.List(t.Context(), "alice")
+	if err != nil || len(list) != 1 || !list[0].Pending {
+		t.Fatal(list, err)
+	}
+	waiting := *b
+	check(t, b.loginWith(m, auth.Identity{Subject: id.Subject, Methods: "pwd otp"}))
+	waiting.wants(t, m, nobody)
+	b.wants(t, m, valid)
+	if n := b.count(t, m); n != 1 {
+		t.Error("the cart is lost")
+	}
+	s, err = m.Get(b.request("GET"))
+	check(t, err)
+	if _, ok := s.PendingIdentity(); ok {
+		t.Error("a complete log-in is pending")
+	}
+	if list, err := m.List(t.Context(), "alice"); err != nil || len(list) != 1 || list[0].Pending {
+		t.Error(list, err)
+	}
+}
+
+func TestPendingLoginEndsLikeAnyOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, session.Config{})
+		for rule, end := range map[string]func(*browser) error{
+			"log-out":            func(b *browser) error { return b.logout(m) },
+			"log-out everywhere": func(b *browser) error { return m.LogoutAll(t.Context(), "alice") },
+			"its idle timeout":   func(b *browser) error { time.Sleep(time.Hour); return nil },
+		} {
+			b := &browser{}
+			check(t, b.pending(m, "alice"))
+			old := *b
+			check(t, end(b))
+			if _, err := m.Get(old.request("GET")); outcome(err) != nobody {
+				t.Errorf("after %s: %v", rule, err)
+			}
+		}
+	})
+}
+
+// Nobody takes over the second factor of somebody else.
+func TestPendingLoginOfAnotherSubjectCarriesNothing(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := &browser{}
+	check(t, b.pending(m, "mallory"))
+	check(t, b.add(m))
+	check(t, b.login(m, "alice"))
+	if n := b.count(t, m); n != 0 {
+		t.Error("values of another subject are carried over")
+	}
+	if list, err := m.List(t.Context(), "mallory"); len(list) != 0 || err != nil {
+		t.Error("the pending log-in goes on")
+	}
+}
