@@ -78,8 +78,8 @@ func thumbprint(raw any) string {
 // jwk is what counts of a JWK that has been read.
 type jwk struct {
 	PublicJWK
-	secret     string // k
-	private    bool   // any private member
+	secret     string   // k
+	private    []string // the other private members, "" for what is no string
 	operations []string
 	restricted bool // key_ops is there
 }
@@ -91,15 +91,20 @@ var (
 	errUnknownKey = refuse(ErrKey, "a JWK has an unknown kty")
 )
 
-// readJWK reads the text of a JSON object that has passed [CheckObject].
-func readJWK(text []byte) (jwk, error) {
-	var k jwk
+// readJWK reads the text of a JSON object that has passed [CheckObject]. It
+// reads all members even if one is malformed, since another may be a secret.
+func readJWK(text []byte) (k jwk, err error) {
 	for name, value := range object(text).members {
-		if err := k.set(string(name), value); err != nil {
-			return jwk{}, err
+		if e := k.set(string(name), value); e != nil {
+			err = e
 		}
 	}
-	return k, nil
+	return k, err
+}
+
+// hasSecret reports whether the key is more than public.
+func (k *jwk) hasSecret() bool {
+	return len(k.private) > 0 || k.secret != "" || k.KeyType == "oct"
 }
 
 func (k *jwk) set(name string, value []byte) error {
@@ -114,8 +119,9 @@ func (k *jwk) set(name string, value []byte) error {
 		}
 	}
 	switch name {
-	case "k", "d", "p", "q", "dp", "dq", "qi", "oth":
-		k.private = true
+	case "d", "p", "q", "dp", "dq", "qi", "oth":
+		number, _ := stringOf(value)
+		k.private = append(k.private, number)
 	case "key_ops":
 		k.restricted = true
 		if json.Unmarshal(value, &k.operations) != nil {

@@ -91,6 +91,29 @@ func ParsePrivateJWK(text []byte, typ string) (*SigningKey, error) {
 	return key, nil
 }
 
+// ParsePublicJWK reads the public half of an own key, whose kid must be its
+// thumbprint. The error is an [ErrKey].
+func ParsePublicJWK(text []byte) (*VerificationKey, error) {
+	if CheckObject(text) != nil {
+		return nil, errJWK
+	}
+	k, err := readJWK(text)
+	if err != nil {
+		return nil, err
+	}
+	if k.hasSecret() {
+		return nil, errSecretKty
+	}
+	key, err := k.verification(KeyRules{})
+	if err != nil {
+		return nil, err
+	}
+	if key.id != thumbprint(key.raw) {
+		return nil, errOwnKeyID
+	}
+	return key, nil
+}
+
 // privateKey checks the public half first, so that the engine sees no
 // malformed key, and then compares it with that of the private half.
 func (k *jwk) privateKey(text []byte) (any, error) {
@@ -105,8 +128,10 @@ func (k *jwk) privateKey(text []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !k.private {
-		return nil, errPrivate
+	for _, number := range k.private {
+		if _, err := decodeNumber(number); err != nil {
+			return nil, err
+		}
 	}
 	signer, err := parsePrivate(text)
 	if err != nil || thumbprint(signer.Public()) != checked.id {

@@ -1,6 +1,9 @@
 package jose
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Bounds of a document.
 const (
@@ -71,12 +74,8 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 	var keys []*VerificationKey
 	seen := make(map[string]bool)
 	for _, text := range texts {
-		k, err := readJWK(text)
-		if err != nil {
-			skipped = append(skipped, err)
-			continue
-		}
-		if k.private || k.KeyType == "oct" {
+		k, malformed := readJWK(text)
+		if k.hasSecret() {
 			return nil, nil, errSecretKty
 		}
 		if k.KeyID != "" && seen[k.KeyID] {
@@ -84,7 +83,7 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 		}
 		seen[k.KeyID] = true
 		key, err := k.verification(rules)
-		if err != nil {
+		if err = cmp.Or(malformed, err); err != nil {
 			skipped = append(skipped, err)
 			continue
 		}

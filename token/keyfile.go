@@ -1,0 +1,221 @@
+package token
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authlatch/auth/internal/jose"
+)
+
+// keyFile is the form of a key file: a private JWK Set (RFC 7517, 5) and the
+// refresh secrets. Beside the members of RFC 7518 each key has its state (next,
+// current, former, retired) and the second since which it is in it. Without a
+// state the first key of a list is current and the others are former. Former
+// keys have no private half.
+type keyFile struct {
+	Signing struct {
+		Keys []json.RawMessage `json:"keys"`
+	} `json:"signing"`
+	Refresh []refreshEntry `json:"refresh"`
+}
+
+type lifeEntry struct {
+	State keyState `json:"state,omitempty"`
+	Since int64    `json:"since,omitempty"`
+}
+
+type signingEntry struct {
+	jose.PrivateJWK
+	lifeEntry
+}
+
+type refreshEntry struct {
+	KeyID  string `json:"kid"`
+	Secret string `json:"secret,omitempty"`
+	lifeEntry
+}
+
+// LoadKeySet reads the keys from the private file that [KeySet.Save] wrote.
+// The error wraps [fs.ErrNotExist] if there is none. A file that its group or
+// others may read or write is refused, and so are keys that are weak,
+// malformed or twice there, halves that do not belong together, and HMAC
+// secrets beside asymmetric keys. No error shows a key.
+//
+// If the file holds refresh secrets only, call [KeySet.SetSigner] before the
+// first token is signed.
+func LoadKeySet(path string) (*KeySet, error) {
+	set := new(KeySet)
+	if err := set.Reload(path); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// Reload reads the file again, after another process has rotated its keys. If
+// it cannot be used, the keys stay as they are. The signing keys of
+// [KeySet.SetSigner] stay if the file has none.
+func (s *KeySet) Reload(path string) error {
+	text, err := readPrivate(path)
+	if err != nil {
+		return fmt.Errorf("token: key file: %w", err)
+	}
+	loaded, err := parseKeyFile(text)
+	if err != nil {
+		return fmt.Errorf("token: key file: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := loaded.follow(s.keys.Load()); err != nil {
+		return err
+	}
+	return s.store(loaded)
+}
+
+// follow takes over from the old keys what the file cannot hold.
+func (k *keys) follow(old *keys) error {
+	switch {
+	case old == nil:
+	case !k.external:
+		k.signing = keepKeys(k.signing, old.signing)
+	case !old.external:
+		return errors.New("token: key file: it has no signing keys any longer")
+	default:
+		k.signing = old.signing
+	}
+	return nil
+}
+
+// errForm stands for what encoding/json says, which may quote the text.
+var errForm = errors.New("it does not have the form of a key file")
+
+func parseKeyFile(text []byte) (*keys, error) {
+	if jose.CheckObject(text) != nil {
+		return nil, errForm
+	}
+	var file keyFile
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if decoder.Decode(&file) != nil {
+		return nil, errForm
+	}
+	k := &keys{external: len(file.Signing.Keys) == 0}
+	for i, text := range file.Signing.Keys {
+		entry, err := parseSigning(text, i)
+		if err != nil {
+			return nil, fmt.Errorf("signing key %d: %w", i+1, err)
+		}
+		k.signing = append(k.signing, entry)
+	}
+	k.signing = forgetSigners(k.signing)
+	for i, entry := range file.Refresh {
+		secret, err := base64.RawURLEncoding.Strict().DecodeString(entry.Secret)
+		if err != nil {
+			return nil, fmt.Errorf("refresh secret %d is not base64url", i+1)
+		}
+		state, since := entry.life(i)
+		k.refresh = append(k.refresh, keyEntry[refreshSecret]{refreshSecret{entry.KeyID, secret}, state, since})
+	}
+	return k, nil
+}
+
+// parseSigning reads a key with its private half, or a former one without.
+func parseSigning(text []byte, position int) (entry keyEntry[signingKey], err error) {
+	var life lifeEntry
+	if json.Unmarshal(text, &life) != nil {
+		return entry, errForm
+	}
+	entry.state, entry.since = life.life(position)
+	if entry.state == stateRetired {
+		return entry, errors.New("a signing key cannot be retired")
+	}
+	if entry.state == stateFormer {
+		if public, err := jose.ParsePublicJWK(text); err == nil {
+			entry.key = signingKey{nil, public}
+			return entry, nil
+		}
+	}
+	signer, err := jose.ParsePrivateJWK(text, accessType)
+	if err != nil {
+		return entry, err
+	}
+	entry.key = signingKey{signer, signer.Verification()}
+	return entry, nil
+}
+
+// life returns state and time of the key at a position of its list.
+func (l lifeEntry) life(position int) (keyState, time.Time) {
+	since := time.Unix(l.Since, 0)
+	switch {
+	case l.State != "":
+		return l.State, since
+	case position == 0:
+		return stateCurrent, since
+	}
+	return stateFormer, since
+}
+
+// Save writes the keys to a file of mode 0600, which it puts in the place of
+// the old one as a whole: whoever loads it sees the old keys or the new ones.
+// Keys of [KeySet.SetSigner] are not part of it. Let one process at a time
+// load, change and save.
+func (s *KeySet) Save(path string) error {
+	k := s.keys.Load()
+	if k == nil {
+		return errNoKeys
+	}
+	text, err := k.encode()
+	if err != nil {
+		return fmt.Errorf("token: key file: %w", err)
+	}
+	if err := replaceFile(path, text); err != nil {
+		return fmt.Errorf("token: key file: %w", err)
+	}
+	return nil
+}
+
+func (k *keys) encode() ([]byte, error) {
+	var file struct {
+		Signing struct {
+			Keys []signingEntry `json:"keys"`
+		} `json:"signing"`
+		Refresh []refreshEntry `json:"refresh"`
+	}
+	file.Signing.Keys = []signingEntry{}
+	if !k.external {
+		for _, entry := range k.signing.inOrder() {
+			jwk, err := entry.key.jwk()
+			if err != nil {
+				return nil, err
+			}
+			file.Signing.Keys = append(file.Signing.Keys, signingEntry{jwk, entry.lifeEntry()})
+		}
+	}
+	for _, entry := range k.refresh.inOrder() {
+		secret := base64.RawURLEncoding.EncodeToString(entry.key.secret)
+		file.Refresh = append(file.Refresh, refreshEntry{entry.key.id, secret, entry.lifeEntry()})
+	}
+	text, err := json.MarshalIndent(file, "", "\t")
+	return append(text, '\n'), err
+}
+
+func (e keyEntry[K]) lifeEntry() lifeEntry { return lifeEntry{e.state, e.since.Unix()} }
+
+// jwk is the whole key or, without a signer, its public half.
+func (k signingKey) jwk() (jose.PrivateJWK, error) {
+	if k.signer == nil {
+		public, ok := k.verification.PublicJWK()
+		if !ok {
+			return jose.PrivateJWK{}, errors.New("a signing key cannot be kept")
+		}
+		return jose.PrivateJWK{PublicJWK: public}, nil
+	}
+	jwk, ok := k.signer.PrivateJWK()
+	if !ok {
+		return jose.PrivateJWK{}, errors.New("a signing key is not in memory")
+	}
+	return jwk, nil
+}

@@ -1,0 +1,162 @@
+package token
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/authlatch/auth/internal/jose"
+)
+
+const (
+	secretSize  = 32
+	maxSecretID = 64
+	maxSecrets  = 100 // retired ones included
+)
+
+// refreshSecret is a key of the MAC in refresh tokens, and used for nothing
+// else. A retired one is its id alone.
+type refreshSecret struct {
+	id     string
+	secret []byte
+}
+
+func newRefreshSecret() refreshSecret {
+	id, secret := make([]byte, 12), make([]byte, secretSize)
+	rand.Read(id)
+	rand.Read(secret)
+	return refreshSecret{base64.RawURLEncoding.EncodeToString(id), secret}
+}
+
+var (
+	// errUnknownSecret is a fault of deployment: another host knows a secret
+	// that this one does not. Clients keep their tokens.
+	errUnknownSecret = errors.New("token: refresh secret is not known here")
+	// errRetiredSecret says that the secret is gone for good.
+	errRetiredSecret = errors.New("token: refresh secret is retired")
+)
+
+// currentSecret returns the secret for new families. Nobody changes its bytes.
+func (s *KeySet) currentSecret() (refreshSecret, error) {
+	if k := s.keys.Load(); k != nil {
+		if secret, ok := k.refresh.of(stateCurrent); ok {
+			return secret, nil
+		}
+	}
+	return refreshSecret{}, errNoKeys
+}
+
+// secret returns the secret of a kid, whether it is next, current or former.
+// The error is errUnknownSecret or errRetiredSecret.
+func (s *KeySet) secret(id string) ([]byte, error) {
+	k := s.keys.Load()
+	if k == nil {
+		return nil, errNoKeys
+	}
+	for _, entry := range k.refresh {
+		switch {
+		case entry.key.id != id:
+		case entry.state == stateRetired:
+			return nil, errRetiredSecret
+		default:
+			return entry.key.secret, nil
+		}
+	}
+	return nil, errUnknownSecret
+}
+
+// retire leaves the kids of dropped secrets in the ring.
+func retire(ring, dropped keyring[refreshSecret], now time.Time) keyring[refreshSecret] {
+	ring = slices.Clone(ring)
+	for _, entry := range dropped {
+		ring = append(ring, keyEntry[refreshSecret]{refreshSecret{id: entry.key.id}, stateRetired, now})
+	}
+	return ring
+}
+
+// bounded forgets the kids that were retired first, if the ring is too long.
+func bounded(ring keyring[refreshSecret]) keyring[refreshSecret] {
+	ring = slices.Clone(ring)
+	for len(ring) > maxSecrets {
+		oldest := slices.IndexFunc(ring, func(e keyEntry[refreshSecret]) bool { return e.state == stateRetired })
+		if oldest < 0 {
+			break
+		}
+		ring = slices.Delete(ring, oldest, oldest+1)
+	}
+	return ring
+}
+
+// checkSecrets refuses a ring that is not sound: secrets that are short, used
+// twice, or also sign access tokens.
+func checkSecrets(ring keyring[refreshSecret], signing keyring[signingKey]) error {
+	if len(ring) > maxSecrets {
+		return errors.New("token: refresh secrets: more than 100")
+	}
+	if _, ok := ring.of(stateCurrent); !ok {
+		return errors.New("token: refresh secrets: none is current")
+	}
+	ids, secrets := make(map[string]bool), make(map[string]bool)
+	for _, entry := range signing {
+		if secret, ok := hmacSecret(entry.key.signer); ok {
+			secrets[string(secret)] = true
+		}
+	}
+	for _, entry := range ring {
+		if err := entry.key.check(entry.state); err != nil {
+			return err
+		}
+		if ids[entry.key.id] {
+			return errors.New("token: refresh secrets: two have one kid")
+		}
+		if secret := string(entry.key.secret); secret != "" {
+			if secrets[secret] {
+				return errors.New("token: refresh secrets: one is used twice")
+			}
+			secrets[secret] = true
+		}
+		ids[entry.key.id] = true
+	}
+	return nil
+}
+
+func (r refreshSecret) check(state keyState) error {
+	if r.id == "" || len(r.id) > maxSecretID || !printable(r.id) {
+		return errors.New("token: refresh secrets: a kid is not of 1 to 64 printable characters")
+	}
+	if state == stateRetired {
+		if len(r.secret) > 0 {
+			return errors.New("token: refresh secrets: a retired one still has its secret")
+		}
+		return nil
+	}
+	if len(r.secret) != secretSize {
+		return errors.New("token: refresh secrets: one is not of 32 bytes")
+	}
+	if len(bytes.Trim(r.secret, string(r.secret[:1]))) == 0 {
+		return errors.New("token: refresh secrets: one is not random")
+	}
+	return nil
+}
+
+func printable(text string) bool {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// hmacSecret returns the secret of an HS256 key.
+func hmacSecret(key *jose.SigningKey) ([]byte, bool) {
+	if key == nil || key.Verification().Algorithm() != jose.HS256 {
+		return nil, false
+	}
+	jwk, _ := key.PrivateJWK()
+	secret, err := base64.RawURLEncoding.DecodeString(jwk.K)
+	return secret, err == nil
+}
