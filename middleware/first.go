@@ -15,7 +15,8 @@ import (
 //
 // A refused client is told what to do by whoever refused its credential, if
 // that is a [Challenger]. If nobody found one, or a guard asks for more than a
-// valid log-in has, each of them that is a Challenger adds its challenge.
+// valid log-in has, each of them that is a Challenger adds its challenge. It
+// gets the error that it has returned itself, or else that of the guard.
 func First(authenticators ...Authenticator) Authenticator {
 	if len(authenticators) == 0 {
 		panic("middleware: First of no Authenticator")
@@ -30,38 +31,48 @@ func First(authenticators ...Authenticator) Authenticator {
 
 type first []Authenticator
 
-// refusal is the error of one of several authenticators. The others have
-// nothing to say about it: a bad cookie makes no bearer token invalid.
+// refusal is the error of several authenticators. It keeps what each has said,
+// since the others have nothing to add: a bad cookie makes no token invalid.
 type refusal struct {
 	error
-	by Authenticator
+	answers []answer
+}
+
+type answer struct {
+	by  Authenticator
+	err error
 }
 
 func (r *refusal) Unwrap() error { return r.error }
 
 func (list first) Authenticate(r *http.Request) (auth.Identity, error) {
 	var none error
+	var answers []answer
 	for _, a := range list {
 		id, err := a.Authenticate(r)
 		switch {
 		case err == nil:
 			return id, nil
 		case !errors.Is(err, auth.ErrNoCredential):
-			return auth.Identity{}, &refusal{err, a}
+			return auth.Identity{}, &refusal{err, []answer{{a, err}}}
 		}
 		none = errors.Join(none, err)
+		answers = append(answers, answer{a, err})
 	}
-	return auth.Identity{}, none
+	return auth.Identity{}, &refusal{none, answers}
 }
 
 func (list first) Challenge(h http.Header, r *http.Request, err error) {
-	asked := list
-	if one := (*refusal)(nil); errors.As(err, &one) {
-		asked, err = first{one.by}, one.error
+	var refused *refusal
+	if !errors.As(err, &refused) {
+		refused = &refusal{error: err}
+		for _, a := range list {
+			refused.answers = append(refused.answers, answer{a, err})
+		}
 	}
-	for _, a := range asked {
-		if c, ok := a.(Challenger); ok {
-			c.Challenge(h, r, err)
+	for _, each := range refused.answers {
+		if c, ok := each.by.(Challenger); ok {
+			c.Challenge(h, r, each.err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -105,6 +106,18 @@ func TestFirstChallenges(t *testing.T) {
 		first.(middleware.Challenger).Challenge(h, get("/"), err)
 		if !slices.Equal(h["Www-Authenticate"], []string{"a"}) || a.got != a.err || !errors.Is(err, own) {
 			t.Errorf("%q, a got %v", h, a.got)
+		}
+	})
+	t.Run("if nobody found a credential, each gets its own error", func(t *testing.T) {
+		one := &mode{name: "one", err: fmt.Errorf("one: %w", auth.ErrNoCredential), log: &log}
+		two := &mode{name: "two", err: fmt.Errorf("two: %w", auth.ErrNoCredential), log: &log}
+		guard := &middleware.Guard{Authenticator: middleware.First(one, quiet, middleware.First(two))}
+		res := serve(guard.Require(mustNotRun(t)), get("/"))
+		if got := res.Header["Www-Authenticate"]; res.StatusCode != 401 || !slices.Equal(got, []string{"one", "two"}) {
+			t.Errorf("status %d, challenges %q", res.StatusCode, got)
+		}
+		if one.got != one.err || two.got != two.err {
+			t.Errorf("one got %v, two got %v", one.got, two.got)
 		}
 	})
 	t.Run("a lack of scope concerns all", func(t *testing.T) {
