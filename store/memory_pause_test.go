@@ -12,37 +12,39 @@ import (
 )
 
 // TestMemoryReadsGoOnWhileHalfOfItExpires measures the slow end of Get, its
-// 99.99th percentile, while half of a store expires at one moment, and again
-// on a store of the same size in which nothing expires. On a busy machine both
-// hold the same noise. So nine pairs are measured, each at one time, and the
-// median of their ratios is what counts.
+// 99.99th percentile, while half of a store expires at one moment, and beside
+// it that of a store of the same size in which nothing expires.
 //
-// The store holds 40,000 records, or a million if AUTH_LONG is 1.
+// A machine that others use stops any read for milliseconds, now and then. So
+// the reads of the two stores take turns, one by one, which gives both the
+// same share of such noise; and what counts is the median ratio of nine runs.
+//
+// The stores hold 40,000 records each, or a million if AUTH_LONG is 1.
 func TestMemoryReadsGoOnWhileHalfOfItExpires(t *testing.T) {
-	const pairs = 9
-	half, reads := 20_000, 200_000
+	const runs = 9
+	half, reads := 20_000, 300_000
 	if os.Getenv("AUTH_LONG") == "1" {
 		half, reads = 500_000, 2_000_000
 	}
 	if underRace {
 		half, reads = half/10, reads/10
 	}
-	var quiet, expiring store.Memory
-	load(t, &quiet, 2*half, 24*time.Hour)
+	var expiring, quiet store.Memory
 	load(t, &expiring, half, 24*time.Hour)
+	load(t, &quiet, 2*half, 24*time.Hour)
 	keys := keysOf(half)
 	var ratios []float64
-	for range pairs {
+	for range runs {
 		loadUntilSoon(t, &expiring, half)
-		slow := slowRead(t, &expiring, keys, reads)
-		normal := slowRead(t, &quiet, keys, reads)
+		slow, normal := slowReads(t, [2]*store.Memory{&expiring, &quiet}, keys, reads)
 		t.Logf("99.99th percentile: %v while records expire, %v otherwise", slow, normal)
 		ratios = append(ratios, float64(slow)/float64(normal))
 	}
 	slices.Sort(ratios)
-	t.Logf("median of ratios: %.2f", ratios[pairs/2])
-	if ratios[pairs/2] > 2 && !underRace {
-		t.Errorf("reads are %.2f times as slow while records expire, want 2 at most", ratios[pairs/2])
+	median := ratios[runs/2]
+	t.Logf("median of ratios: %.2f", median)
+	if median > 2 && !underRace {
+		t.Errorf("reads are %.2f times as slow while records expire, want 2 at most", median)
 	}
 }
 
@@ -57,26 +59,32 @@ func loadUntilSoon(t *testing.T, m *store.Memory, n int) {
 	time.Sleep(time.Until(deadline) - time.Millisecond)
 }
 
-// slowRead reads n times from two goroutines and returns the 99.99th
-// percentile of the time that a read took.
-func slowRead(t *testing.T, m *store.Memory, keys []string, n int) time.Duration {
-	times := make([]time.Duration, n)
+// slowReads reads n times from each of two stores, from two goroutines, and
+// returns the 99.99th percentile of the time that a read of each took.
+func slowReads(t *testing.T, stores [2]*store.Memory, keys []string, n int) (time.Duration, time.Duration) {
+	var times [2][]time.Duration
+	times[0], times[1] = make([]time.Duration, n), make([]time.Duration, n)
 	var group sync.WaitGroup
 	for first := range 2 {
 		group.Go(func() {
 			ctx := context.Background()
 			for i := first; i < n; i += 2 {
-				start := time.Now()
-				_, ok, err := m.Get(ctx, keys[i*7919%len(keys)])
-				times[i] = time.Since(start)
-				if !ok || err != nil {
-					t.Error(ok, err)
-					return
+				for turn := range 2 {
+					which := (i/2 + turn) % 2 // the first finds the key out of the cache
+					start := time.Now()
+					_, ok, err := stores[which].Get(ctx, keys[i*7919%len(keys)])
+					times[which][i] = time.Since(start)
+					if !ok || err != nil {
+						t.Error(ok, err)
+						return
+					}
 				}
 			}
 		})
 	}
 	group.Wait()
-	slices.Sort(times)
-	return times[n-1-n/10_000]
+	slices.Sort(times[0])
+	slices.Sort(times[1])
+	rank := n - 1 - n/10_000
+	return times[0][rank], times[1][rank]
 }
