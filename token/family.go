@@ -1,0 +1,166 @@
+package token
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/authlatch/auth/internal/logins"
+)
+
+// family is all refresh tokens of one log-in, as it is stored: one record,
+// however often it is refreshed. Times are milliseconds since 1970.
+//
+// Format 0x20, numbers as unsigned varints, texts and byte strings with their
+// length before them:
+//
+//	format (1 byte) | writeID (8 bytes) | salt (16 bytes) | generation
+//	created | rotated - created | created - authTime | idle - created
+//	expires - created | attempt | keyID | subject | scopes | methods | claims
+//	userAgent, address (at log-in) | userAgent, address (at the last rotation)
+//
+// Nothing in it refreshes: a refresh token has a MAC with a key that is not in
+// the store. A later format gets the next byte, and this one stays readable.
+type family struct {
+	salt       [16]byte
+	generation uint64 // of the current refresh token
+	created    int64
+	rotated    int64 // when generation was last confirmed; created if never
+	authTime   int64
+	idle       int64  // ends by not being refreshed
+	expires    int64  // ends at the latest; never moves
+	attempt    string // SHA-256 of the attempt that made generation, or empty
+
+	keyID                    string // of the refresh secret, for the life of the family
+	subject, scopes, methods string
+	claims                   string
+	login, last              device
+}
+
+// device is what a browser or a client says of itself: evidence, no condition.
+type device struct{ userAgent, address string }
+
+const (
+	familyFormat     = 0x20
+	lastFamilyFormat = 0x2f
+	familyHeader     = 1 + 8 + 16 // format, writeID, salt
+)
+
+var (
+	// Both are faults of ours and not of the client's, which keeps its tokens.
+	errNewerFamily   = errors.New("token: a family is of a newer version")
+	errCorruptFamily = errors.New("token: a family is corrupt")
+)
+
+// familyDigest is what the store knows a family by. famID is the base64url of
+// its 16 random bytes, as it stands in the claim "fam".
+func familyDigest(namespace, famID string) logins.Digest {
+	b := []byte("authlatch/family")
+	b = appendText(b, namespace)
+	return sha256.Sum256(appendText(b, famID))
+}
+
+// encode returns the family as it is stored. Each call returns other bytes.
+func (f *family) encode() []byte {
+	b := logins.AppendWriteID(append(make([]byte, 0, 256+len(f.claims)), familyFormat))
+	b = append(b, f.salt[:]...)
+	b = binary.AppendUvarint(b, f.generation)
+	b = binary.AppendUvarint(b, uint64(f.created))
+	for _, later := range [...]int64{f.rotated - f.created, f.created - f.authTime, f.idle - f.created, f.expires - f.created} {
+		b = binary.AppendUvarint(b, uint64(later))
+	}
+	for _, text := range [...]string{
+		f.attempt, f.keyID, f.subject, f.scopes, f.methods, f.claims,
+		f.login.userAgent, f.login.address, f.last.userAgent, f.last.address,
+	} {
+		b = appendText(b, text)
+	}
+	return b
+}
+
+func parseFamily(raw []byte) (*family, error) {
+	switch {
+	case len(raw) > 0 && raw[0] > familyFormat && raw[0] <= lastFamilyFormat:
+		return nil, errNewerFamily
+	case len(raw) < familyHeader || raw[0] != familyFormat:
+		return nil, errCorruptFamily
+	}
+	f := &family{salt: [16]byte(raw[familyHeader-16 : familyHeader])}
+	d := fields{rest: raw[familyHeader:]}
+	f.generation = uint64(d.number())
+	f.created = d.number()
+	f.rotated = f.created + d.number()
+	f.authTime = f.created - d.number()
+	f.idle = f.created + d.number()
+	f.expires = f.created + d.number()
+	for _, text := range [...]*string{
+		&f.attempt, &f.keyID, &f.subject, &f.scopes, &f.methods, &f.claims,
+		&f.login.userAgent, &f.login.address, &f.last.userAgent, &f.last.address,
+	} {
+		*text = d.text()
+	}
+	if d.failed || len(d.rest) > 0 || f.subject == "" || len(f.attempt) != 0 && len(f.attempt) != sha256.Size {
+		return nil, errCorruptFamily
+	}
+	return f, nil
+}
+
+// ends returns when the family ends if it is not refreshed again.
+func (f *family) ends() time.Time { return time.UnixMilli(min(f.idle, f.expires)) }
+
+// liveFamily reports whether a family that was read from the store goes on. An
+// error says that the question cannot be answered here.
+func liveFamily(raw []byte, now time.Time) (bool, error) {
+	if _, ended := logins.ParseTombstone(raw); ended {
+		return false, nil
+	}
+	f, err := parseFamily(raw)
+	if err != nil {
+		return false, err
+	}
+	return now.Before(f.ends()), nil
+}
+
+// fields reads the fields of a record. After a failure it returns zeros.
+type fields struct {
+	rest   []byte
+	failed bool
+}
+
+func (d *fields) number() int64 {
+	const most = 1 << 52 // no sum of two is near to an overflow
+	n, size := binary.Uvarint(d.rest)
+	if size <= 0 || n > most {
+		d.failed = true
+	}
+	if d.failed {
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return int64(n)
+}
+
+func (d *fields) text() string {
+	n := d.number()
+	if d.failed || n > int64(len(d.rest)) {
+		d.failed = true
+		return ""
+	}
+	text := string(d.rest[:n])
+	d.rest = d.rest[n:]
+	return text
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+func newFamilyID() (id [16]byte) {
+	rand.Read(id[:])
+	return id
+}
+
+func familyText(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }

@@ -1,0 +1,89 @@
+package token
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+)
+
+// A refresh token is
+//
+//	prefix | base64url( version (1) | family ID (16) | generation (uvarint) | MAC (16) | check (4) )
+//
+// with one spelling for each. The MAC is the first half of an HMAC-SHA256, by
+// a secret that is never in the store and with the salt of the family, which
+// is nowhere else: neither a dump of the store nor a leaked secret makes a
+// token by itself. The successor of a token is computed anew whenever it is
+// asked for, so nothing has to be kept for clients that lost an answer.
+//
+// The prefix is for scanners that look for secrets; the check, a CRC-32 of what
+// comes before it, drops noise without asking the store. It is no security.
+type refreshToken struct {
+	familyID   [16]byte
+	generation uint64
+	mac        [refreshMACSize]byte
+}
+
+const (
+	refreshPrefix  = "authlatch_refresh_"
+	refreshVersion = 0x01
+	refreshMACSize = 16
+	maxGeneration  = 1 << 32
+
+	minRefreshBytes = 1 + 16 + 1 + refreshMACSize + 4
+	maxRefreshBytes = minRefreshBytes + 4 // of the longest generation
+)
+
+// newRefreshToken makes the token of a generation of a family.
+func newRefreshToken(secret []byte, id [16]byte, salt [16]byte, generation uint64) refreshToken {
+	t := refreshToken{familyID: id, generation: generation}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("refresh/v1"))
+	mac.Write(id[:])
+	mac.Write(binary.BigEndian.AppendUint64(nil, generation))
+	mac.Write(salt[:])
+	copy(t.mac[:], mac.Sum(nil))
+	return t
+}
+
+// authentic reports, in constant time, whether the MAC is ours.
+func (t refreshToken) authentic(secret []byte, salt [16]byte) bool {
+	ours := newRefreshToken(secret, t.familyID, salt, t.generation)
+	return hmac.Equal(t.mac[:], ours.mac[:])
+}
+
+func (t refreshToken) String() string {
+	b := append(make([]byte, 0, maxRefreshBytes), refreshVersion)
+	b = append(b, t.familyID[:]...)
+	b = binary.AppendUvarint(b, t.generation)
+	b = append(b, t.mac[:]...)
+	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
+}
+
+// parseRefreshToken reads a token that String could have made. Whether the MAC
+// is ours remains to be seen.
+func parseRefreshToken(text string) (t refreshToken, ok bool) {
+	text, ok = strings.CutPrefix(text, refreshPrefix)
+	if !ok || len(text) > base64.RawURLEncoding.EncodedLen(maxRefreshBytes) || strings.ContainsAny(text, "\r\n") {
+		return refreshToken{}, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) < minRefreshBytes || b[0] != refreshVersion {
+		return refreshToken{}, false
+	}
+	body, check := b[:len(b)-4], b[len(b)-4:]
+	generation, size := binary.Uvarint(body[17:])
+	if size <= 0 || generation > maxGeneration || len(body) != 17+size+refreshMACSize ||
+		binary.BigEndian.Uint32(check) != crc32.ChecksumIEEE(body) {
+		return refreshToken{}, false
+	}
+	t = refreshToken{familyID: [16]byte(body[1:17]), generation: generation, mac: [refreshMACSize]byte(body[17+size:])}
+	if t.String() != refreshPrefix+text {
+		return refreshToken{}, false // a generation with leading zeros
+	}
+	return t, true
+}
