@@ -33,7 +33,9 @@ func newManager(t testing.TB, c session.Config) *session.Manager {
 type browser struct {
 	token string
 	set   *http.Cookie // what the last answer set, or nil
-	ctx   context.Context
+
+	ctx    context.Context            // of its requests, if not nil
+	writer *httptest.ResponseRecorder // of the answer, if not nil
 }
 
 // request returns a request as the browser sends it.
@@ -50,7 +52,10 @@ func (b *browser) request(method string) *http.Request {
 
 // post lets handle answer a request, and obeys the answer.
 func (b *browser) post(handle func(http.ResponseWriter, *http.Request) error) error {
-	w := httptest.NewRecorder()
+	w := b.writer
+	if w == nil {
+		w = httptest.NewRecorder()
+	}
 	err := handle(w, b.request("POST"))
 	b.obey(w.Header())
 	return err
@@ -132,6 +137,19 @@ func loggedIn(t testing.TB, m *session.Manager, subject string) *browser {
 func (b *browser) wants(t testing.TB, m *session.Manager, want string) {
 	t.Helper()
 	if got := b.outcome(m); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// session returns the outcome of looking for a session of any kind.
+func (b *browser) session(m *session.Manager) string {
+	_, err := m.Get(b.request("GET"))
+	return outcome(err)
+}
+
+func (b *browser) has(t testing.TB, m *session.Manager, want string) {
+	t.Helper()
+	if got := b.session(m); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

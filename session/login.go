@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -272,11 +271,7 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 	}
 	s.values = values
 	raw := s.encode()
-	swapped, err := m.store.CompareAndSwap(ctx, s.key, s.raw, raw, m.ttl(&s.record))
-	if err != nil { // the outcome is unknown
-		now, ok, again := m.store.Get(ctx, s.key)
-		swapped = again == nil && ok && bytes.Equal(now, raw)
-	}
+	swapped, err := m.swap(ctx, s, raw)
 	if !swapped {
 		return errors.Join(errors.New("session: it was ended before it was disclosed"), err)
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+
+	"github.com/authlatch/auth/store"
 )
 
 // Update changes the values of s. It calls change with a fresh copy of the
@@ -14,41 +16,57 @@ import (
 //
 // The error wraps [auth.ErrNoCredential] if the session has ended since:
 // Update never brings one back. Any error that is neither that nor change's own
-// means that the store could not answer; the change may or may not have been
-// saved. s itself stays as it is. The save goes on if ctx is cancelled, for 5
-// seconds at most.
+// means that the values are too large, 32 KiB together at most, or that the
+// store could not answer; in the latter case the change may or may not have
+// been saved. s itself stays as it is. The save goes on if ctx is cancelled,
+// for 5 seconds at most.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
 	ctx, cancel := writing(ctx)
 	defer cancel()
-	for failures := 0; ; {
+	for {
 		fresh, err := m.load(ctx, m.store.Get, s.digest)
 		if err != nil {
 			return err
 		}
-		read := fresh.raw
 		fresh.editing = true
 		err = change(fresh)
 		fresh.editing = false
 		if err != nil || !fresh.changed {
 			return err
 		}
-		saved := fresh.encode()
-		swapped, err := m.store.CompareAndSwap(ctx, fresh.key, read, saved, m.ttl(&fresh.record))
+		if len(fresh.values) > maxValues {
+			return fmt.Errorf("session: update: the values take more than %d bytes", maxValues)
+		}
+		swapped, err := m.swap(ctx, fresh, fresh.encode())
+		if err != nil {
+			return fmt.Errorf("session: update: %w", err)
+		}
 		if swapped {
 			return nil
 		}
-		if err == nil {
-			continue // another request has saved the session
-		}
-		// The outcome is unknown. What is there now tells, unless yet another
-		// request was faster: then change must not be made twice.
-		now, ok, again := m.store.Get(ctx, fresh.key)
-		switch failures++; {
-		case again == nil && ok && bytes.Equal(now, saved):
-			return nil
-		case again == nil && ok && bytes.Equal(now, read) && failures == 1:
-		default:
-			return fmt.Errorf("session: update: %w", err)
-		}
+		// Another request has saved the session.
 	}
+}
+
+// maxValues leaves room for an identity, so that no visitor's full cart is in
+// the way of a log-in.
+const maxValues = store.MaxValue / 2
+
+// swap puts saved in the place of what s was read from. After an error of the
+// store it makes the very same swap again, which then happens once at most,
+// even if the first one was only late.
+func (m *Manager) swap(ctx context.Context, s *Session, saved []byte) (bool, error) {
+	ttl := m.ttl(&s.record)
+	swapped, err := m.store.CompareAndSwap(ctx, s.key, s.raw, saved, ttl)
+	if err == nil {
+		return swapped, nil
+	}
+	if swapped, again := m.store.CompareAndSwap(ctx, s.key, s.raw, saved, ttl); swapped && again == nil {
+		return true, nil
+	}
+	now, ok, again := m.store.Get(ctx, s.key)
+	if again == nil && ok && bytes.Equal(now, saved) {
+		return true, nil
+	}
+	return false, err
 }

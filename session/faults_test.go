@@ -1,0 +1,248 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth/session"
+)
+
+// fault is how a call of a store goes wrong.
+type fault int
+
+const (
+	failBefore fault = iota // an error, and nothing is done
+	failAfter               // it is done, and an error all the same
+	failLate                // an error, and it is done a little later
+	hang                    // no answer before the context ends
+	refuse                  // a swap says that the value is another, and it is not
+	lose                    // a failover: this write of a key and those after it are gone, later
+)
+
+var faults = map[string]fault{
+	"error before": failBefore, "error after": failAfter, "error and late": failLate,
+	"hang": hang, "conflict": refuse, "lost write": lose,
+}
+
+// faulty is a store that goes wrong at one call, or from one on.
+type faulty struct {
+	*mapStore
+	fault   fault
+	at      int
+	forGood bool
+
+	calls int
+	late  func()
+	lost  func()
+}
+
+var errDown = errors.New("the store is down")
+
+func (f *faulty) wrong() bool {
+	f.calls++
+	return f.calls == f.at || f.forGood && f.calls > f.at
+}
+
+func (f *faulty) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	if f.wrong() {
+		switch f.fault {
+		case failBefore, failAfter, failLate:
+			return nil, false, errDown
+		case hang:
+			<-ctx.Done()
+			return nil, false, ctx.Err()
+		}
+	}
+	return f.mapStore.Get(ctx, key)
+}
+
+func (f *faulty) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+	if f.late != nil {
+		f.late()
+		f.late = nil
+	}
+	if !f.wrong() {
+		return f.mapStore.CompareAndSwap(ctx, key, old, new, ttl)
+	}
+	swap := func() { f.mapStore.CompareAndSwap(context.WithoutCancel(ctx), key, old, new, ttl) }
+	switch f.fault {
+	case failAfter:
+		swap()
+	case failLate:
+		f.late = swap
+	case hang:
+		<-ctx.Done()
+		return false, ctx.Err()
+	case refuse:
+		return false, nil
+	case lose:
+		ends := f.ends[key]
+		f.lost = func() { f.put(key, old, ends) }
+		return f.mapStore.CompareAndSwap(ctx, key, old, new, ttl)
+	}
+	return false, errDown
+}
+
+// heal lets what is late happen, and what is lost.
+func (f *faulty) heal() {
+	for _, do := range []func(){f.late, f.lost} {
+		if do != nil {
+			do()
+		}
+	}
+	f.late, f.lost = nil, nil
+}
+
+// Every call of every operation goes wrong in every way, once and for good.
+func TestEveryFaultEndsInOneOfTheOutcomes(t *testing.T) {
+	for rule, fault := range faults {
+		for _, forGood := range []bool{false, true} {
+			if forGood && fault != failBefore && fault != hang {
+				continue
+			}
+			for _, op := range append(operations, reads...) {
+				t.Run(fmt.Sprintf("%s/%t/%s", rule, forGood, op.rule), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						at := 1
+						for op.goesWrong(t, fault, at, forGood) >= at {
+							at++
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+var reads = []operation{
+	{rule: "Authenticate", do: func(_ *scene, m *session.Manager, b *browser) error {
+		_, err := b.authenticate(m)
+		return err
+	}},
+	{rule: "Get", do: func(_ *scene, m *session.Manager, b *browser) error {
+		_, err := m.Get(b.request("GET"))
+		return err
+	}},
+	{rule: "List", do: func(_ *scene, m *session.Manager, b *browser) error {
+		_, err := m.List(b.request("GET").Context(), "alice")
+		return err
+	}},
+}
+
+// goesWrong runs an operation with a fault, and returns how many calls it made.
+func (op operation) goesWrong(t *testing.T, kind fault, at int, forGood bool) int {
+	t.Helper()
+	s := op.scene(t)
+	var j journal
+	f := &faulty{mapStore: s.store, fault: kind, at: at, forGood: forGood}
+	m := newManager(t, session.Config{Store: f, Events: j.hear})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // bounds what reads
+	defer cancel()
+	start, old := time.Now(), *s.laptop
+	s.laptop.ctx = ctx
+	err := op.do(s, m, s.laptop)
+	s.laptop.ctx = nil
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("call %d: took %v", at, took)
+	}
+	f.heal()
+	for _, secret := range []string{old.token, s.laptop.token, s.phone.token} {
+		told := fmt.Sprintf("%v %+v", err, j.events)
+		if secret != "" && strings.Contains(told, secret) {
+			t.Fatalf("call %d: a token is told", at)
+		}
+	}
+	switch got := outcome(err); {
+	case got != valid && got != unavailable:
+		t.Errorf("call %d: %v", at, err)
+	case kind == lose:
+		op.settles(t, s, old)
+	case got == valid:
+		op.succeeded(t, s, old)
+	default:
+		op.failed(t, s, old, at)
+	}
+	return f.calls
+}
+
+// failed checks that after an error nothing is lost that was kept, that nobody
+// is let in, and that the client is told nothing else.
+func (op operation) failed(t *testing.T, s *scene, old browser, at int) {
+	t.Helper()
+	if s.laptop.set != nil {
+		t.Errorf("call %d: the cookie is changed in spite of an error", at)
+	}
+	if !op.phone {
+		s.phone.wants(t, s.m, valid)
+		if n := s.phone.count(t, s.m); n != 1 {
+			t.Errorf("call %d: the phone's count is %d", at, n)
+		}
+	}
+	switch got := old.session(s.m); {
+	case got == valid:
+		if n := old.count(t, s.m); n < 1 || n > 1+op.adds {
+			t.Errorf("call %d: count %d", at, n)
+		}
+	case got != nobody || !op.ends:
+		t.Errorf("call %d: the laptop: %s", at, got)
+	}
+	op.again(t, s, old)
+}
+
+// settles checks that after a lost write everything is as it should be after
+// the next touch: what lives is listed, and what was logged out is dead.
+func (op operation) settles(t *testing.T, s *scene, old browser) {
+	t.Helper()
+	time.Sleep(6 * time.Minute)
+	ended := map[string]bool{s.phone.token: op.phone, old.token: op.ends, s.laptop.token: false}
+	if s.laptop.token == old.token {
+		ended[old.token] = op.ends
+	}
+	alive := 0
+	if op.guest {
+		alive++ // the laptop, which has no part in it
+	}
+	for token, ended := range ended {
+		found, err := s.m.Get((&browser{token: token}).request("GET"))
+		switch got := outcome(err); {
+		case got == valid && found.Anonymous():
+			// In no list: it lives until its idle timeout, and is nobody's log-in.
+		case got == valid && ended:
+			t.Error("what was logged out is alive after its touch")
+		case got == valid:
+			alive++
+		case got != valid && got != nobody:
+			t.Error(err)
+		}
+	}
+	list, err := s.m.List(t.Context(), "alice")
+	check(t, err)
+	if len(list) != alive {
+		t.Errorf("%d live, %d are listed", alive, len(list))
+	}
+}
+
+// H15: a store that is down changes nothing for those who are no part of it.
+func TestOutageConcernsNobodyWithoutACookie(t *testing.T) {
+	down := &faulty{mapStore: &mapStore{}, at: 1, forGood: true}
+	m := newManager(t, session.Config{Store: down})
+	(&browser{}).wants(t, m, nobody)
+	check(t, (&browser{}).logout(m))
+	(&browser{token: strings.Repeat("A", 43)}).wants(t, m, unavailable)
+}
+
+// A client that hangs up before its session is read is told nothing.
+func TestCancelledReadIsNoLogout(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := loggedIn(t, m, "alice")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	gone := browser{token: b.token, ctx: ctx}
+	gone.wants(t, m, unavailable)
+	b.wants(t, m, valid)
+}
