@@ -1,0 +1,121 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A history is what several clients did to one key, and what they were told.
+type history []operation
+
+type operation struct {
+	kind       kind
+	old, new   string        // values; "" is absence. A read has its result in new
+	ok         bool          // what the store answered
+	start, end time.Duration // the call was made and had returned
+}
+
+type kind string
+
+const (
+	read   kind = "get"
+	swap   kind = "swap"
+	remove kind = "delete"
+)
+
+// apply does the operation to a register that holds value. possible is false
+// if a register would have answered otherwise.
+func (op operation) apply(value string) (next string, possible bool) {
+	switch op.kind {
+	case read:
+		return value, op.new == value && op.ok == (value != "")
+	case swap:
+		if op.ok != (op.old == value) {
+			return value, false
+		}
+		if op.ok {
+			return op.new, true
+		}
+		return value, true
+	default:
+		return "", true
+	}
+}
+
+// linearizable reports whether the calls can be put into an order that keeps
+// every call after those that had returned before it was made, and in which a
+// single register gives the answers that were given (Wing and Gong, 1993).
+func (h history) linearizable() bool {
+	slices.SortFunc(h, func(a, b operation) int { return int(a.start - b.start) })
+	s := search{h, make([]bool, len(h)), make(map[string]bool)}
+	return s.from("", len(h))
+}
+
+type search struct {
+	history
+	done   []bool
+	failed map[string]bool // states from which there is no way on
+}
+
+// from reports whether the calls that are not done, left of them, can follow
+// in some order on a register that holds value.
+func (s *search) from(value string, left int) bool {
+	if left == 0 {
+		return true
+	}
+	state := s.state(value)
+	if s.failed[state] {
+		return false
+	}
+	for _, i := range s.candidates() {
+		if next, possible := s.history[i].apply(value); possible {
+			s.done[i] = true
+			if s.from(next, left-1) {
+				return true
+			}
+			s.done[i] = false
+		}
+	}
+	s.failed[state] = true
+	return false
+}
+
+// candidates returns the calls that may come next: those made before any
+// other that is not done had returned.
+func (s *search) candidates() (next []int) {
+	first := time.Duration(-1)
+	for i, op := range s.history {
+		if !s.done[i] && (first < 0 || op.end < first) {
+			first = op.end
+		}
+	}
+	for i, op := range s.history {
+		if !s.done[i] && op.start <= first {
+			next = append(next, i)
+		}
+	}
+	return next
+}
+
+func (s *search) state(value string) string {
+	state := make([]byte, 0, len(s.done)+len(value))
+	for _, done := range s.done {
+		if done {
+			state = append(state, '1')
+		} else {
+			state = append(state, '0')
+		}
+	}
+	return string(append(state, value...))
+}
+
+// String lists the calls, one a line.
+func (h history) String() string {
+	var text strings.Builder
+	for _, op := range h {
+		fmt.Fprintf(&text, "%v to %v: %s old %x new %x: %v\n", op.start, op.end, op.kind, op.old, op.new, op.ok)
+	}
+	return text.String()
+}

@@ -1,0 +1,272 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// parallel runs do n times at once, over both views of the store in turn, and
+// reports the errors that it returns.
+func (k *kit) parallel(n int, do func(i int, view view) error) {
+	k.Helper()
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() {
+			if err := do(i, view{k, i % 2}); err != nil {
+				k.Errorf("%v", err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// A view is one of the two stores of a kit, with calls for a goroutine.
+type view struct {
+	k     *kit
+	which int
+}
+
+func (v view) get(key string) ([]byte, bool, error) {
+	return v.k.stores[v.which].Get(v.k.ctx, key)
+}
+
+func (v view) swap(key string, old, new []byte) (bool, error) {
+	return v.k.stores[v.which].CompareAndSwap(v.k.ctx, key, old, new, alive)
+}
+
+func oneCreator(k *kit) {
+	const rounds, creators = 20, 8
+	for range rounds {
+		key := k.key()
+		var winners atomic.Int64
+		var winner atomic.Value
+		k.parallel(creators, func(i int, v view) error {
+			value := fmt.Sprint("creator ", i)
+			won, err := v.swap(key, nil, []byte(value))
+			if won {
+				winners.Add(1)
+				winner.Store(value)
+			}
+			return err
+		})
+		if n := winners.Load(); n != 1 {
+			k.fatalf("%d of %d have won", n, creators)
+		}
+		k.wantValue(key, []byte(winner.Load().(string)))
+	}
+}
+
+func noLostUpdate(k *kit) {
+	const writers, each = 8, 25
+	key := k.key()
+	k.create(key, make([]byte, 8))
+	k.parallel(writers, func(_ int, v view) error {
+		for range each {
+			if err := v.increment(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if value, _ := k.get(key); len(value) != 8 || binary.BigEndian.Uint64(value) != writers*each {
+		k.Errorf("the counter is %x after %d updates", value, writers*each)
+	}
+}
+
+// increment swaps a counter for the next until it has won.
+func (v view) increment(key string) error {
+	for start := time.Now(); time.Since(start) < patient; {
+		old, ok, err := v.get(key)
+		if err != nil {
+			return err
+		}
+		if !ok || len(old) != 8 {
+			return fmt.Errorf("the counter became %x", old)
+		}
+		next := binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(old)+1)
+		if swapped, err := v.swap(key, old, next); swapped || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("no update in %v", patient)
+}
+
+func readsOwnWrites(k *kit) {
+	key := k.key()
+	var old []byte
+	for i := range 100 {
+		writer, reader := view{k, i % 2}, view{k, (i + 1) % 2}
+		reader.get(key) // what a cache would keep
+		value := fmt.Append(nil, "value ", i)
+		if swapped, err := writer.swap(key, old, value); !swapped || err != nil {
+			k.fatalf("swap: %v, %v", swapped, err)
+		}
+		if got, ok, err := reader.get(key); !bytes.Equal(got, value) || !ok || err != nil {
+			k.fatalf("a Get after the swap says %q, %v, %v", got, ok, err)
+		}
+		old = value
+	}
+	k.delete(key)
+	if got, ok, err := (view{k, 1}).get(key); ok || err != nil {
+		k.Errorf("a Get after Delete says %q, %v, %v", got, ok, err)
+	}
+}
+
+// linearizable records what goroutines do to a few keys, and looks for an
+// order of it in which one register could have answered so.
+func linearizable(k *kit) {
+	const rounds, clients, each, keys = 12, 6, 36, 3
+	for range rounds {
+		names := [keys]string{k.key(), k.key(), k.key()}
+		var histories [clients][keys]history
+		start := time.Now()
+		k.parallel(clients, func(i int, v view) error {
+			c := client{view: v, start: start, name: byte(i)}
+			for n := range each {
+				if n%2 == 0 {
+					c.key = rand.IntN(keys)
+				}
+				op, err := c.step(names[c.key])
+				if err != nil {
+					return err
+				}
+				histories[i][c.key] = append(histories[i][c.key], op)
+			}
+			return nil
+		})
+		for key := range keys {
+			var all history
+			for i := range clients {
+				all = append(all, histories[i][key]...)
+			}
+			if !all.linearizable() {
+				k.fatalf("one record could not have answered so:\n%s", all)
+			}
+		}
+	}
+}
+
+// A client makes random calls, and values that nobody else makes.
+type client struct {
+	view
+	start time.Time
+	name  byte
+	key   int
+	made  uint32
+	seen  []byte // by the last Get, nil for absence; of any key
+}
+
+func (c *client) step(key string) (op operation, err error) {
+	op.start = time.Since(c.start)
+	switch n := rand.IntN(10); {
+	case n < 4:
+		op.kind = read
+		var value []byte
+		value, op.ok, err = c.get(key)
+		c.seen = value
+		op.new = string(value)
+	case n < 9:
+		op.kind = swap
+		c.made++
+		new := append([]byte{c.name}, binary.BigEndian.AppendUint32(nil, c.made)...)
+		old := c.seen
+		if len(old) == 0 {
+			old = nil
+		}
+		op.old, op.new = string(old), string(new)
+		op.ok, err = c.swap(key, old, new)
+		if op.ok {
+			c.seen = new
+		}
+	default:
+		op.kind = remove
+		err = c.k.stores[c.which].Delete(c.k.ctx, key)
+	}
+	op.end = time.Since(c.start)
+	return op, err
+}
+
+func expireAtOnce(k *kit) {
+	const records, writers = 2000, 8
+	lives, ends := k.key(), k.key()
+	k.create(lives, first)
+	deadline := time.Now().Add(time.Second)
+	k.parallel(writers, func(i int, v view) error {
+		for n := i; n < records; n += writers {
+			ttl := max(time.Until(deadline), short)
+			if _, err := k.stores[v.which].CompareAndSwap(k.ctx, fmt.Sprint(ends, n), nil, second, ttl); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slowest := time.Duration(0)
+	for time.Until(deadline) > -short {
+		start := time.Now()
+		k.wantValue(lives, first)
+		slowest = max(slowest, time.Since(start))
+	}
+	if slowest > time.Second {
+		k.Errorf("a read took %v while others expired", slowest)
+	}
+	for n := range records {
+		k.waitGone(fmt.Sprint(ends, n))
+	}
+}
+
+func deadContext(k *kit) {
+	absent, present := k.key(), k.key()
+	k.create(present, first)
+	cancelled, cancel := context.WithCancel(k.ctx)
+	cancel()
+	late, cancel := context.WithDeadline(k.ctx, time.Now().Add(-time.Second))
+	defer cancel()
+	s := k.stores[0]
+	for _, ctx := range []context.Context{cancelled, late} {
+		if value, ok, err := s.Get(ctx, present); err == nil || ok || value != nil {
+			k.Errorf("Get: %q, %v, %v", value, ok, err)
+		}
+		if swapped, err := s.CompareAndSwap(ctx, absent, nil, second, alive); err == nil || swapped {
+			k.Errorf("create: %v, %v", swapped, err)
+		}
+		if swapped, err := s.CompareAndSwap(ctx, present, first, second, alive); err == nil || swapped {
+			k.Errorf("swap: %v, %v", swapped, err)
+		}
+		if err := s.Delete(ctx, present); err == nil {
+			k.Errorf("Delete: no error")
+		}
+	}
+	k.wantAbsent(absent)
+	k.wantValue(present, first)
+}
+
+// cancelledContext cancels swaps at random moments. An error leaves open
+// whether the swap has happened; true and false do not.
+func cancelledContext(k *kit) {
+	old, new := bytes.Repeat(first, 5000), bytes.Repeat(second, 5000)
+	for range 50 {
+		key := k.key()
+		k.create(key, old)
+		ctx, cancel := context.WithTimeout(k.ctx, rand.N(2*time.Millisecond))
+		swapped, err := k.stores[0].CompareAndSwap(ctx, key, old, new, alive)
+		cancel()
+		value, _ := k.get(key)
+		switch {
+		case err != nil && swapped:
+			k.fatalf("swapped beside an error: %v", err)
+		case err != nil && !bytes.Equal(value, old) && !bytes.Equal(value, new):
+			k.fatalf("half a write: %s", shown(value))
+		case err == nil && !swapped:
+			k.fatalf("swapped is false, and the value was old")
+		case err == nil && !bytes.Equal(value, new):
+			k.fatalf("swapped is true, and the value is %s", shown(value))
+		}
+		k.delete(key)
+	}
+}

@@ -1,0 +1,17 @@
+package storetest_test
+
+import (
+	"testing"
+
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/store/storetest"
+)
+
+func TestMemory(t *testing.T) {
+	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
+}
+
+func TestMemorySeenTwice(t *testing.T) {
+	shared := &store.Memory{}
+	storetest.Run(t, func(*testing.T) store.Store { return shared })
+}

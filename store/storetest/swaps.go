@@ -1,0 +1,190 @@
+package storetest
+
+import (
+	"math"
+	"time"
+)
+
+var (
+	first  = []byte("first")
+	second = []byte("second")
+	third  = []byte("third")
+)
+
+func getOfNothing(k *kit) {
+	if value, ok := k.get(k.key()); ok || len(value) != 0 {
+		k.Errorf("%q, %v", value, ok)
+	}
+}
+
+func expiredIsAbsent(k *kit) {
+	key := k.key()
+	k.swap(key, nil, first, short)
+	k.waitGone(key)
+	if value, ok := k.get(key); ok || len(value) != 0 {
+		k.Errorf("%q, %v", value, ok)
+	}
+}
+
+func createAfterExpiry(k *kit) {
+	key := k.key()
+	k.swap(key, nil, first, short)
+	k.waitGone(key)
+	k.create(key, second)
+	k.wantValue(key, second)
+}
+
+func swapAfterExpiry(k *kit) {
+	key := k.key()
+	k.swap(key, nil, first, short)
+	time.Sleep(4 * short) // no Get, which might remove it
+	k.mustNotSwap(key, first, second, alive)
+	k.wantAbsent(key)
+}
+
+func createOnce(k *kit) {
+	key := k.key()
+	k.create(key, first)
+	k.wantValue(key, first)
+	k.mustNotSwap(key, nil, second, alive)
+	k.mustNotSwap(key, nil, first, alive)
+	k.wantValue(key, first)
+}
+
+func swapIfEqual(k *kit) {
+	key := k.key()
+	k.create(key, first)
+	k.mustSwap(key, first, second, alive)
+	k.wantValue(key, second)
+	k.mustSwap(key, second, second, alive)
+	value, _ := k.get(key)
+	k.mustSwap(key, value, first, alive)
+	k.wantValue(key, first)
+}
+
+func swapIfOther(k *kit) {
+	key := k.key()
+	k.create(key, first)
+	for _, other := range []string{"f", "firs", "first ", "firsu", "Girst", "FIRST", "second"} {
+		k.mustNotSwap(key, []byte(other), third, alive)
+		k.wantValue(key, first)
+	}
+	k.mustSwap(key, first, second, alive)
+	k.mustNotSwap(key, first, third, alive)
+	k.wantValue(key, second)
+}
+
+func swapOfNothing(k *kit) {
+	key := k.key()
+	k.mustNotSwap(key, first, second, alive)
+	k.mustNotSwap(key, second, second, alive)
+	k.wantAbsent(key)
+}
+
+func deleteAny(k *kit) {
+	key := k.key()
+	k.create(key, first)
+	k.mustSwap(key, first, second, alive)
+	k.delete(key)
+	k.wantAbsent(key)
+	k.create(key, third)
+	k.wantValue(key, third)
+	k.delete(key)
+	k.wantAbsent(key)
+}
+
+func deleteNothing(k *kit) {
+	key := k.key()
+	k.delete(key)
+	k.create(key, first)
+	k.delete(key)
+	k.delete(key)
+	k.wantAbsent(key)
+}
+
+func swapAfterDelete(k *kit) {
+	key := k.key()
+	k.create(key, first)
+	k.delete(key)
+	k.mustNotSwap(key, first, second, alive)
+	k.mustNotSwap(key, second, first, alive)
+	k.wantAbsent(key)
+}
+
+func keysApart(k *kit) {
+	one, other := k.key(), k.key()
+	k.create(one, first)
+	k.wantAbsent(other)
+	k.create(other, second)
+	k.mustSwap(one, first, third, alive)
+	k.wantValue(other, second)
+	k.delete(other)
+	k.wantValue(one, third)
+}
+
+// longerLife begins again with a longer life if the store was so slow that
+// the first one ended before the swap.
+func longerLife(k *kit) {
+	for ttl := 4 * short; ttl < patient; ttl *= 2 {
+		key := k.key()
+		k.swap(key, nil, first, ttl)
+		if k.swap(key, first, second, alive) {
+			time.Sleep(ttl + 2*short)
+			k.wantValue(key, second)
+			return
+		}
+	}
+	k.Errorf("no record lived until it was swapped")
+}
+
+func shorterLife(k *kit) {
+	key := k.key()
+	k.create(key, first)
+	k.mustSwap(key, first, second, short)
+	k.waitGone(key)
+}
+
+func refusedSwapKeepsLife(k *kit) {
+	lives, ends := k.key(), k.key()
+	k.create(lives, first)
+	k.swap(ends, nil, first, short)
+	k.mustNotSwap(lives, second, third, short)
+	k.mustNotSwap(lives, nil, third, short)
+	k.mustNotSwap(ends, second, third, alive)
+	k.waitGone(ends)
+	time.Sleep(2 * short)
+	k.wantValue(lives, first)
+}
+
+func noLife(k *kit) {
+	absent, present := k.key(), k.key()
+	k.create(present, first)
+	for _, ttl := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
+		k.mustRefuse(ttl.String(), absent, nil, second, ttl)
+		k.mustRefuse(ttl.String(), present, first, second, ttl)
+	}
+	k.wantAbsent(absent)
+	k.wantValue(present, first)
+}
+
+func tinyLife(k *kit) {
+	for _, ttl := range []time.Duration{1, time.Microsecond, time.Millisecond - 1, 1_500_000} {
+		created, swapped := k.key(), k.key()
+		if !k.swap(created, nil, first, ttl) {
+			k.Errorf("%v: not created", ttl)
+		}
+		k.create(swapped, first)
+		k.mustSwap(swapped, first, second, ttl)
+		k.waitGone(created)
+		k.waitGone(swapped)
+	}
+}
+
+func longLife(k *kit) {
+	key := k.key()
+	if !k.swap(key, nil, first, 366*24*time.Hour) {
+		k.Errorf("not created")
+	}
+	k.wantValue(key, first)
+	k.delete(key)
+}
