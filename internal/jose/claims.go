@@ -57,7 +57,11 @@ func checkClaims(payload []byte, fractions bool) (Dates, error) {
 // ownCase reports whether name is a registered one or folds to none of them.
 // All of them are in lower case, so only other letters need the comparison.
 func ownCase(name []byte) bool {
-	if !bytes.ContainsFunc(name, func(r rune) bool { return 'A' <= r && r <= 'Z' || r > '~' }) {
+	lower := true
+	for _, c := range name {
+		lower = lower && c <= '~' && (c < 'A' || c > 'Z')
+	}
+	if lower {
 		return true
 	}
 	for _, claim := range registered {

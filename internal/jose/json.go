@@ -172,27 +172,43 @@ func (s *scanner) str() (raw []byte, escaped bool, err error) {
 		return nil, false, errJSON
 	}
 	start := s.at
-	for s.at < len(s.text) {
-		switch c := s.text[s.at]; {
+	for {
+		s.plain()
+		switch c := s.peek(); {
 		case c == '"':
 			s.at++
 			return s.text[start : s.at-1], escaped, nil
 		case c == '\\':
 			escaped = true
 			err = s.escape()
-		case c < ' ':
-			err = errJSON
-		case c < utf8.RuneSelf:
-			s.at++
-		default:
+		case c >= utf8.RuneSelf:
 			err = s.rune()
+		default: // a control character, or the end
+			err = errJSON
 		}
 		if err != nil {
 			return nil, false, err
 		}
 	}
-	return nil, false, errJSON
 }
+
+// plain steps over the characters that stand for themselves in a string, which
+// is nearly all of them.
+func (s *scanner) plain() {
+	at := s.at
+	for at < len(s.text) && isPlain[s.text[at]] {
+		at++
+	}
+	s.at = at
+}
+
+// isPlain is ASCII without control characters, quotation mark and backslash.
+var isPlain = func() (set [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		set[c] = c != '"' && c != '\\'
+	}
+	return set
+}()
 
 // rune steps over one character of more than one byte.
 func (s *scanner) rune() error {

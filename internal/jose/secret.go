@@ -40,8 +40,8 @@ func looksEncoded(secret []byte) bool {
 	return isDER(secret)
 }
 
-// isDER reports whether the bytes are a sequence of well-formed elements, and
-// long enough to be a key. Random bytes are that once in 2^28 times at most.
+// isDER reports whether the bytes are a sequence of at least two elements of
+// the kinds that keys are made of. Random bytes are that once in 2^34 times.
 func isDER(secret []byte) bool {
 	const shortest = 44 // an Ed25519 public key (RFC 8410)
 	var outer, inner asn1.RawValue
@@ -49,12 +49,18 @@ func isDER(secret []byte) bool {
 	if err != nil || len(rest) > 0 || outer.Tag != asn1.TagSequence || len(secret) < shortest {
 		return false
 	}
-	for rest = outer.Bytes; len(rest) > 0; {
+	elements := 0
+	for rest = outer.Bytes; len(rest) > 0; elements++ {
+		switch rest[0] {
+		case 0x02, 0x03, 0x04, 0x30, 0xa0, 0xa1: // numbers, strings, sequences, options
+		default:
+			return false
+		}
 		if rest, err = asn1.Unmarshal(rest, &inner); err != nil {
 			return false
 		}
 	}
-	return true
+	return elements >= 2
 }
 
 func printable(text []byte) bool {

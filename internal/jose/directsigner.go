@@ -5,21 +5,21 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/asn1"
-	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// remoteSigner signs with a crypto.Signer whose key is elsewhere, such as in a
-// KMS.
-type remoteSigner struct{ alg Algorithm }
+// directSigner signs with any crypto.Signer, such as that of a KMS.
+type directSigner struct{ alg Algorithm }
 
-func (r remoteSigner) Sign(input []byte, key any) ([]byte, error) {
+func (d directSigner) Sign(input []byte, key any) ([]byte, error) {
 	signer, ok := key.(crypto.Signer)
 	if !ok {
 		return nil, errKeyKind
 	}
 	digest := sha256.Sum256(input)
-	switch r.alg {
+	switch d.alg {
 	case Ed25519:
 		return signer.Sign(rand.Reader, input, crypto.Hash(0))
 	case ES256:
@@ -40,17 +40,18 @@ func (r remoteSigner) Sign(input []byte, key any) ([]byte, error) {
 // fixedLength turns the DER form of an ECDSA signature, which crypto.Signer
 // returns, into the two numbers of 32 bytes of RFC 7518, 3.4.
 func fixedLength(der []byte) ([]byte, error) {
-	var pair struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(der, &pair)
-	if err != nil || len(rest) > 0 {
+	var pair cryptobyte.String
+	var r, s []byte
+	input := cryptobyte.String(der)
+	if !input.ReadASN1(&pair, asn1.SEQUENCE) || !input.Empty() ||
+		!pair.ReadASN1Integer(&r) || !pair.ReadASN1Integer(&s) || !pair.Empty() {
+		return nil, errMint
+	}
+	if len(r) > p256Size || len(s) > p256Size {
 		return nil, errMint
 	}
 	signature := make([]byte, 2*p256Size)
-	for i, number := range []*big.Int{pair.R, pair.S} {
-		if number.Sign() <= 0 || number.BitLen() > 8*p256Size {
-			return nil, errMint
-		}
-		number.FillBytes(signature[i*p256Size : (i+1)*p256Size])
-	}
+	copy(signature[p256Size-len(r):], r)
+	copy(signature[2*p256Size-len(s):], s)
 	return signature, nil
 }

@@ -1,0 +1,104 @@
+//go:build !race
+
+// The race detector changes what is measured here.
+
+package jose_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/internal/jose"
+)
+
+// medians runs both functions in turn and returns the median time of each, so
+// that what else the machine does meets both alike.
+func medians(rounds int, a, b func()) (ofA, ofB time.Duration) {
+	times := [2][]time.Duration{}
+	for range rounds {
+		for i, f := range []func(){a, b} {
+			start := time.Now()
+			f()
+			times[i] = append(times[i], time.Since(start))
+		}
+	}
+	slices.Sort(times[0])
+	slices.Sort(times[1])
+	return times[0][rounds/2], times[1][rounds/2]
+}
+
+// ratio asserts that b takes at most limit times as long as a. A disturbed run
+// is repeated: what is always too slow fails each time.
+func ratio(t *testing.T, limit float64, a, b func()) {
+	t.Helper()
+	var seen []string
+	for range 5 {
+		ofA, ofB := medians(400, a, b)
+		got := float64(ofB) / float64(ofA)
+		seen = append(seen, fmt.Sprintf("%.3f", got))
+		if got <= limit {
+			t.Logf("%s times the raw primitive (at most %.2f)", seen, limit)
+			return
+		}
+	}
+	t.Errorf("%s times the raw primitive, want at most %.2f", seen, limit)
+}
+
+func TestVerificationCostsLittleMoreThanThePrimitive(t *testing.T) {
+	for alg, limit := range map[jose.Algorithm]float64{jose.Ed25519: 1.15, jose.ES256: 1.15, jose.PS256: 1.15} {
+		t.Run(string(alg), func(t *testing.T) {
+			raw := rawKey(t, alg)
+			key := signingKey(t, raw)
+			set := setOf(t, key)
+			token := mint(t, key, string(benchPayload))
+			floor := floorOf(t, raw, token)
+			ratio(t, limit, func() { floor.verify() }, func() { set.Verify(token, accessForm) })
+		})
+	}
+}
+
+func TestSigningCostsLittleMoreThanThePrimitive(t *testing.T) {
+	for alg, limit := range map[jose.Algorithm]float64{jose.Ed25519: 1.12, jose.ES256: 1.12} {
+		t.Run(string(alg), func(t *testing.T) {
+			raw := rawKey(t, alg)
+			key := signingKey(t, raw)
+			floor := floorOf(t, raw, mint(t, key, string(benchPayload)))
+			ratio(t, limit, floor.sign, func() { key.Mint(benchPayload) })
+		})
+	}
+}
+
+// The floor of each algorithm allocates by itself; what is asserted is what
+// the envelope and the engine add. It must not depend on the header.
+func TestAllocationsAreExact(t *testing.T) {
+	for _, c := range []struct {
+		alg          jose.Algorithm
+		verify, sign float64
+	}{
+		{jose.Ed25519, 3, 3},
+		{jose.ES256, 6, 0},
+		{jose.HS256, 2, 3},
+	} {
+		t.Run(string(c.alg), func(t *testing.T) {
+			raw := rawKey(t, c.alg)
+			key := signingKey(t, raw)
+			set := setOf(t, key)
+			token := mint(t, key, string(benchPayload))
+			floor := floorOf(t, raw, token)
+			count := func(f func()) float64 { return testing.AllocsPerRun(200, f) }
+			verify := count(func() { set.Verify(token, accessForm) }) - count(func() { floor.verify() })
+			sign := count(func() { key.Mint(benchPayload) }) - count(floor.sign)
+			if verify != c.verify || sign != c.sign {
+				t.Errorf("%v allocations to verify and %v to sign, want %v and %v", verify, sign, c.verify, c.sign)
+			}
+		})
+	}
+}
+
+func TestStrictScanAllocatesNothing(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { jose.CheckObject(benchPayload) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
