@@ -15,8 +15,9 @@ import (
 )
 
 // Login logs id in: it makes a session under a new token, ends the one that the
-// browser had, and sets the cookie (ASVS 5.0, 7.2.4). Call it before the body:
-// a cookie that is set later is lost, and nothing can tell.
+// browser had, and sets the cookie (ASVS 5.0, 7.2.4), with Cache-Control:
+// no-store (ASVS 5.0, 14.3.2). Call it before the body: a cookie that is set
+// later is lost, and nothing can tell.
 //
 // The values of the browser's old session are carried over if that was
 // anonymous or of the same subject. A wish in id.Expires beyond
@@ -77,7 +78,8 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // Ensure returns the session that the browser has, of whatever kind, or makes
 // an anonymous one and sets its cookie. Call it before the body, and only where
 // there is something to keep: a visitor costs nothing until then. After Login
-// in the same handler it returns the new session.
+// in the same handler it returns the new session. Like Login it sets
+// Cache-Control: no-store, since the response is for this visitor alone.
 //
 // Its errors are those of [Manager.Login]; a malformed cookie is replaced.
 func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, error) {
@@ -89,6 +91,7 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 	s, err := m.current(ctx, w, r)
 	if err == nil && s != nil {
 		if err = m.touch(ctx, s); err == nil {
+			noStore(w)
 			return s, nil
 		}
 	}
@@ -155,13 +158,19 @@ func printable(text string, most int) string {
 	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
-// current returns the session that the browser has or, if this response sets
-// the cookie, that it is going to have; nil if there is none that lives.
-func (m *Manager) current(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
-	token, ok := m.config.Cookie.Pending(w.Header())
-	if !ok {
-		token, ok, _ = m.config.Cookie.Read(r) // a malformed cookie names no session
+// token returns what the browser's cookie holds or, if an earlier step of this
+// response changes it, is going to hold.
+func (m *Manager) token(w http.ResponseWriter, r *http.Request) (token string, ok bool, err error) {
+	if token, ok := m.config.Cookie.Pending(w.Header()); ok {
+		return token, token != "", nil
 	}
+	return m.config.Cookie.Read(r)
+}
+
+// current returns the session that the browser has by its token, or nil if
+// there is none that lives.
+func (m *Manager) current(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+	token, ok, _ := m.token(w, r) // a malformed cookie names no session
 	if !ok || !wellFormed(token) {
 		return nil, nil
 	}
@@ -281,11 +290,15 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 
 // disclose sets the cookie.
 func (m *Manager) disclose(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
+	noStore(w)
 	if err := m.policy(&s.record).Set(w.Header(), r, token); err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
 	return nil
 }
+
+// noStore keeps the response, with its cookie, out of shared caches.
+func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
 
 // policy is that of the cookie for a session. It outlives the browser only
 // where that was wished.

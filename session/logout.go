@@ -12,10 +12,10 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
-// Logout ends the session that the request's cookie names and deletes the
-// cookie (ASVS 5.0, 7.4.1). It is no error if there is none. The cookie stays
-// if the session had been logged out or replaced before, since the browser may
-// have a newer one by now.
+// Logout ends the session that the request's cookie names, or that Login has
+// made in the same handler, and deletes the cookie (ASVS 5.0, 7.4.1). It is no
+// error if there is none. The cookie stays if the session had been logged out
+// or replaced before, since the browser may have a newer one by now.
 //
 // Logout wants a POST: it answers 405 to anything else, with an error that
 // wraps [auth.ErrForbidden], as does the one for a request that another site
@@ -30,7 +30,7 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err := m.checkOrigin(r); err != nil {
 		return err
 	}
-	token, ok, err := m.config.Cookie.Read(r)
+	token, ok, err := m.token(w, r)
 	if err == nil && !ok {
 		return nil
 	}
