@@ -24,16 +24,17 @@ type kit struct {
 	reporter
 	stores [2]store.Store // the same one twice if open gives only one view
 	ctx    context.Context
+
+	patience time.Duration // for what must happen at some time
 }
 
 const (
-	alive   = time.Minute           // no rule takes as long
-	short   = 50 * time.Millisecond // a rule waits for its end
-	patient = 20 * time.Second      // for what must happen at some time
+	alive = time.Minute           // no rule takes as long
+	short = 50 * time.Millisecond // a rule waits for its end
 )
 
 func newKit(r reporter, one, other store.Store) *kit {
-	k := &kit{r, [2]store.Store{one, one}, r.Context()}
+	k := &kit{r, [2]store.Store{one, one}, r.Context(), 20 * time.Second}
 	key := k.key()
 	k.create(key, []byte("probe"))
 	if _, ok, err := other.Get(k.ctx, key); ok && err == nil {
@@ -135,12 +136,12 @@ func (k *kit) wantAbsent(key string) {
 // waitGone waits until a record has expired.
 func (k *kit) waitGone(key string) {
 	k.Helper()
-	for start := time.Now(); time.Since(start) < patient; time.Sleep(short / 10) {
+	for start := time.Now(); time.Since(start) < k.patience; time.Sleep(short / 10) {
 		if _, ok := k.get(key); !ok {
 			return
 		}
 	}
-	k.fatalf("the record is still there after %v", patient)
+	k.fatalf("the record is still there after %v", k.patience)
 }
 
 // shown cuts a long value.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,14 +16,17 @@ import (
 // reports the errors that it returns.
 func (k *kit) parallel(n int, do func(i int, view view) error) {
 	k.Helper()
+	start := make(chan struct{})
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
+			<-start
 			if err := do(i, view{k, i % 2}); err != nil {
 				k.Errorf("%v", err)
 			}
 		})
 	}
+	close(start)
 	group.Wait()
 }
 
@@ -79,9 +83,10 @@ func noLostUpdate(k *kit) {
 	}
 }
 
-// increment swaps a counter for the next until it has won.
+// increment swaps a counter for the next until it has won. It yields before it
+// swaps: against a store in memory it would be done before others begin.
 func (v view) increment(key string) error {
-	for start := time.Now(); time.Since(start) < patient; {
+	for start := time.Now(); time.Since(start) < v.k.patience; {
 		old, ok, err := v.get(key)
 		if err != nil {
 			return err
@@ -89,12 +94,13 @@ func (v view) increment(key string) error {
 		if !ok || len(old) != 8 {
 			return fmt.Errorf("the counter became %x", old)
 		}
+		runtime.Gosched()
 		next := binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(old)+1)
 		if swapped, err := v.swap(key, old, next); swapped || err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("no update in %v", patient)
+	return fmt.Errorf("no update in %v", v.k.patience)
 }
 
 func readsOwnWrites(k *kit) {
@@ -163,6 +169,7 @@ type client struct {
 }
 
 func (c *client) step(key string) (op operation, err error) {
+	runtime.Gosched()
 	op.start = time.Since(c.start)
 	switch n := rand.IntN(10); {
 	case n < 4:

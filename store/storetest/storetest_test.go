@@ -8,10 +8,12 @@ import (
 )
 
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
 }
 
 func TestMemorySeenTwice(t *testing.T) {
+	t.Parallel()
 	shared := &store.Memory{}
 	storetest.Run(t, func(*testing.T) store.Store { return shared })
 }

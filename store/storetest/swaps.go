@@ -125,7 +125,7 @@ func keysApart(k *kit) {
 // longerLife begins again with a longer life if the store was so slow that
 // the first one ended before the swap.
 func longerLife(k *kit) {
-	for ttl := 4 * short; ttl < patient; ttl *= 2 {
+	for ttl := 4 * short; ttl < k.patience; ttl *= 2 {
 		key := k.key()
 		k.swap(key, nil, first, ttl)
 		if k.swap(key, first, second, alive) {

@@ -1,0 +1,415 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/store"
+)
+
+// broken is a Memory with a mistake in one of its methods.
+type broken struct {
+	*store.Memory
+	get    func(ctx context.Context, key string) ([]byte, bool, error)
+	swap   func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error)
+	delete func(ctx context.Context, key string) error
+}
+
+func (b *broken) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	if b.get != nil {
+		return b.get(ctx, key)
+	}
+	return b.Memory.Get(ctx, key)
+}
+
+func (b *broken) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+	if b.swap != nil {
+		return b.swap(ctx, key, old, new, ttl)
+	}
+	return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+}
+
+func (b *broken) Delete(ctx context.Context, key string) error {
+	if b.delete != nil {
+		return b.delete(ctx, key)
+	}
+	return b.Memory.Delete(ctx, key)
+}
+
+// set writes without having looked, as no store should.
+func (b *broken) set(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
+	b.Memory.Delete(ctx, key)
+	return b.Memory.CompareAndSwap(ctx, key, nil, value, ttl)
+}
+
+var errBroken = errors.New("broken")
+
+// mutants are mistakes that backends make, each with the rules that see it.
+var mutants = []struct {
+	mistake string
+	rules   []func(*kit)
+	make    func(b *broken)
+}{
+	{"absence is an error", []func(*kit){getOfNothing}, func(b *broken) {
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			value, ok, err := b.Memory.Get(ctx, key)
+			if !ok {
+				err = errBroken
+			}
+			return value, ok, err
+		}
+	}},
+	{"records live for ever", []func(*kit){expiredIsAbsent, shorterLife, tinyLife, expireAtOnce}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			return b.Memory.CompareAndSwap(ctx, key, old, new, alive)
+		}
+	}},
+	{"a key is created once only", []func(*kit){createAfterExpiry, deleteAny}, func(b *broken) {
+		var created sync.Map
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if _, again := created.LoadOrStore(key, true); again && old == nil {
+				return false, nil
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a swap revives what is over", []func(*kit){swapAfterExpiry, swapAfterDelete}, func(b *broken) {
+		var last sync.Map
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if was, ok := last.Swap(key, string(new)); ok && was == string(old) {
+				return b.set(ctx, key, new, ttl)
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a nil old overwrites", []func(*kit){createOnce, oneCreator, linearizable}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if old == nil {
+				return b.set(ctx, key, new, ttl)
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a swap says false although it was applied", []func(*kit){swapIfEqual, cancelledContext, linearizable}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			return swapped && old == nil, err
+		}
+	}},
+	{"old is ignored where there is a record", []func(*kit){swapIfOther, valuesApart, noLostUpdate, linearizable}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if value, ok, _ := b.Memory.Get(ctx, key); ok && old != nil {
+				old = value
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a swap creates", []func(*kit){swapOfNothing, swapAfterDelete, swapAfterExpiry}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if _, ok, _ := b.Memory.Get(ctx, key); !ok {
+				old = nil
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"Delete does nothing", []func(*kit){deleteAny, swapAfterDelete, linearizable}, func(b *broken) {
+		b.delete = func(context.Context, string) error { return nil }
+	}},
+	{"Delete of nothing is an error", []func(*kit){deleteNothing}, func(b *broken) {
+		b.delete = func(ctx context.Context, key string) error {
+			if _, ok, _ := b.Memory.Get(ctx, key); !ok {
+				return errBroken
+			}
+			return b.Memory.Delete(ctx, key)
+		}
+	}},
+	{"all keys are one", []func(*kit){keysApart}, rename(func(string) string { return "key" })},
+	{"keys are truncated", []func(*kit){keyLengths}, rename(func(key string) string { return key[:min(len(key), 127)] })},
+	{"keys are folded", []func(*kit){keyCharacters}, rename(strings.ToLower)},
+	{"any key will do", []func(*kit){badKeys}, rename(func(key string) string { return fmt.Sprintf("%.64x", key) })},
+	{"a swap keeps the old ttl", []func(*kit){longerLife, shorterLife}, func(b *broken) {
+		var ends sync.Map
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			end, loaded := ends.LoadOrStore(key, time.Now().Add(ttl))
+			if loaded {
+				ttl = max(1, time.Until(end.(time.Time)))
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a swap that is refused sets the ttl", []func(*kit){refusedSwapKeepsLife}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			if value, ok, _ := b.Memory.Get(ctx, key); ok && !swapped {
+				b.Memory.CompareAndSwap(ctx, key, value, value, ttl)
+			}
+			return swapped, err
+		}
+	}},
+	{"a ttl of zero is for ever", []func(*kit){noLife}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if ttl <= 0 {
+				ttl = alive
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a ttl of zero is an error, after the write", []func(*kit){noLife}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if ttl <= 0 {
+				b.Memory.CompareAndSwap(ctx, key, old, new, alive)
+				return false, errBroken
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a ttl is rounded down to zero, which is for ever", []func(*kit){tinyLife}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if ttl > 0 && ttl < time.Millisecond {
+				ttl = alive
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"a ttl beyond 30 days is an error", []func(*kit){longLife}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if ttl > 30*24*time.Hour {
+				return false, errBroken
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"values are truncated", []func(*kit){valueLengths}, revalue(func(v []byte) []byte { return v[:min(len(v), 65535)] })},
+	{"values end at NUL", []func(*kit){valueBytes, valuesApart}, revalue(func(v []byte) []byte {
+		before, _, _ := bytes.Cut(v, []byte{0})
+		return append(before[:len(before):len(before)], '$')
+	})},
+	{"values are text", []func(*kit){valueBytes}, revalue(func(v []byte) []byte { return bytes.ToValidUTF8(v, []byte("?")) })},
+	{"trailing spaces count for nothing", []func(*kit){valuesApart}, revalue(func(v []byte) []byte { return bytes.TrimRight(v, " ") })},
+	{"an empty new is written", []func(*kit){badNew}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if len(new) == 0 {
+				new = []byte{0}
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"an empty old is nil", []func(*kit){badOld}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if len(old) == 0 {
+				old = nil
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"new is kept without a copy", []func(*kit){copiesNew}, func(b *broken) {
+		var kept sync.Map
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			_, ok, err := b.Memory.Get(ctx, key)
+			if value, found := kept.Load(key); found && ok {
+				return value.([]byte), true, nil
+			}
+			return nil, ok, err
+		}
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			if swapped {
+				kept.Store(key, new)
+			}
+			return swapped, err
+		}
+	}},
+	{"Get reuses its buffer", []func(*kit){keepsReturned}, func(b *broken) {
+		buffer := make([]byte, store.MaxValue)
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			value, ok, err := b.Memory.Get(ctx, key)
+			return buffer[:copy(buffer, value)], ok, err
+		}
+	}},
+	{"a swap looks first and sets then", []func(*kit){oneCreator, noLostUpdate, linearizable}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			value, ok, _ := b.Memory.Get(ctx, key)
+			if ok != (old != nil) || !bytes.Equal(value, old) {
+				return false, nil
+			}
+			time.Sleep(100 * time.Microsecond)
+			b.set(ctx, key, new, ttl)
+			return true, nil
+		}
+	}},
+	{"reads come from a cache", []func(*kit){readsOwnWrites, linearizable}, func(b *broken) {
+		var cache sync.Map
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			if value, ok := cache.Load(key); ok {
+				return value.([]byte), true, nil
+			}
+			value, ok, err := b.Memory.Get(ctx, key)
+			if ok {
+				cache.Store(key, value)
+				time.AfterFunc(time.Millisecond, func() { cache.Delete(key) })
+			}
+			return value, ok, err
+		}
+	}},
+	{"everybody waits for what expires", []func(*kit){expireAtOnce}, func(b *broken) {
+		var sweep sync.Once
+		start := time.Now()
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			if time.Since(start) > time.Second {
+				sweep.Do(func() { time.Sleep(1100 * time.Millisecond) })
+			}
+			return b.Memory.Get(ctx, key)
+		}
+	}},
+	{"contexts are ignored", []func(*kit){deadContext}, func(b *broken) {
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			return b.Memory.Get(context.WithoutCancel(ctx), key)
+		}
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			return b.Memory.CompareAndSwap(context.WithoutCancel(ctx), key, old, new, ttl)
+		}
+		b.delete = func(ctx context.Context, key string) error {
+			return b.Memory.Delete(context.WithoutCancel(ctx), key)
+		}
+	}},
+	{"a context that is over is an error, after the write", []func(*kit){deadContext}, func(b *broken) {
+		b.delete = func(ctx context.Context, key string) error {
+			b.Memory.Delete(context.WithoutCancel(ctx), key)
+			return ctx.Err()
+		}
+	}},
+	{"a cancelled context leaves half a write", []func(*kit){cancelledContext}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			half := new[:(len(new)+1)/2]
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, half, ttl)
+			if !swapped || len(half) == len(new) {
+				return swapped, err
+			}
+			time.Sleep(time.Millisecond)
+			return b.Memory.CompareAndSwap(ctx, key, half, new, ttl)
+		}
+	}},
+	{"a cancelled context is a refusal", []func(*kit){cancelledContext}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			time.Sleep(time.Millisecond)
+			swapped, _ := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			return swapped, nil
+		}
+	}},
+}
+
+// rename makes the mistake of using other keys.
+func rename(other func(key string) string) func(*broken) {
+	return func(b *broken) {
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			return b.Memory.Get(ctx, other(key))
+		}
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			return b.Memory.CompareAndSwap(ctx, other(key), old, new, ttl)
+		}
+		b.delete = func(ctx context.Context, key string) error {
+			return b.Memory.Delete(ctx, other(key))
+		}
+	}
+}
+
+// revalue makes the mistake of keeping other values.
+func revalue(other func(value []byte) []byte) func(*broken) {
+	return func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if len(old) > 0 {
+				old = other(old)
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, other(new), ttl)
+		}
+	}
+}
+
+// A recorder takes the failures of a rule.
+type recorder struct {
+	ctx      context.Context
+	mu       sync.Mutex
+	failures []string
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) FailNow() { runtime.Goexit() }
+
+func (r *recorder) Context() context.Context { return r.ctx }
+
+// failuresOf checks a rule on a store and returns what it complains of.
+func failuresOf(t *testing.T, check func(*kit), s store.Store) []string {
+	r := &recorder{ctx: t.Context()}
+	k := newKit(r, &store.Memory{}, &store.Memory{}) // not s: its probe is no rule
+	k.stores = [2]store.Store{s, s}
+	k.patience = 500 * time.Millisecond
+	var group sync.WaitGroup
+	group.Go(func() { check(k) })
+	group.Wait()
+	return r.failures
+}
+
+func TestRulesSeeMistakes(t *testing.T) {
+	for _, mutant := range mutants {
+		t.Run(mutant.mistake, func(t *testing.T) {
+			t.Parallel()
+			for _, check := range mutant.rules {
+				name := nameOf(check)
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					b := &broken{Memory: &store.Memory{}}
+					mutant.make(b)
+					failures := failuresOf(t, check, b)
+					if len(failures) == 0 {
+						t.Fatal("the rule does not see the mistake")
+					}
+					first, _, _ := strings.Cut(failures[0], "\n")
+					t.Logf("%q", first)
+				})
+			}
+		})
+	}
+}
+
+func TestEveryRuleSeesSomeMistake(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, mutant := range mutants {
+		for _, check := range mutant.rules {
+			seen[nameOf(check)] = true
+		}
+	}
+	for _, group := range groups {
+		for _, rule := range group.rules {
+			if !seen[nameOf(rule.check)] {
+				t.Errorf("no mutant for %q", rule.name)
+			}
+		}
+	}
+}
+
+// nameOf returns the name of a rule, by the address of its function.
+func nameOf(check func(*kit)) string {
+	for _, group := range groups {
+		for _, rule := range group.rules {
+			if reflect.ValueOf(rule.check).Pointer() == reflect.ValueOf(check).Pointer() {
+				return rule.name
+			}
+		}
+	}
+	panic("no rule has this check")
+}
