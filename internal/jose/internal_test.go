@@ -1,0 +1,227 @@
+package jose
+
+import (
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math/big"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// engine stands in for the real one and does as it is told.
+type engine struct {
+	verify func() error
+	sign   func() ([]byte, error)
+}
+
+func (e engine) Verify([]byte, []byte, any) error { return e.verify() }
+func (e engine) Sign([]byte, any) ([]byte, error) { return e.sign() }
+
+const internalPayload = `{"sub":"alice"}`
+
+func generated(t *testing.T) *SigningKey {
+	t.Helper()
+	key, err := Generate(Ed25519, "at+jwt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestPanicOfTheEngineIsAWrongSignature(t *testing.T) {
+	key := generated(t)
+	token, err := key.Mint([]byte(internalPayload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.verification.engine = engine{verify: func() error { panic("engine") }}
+	set, err := NewSet(key.verification)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := set.Verify(token, Form{Types: []string{"at+jwt"}})
+	if !errors.Is(err, ErrSignature) || got.Payload != nil {
+		t.Errorf("%v", err)
+	}
+	if key.verification.accepted.Load() != nil {
+		t.Error("the header of a token that did not verify is remembered")
+	}
+}
+
+func TestWhatTheSignerReturnsIsChecked(t *testing.T) {
+	for name, sign := range map[string]func() ([]byte, error){
+		"a panic":           func() ([]byte, error) { panic("engine") },
+		"an error":          func() ([]byte, error) { return make([]byte, 64), errors.New("engine") },
+		"nothing":           func() ([]byte, error) { return nil, nil },
+		"a short signature": func() ([]byte, error) { return make([]byte, 63), nil },
+		"a long signature":  func() ([]byte, error) { return make([]byte, 65), nil },
+	} {
+		key := generated(t)
+		key.engine = engine{sign: sign}
+		if token, err := key.Mint([]byte(internalPayload)); !errors.Is(err, ErrSign) || token != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The registry of the engine is one for the whole process, and anybody can
+// change it. Each key asks once and believes nothing.
+func TestD27EngineIsCheckedOncePerKey(t *testing.T) {
+	for alg := range knownAnswers {
+		if err := checkKnownAnswer(alg, mustVerifier(t, alg)); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+		for name, verify := range map[string]func() error{
+			"accepts everything": func() error { return nil },
+			"refuses everything": func() error { return errors.New("no") },
+			"panics":             func() error { panic("engine") },
+		} {
+			if err := checkKnownAnswer(alg, engine{verify: verify}); !errors.Is(err, ErrKey) {
+				t.Errorf("%s: an engine that %s: %v", alg, name, err)
+			}
+		}
+	}
+	for alg := range engines {
+		if _, ok := knownAnswers[alg]; !ok && alg != PS256 {
+			t.Errorf("%s has no known answer", alg)
+		}
+	}
+}
+
+func mustVerifier(t *testing.T, alg Algorithm) verifier {
+	t.Helper()
+	v, err := newVerifier(alg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestHeaderIsDecodedOnce(t *testing.T) {
+	key := generated(t)
+	set, err := NewSet(key.verification)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen *header
+	for i := range 3 {
+		token, err := key.Mint([]byte(`{"n":` + strconv.Itoa(i) + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := set.Verify(token, Form{Types: []string{"at+jwt"}}); err != nil {
+			t.Fatal(err)
+		}
+		now := key.verification.accepted.Load()
+		if now == nil || i > 0 && now != seen {
+			t.Error("a known header was decoded again")
+		}
+		seen = now
+	}
+}
+
+// A modulus of the broken generator is a power of 65537 modulo the product of
+// the first primes.
+func TestRocaKeysAreFound(t *testing.T) {
+	product := big.NewInt(1)
+	for p := int64(2); p <= 167; p++ {
+		if prime := big.NewInt(p); prime.ProbablyPrime(10) {
+			product.Mul(product, prime)
+		}
+	}
+	for power := range int64(50) {
+		n := new(big.Int).Exp(big.NewInt(65537), big.NewInt(1_000_000+power), product)
+		n.Add(n, new(big.Int).Mul(product, new(big.Int).Lsh(big.NewInt(1), 2900)))
+		if !roca(n) {
+			t.Fatal("not found")
+		}
+		n.Add(n, big.NewInt(2))
+		if roca(n) {
+			t.Fatal("an ordinary number is found")
+		}
+	}
+}
+
+// The engine is more than its primitives. Only these parts of it are used, and
+// only here; in particular nothing of it that takes a whole message, fetches,
+// caches or registers.
+func TestOnlyThePrimitivesOfTheEngineAreUsed(t *testing.T) {
+	allowed := map[string][]string{
+		"jwa":       {"EdDSA", "ES256", "PS256", "RS256", "HS256", "SignatureAlgorithm"},
+		"jws":       {"NewSigner", "NewVerifier"},
+		"enginejwk": {"ParseKey"},
+	}
+	paths, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			selector, ok := node.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			from, ok := selector.X.(*ast.Ident)
+			if names, known := allowed[identName(from, ok)]; known {
+				found++
+				if !slices.Contains(names, selector.Sel.Name) {
+					t.Errorf("%s uses %s.%s", path, from.Name, selector.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	if found < 9 {
+		t.Errorf("only %d uses found: is the engine imported under another name?", found)
+	}
+}
+
+func identName(ident *ast.Ident, ok bool) string {
+	if !ok {
+		return ""
+	}
+	return ident.Name
+}
+
+func TestD03PartsOfTheEngineThatAreNotUsedAreNotLinked(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, out)
+	}
+	if !strings.Contains(string(out), "jwx/v2/jws\n") {
+		t.Fatalf("the engine is not in the list")
+	}
+	for _, part := range []string{"jwx/v2/jwt", "jwx/v2/jwe", "jwx/v2/x25519/", "net/http/httptest"} {
+		if strings.Contains(string(out), part) {
+			t.Errorf("%s is linked", part)
+		}
+	}
+}
+
+// No other folder of the module imports the engine.
+func TestEngineIsImportedHereOnly(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.ImportPath}} {{.Imports}} {{.TestImports}} {{.XTestImports}}", "../...", "../../...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		name, imports, _ := strings.Cut(line, " ")
+		if strings.Contains(imports, "lestrrat-go/jwx") && !strings.HasSuffix(name, "/internal/jose") {
+			t.Errorf("%s imports the engine", name)
+		}
+	}
+}
