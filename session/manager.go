@@ -185,7 +185,7 @@ func world(c Config) [sha256.Size]byte {
 // made the browser send the request. Any other error means that the store could
 // not answer.
 func (m *Manager) Authenticate(r *http.Request) (auth.Identity, error) {
-	s, err := m.Get(r)
+	s, err := m.find(r, m.cached)
 	if err != nil {
 		return auth.Identity{}, err
 	}
@@ -199,8 +199,12 @@ var errNobody = fmt.Errorf("session: nobody is logged in: %w", auth.ErrNoCredent
 
 // Get returns the session that the request's cookie names, be it a log-in, one
 // that waits for a second factor, or an anonymous visitor's. It proves nobody's
-// identity: guards do that. Its errors are those of [Manager.Authenticate].
-func (m *Manager) Get(r *http.Request) (*Session, error) {
+// identity: guards do that. Its errors are those of [Manager.Authenticate]; a
+// near cache is not asked.
+func (m *Manager) Get(r *http.Request) (*Session, error) { return m.find(r, m.store.Get) }
+
+// find returns the session that the request's cookie names, read with get.
+func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byte, bool, error)) (*Session, error) {
 	ctx := r.Context()
 	token, ok, err := m.config.Cookie.Read(r)
 	if err != nil {
@@ -217,7 +221,7 @@ func (m *Manager) Get(r *http.Request) (*Session, error) {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "malformed token"})
 		return nil, errMalformed
 	}
-	s, err := m.load(ctx, m.cached, m.digest(token))
+	s, err := m.load(ctx, get, m.digest(token))
 	if err != nil {
 		return nil, err
 	}

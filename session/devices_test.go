@@ -1,0 +1,181 @@
+package session_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/session"
+)
+
+func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, session.Config{Device: func(r *http.Request) (string, string) {
+			return r.Header.Get("X-Agent"), r.RemoteAddr
+		}})
+		start := time.Now()
+		b := &browser{}
+		check(t, b.post(func(w http.ResponseWriter, r *http.Request) error {
+			r.Header.Set("X-Agent", "Fire\x00fox\r\n"+strings.Repeat("é", 300))
+			r.RemoteAddr = strings.Repeat("1", 100)
+			return m.Login(w, r, auth.Identity{Subject: "alice", AuthTime: start.Add(-time.Hour), Expires: start.Add(10 * day)})
+		}))
+		time.Sleep(day)
+		b.wants(t, m, valid)
+		other := &browser{}
+		check(t, other.pending(m, "alice"))
+		loggedIn(t, m, "bob")
+		id, err := b.authenticate(m)
+		check(t, err)
+		list, err := m.List(t.Context(), "alice")
+		check(t, err)
+		if len(list) != 2 {
+			t.Fatalf("%d log-ins", len(list))
+		}
+		l := list[0]
+		if l.ID != id.LoginID || !l.AuthTime.Equal(start.Add(-time.Hour)) || !l.Used.Equal(start.Add(day)) ||
+			!l.Expires.Equal(start.Add(10*day)) || l.Pending {
+			t.Errorf("%+v", l)
+		}
+		if !strings.HasPrefix(l.UserAgent, "Firefoxé") || len(l.UserAgent) > 256 || len(l.Address) != 64 {
+			t.Errorf("%q, %q", l.UserAgent, l.Address)
+		}
+		if !list[1].Pending {
+			t.Errorf("%+v", list[1])
+		}
+		time.Sleep(2 * time.Hour) // the other has ended by itself
+		if list, err = m.List(t.Context(), "alice"); len(list) != 1 || err != nil {
+			t.Errorf("%d log-ins, %v", len(list), err)
+		}
+		if list, err = m.List(t.Context(), "nobody"); len(list) != 0 || err != nil {
+			t.Error(list, err)
+		}
+	})
+}
+
+// D2: what the list shows is no credential, and works for its owner only.
+func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
+	m := newManager(t, session.Config{})
+	phone, laptop, bob := loggedIn(t, m, "alice"), loggedIn(t, m, "alice"), loggedIn(t, m, "bob")
+	id, err := phone.authenticate(m)
+	check(t, err)
+	for _, c := range [][2]string{
+		{"bob", id.LoginID}, {"", id.LoginID}, {"Alice", id.LoginID}, {"alice", ""},
+		{"alice", id.LoginID + "A"}, {"alice", strings.ToUpper(id.LoginID)}, {"alice", phone.token},
+	} {
+		check(t, m.LogoutOne(t.Context(), c[0], c[1]))
+	}
+	for _, b := range []*browser{phone, laptop, bob} {
+		b.wants(t, m, valid)
+	}
+	check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
+	phone.wants(t, m, nobody)
+	laptop.wants(t, m, valid)
+	check(t, m.LogoutOne(t.Context(), "alice", id.LoginID)) // again
+	list, err := m.List(t.Context(), "alice")
+	if err != nil || len(list) != 1 || list[0].ID == id.LoginID {
+		t.Error(list, err)
+	}
+}
+
+func TestLogoutAllKeepsWhatItIsToldTo(t *testing.T) {
+	m := newManager(t, session.Config{})
+	var all []*browser
+	for range 5 {
+		all = append(all, loggedIn(t, m, "alice"))
+	}
+	bob := loggedIn(t, m, "bob")
+	mine, err := all[2].authenticate(m)
+	check(t, err)
+	check(t, m.LogoutAll(t.Context(), "alice", mine.LoginID, "unknown"))
+	for i, b := range all {
+		if want := map[bool]string{true: valid, false: nobody}[i == 2]; b.outcome(m) != want {
+			t.Errorf("device %d: want %s", i, want)
+		}
+	}
+	check(t, m.LogoutAll(t.Context(), "alice"))
+	all[2].wants(t, m, nobody)
+	bob.wants(t, m, valid)
+	check(t, m.LogoutAll(t.Context(), "alice"))
+	check(t, m.LogoutAll(t.Context(), "nobody"))
+	check(t, all[2].login(m, "alice"))
+	all[2].wants(t, m, valid)
+}
+
+// A record that a failover has lost is shown no longer.
+func TestListLeavesOutWhatIsGone(t *testing.T) {
+	s := &mapStore{}
+	m := newManager(t, session.Config{Store: s})
+	loggedIn(t, m, "alice")
+	first := s.dump()
+	loggedIn(t, m, "alice")
+	for key, value := range s.dump() {
+		if _, ok := first[key]; !ok {
+			check(t, s.Delete(t.Context(), key))
+		} else if len(value) == len(first[key]) {
+			continue // the first record
+		}
+	}
+	if list, err := m.List(t.Context(), "alice"); len(list) != 1 || err != nil {
+		t.Error(list, err)
+	}
+}
+
+// A list that makes no sense ends no session at once, and nobody's for good.
+func TestCorruptListIsReplacedAtTheNextLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &mapStore{}
+		var j journal
+		m := newManager(t, session.Config{Store: s, Events: j.hear})
+		before := loggedIn(t, m, "alice")
+		id, err := before.authenticate(m)
+		check(t, err)
+		for key, value := range s.dump() {
+			if value[0] == 0x01 {
+				s.put(key, []byte("nonsense"), time.Now().Add(day))
+			}
+		}
+		j.take()
+		if list, err := m.List(t.Context(), "alice"); len(list) != 0 || err != nil {
+			t.Error(list, err)
+		}
+		if kinds := j.take(); len(kinds) != 1 || kinds[0] != auth.EventFault {
+			t.Errorf("events %q", kinds)
+		}
+		before.wants(t, m, valid)
+		after := loggedIn(t, m, "alice")
+		check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
+		after.wants(t, m, valid)
+		time.Sleep(6 * time.Minute)
+		before.wants(t, m, nobody)
+		after.wants(t, m, valid)
+	})
+}
+
+// A list of a newer version cannot be judged here: nobody is logged out by it.
+func TestNewerListIsUnavailable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &mapStore{}
+		m := newManager(t, session.Config{Store: s})
+		b := loggedIn(t, m, "alice")
+		for key, value := range s.dump() {
+			if value[0] == 0x01 {
+				s.put(key, append([]byte{0x02}, value[1:]...), time.Now().Add(day))
+			}
+		}
+		if _, err := m.List(t.Context(), "alice"); outcome(err) != unavailable {
+			t.Error(err)
+		}
+		if err := m.LogoutAll(t.Context(), "alice"); outcome(err) != unavailable {
+			t.Error(err)
+		}
+		if err := (&browser{}).login(m, "alice"); outcome(err) != unavailable {
+			t.Error(err)
+		}
+		time.Sleep(6 * time.Minute)
+		b.wants(t, m, valid)
+	})
+}
