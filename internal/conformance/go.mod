@@ -3,6 +3,7 @@ module github.com/authlatch/auth/internal/conformance
 go 1.26.0
 
 require (
+	github.com/authlatch/auth v0.0.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 )
