@@ -49,6 +49,28 @@ const margin = time.Minute
 // ending before it was disclosed.
 var errUnlisted = errors.New("logins: ended before it was listed")
 
+// Create stores the record of a log-in that nobody knows of yet: what fresh
+// returns, under a new secret each time that it is called. After an error
+// there is none that anybody could use.
+func (l *Lists) Create(ctx context.Context, kind Kind, fresh func() (Digest, []byte, time.Duration)) error {
+	for failures := 0; ; {
+		d, raw, ttl := fresh()
+		created, err := l.Store.CompareAndSwap(ctx, d.Key(), nil, raw, ttl)
+		if created {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("the key is taken")
+		}
+		if failures++; failures > 1 {
+			return fmt.Errorf("logins: create a record: %w", err)
+		}
+		// It may be there all the same. A second attempt under this key could
+		// not tell its own record from one that was ended, so it is given up.
+		l.EndRecord(ctx, kind, d, Revoked)
+	}
+}
+
 // Add lists a log-in whose record exists and is not disclosed yet. After nil it
 // may be disclosed; after an error its record must be ended. The log-in that
 // it replaces, if any, does not count against the bound and stays in the list
@@ -109,6 +131,14 @@ func (l *Lists) End(ctx context.Context, subject string, reason Reason, pick fun
 		return nil, err
 	}
 	return picked, nil
+}
+
+// EndOne ends one log-in, listed or not. After nil its record has ended.
+func (l *Lists) EndOne(ctx context.Context, subject string, kind Kind, d Digest, reason Reason) error {
+	if _, err := l.End(ctx, subject, reason, func(e Entry) bool { return e.Digest == d }); err != nil {
+		return err
+	}
+	return l.EndRecord(ctx, kind, d, reason)
 }
 
 // Listed reports whether a log-in stands in the list and is not being ended.

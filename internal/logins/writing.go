@@ -1,0 +1,26 @@
+package logins
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// Writing returns the context for the writes of a call. They go on when the
+// client hangs up, so that no log-in or log-out is left half done, but for 5
+// seconds at most.
+func Writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+}
+
+// Printable cuts what a client says of itself to what a list of devices can
+// show: valid UTF-8 without control characters, of so many bytes at most.
+func Printable(text string, most int) string {
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return -1
+		}
+		return c
+	}, text)
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+}
