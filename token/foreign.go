@@ -1,0 +1,102 @@
+package token
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/authlatch/auth/internal/jose"
+)
+
+// Foreign loosens what a [Verifier] accepts, for tokens of an issuer that does
+// not follow RFC 9068. Each field loosens one thing, but for Require; the zero
+// value loosens nothing but the lifetime.
+type Foreign struct {
+	// Types are values of typ that are accepted beside "at+jwt", such as "JWT".
+	// The empty string stands for a header without typ. Where such tokens are
+	// not access tokens alone, Require must tell them apart (RFC 8725, 3.12).
+	Types []string
+
+	// Require are claims that must be there, with exactly these strings, such
+	// as "token_use": "access".
+	Require map[string]string
+
+	// RS256 accepts RSA signatures with the padding of PKCS #1 v1.5.
+	RS256 bool
+
+	// RSA2048 accepts RSA keys of 2048 to 3071 bits (ASVS 5.0, 11.2.3 asks for
+	// 3072).
+	RSA2048 bool
+
+	// CertificateHeaders ignores the header's jku, x5u, x5c, x5t and x5t#S256
+	// instead of refusing the token. They are never used.
+	CertificateHeaders bool
+
+	// FractionalDates accepts dates with a fraction of a second (RFC 7519, 2),
+	// and cuts it off.
+	FractionalDates bool
+
+	// AudienceClaim is the claim that stands for aud, such as "client_id". aud
+	// itself does not count then.
+	AudienceClaim string
+
+	// ScopeClaim is the claim that stands for scope, such as "scp": a string,
+	// or an array of strings. scope itself does not count then.
+	ScopeClaim string
+
+	// ClientClaim is the claim that stands for client_id, such as "azp" or
+	// "cid". client_id itself does not count then.
+	ClientClaim string
+
+	// WithoutID accepts tokens without jti.
+	WithoutID bool
+
+	// MaxLifetime is the most that exp may be after iat. The default is 24
+	// hours. For own tokens it is one hour.
+	MaxLifetime time.Duration
+}
+
+// foreignLifetime is the default of [Foreign.MaxLifetime].
+const foreignLifetime = 24 * time.Hour
+
+// loosen changes the rules for own tokens.
+func (f *Foreign) loosen(r *rules, form *jose.Form) error {
+	if f.MaxLifetime < 0 {
+		return errors.New("token: Foreign.MaxLifetime is negative")
+	}
+	for _, typ := range f.Types {
+		typ = strings.ToLower(typ)
+		form.Types = append(form.Types, strings.TrimPrefix(typ, "application/"))
+	}
+	form.Certificates, form.Fractions = f.CertificateHeaders, f.FractionalDates
+	r.withoutID, r.required = f.WithoutID, maps.Clone(f.Require)
+	if r.lifetime = foreignLifetime; f.MaxLifetime > 0 {
+		r.lifetime = f.MaxLifetime
+	}
+	for to, claim := range map[*string]string{
+		&r.audienceClaim: f.AudienceClaim, &r.scopeClaim: f.ScopeClaim, &r.clientClaim: f.ClientClaim,
+	} {
+		if slices.Contains([]string{"iss", "sub", "exp", "nbf", "iat", "jti", "cnf"}, claim) {
+			return errors.New("token: Foreign: a claim has a meaning of its own already")
+		}
+		if claim != "" {
+			*to = claim
+		}
+	}
+	return nil
+}
+
+// admits reports whether a key that has verified a signature of the given
+// length may do so. An RSA signature is as long as the modulus.
+func (f *Foreign) admits(key *jose.VerificationKey, signature int) bool {
+	const least = 3072 / 8
+	switch key.Algorithm() {
+	case jose.RS256:
+		return f != nil && f.RS256 && (f.RSA2048 || signature >= least)
+	case jose.PS256:
+		return f != nil && f.RSA2048 || signature >= least
+	}
+	return true
+}

@@ -1,0 +1,253 @@
+package token
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/jose"
+)
+
+// Keys are what a [Verifier] verifies with: a *[KeySet] or a *[RemoteKeySet].
+type Keys interface {
+	// verificationSet returns the keys of this moment, or nil.
+	verificationSet() *jose.Set
+}
+
+// VerifierConfig says how a [Verifier] works. Keys, Issuer and Audience are
+// required; other zero fields have safe defaults.
+type VerifierConfig struct {
+	// Keys verify the signatures. They belong to Issuer, and to no other. They
+	// are required.
+	Keys Keys
+
+	// Issuer is the claim iss of the tokens, byte for byte. It is required.
+	Issuer string
+
+	// Audience is what the claim aud must be or contain, byte for byte: the
+	// name of this resource (RFC 9068, 4; ASVS 5.0, 9.2.3). It is required.
+	Audience string
+
+	// Leeway is how far the clocks of issuer and verifier may differ. The
+	// default is 30 seconds, the most 5 minutes.
+	Leeway time.Duration
+
+	// CacheSize is how many verified tokens are remembered, so that one that
+	// comes again costs no signature. They take at most 2 KiB each on average.
+	// The default is 16384; -1 remembers none. What ends a token, its time or
+	// the removal of its key, ends it in the cache at once.
+	CacheSize int
+
+	// Cookie is the policy of an HttpOnly cookie in which a request may carry
+	// the token instead of the Authorization field, which then stays possible.
+	// The default is none.
+	Cookie cookie.Policy
+
+	// CrossOrigin refuses what another site makes a browser send with that
+	// cookie (ASVS 5.0, 3.5.1). The default trusts no other origin.
+	CrossOrigin *http.CrossOriginProtection
+
+	// LiveCheck looks whether the log-in behind a token goes on. The default is
+	// not to look: a token is then valid until it expires, log-out or not.
+	LiveCheck *LiveCheck
+
+	// Foreign loosens the rules for an issuer that does not follow RFC 9068.
+	// The default loosens nothing.
+	Foreign *Foreign
+
+	// Events hears of refused tokens and of faults. The default is nobody.
+	Events func(context.Context, auth.Event)
+}
+
+// Verifier accepts the access tokens of one issuer for one audience (RFC
+// 9068, 4). It is safe for concurrent use.
+//
+// A Verifier is the Authenticator, and the Challenger, of a guard in package
+// middleware.
+type Verifier struct {
+	keys    Keys
+	rules   rules
+	form    jose.Form
+	foreign *Foreign
+	cookie  cookie.Policy // zero: none
+	origin  *http.CrossOriginProtection
+	live    *liveCheck // nil: none
+	cache   *cache     // nil: none
+	events  func(context.Context, auth.Event)
+}
+
+const (
+	defaultLeeway    = 30 * time.Second
+	maxLeeway        = 5 * time.Minute
+	defaultCacheSize = 16384
+	maxCacheSize     = 1 << 22
+)
+
+// NewVerifier returns a Verifier, or an error that names the field of the
+// configuration that cannot work. It does no I/O.
+func NewVerifier(c VerifierConfig) (*Verifier, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	v := &Verifier{
+		keys: c.Keys, cookie: c.Cookie, origin: c.CrossOrigin, events: c.Events,
+		form: jose.Form{Types: []string{accessType}},
+		rules: rules{
+			issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway, lifetime: ownLifetime,
+			audienceClaim: "aud", scopeClaim: "scope", clientClaim: "client_id",
+		},
+	}
+	if c.Foreign != nil {
+		foreign := *c.Foreign
+		if v.foreign = &foreign; foreign.loosen(&v.rules, &v.form) != nil {
+			return nil, foreign.loosen(&v.rules, &v.form)
+		}
+	}
+	orElse(&v.rules.leeway, defaultLeeway)
+	orElse(&c.CacheSize, defaultCacheSize)
+	if c.CacheSize > 0 {
+		v.cache = newCache(c.CacheSize)
+	}
+	if v.origin == nil {
+		v.origin = http.NewCrossOriginProtection()
+	}
+	if v.events == nil {
+		v.events = func(context.Context, auth.Event) {}
+	}
+	if c.LiveCheck != nil {
+		v.live = newLiveCheck(*c.LiveCheck)
+	}
+	return v, nil
+}
+
+// check refuses what cannot work.
+func (c *VerifierConfig) check() error {
+	switch keys := c.Keys.(type) {
+	case *KeySet:
+		if keys == nil {
+			return errors.New("token: VerifierConfig.Keys is nil")
+		}
+	case *RemoteKeySet:
+		if keys == nil {
+			return errors.New("token: VerifierConfig.Keys is nil")
+		}
+	default:
+		return errors.New("token: VerifierConfig.Keys is required: a *KeySet or a *RemoteKeySet")
+	}
+	switch {
+	case c.Issuer == "":
+		return errors.New("token: VerifierConfig.Issuer is required")
+	case c.Audience == "":
+		return errors.New("token: VerifierConfig.Audience is required")
+	case c.Leeway < 0 || c.Leeway > maxLeeway:
+		return errors.New("token: VerifierConfig.Leeway is not between 0 and 5 minutes")
+	case c.CacheSize < -1 || c.CacheSize > maxCacheSize:
+		return errors.New("token: VerifierConfig.CacheSize is not between -1 and 4194304")
+	case c.LiveCheck != nil && c.Foreign != nil:
+		return errors.New("token: VerifierConfig.LiveCheck is for own tokens, and Foreign is set")
+	}
+	if c.LiveCheck != nil {
+		if err := c.LiveCheck.check(); err != nil {
+			return err
+		}
+	}
+	return c.checkCookie()
+}
+
+func (c *VerifierConfig) checkCookie() error {
+	if c.Cookie == (cookie.Policy{}) {
+		return nil
+	}
+	if err := c.Cookie.Err(); err != nil {
+		return fmt.Errorf("token: VerifierConfig.Cookie: %w", err)
+	}
+	if c.Cookie.ReadableByScripts() == c.Cookie {
+		return errors.New("token: VerifierConfig.Cookie is readable by scripts")
+	}
+	return nil
+}
+
+var (
+	// ErrExpired is the kind of [auth.ErrUnauthenticated] (it wraps it) in
+	// which an access token is over and otherwise as it should be: the client
+	// refreshes.
+	ErrExpired = fmt.Errorf("token: expired: %w", auth.ErrUnauthenticated)
+
+	errNoKeys503 = errors.New("token: the keys of the issuer are not available")
+)
+
+// Verify returns what an access token says, if it is valid now. It makes no
+// I/O, but for a LiveCheck, and for waiting for keys that a [RemoteKeySet] does
+// not have yet.
+//
+// The error wraps [auth.ErrUnauthenticated] if the token is not valid, by
+// [ErrExpired] if only its time is over. Any other error says that the question
+// could not be answered, for want of keys or because of the store.
+func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
+	t, err := v.verify(ctx, token)
+	if err != nil {
+		v.report(ctx, t, err)
+		return nil, err
+	}
+	return t, nil
+}
+
+// verify may return the token beside an error, for the event.
+func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
+	if len(token) > jose.MaxToken {
+		return nil, &invalid{cause: jose.ErrMalformed}
+	}
+	now := time.Now()
+	t := v.cached(token, now)
+	if t == nil {
+		var err error
+		if t, err = v.open(ctx, token); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.rules.checkTime(t.dates, now); err != nil {
+		return t, unauthenticated(err)
+	}
+	if v.live != nil {
+		if err := v.live.check(ctx, t, now); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// open verifies a token that is not in the cache.
+func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
+	verified, err := v.signature(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	size := base64.RawURLEncoding.DecodedLen(len(token) - strings.LastIndexByte(token, '.') - 1)
+	if !v.foreign.admits(verified.Key, size) {
+		return nil, &invalid{cause: jose.ErrAlgorithm}
+	}
+	claims, err := v.rules.parse(verified.Payload, verified.Dates)
+	if err != nil {
+		return nil, &invalid{cause: err}
+	}
+	return newToken(claims, verified.Key, verified.Dates), nil
+}
+
+// signature runs the envelope, over newer keys if the kid is unknown.
+func (v *Verifier) signature(ctx context.Context, token string) (jose.Verified, error) {
+	set := v.keys.verificationSet()
+	if set == nil || set.Len() == 0 {
+		return jose.Verified{}, errNoKeys503
+	}
+	verified, err := set.Verify(token, v.form)
+	if err != nil {
+		return jose.Verified{}, &invalid{cause: err}
+	}
+	return verified, nil
+}
