@@ -1,0 +1,83 @@
+package postgresstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// getSQL always returns one row, so that a standby, whose copy may be old,
+// cannot say that there is nothing.
+const getSQL = `
+SELECT (SELECT value FROM auth_store WHERE key = $1 AND expires_at > clock_timestamp()),
+       pg_is_in_recovery()`
+
+// Get returns the value under key. ok is false if there is none or it has
+// expired.
+func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
+	if err := checkKey(key); err != nil {
+		return nil, false, fmt.Errorf("postgresstore: get: %w", err)
+	}
+	result, err := s.call(ctx, getSQL, text(key))
+	if err != nil {
+		return nil, false, fmt.Errorf("postgresstore: get: %w", err)
+	}
+	switch value = result.Rows[0][0]; {
+	case result.Rows[0][1][0] != 0:
+		return nil, false, errors.New("postgresstore: get: the server is a standby, whose copy may be old")
+	case value == nil:
+		return nil, false, nil
+	case len(value) == 0 || len(value) > maxValue:
+		return nil, false, errors.New("postgresstore: get: the value is not one of this store")
+	}
+	return value, true, nil
+}
+
+// The statements are correct alone, at every isolation level: the server looks
+// at a row again when it has waited for another who changed it, or refuses.
+const (
+	createSQL = `
+INSERT INTO auth_store AS old (key, value, expires_at, sweep_at)
+SELECT $1, $2, at, at FROM (SELECT clock_timestamp() + $3 * interval '1 microsecond' AS at) AS ends
+ON CONFLICT (key) DO UPDATE
+SET value = excluded.value, expires_at = excluded.expires_at, sweep_at = excluded.sweep_at
+WHERE old.expires_at <= clock_timestamp()`
+
+	swapSQL = `
+UPDATE auth_store SET value = $2, expires_at = clock_timestamp() + $3 * interval '1 microsecond'
+WHERE key = $1 AND value = $4 AND expires_at > clock_timestamp()`
+
+	deleteSQL = `DELETE FROM auth_store WHERE key = $1`
+)
+
+// CompareAndSwap sets key to new, to expire after ttl, if the value is exactly
+// old; a nil old creates. The ttl is rounded up to a microsecond.
+//
+// An error means that the outcome is unknown: the write may have happened, or
+// may yet happen if the server was only slow.
+func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
+	if err := checkSwap(key, old, new, ttl); err != nil {
+		return false, fmt.Errorf("postgresstore: swap: %w", err)
+	}
+	sql, params := createSQL, []param{text(key), bytea(new), int8(microseconds(ttl))}
+	if old != nil {
+		sql, params = swapSQL, append(params, bytea(old))
+	}
+	result, err := s.call(ctx, sql, params...)
+	if err != nil {
+		return false, fmt.Errorf("postgresstore: swap: %w", err)
+	}
+	return result.CommandTag.RowsAffected() == 1, nil
+}
+
+// Delete removes key, whatever its value. It is no error if there is none.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return fmt.Errorf("postgresstore: delete: %w", err)
+	}
+	if _, err := s.call(ctx, deleteSQL, text(key)); err != nil {
+		return fmt.Errorf("postgresstore: delete: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package postgresstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// A param is an argument in the binary format, with its type. Statements get
+// them apart from their text, which is constant.
+type param struct {
+	value []byte
+	oid   uint32
+}
+
+func text(s string) param  { return param{[]byte(s), pgtype.TextOID} }
+func bytea(b []byte) param { return param{b, pgtype.ByteaOID} }
+func int8(n int64) param {
+	return param{binary.BigEndian.AppendUint64(nil, uint64(n)), pgtype.Int8OID}
+}
+
+// call runs one statement, in a transaction of its own, within [bound]. What
+// the server could not serialize has not happened, and is tried again.
+func (s *Store) call(ctx context.Context, sql string, params ...param) (*pgconn.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		result, err := s.once(ctx, sql, params)
+		if err == nil || !unserialized(err) {
+			return result, err
+		}
+		if !pause(ctx, attempt) {
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+// once uses the protocol below pgx's queries: it parses, binds and executes an
+// unnamed statement in one round trip, and takes binary results, which none of
+// pgx's modes does without a statement that outlives the transaction.
+func (s *Store) once(ctx context.Context, sql string, params []param) (*pgconn.Result, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	values, oids := make([][]byte, len(params)), make([]uint32, len(params))
+	for i, p := range params {
+		values[i], oids[i] = p.value, p.oid
+	}
+	binary := []int16{1} // for all of them
+	result := conn.Conn().PgConn().ExecParams(ctx, sql, values, oids, binary, binary).Read()
+	return result, result.Err
+}
+
+// unserialized reports whether another transaction stood in the way of one
+// that was therefore undone.
+func unserialized(err error) bool {
+	const serialization, deadlock = "40001", "40P01"
+	var refusal *pgconn.PgError
+	return errors.As(err, &refusal) && (refusal.Code == serialization || refusal.Code == deadlock)
+}
+
+// pause waits a little, longer with each attempt, or until ctx ends.
+func pause(ctx context.Context, attempt int) bool {
+	timer := time.NewTimer(time.Duration(min(attempt, 20)) * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

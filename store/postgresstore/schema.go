@@ -1,0 +1,130 @@
+package postgresstore
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// version is of the schema that this package reads and writes. Each file
+// schema/n.sql leads from version n-1 to n.
+const version = 1
+
+//go:embed schema/*.sql
+var schema embed.FS
+
+const (
+	oldest = 130000 // PostgreSQL 13
+
+	// migrating is the number of the advisory lock under which processes that
+	// start at once make the schema one after the other.
+	migrating = 0x61757468 // "auth"
+)
+
+// querier is a connection or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// ask reads one value. The simple protocol prepares nothing.
+func ask(ctx context.Context, q querier, sql string, value any) error {
+	return q.QueryRow(ctx, sql, pgx.QueryExecModeSimpleProtocol).Scan(value)
+}
+
+// prepare finds out whether the database will do, and brings the schema to
+// this version. One that is there already needs no rights but to use it.
+func (s *Store) prepare(ctx context.Context) error {
+	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		for _, step := range []func(context.Context, *pgxpool.Conn) error{suitable, migrate, usable} {
+			if err := step(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// suitable finds out whether the server will do.
+func suitable(ctx context.Context, conn *pgxpool.Conn) error {
+	var number int
+	if err := ask(ctx, conn, `SELECT current_setting('server_version_num')::int`, &number); err != nil {
+		return err
+	}
+	if number < oldest {
+		return fmt.Errorf("the server is older than PostgreSQL 13: server_version_num is %d", number)
+	}
+	var readOnly bool
+	err := ask(ctx, conn, `SELECT current_setting('transaction_read_only')::bool`, &readOnly)
+	if err == nil && readOnly {
+		err = errors.New("the server takes no writes: it is a standby, or default_transaction_read_only is on")
+	}
+	return err
+}
+
+func migrate(ctx context.Context, conn *pgxpool.Conn) error {
+	if done, err := migrated(ctx, conn); done || err != nil {
+		return err
+	}
+	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted} // sees what another has done meanwhile
+	return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, migrating)); err != nil {
+			return err
+		}
+		have, err := schemaVersion(ctx, tx)
+		for next := have + 1; err == nil && next <= version; next++ {
+			err = step(ctx, tx, next)
+		}
+		return err
+	})
+}
+
+func step(ctx context.Context, tx pgx.Tx, next int) error {
+	sql, err := schema.ReadFile(fmt.Sprintf("schema/%d.sql", next))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, string(sql)); err != nil {
+		return fmt.Errorf("make schema %d: %w", next, err)
+	}
+	return nil
+}
+
+func migrated(ctx context.Context, q querier) (bool, error) {
+	have, err := schemaVersion(ctx, q)
+	if err == nil && have > version {
+		err = fmt.Errorf("the database has schema %d, and this program knows %d: update it", have, version)
+	}
+	return have == version, err
+}
+
+// schemaVersion returns 0 if there is none.
+func schemaVersion(ctx context.Context, q querier) (have int, err error) {
+	var exists bool
+	if err := ask(ctx, q, `SELECT to_regclass('auth_store_version') IS NOT NULL`, &exists); err != nil || !exists {
+		return 0, err
+	}
+	err = ask(ctx, q, `SELECT max(version) FROM auth_store_version`, &have)
+	return have, err
+}
+
+// usable finds out whether the table is there and may be used.
+func usable(ctx context.Context, conn *pgxpool.Conn) error {
+	var exists, allowed bool
+	if err := ask(ctx, conn, `SELECT to_regclass('auth_store') IS NOT NULL`, &exists); err != nil {
+		return err
+	}
+	if !exists {
+		return errors.New("the table auth_store is missing, though auth_store_version is there")
+	}
+	err := ask(ctx, conn, `
+SELECT bool_and(has_table_privilege('auth_store', right_to))
+FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS right_to`, &allowed)
+	if err == nil && !allowed {
+		err = errors.New("the role may not SELECT, INSERT, UPDATE and DELETE in auth_store")
+	}
+	return err
+}
