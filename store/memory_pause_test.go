@@ -22,7 +22,7 @@ import (
 // The stores hold 40,000 records each, or a million if AUTH_LONG is 1.
 func TestMemoryReadsGoOnWhileHalfOfItExpires(t *testing.T) {
 	const runs = 9
-	half, reads := 20_000, 300_000
+	half, reads := 20_000, 200_000
 	if os.Getenv("AUTH_LONG") == "1" {
 		half, reads = 500_000, 2_000_000
 	}

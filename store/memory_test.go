@@ -181,6 +181,13 @@ func TestMemoryThatIsFull(t *testing.T) {
 		}
 		create(t, m, "key0", "some value", time.Hour)
 	})
+	t.Run("has room for the longest value once all have expired", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m, _ := full(t)
+			time.Sleep(time.Hour + 2*time.Millisecond)
+			create(t, m, "long", strings.Repeat("v", store.MaxValue), time.Hour)
+		})
+	})
 	t.Run("has room for as many once all have expired", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m, n := full(t)

@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +37,60 @@ func TestMemoryRemovesFewRecordsPerCall(t *testing.T) {
 			t.Errorf("%d records are left after %d calls", before, calls)
 		}
 	})
+}
+
+// TestMemoryKeepsNothingThatHasExpired does random writes with lives from a
+// microsecond to years, many of which are changed later, and counts at random
+// times what is kept: all that lives, and nothing that is over for a tick.
+func TestMemoryKeepsNothingThatHasExpired(t *testing.T) {
+	for seed := range uint64(10) {
+		synctest.Test(t, func(t *testing.T) { countKept(t, rand.New(rand.NewPCG(seed, 1))) })
+	}
+}
+
+func countKept(t *testing.T, random *rand.Rand) {
+	const slack = 1 << tickBits
+	var m Memory
+	m.once.Do(m.start)
+	ends := make(map[string]time.Time)
+	value := []byte("value")
+	for range 10_000 {
+		key := fmt.Sprint("key", random.IntN(3000))
+		ttl := 1000 + time.Duration(math.Exp(random.Float64()*40))
+		old := value
+		if !time.Now().Before(ends[key]) {
+			old = nil
+		}
+		if ok, err := m.CompareAndSwap(t.Context(), key, old, value, ttl); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		ends[key] = time.Now().Add(ttl)
+		if random.IntN(10) == 0 {
+			m.Delete(t.Context(), key)
+			delete(ends, key)
+		}
+		if random.IntN(100) > 0 {
+			continue
+		}
+		time.Sleep(time.Duration(math.Exp(random.Float64() * 38)))
+		m.sweep(int64(time.Since(m.base)))
+		lives, late := 0, 0
+		for _, end := range ends {
+			if time.Now().Before(end) {
+				lives++
+			} else if time.Since(end) < slack {
+				late++
+			}
+		}
+		if kept := m.live(); kept < lives || kept > lives+late {
+			t.Fatalf("%d records are kept, and %d live", kept, lives)
+		}
+	}
+	time.Sleep(40 * 365 * 24 * time.Hour)
+	m.sweep(int64(time.Since(m.base)))
+	if kept, used := m.live(), m.used.Load(); kept != 0 || used != 0 {
+		t.Errorf("%d records and %d bytes are left in the end", kept, used)
+	}
 }
 
 func TestMemorySweepNeverRemovesManyUnderOneLock(t *testing.T) {
