@@ -1,0 +1,256 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/logins"
+)
+
+// AttemptHeader is the field in which a browser sends the attempt of a refresh
+// (see [Issuer.Refresh]), and of a log-out. No form of another site can send
+// it, so it also proves that the page is ours.
+const AttemptHeader = "Refresh-Attempt"
+
+// Login logs id in for a browser. It answers with the access token in the body,
+// as JSON (see [Tokens]), and sets the cookie with the refresh token; a log-in
+// that the browser had is ended. A wish in id.Expires is cut to
+// [Config.MaxLifetime].
+//
+// The error wraps [auth.ErrForbidden] if another site made the browser send the
+// request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
+// must be empty), the cookie cannot be set here, or the store could not answer.
+// Nothing is answered then, and nobody is logged in by this call.
+func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
+	if err := i.checkOrigin(r); err != nil {
+		return err
+	}
+	// A cookie that cannot be set is found out before anything is written.
+	if err := i.config.Cookie.Set(make(http.Header), r, "probe"); err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	ctx, cancel := logins.Writing(r.Context())
+	defer cancel()
+	old, err := i.presented(ctx, r)
+	if err != nil {
+		return err
+	}
+	var replaced *logins.Digest
+	if old != nil && old.subject == id.Subject {
+		replaced = &old.digest
+	}
+	tokens, err := i.issue(ctx, id, i.device(r), replaced)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		if err := i.lists.EndOne(ctx, old.subject, logins.Family, old.digest, logins.Replaced); err != nil {
+			i.lists.Fault(ctx, old.subject, err)
+		}
+	}
+	return i.disclose(w, r, tokens)
+}
+
+// RefreshHandler answers a browser's POST with a new access token, in exchange
+// for the refresh token in its cookie. A 401 has a problem detail whose "code"
+// is missing, invalid, expired, revoked or reused: the log-in is over. Any other
+// failure leaves all as it is, to be tried again. A failed refresh never touches
+// the cookie, since the browser may have a newer one by then.
+func (i *Issuer) RefreshHandler() http.Handler {
+	return i.post(func(w http.ResponseWriter, r *http.Request) error {
+		text, err := i.cookieToken(r)
+		if err != nil {
+			return err
+		}
+		tokens, err := i.refresh(r.Context(), text, r.Header.Get(AttemptHeader), i.device(r))
+		if err != nil {
+			return err
+		}
+		return i.disclose(w, r, tokens)
+	})
+}
+
+// LogoutHandler answers a browser's POST by ending its log-in and deleting the
+// cookie: 204, also if there was none (ASVS 5.0, 7.4.1).
+func (i *Issuer) LogoutHandler() http.Handler {
+	return i.post(func(w http.ResponseWriter, r *http.Request) error {
+		text, err := i.cookieToken(r)
+		if err == nil {
+			err = i.Revoke(r.Context(), text)
+		}
+		var refused *refusal
+		if err != nil && !errors.As(err, &refused) {
+			return err
+		}
+		// After a log-out or a log-in elsewhere in the browser the cookie may
+		// be a newer one.
+		if refused == nil || refused.reason != logins.LoggedOut && refused.reason != logins.Replaced {
+			if err := i.config.Cookie.Delete(w.Header(), r); err != nil {
+				return err
+			}
+			if i.config.AccessCookie != (cookie.Policy{}) {
+				if err := i.config.AccessCookie.Delete(w.Header(), r); err != nil {
+					return err
+				}
+			}
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
+// post is what the two handlers have in common: POST only, from our own pages,
+// with the field that only they can send.
+func (i *Issuer) post(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			writeProblem(w, http.StatusMethodNotAllowed, problem{})
+			return
+		}
+		err := i.checkOrigin(r)
+		if err == nil && !i.attemptAllowed(r.Header.Get(AttemptHeader)) {
+			err = errAttempt
+		}
+		if err == nil {
+			err = serve(w, r)
+		}
+		if err != nil {
+			i.fail(w, err)
+		}
+	})
+}
+
+// fail answers an error of a handler. What went wrong with a refresh token is
+// told by the type of the problem; nothing else is told.
+func (i *Issuer) fail(w http.ResponseWriter, err error) {
+	var refused *refusal
+	switch {
+	case errors.Is(err, auth.ErrForbidden):
+		writeProblem(w, http.StatusForbidden, problem{})
+	case errors.As(err, &refused):
+		challenge := `Bearer error="invalid_token"`
+		if refused.code == codeMissing {
+			challenge = "Bearer"
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+		detail := problem{Type: "urn:authlatch:refresh:" + string(refused.code)}
+		if refused.reason != 0 {
+			detail.Reason = refused.reason.String()
+		}
+		writeProblem(w, http.StatusUnauthorized, detail)
+	default:
+		w.Header().Set("Retry-After", "5")
+		writeProblem(w, http.StatusServiceUnavailable, problem{})
+	}
+}
+
+// problem is a problem detail (RFC 9457).
+type problem struct {
+	Type   string `json:"type,omitempty"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func writeProblem(w http.ResponseWriter, status int, p problem) {
+	p.Title, p.Status = http.StatusText(status), status
+	writeJSON(w, status, "application/problem+json", p)
+}
+
+func writeJSON(w http.ResponseWriter, status int, contentType string, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(append(text, '\n'))
+	return nil
+}
+
+// disclose answers with tokens.
+func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens Tokens) error {
+	seconds := max(time.Until(tokens.ends).Truncate(time.Second), time.Second)
+	if err := i.config.Cookie.MaxAge(seconds).Set(w.Header(), r, tokens.RefreshToken); err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	tokens.RefreshToken = ""
+	if policy := i.config.AccessCookie; policy != (cookie.Policy{}) {
+		if err := policy.MaxAge(time.Duration(max(tokens.ExpiresIn, 1))*time.Second).Set(w.Header(), r, tokens.AccessToken); err != nil {
+			return fmt.Errorf("token: %w", err)
+		}
+		tokens.AccessToken = ""
+	}
+	return writeJSON(w, http.StatusOK, "application/json", tokens)
+}
+
+// cookieToken returns the refresh token in the request's cookie.
+func (i *Issuer) cookieToken(r *http.Request) (string, error) {
+	text, ok, err := i.config.Cookie.Read(r)
+	if err != nil {
+		return "", i.refuse(r.Context(), auth.EventRejected, "", "", codeInvalid, "malformed cookie")
+	}
+	if !ok {
+		return "", &refusal{code: codeMissing}
+	}
+	return text, nil
+}
+
+// login is a log-in that a browser has.
+type login struct {
+	subject string
+	digest  logins.Digest
+}
+
+// presented returns the log-in that the request's cookie is a token of, and nil
+// if there is none that lives.
+func (i *Issuer) presented(ctx context.Context, r *http.Request) (*login, error) {
+	text, ok, err := i.config.Cookie.Read(r)
+	if err != nil || !ok {
+		return nil, nil // a malformed cookie names no log-in
+	}
+	login, err := i.owner(ctx, text)
+	if errors.Is(err, auth.ErrUnauthenticated) {
+		return nil, nil
+	}
+	return login, err
+}
+
+// owner returns the log-in that a refresh token, of whatever generation, is of.
+func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
+	t, ok := parseRefreshToken(text)
+	if !ok {
+		return nil, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
+	}
+	digest := familyDigest(i.config.Namespace, familyText(t.familyID))
+	_, f, _, err := i.family(ctx, digest, t)
+	if err != nil {
+		return nil, err
+	}
+	return &login{f.subject, digest}, nil
+}
+
+func (i *Issuer) device(r *http.Request) device {
+	userAgent, address := i.config.Device(r)
+	return device{logins.Printable(userAgent, 256), logins.Printable(address, 64)}
+}
+
+// checkOrigin refuses what another site made the browser send.
+func (i *Issuer) checkOrigin(r *http.Request) error {
+	if err := i.config.CrossOrigin.Check(r); err != nil {
+		i.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
+		return fmt.Errorf("token: cross-origin request: %w", auth.ErrForbidden)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/store"
+)
+
+// Config says how an [Issuer] works. Keys, Store, Issuer, Audience and ClientID
+// are required; other zero fields have safe defaults.
+type Config struct {
+	// Keys sign access tokens and authenticate refresh tokens. They are
+	// required.
+	Keys *KeySet
+
+	// Store is where refresh families are kept. It is required. What it holds
+	// refreshes nothing by itself.
+	Store store.Store
+
+	// Issuer, Audience and ClientID are the claims iss, aud and client_id of
+	// access tokens (RFC 9068, 2.2): who signs them, whom they are for, and
+	// which application asked. They are required.
+	Issuer, Audience, ClientID string
+
+	// Namespace separates subjects of different worlds in one store. The default
+	// is the one world "". Sessions and tokens of one namespace and store share
+	// the list of a subject's log-ins.
+	Namespace string
+
+	// AccessLifetime is how long an access token is valid. Without LiveCheck a
+	// log-out takes as long to be seen. The default is 10 minutes, the most one
+	// hour (RFC 6750, 5.3).
+	AccessLifetime time.Duration
+
+	// IdleTimeout is how long a log-in lasts without being refreshed (ASVS 5.0,
+	// 7.3.1). The default is 3 hours. It is not shorter than AccessLifetime.
+	IdleTimeout time.Duration
+
+	// Lifetime is how long a log-in lasts, however often it is refreshed (ASVS
+	// 5.0, 10.4.8). The default is 12 hours.
+	Lifetime time.Duration
+
+	// MaxLifetime is what a log-in may wish for in its Expires at most. The
+	// default is Lifetime.
+	MaxLifetime time.Duration
+
+	// Window is the time after a refresh in which the spent refresh token is
+	// answered once more with the same successor, for requests that were under
+	// way at once and answers that were lost. The default is 10 seconds, the
+	// most a minute. A thief who uses a stolen token within it, whenever its
+	// owner does, is not seen.
+	Window time.Duration
+
+	// AttemptOptional admits clients that send no Refresh-Attempt. Such a client
+	// that loses an answer, and asks again after the Window, is taken for a
+	// thief and loses its log-in.
+	AttemptOptional bool
+
+	// MaxLogins is how many log-ins a subject has at most, sessions of the same
+	// namespace included; a further one ends the oldest. The default is 100,
+	// the most 1000.
+	MaxLogins int
+
+	// Cookie is the policy of the cookie with a browser's refresh token. The
+	// default is [cookie.Refresh]: Strict, HttpOnly and Secure.
+	Cookie cookie.Policy
+
+	// AccessCookie is the policy of a cookie for the access token. The default
+	// is none: the browser's script gets the token in the body and sends it in
+	// the Authorization field. With one, no script sees the token, the
+	// cross-origin check stands before every request, and no other host gets it.
+	AccessCookie cookie.Policy
+
+	// CrossOrigin refuses what another site makes a browser send to log-in,
+	// refresh and log-out (ASVS 5.0, 3.5.1). The default trusts no other origin.
+	CrossOrigin *http.CrossOriginProtection
+
+	// LiveCheck makes Authenticate look whether the log-in goes on, so that a
+	// log-out is seen at once. The default is not to look.
+	LiveCheck bool
+
+	// Leeway and CacheSize are those of [VerifierConfig].
+	Leeway    time.Duration
+	CacheSize int
+
+	// Device says what to keep of the browser that logs in or refreshes, for the
+	// subject's list of devices and for events. The default is the User-Agent
+	// field and no address.
+	Device func(r *http.Request) (userAgent, address string)
+
+	// Events hears of log-ins and their ends, and of what goes wrong. The
+	// default is nobody.
+	Events func(context.Context, auth.Event)
+}
+
+// Issuer logs in by tokens: it issues and refreshes them, and ends what they
+// stand for. It embeds the [Verifier] of its own tokens, so it is the
+// Authenticator of a guard as well. It has no state of its own but for its
+// configuration and a cache, so several processes may use one store. It is safe
+// for concurrent use.
+type Issuer struct {
+	*Verifier
+	config Config
+	store  store.Store
+	lists  logins.Lists
+}
+
+// margin is how much longer the store keeps a family than it lasts.
+const margin = time.Minute
+
+// NewIssuer returns an Issuer, or an error that names the field of the
+// configuration that cannot work. It does no I/O.
+func NewIssuer(c Config) (*Issuer, error) {
+	switch {
+	case c.Keys == nil:
+		return nil, errors.New("token: Config.Keys is required")
+	case c.Store == nil:
+		return nil, errors.New("token: Config.Store is required")
+	case c.ClientID == "":
+		return nil, errors.New("token: Config.ClientID is required")
+	}
+	if _, err := c.Keys.currentSecret(); err != nil {
+		return nil, fmt.Errorf("token: Config.Keys: %w", err)
+	}
+	if err := c.limits(); err != nil {
+		return nil, err
+	}
+	if c.Cookie == (cookie.Policy{}) {
+		c.Cookie = cookie.Refresh()
+	}
+	if err := c.Cookie.Err(); err != nil {
+		return nil, fmt.Errorf("token: Config.Cookie: %w", err)
+	}
+	if c.Cookie.ReadableByScripts() == c.Cookie {
+		return nil, errors.New("token: Config.Cookie is readable by scripts")
+	}
+	if c.CrossOrigin == nil {
+		c.CrossOrigin = http.NewCrossOriginProtection()
+	}
+	if c.Device == nil {
+		c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "" }
+	}
+	if c.Events == nil {
+		c.Events = func(context.Context, auth.Event) {}
+	}
+	verifier, err := NewVerifier(c.verifier())
+	if err != nil {
+		return nil, err
+	}
+	i := &Issuer{Verifier: verifier, config: c, store: c.Store}
+	i.lists = logins.Lists{
+		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins,
+		Fault: func(ctx context.Context, subject string, err error) {
+			i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, Err: err})
+		},
+	}
+	return i, nil
+}
+
+// verifier returns the configuration of the verifier of the issuer's own tokens.
+func (c *Config) verifier() VerifierConfig {
+	v := VerifierConfig{
+		Keys: c.Keys, Issuer: c.Issuer, Audience: c.Audience,
+		Leeway: c.Leeway, CacheSize: c.CacheSize,
+		Cookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, Events: c.Events,
+	}
+	if c.LiveCheck {
+		v.LiveCheck = &LiveCheck{Store: c.Store, Namespace: c.Namespace}
+	}
+	return v
+}
+
+// limits fills in the defaults and refuses limits that contradict each other.
+func (c *Config) limits() error {
+	if min(c.AccessLifetime, c.IdleTimeout, c.Lifetime, c.MaxLifetime, c.Window) < 0 {
+		return errors.New("token: Config has a negative duration")
+	}
+	orElse(&c.AccessLifetime, 10*time.Minute)
+	orElse(&c.IdleTimeout, max(3*time.Hour, c.AccessLifetime))
+	orElse(&c.Lifetime, max(12*time.Hour, c.IdleTimeout))
+	orElse(&c.MaxLifetime, c.Lifetime)
+	orElse(&c.Window, 10*time.Second)
+	orElse(&c.MaxLogins, 100)
+	const browsersCut = 400 * 24 * time.Hour
+	switch {
+	case c.AccessLifetime < time.Second || c.AccessLifetime > logins.Family.TombstoneTTL():
+		return errors.New("token: Config.AccessLifetime is not between a second and an hour")
+	case c.IdleTimeout < c.AccessLifetime:
+		return errors.New("token: Config.IdleTimeout is shorter than Config.AccessLifetime")
+	case c.Lifetime < c.IdleTimeout:
+		return errors.New("token: Config.Lifetime is shorter than Config.IdleTimeout")
+	case c.MaxLifetime < c.Lifetime:
+		return errors.New("token: Config.MaxLifetime is shorter than Config.Lifetime")
+	case c.MaxLifetime > browsersCut:
+		return errors.New("token: Config.MaxLifetime is longer than the 400 days that browsers keep a cookie")
+	case c.Window < time.Second || c.Window > time.Minute:
+		return errors.New("token: Config.Window is not between a second and a minute")
+	case c.MaxLogins < 0 || c.MaxLogins > 1000:
+		return errors.New("token: Config.MaxLogins is not between 1 and 1000")
+	}
+	return nil
+}
+
+func orElse[T time.Duration | int](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func (i *Issuer) event(ctx context.Context, e auth.Event) {
+	e.Time, e.Mode = time.Now().UTC(), "token"
+	i.config.Events(ctx, e)
+}

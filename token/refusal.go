@@ -1,0 +1,46 @@
+package token
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+)
+
+// refusal is the error of a refresh token that is not, or no longer, good.
+type refusal struct {
+	code   code
+	reason logins.Reason // why it was revoked
+}
+
+// code tells the kinds of refusal apart, in errors and for clients.
+type code string
+
+const (
+	codeMissing code = "missing"
+	codeInvalid code = "invalid"
+	codeExpired code = "expired"
+	codeRevoked code = "revoked"
+	codeReused  code = "reused"
+)
+
+func (e *refusal) Error() string {
+	if e.reason != 0 {
+		return fmt.Sprintf("token: refresh token: %s: %s", e.code, e.reason)
+	}
+	return fmt.Sprintf("token: refresh token: %s", e.code)
+}
+
+func (e *refusal) Unwrap() error {
+	if e.code == codeReused {
+		return ErrReused
+	}
+	return auth.ErrUnauthenticated
+}
+
+// refuse reports a refusal, and returns it.
+func (i *Issuer) refuse(ctx context.Context, kind auth.EventKind, subject, loginID string, c code, reason string) error {
+	i.event(ctx, auth.Event{Kind: kind, Subject: subject, LoginID: loginID, Reason: reason})
+	return &refusal{code: c}
+}

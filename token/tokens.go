@@ -1,0 +1,170 @@
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/store"
+)
+
+// Tokens are what a log-in or a refresh gives to a client. As JSON they are an
+// answer of the form of RFC 6749, 5.1. They are secrets: answer them with
+// Cache-Control: no-store, and keep them out of logs.
+type Tokens struct {
+	// AccessToken goes into the Authorization field of requests, after Bearer.
+	// It has at most 4096 bytes.
+	AccessToken string `json:"access_token,omitempty"`
+
+	// TokenType is "Bearer".
+	TokenType string `json:"token_type"`
+
+	// ExpiresIn is how long the access token is valid, in seconds from now.
+	ExpiresIn int64 `json:"expires_in"`
+
+	// RefreshAfter is when to refresh, in seconds from now: a little before the
+	// token expires, and not at the same moment for all clients.
+	RefreshAfter int64 `json:"refresh_after"`
+
+	// RefreshToken is for one call of [Issuer.Refresh]. It is empty in answers
+	// to browsers, which get it in a cookie. It has at most 128 bytes.
+	RefreshToken string `json:"refresh_token,omitempty"`
+
+	// Generation counts the refreshes of the log-in. Of two answers the one of
+	// the higher generation is the newer.
+	Generation uint64 `json:"gen"`
+
+	ends time.Time // of the refresh token
+}
+
+// Issue logs id in for a native client or a service, which keeps both tokens
+// itself; browsers use [Issuer.Login]. A wish in id.Expires is cut to
+// [Config.MaxLifetime].
+//
+// An error says that id is not valid (see [auth.Identity.Validate]; its Issuer
+// must be empty), or that the store could not answer; nobody is logged in then.
+// The writes go on if ctx is cancelled, for 5 seconds at most.
+func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
+	return i.issue(ctx, id, device{}, nil)
+}
+
+// issue makes a family, lists it, and only then gives its tokens away.
+func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, replaced *logins.Digest) (Tokens, error) {
+	f, err := i.newFamily(id, from)
+	if err != nil {
+		return Tokens{}, err
+	}
+	secret, err := i.config.Keys.currentSecret()
+	if err != nil {
+		return Tokens{}, err
+	}
+	f.keyID = secret.id
+	ctx, cancel := logins.Writing(ctx)
+	defer cancel()
+	famID, digest, err := i.create(ctx, f)
+	if err != nil {
+		return Tokens{}, err
+	}
+	tokens, err := i.tokens(f, famID, secret.secret)
+	if err == nil {
+		entry := logins.Entry{Digest: digest, Kind: logins.Family, Expires: time.UnixMilli(f.expires)}
+		err = i.lists.Add(ctx, f.subject, entry, replaced)
+	}
+	if err != nil {
+		if err := i.lists.EndOne(ctx, f.subject, logins.Family, digest, logins.Revoked); err != nil {
+			i.lists.Fault(ctx, f.subject, err) // nobody has its tokens
+		}
+		return Tokens{}, fmt.Errorf("token: log in: %w", err)
+	}
+	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: f.subject, LoginID: digest.LoginID()})
+	return tokens, nil
+}
+
+func (i *Issuer) newFamily(id auth.Identity, from device) (*family, error) {
+	if err := id.Validate(); err != nil {
+		return nil, fmt.Errorf("token: log in: %w", err)
+	}
+	if id.Issuer != "" {
+		return nil, errors.New("token: log in: the issuer is the configuration's to say")
+	}
+	now := time.Now()
+	lifetime := i.config.Lifetime
+	if !id.Expires.IsZero() {
+		lifetime = min(id.Expires.Sub(now), i.config.MaxLifetime)
+		if lifetime <= 0 {
+			return nil, errors.New("token: log in: the identity has expired")
+		}
+	}
+	f := &family{
+		created: now.UnixMilli(), rotated: now.UnixMilli(), authTime: now.UnixMilli(),
+		idle:    now.Add(min(i.config.IdleTimeout, lifetime)).UnixMilli(),
+		expires: now.Add(lifetime).UnixMilli(),
+		subject: id.Subject, scopes: string(id.Scopes), methods: string(id.Methods), claims: string(id.Claims),
+		login: from, last: from,
+	}
+	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
+		f.authTime = max(id.AuthTime.UnixMilli(), 0)
+	}
+	return f, nil
+}
+
+// create stores a family that nobody has a token of yet.
+func (i *Issuer) create(ctx context.Context, f *family) (id [16]byte, digest logins.Digest, err error) {
+	if len(f.encode()) > store.MaxValue {
+		return id, digest, errors.New("token: log in: the identity is too large to be stored")
+	}
+	err = i.lists.Create(ctx, logins.Family, func() (logins.Digest, []byte, time.Duration) {
+		rand.Read(id[:])
+		rand.Read(f.salt[:])
+		digest = familyDigest(i.config.Namespace, familyText(id))
+		return digest, f.encode(), f.ttl(time.Now())
+	})
+	return id, digest, err
+}
+
+// tokens makes the refresh token of the current generation of a family, and an
+// access token.
+func (i *Issuer) tokens(f *family, id [16]byte, secret []byte) (Tokens, error) {
+	now := time.Now()
+	famID := familyText(id)
+	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.expires))
+	var jti [16]byte
+	rand.Read(jti[:])
+	claims := accessClaims{
+		issuer: i.config.Issuer, audience: i.config.Audience, clientID: i.config.ClientID,
+		subject: f.subject, id: base64.RawURLEncoding.EncodeToString(jti[:]),
+		sid: familyDigest(i.config.Namespace, famID).LoginID(), family: famID,
+		issuedAt: now, expires: expires, authTime: time.UnixMilli(f.authTime),
+		scopes: auth.Words(f.scopes), methods: auth.Words(f.methods), claims: auth.Claims(f.claims),
+	}
+	payload, err := claims.encode()
+	if err != nil {
+		return Tokens{}, err
+	}
+	access, err := i.config.Keys.mint(payload)
+	if err != nil {
+		return Tokens{}, err
+	}
+	expiresIn := int64(expires.Sub(now) / time.Second)
+	return Tokens{
+		AccessToken: access, TokenType: "Bearer",
+		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),
+		RefreshToken: newRefreshToken(secret, id, f.salt, f.generation).String(),
+		Generation:   f.generation,
+		ends:         f.ends(),
+	}, nil
+}
+
+// jitter is 1 to 5 percent of a time, at random and at least a second, so that
+// clients that started together do not refresh together.
+func jitter(seconds int64) int64 {
+	least, most := max(seconds/100, 1), max(seconds/20, 1)
+	n, _ := rand.Int(rand.Reader, big.NewInt(most-least+1))
+	return min(least+n.Int64(), seconds)
+}
