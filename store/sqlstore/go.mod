@@ -1,0 +1,3 @@
+module github.com/authlatch/auth/store/sqlstore
+
+go 1.25.0

@@ -1,0 +1,124 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// NewMySQL returns a Store on a database of MySQL 8.0, MariaDB 10.5 or later
+// that is the caller's, and stays so. It makes the table if it is missing,
+// which several processes may do at once.
+//
+// It is an error if the server is older or read-only, if connections do not
+// commit by themselves, or if the table is of a newer version of this package.
+// Every isolation level will do but READ UNCOMMITTED, and the driver may count
+// changed rows or matched ones.
+//
+// What a call has acknowledged survives a crash of the server, unless
+// innodb_flush_log_at_trx_commit is not 1. After the promotion of a replica the
+// last writes may be missing, unless replication is synchronous. In a cluster
+// whose servers all take writes, send all calls to one of them.
+func NewMySQL(ctx context.Context, db *sql.DB) (*Store, error) {
+	return open(ctx, db, &mysql)
+}
+
+const (
+	// mysqlNow knows no time zones and so no hour that comes twice.
+	mysqlNow = `UTC_TIMESTAMP(6)`
+
+	// mysqlReplica is text in some versions, where OFF is no number.
+	mysqlReplica = `CONCAT(@@global.read_only) NOT IN ('0', 'OFF') OR @@global.innodb_read_only`
+)
+
+var mysql = dialect{
+	name: "MySQL",
+	unit: time.Microsecond,
+	busy: mysqlBusy,
+
+	get: "SELECT (SELECT value FROM auth_store WHERE `key` = ? AND expires_at > " + mysqlNow + "), " + mysqlReplica,
+	// The server counts rows that have changed: swaps does, even if a swap
+	// writes what is there already.
+	swap: "UPDATE auth_store SET value = ?, expires_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +
+		"WHERE `key` = ? AND value = ? AND expires_at > " + mysqlNow,
+	// An upsert counts one row both if it inserts and, with some drivers, if it
+	// leaves things as they are. Two statements are as good: one who fails in
+	// the second has lost to a record that came after the first.
+	create: []string{
+		"UPDATE auth_store SET value = ?, expires_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, " +
+			"sweep_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +
+			"WHERE `key` = ? AND expires_at <= " + mysqlNow,
+		"INSERT IGNORE INTO auth_store (value, expires_at, sweep_at, `key`) VALUES (?, " +
+			mysqlNow + " + INTERVAL ? MICROSECOND, " + mysqlNow + " + INTERVAL ? MICROSECOND, ?)",
+	},
+	delete: "DELETE FROM auth_store WHERE `key` = ?",
+	due:    "SELECT `key` FROM auth_store WHERE sweep_at <= " + mysqlNow + " ORDER BY sweep_at LIMIT " + batchText,
+	later:  "UPDATE auth_store SET sweep_at = expires_at WHERE expires_at > " + mysqlNow + " AND `key` IN " + places,
+	gone:   "DELETE FROM auth_store WHERE expires_at <= " + mysqlNow + " AND `key` IN " + places,
+
+	suitable: mysqlSuitable,
+
+	version: mysqlVersion,
+	// The comment is the version, so that each step is one atomic statement.
+	schema: []string{"CREATE TABLE auth_store (" +
+		"`key`      VARBINARY(128)  NOT NULL PRIMARY KEY," +
+		"value      MEDIUMBLOB      NOT NULL," +
+		"expires_at DATETIME(6)     NOT NULL," +
+		"sweep_at   DATETIME(6)     NOT NULL," +
+		"swaps      BIGINT UNSIGNED NOT NULL DEFAULT 0," +
+		"KEY sweep_at (sweep_at)," +
+		"CHECK (LENGTH(`key`) BETWEEN 1 AND 128)," +
+		"CHECK (LENGTH(value) BETWEEN 1 AND 65536)" +
+		") ENGINE = InnoDB, COMMENT = 'auth_store schema 1'"},
+	lock:   `DO GET_LOCK('auth_store', 60)`,
+	unlock: `DO RELEASE_LOCK('auth_store')`,
+	undo:   `DO RELEASE_LOCK('auth_store')`,
+}
+
+// mysqlBusy knows a deadlock, a lock that was waited for too long, and a row
+// that changed meanwhile by their numbers, as drivers write them, since each
+// driver has another type of error.
+func mysqlBusy(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "1213 (40001)") || strings.Contains(text, "1205 (HY000)") || strings.Contains(text, "1020 (HY000)")
+}
+
+func mysqlVersion(ctx context.Context, conn *sql.Conn) (have int, err error) {
+	var comment string
+	err = conn.QueryRowContext(ctx, `
+SELECT table_comment FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'auth_store'`).Scan(&comment)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if _, err := fmt.Sscanf(comment, "auth_store schema %d", &have); err != nil || have < 1 {
+		return -1, nil // a table of that name without a version is another's
+	}
+	return have, nil
+}
+
+func mysqlSuitable(ctx context.Context, db *sql.DB) error {
+	var version string
+	var commits, replica bool
+	err := db.QueryRowContext(ctx, `SELECT VERSION(), @@autocommit, `+mysqlReplica).Scan(&version, &commits, &replica)
+	if err != nil {
+		return err
+	}
+	var major, minor int
+	fmt.Sscanf(version, "%d.%d", &major, &minor)
+	maria := strings.Contains(version, "MariaDB")
+	switch {
+	case major < 8, maria && (major < 10 || major == 10 && minor < 5):
+		return errors.New("the server is older than MySQL 8.0 or MariaDB 10.5")
+	case !commits:
+		return errors.New("autocommit is off")
+	case replica:
+		return errors.New("the server is read-only")
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+// Package sqlstore keeps log-ins in SQLite, MySQL or MariaDB, in one table,
+// through database/sql and a driver of your choice.
+//
+//	db, err := sql.Open("sqlite", "file:log-ins.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)")
+//	…
+//	sessions, err := sqlstore.NewSQLite(ctx, db)
+//
+// A [Store] has the methods of the interface Store in package store of
+// github.com/authlatch/auth, and needs nothing of that module.
+//
+// These databases do not expire rows: call [Store.Sweep] from time to time.
+// What has expired is absent at once, swept or not.
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// bound is how long a call takes at most, whatever its context says.
+const bound = 5 * time.Second
+
+// Store keeps values under keys for a limited time, in the table auth_store.
+// It is safe for concurrent use, and any number of processes may use one
+// table.
+//
+// Each call ends with its context, and after five seconds at the latest. The
+// database's clock alone decides what has expired. What another transaction
+// stands in the way of is tried again.
+//
+// What a call has acknowledged is as durable as the database's commits are:
+// see [NewSQLite] and [NewMySQL].
+type Store struct {
+	dialect *dialect
+	turn    chan struct{} // holds one for whoever writes; nil if all may
+	statements
+}
+
+// open makes a Store on a database of the dialect.
+func open(ctx context.Context, db *sql.DB, d *dialect) (*Store, error) {
+	if db == nil {
+		return nil, errors.New("sqlstore: open: the database is nil")
+	}
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	s := &Store{dialect: d}
+	if d.oneWriter {
+		s.turn = make(chan struct{}, 1)
+	}
+	if err := s.prepare(ctx, db); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("sqlstore: open %s: %w", d.name, err)
+	}
+	return s, nil
+}
+
+func (s *Store) prepare(ctx context.Context, db *sql.DB) error {
+	for _, step := range []func(context.Context, *sql.DB) error{s.dialect.suitable, s.dialect.migrate, s.statements.prepare(s.dialect)} {
+		if err := s.retry(ctx, func() error { return step(ctx, db) }); err != nil {
+			return err
+		}
+	}
+	// No record has an empty key: this asks only whether writing is possible.
+	_, err := s.write(ctx, s.delete, []byte{})
+	return err
+}
+
+// Close frees the prepared statements. The database is the caller's, and stays
+// open.
+func (s *Store) Close() error {
+	return s.statements.close()
+}
+
+// Get returns the value under key. ok is false if there is none or it has
+// expired.
+func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
+	if err := checkKey(key); err != nil {
+		return nil, false, fmt.Errorf("sqlstore: get: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	var replica bool
+	err = s.retry(ctx, func() error { return s.get.QueryRowContext(ctx, []byte(key)).Scan(&value, &replica) })
+	switch {
+	case err != nil:
+		return nil, false, fmt.Errorf("sqlstore: get: %w", err)
+	case replica:
+		return nil, false, errors.New("sqlstore: get: the server is read-only, and its copy may be old")
+	case value == nil:
+		return nil, false, nil
+	case len(value) == 0 || len(value) > maxValue:
+		return nil, false, errors.New("sqlstore: get: the value is not one of this store")
+	}
+	return value, true, nil
+}
+
+// CompareAndSwap sets key to new, to expire after ttl, if the value is exactly
+// old; a nil old creates. The ttl is rounded up to a millisecond in SQLite,
+// and to a microsecond in MySQL.
+//
+// An error means that the outcome is unknown: the write may have happened, or
+// may yet happen if the server was only slow.
+func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
+	if err := checkSwap(key, old, new, ttl); err != nil {
+		return false, fmt.Errorf("sqlstore: swap: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	life := roundUp(ttl, s.dialect.unit)
+	var changed int64
+	if old != nil {
+		changed, err = s.write(ctx, s.swap, new, life, []byte(key), old)
+	} else {
+		changed, err = s.creates(ctx, new, life, []byte(key))
+	}
+	if err != nil {
+		return false, fmt.Errorf("sqlstore: swap: %w", err)
+	}
+	return changed > 0, nil
+}
+
+// creates runs the statements that create until one has.
+func (s *Store) creates(ctx context.Context, value []byte, life int64, key []byte) (changed int64, err error) {
+	for _, statement := range s.create {
+		if changed, err = s.write(ctx, statement, value, life, life, key); changed > 0 || err != nil {
+			break
+		}
+	}
+	return changed, err
+}
+
+// Delete removes key, whatever its value. It is no error if there is none.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return fmt.Errorf("sqlstore: delete: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	if _, err := s.write(ctx, s.delete, []byte(key)); err != nil {
+		return fmt.Errorf("sqlstore: delete: %w", err)
+	}
+	return nil
+}

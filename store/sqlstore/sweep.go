@@ -1,0 +1,72 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// batch is how many rows a sweep looks at in one go. The statements have a
+// place for each.
+const (
+	batch     = 200
+	batchText = "200"
+)
+
+var places = "(?" + strings.Repeat(", ?", batch-1) + ")"
+
+// Sweep removes the rows that have expired, in small batches that delay
+// nobody, and returns how many there were. Call it every minute or so, from a
+// ticker of the application or a job beside it; several processes may do so at
+// once. Without it the table grows.
+//
+// A record whose life a swap has shortened is swept when it would have been
+// without.
+func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
+	for {
+		due, gone, err := s.sweepSome(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("sqlstore: sweep: %w", err)
+		}
+		if removed += gone; due < batch {
+			return removed, nil
+		}
+	}
+}
+
+// sweepSome returns how many rows were due, and how many of them it removed.
+func (s *Store) sweepSome(ctx context.Context) (due int, gone int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	var keys []any
+	if err := s.retry(ctx, func() (err error) { keys, err = s.dueKeys(ctx); return err }); err != nil {
+		return 0, 0, err
+	}
+	if due = len(keys); due == 0 {
+		return 0, 0, nil
+	}
+	for len(keys) < batch { // again the last, which changes nothing
+		keys = append(keys, keys[due-1])
+	}
+	if gone, err = s.write(ctx, s.gone, keys...); err != nil {
+		return 0, 0, err
+	}
+	_, err = s.write(ctx, s.later, keys...)
+	return due, gone, err
+}
+
+func (s *Store) dueKeys(ctx context.Context) (keys []any, err error) {
+	rows, err := s.due.QueryContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key []byte
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, rows.Err()
+}
