@@ -53,8 +53,8 @@ func (s *Set) Has(key *VerificationKey) bool {
 	return key != nil && s.byID[key.id] == key
 }
 
-// HasID reports whether the set has a key of that kid.
-func (s *Set) HasID(id string) bool { return s.byID[id] != nil }
+// Key returns the key of a kid, or nil.
+func (s *Set) Key(id string) *VerificationKey { return s.byID[id] }
 
 // Len returns how many keys the set has.
 func (s *Set) Len() int { return len(s.keys) }

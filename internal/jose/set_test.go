@@ -1,0 +1,276 @@
+package jose_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/authlatch/auth/internal/jose"
+)
+
+// withKid returns a public JWK under another kid.
+func withKid(t testing.TB, key *jose.SigningKey, kid string) string {
+	t.Helper()
+	jwk, _ := key.Verification().PublicJWK()
+	jwk.KeyID = kid
+	text, err := json.Marshal(jwk)
+	check(t, err)
+	return string(text)
+}
+
+func TestDocumentsThatAreNoJWKSetAreRefused(t *testing.T) {
+	key := publicJWK(t, signingKey(t, rawEd25519(t)))
+	for name, document := range map[string]string{
+		"empty":                 "",
+		"null":                  "null",
+		"an array":              "[" + key + "]",
+		"a bare JWK":            key,
+		"no keys":               `{}`,
+		"keys is null":          `{"keys":null}`,
+		"keys is an object":     `{"keys":` + key + `}`,
+		"keys is a string":      `{"keys":"x"}`,
+		"a key is null":         `{"keys":[null]}`,
+		"a key is a string":     `{"keys":["x"]}`,
+		"keys twice":            `{"keys":[],"keys":[]}`,
+		"keys in another case":  `{"keys":[],"KEYS":[` + key + `]}`,
+		"another case alone":    `{"Keys":[` + key + `]}`,
+		"a member twice":        `{"keys":[` + strings.Replace(key, `"kty"`, `"kty":"EC","kty"`, 1) + `]}`,
+		"HTML":                  "<html>",
+		"data behind it":        `{"keys":[]}{}`,
+		"cut":                   `{"keys":[` + key,
+		"too deep":              `{"keys":[{"kty":"x","y":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}]}`,
+		"more than 100 keys":    string(jwks(strings.Split(strings.Repeat(`{"kty":"x"} `, 101), " ")[:101]...)),
+		"more than 1 MiB":       `{"keys":[]` + strings.Repeat(" ", jose.MaxDocument) + `}`,
+		"bad UTF-8":             "{\"keys\":[],\"\xff\":1}",
+		"a BOM":                 "\ufeff" + `{"keys":[]}`,
+		"PEM":                   "-----BEGIN PUBLIC KEY-----",
+		"an array within keys":  `{"keys":[[]]}`,
+		"a number among keys":   `{"keys":[{},1]}`,
+		"a kid twice":           string(jwks(withKid(t, signingKey(t, rawEd25519(t)), "a"), withKid(t, signingKey(t, rawP256(t)), "a"))),
+		"a kid twice, once bad": string(jwks(withKid(t, signingKey(t, rawEd25519(t)), "a"), `{"kty":"new","kid":"a"}`)),
+	} {
+		set, skipped, err := jose.ParseSet([]byte(document), jose.KeyRules{}, nil)
+		if !errors.Is(err, jose.ErrKey) || set != nil || skipped != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	set, _, err := jose.ParseSet([]byte(`{"keys":[],"x":{"y":1}}`), jose.KeyRules{}, nil)
+	if err != nil || set.Len() != 0 {
+		t.Errorf("an empty set: %v", err)
+	}
+}
+
+func TestDocumentsWithSecretsAreRefused(t *testing.T) {
+	good := publicJWK(t, signingKey(t, rawEd25519(t)))
+	for name, key := range map[string]string{
+		"an oct key":             `{"kty":"oct","kid":"1","k":"` + encoding.EncodeToString(rawSecret()) + `"}`,
+		"an oct key without k":   `{"kty":"oct","kid":"1"}`,
+		"k beside another kty":   `{"kty":"EC","kid":"1","k":"AAAA"}`,
+		"d":                      strings.Replace(good, `"kty"`, `"d":"AAAA","kty"`, 1),
+		"d that is no string":    strings.Replace(good, `"kty"`, `"d":1,"kty"`, 1),
+		"d that is null":         strings.Replace(good, `"kty"`, `"d":null,"kty"`, 1),
+		"d after what is bad":    `{"kty":1,"d":"AAAA"}`,
+		"d in a key of no kind":  `{"kty":"new","d":"AAAA"}`,
+		"d in a key for enc":     `{"kty":"EC","use":"enc","d":"AAAA"}`,
+		"p":                      strings.Replace(good, `"kty"`, `"p":"AAAA","kty"`, 1),
+		"qi":                     strings.Replace(good, `"kty"`, `"qi":"AAAA","kty"`, 1),
+		"d with an escaped name": strings.Replace(good, `"kty"`, `"\u0064":"AAAA","kty"`, 1),
+	} {
+		set, _, err := jose.ParseSet(jwks(good, key), jose.KeyRules{}, nil)
+		if !errors.Is(err, jose.ErrKey) || set != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestKeysThatCannotBeUsedAreSkipped(t *testing.T) {
+	good := signingKey(t, rawEd25519(t))
+	other := publicJWK(t, signingKey(t, rawEd25519(t)))
+	p256 := publicJWK(t, signingKey(t, rawP256(t)))
+	pss := publicJWK(t, signingKey(t, rawRSA()))
+	n := encoding.EncodeToString(raw2048().N.Bytes())
+	for name, key := range map[string]string{
+		"no kty":               `{"kid":"1"}`,
+		"kty in another case":  strings.Replace(other, `"OKP"`, `"okp"`, 1),
+		"kty is a number":      `{"kty":1,"kid":"1"}`,
+		"no kid":               `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+		"an empty kid":         strings.Replace(other, `"kid":"`, `"kid":"","was":"`, 1),
+		"a kid with a slash":   strings.Replace(other, `"kid":"`, `"kid":"/`, 1),
+		"a kid of a number":    strings.Replace(other, `"kid":"`, `"kid":1,"was":"`, 1),
+		"Ed448":                strings.Replace(other, "Ed25519", "Ed448", 1),
+		"X25519":               strings.Replace(other, "Ed25519", "X25519", 1),
+		"no crv":               strings.Replace(other, "crv", "curve", 1),
+		"no x":                 strings.Replace(other, `"x"`, `"z"`, 1),
+		"x with padding":       strings.Replace(other, `","alg"`, `=","alg"`, 1),
+		"x with a line break":  strings.Replace(other, `"x":"`, `"x":"\n`, 1),
+		"x is a number":        `{"kty":"OKP","crv":"Ed25519","kid":"1","x":1}`,
+		"P-384":                strings.Replace(p256, "P-256", "P-384", 1),
+		"secp256k1":            strings.Replace(p256, "P-256", "secp256k1", 1),
+		"no y":                 strings.Replace(p256, `"y"`, `"z"`, 1),
+		"alg of another kind":  strings.Replace(p256, "ES256", "EdDSA", 1),
+		"alg of another curve": strings.Replace(p256, "ES256", "ES512", 1),
+		"alg none":             strings.Replace(p256, "ES256", "none", 1),
+		"alg HS256":            strings.Replace(p256, "ES256", "HS256", 1),
+		"alg of encryption":    strings.Replace(p256, "ES256", "ECDH-ES", 1),
+		"alg is null":          strings.Replace(p256, `"ES256"`, `null`, 1),
+		"RS256 without a rule": strings.Replace(pss, "PS256", "RS256", 1),
+		"RSA-OAEP":             strings.Replace(pss, "PS256", "RSA-OAEP", 1),
+		"RSA of 2048 bits":     `{"kty":"RSA","kid":"1","n":"` + n + `","e":"AQAB"}`,
+		"e = 1":                strings.Replace(pss, `"AQAB"`, `"AQ"`, 1),
+		"e = 3":                strings.Replace(pss, `"AQAB"`, `"Aw"`, 1),
+		"e is even":            strings.Replace(pss, `"AQAB"`, `"AQAA"`, 1),
+		"e of 8 bytes":         strings.Replace(pss, `"AQAB"`, `"AQAAAAAAAAE"`, 1),
+		"e of 2^31 and more":   strings.Replace(pss, `"AQAB"`, `"gAAAAQ"`, 1),
+		"e with a zero byte":   strings.Replace(pss, `"AQAB"`, `"AAEAAQ"`, 1),
+		"no e":                 strings.Replace(pss, `"e"`, `"f"`, 1),
+		"n with a zero byte":   strings.Replace(pss, `"n":"`, `"n":"AAAA`, 1),
+		"n of 16 KiB":          `{"kty":"RSA","kid":"1","n":"` + strings.Repeat("_", 21840) + `","e":"AQAB"}`,
+		"for encryption":       strings.Replace(pss, `"sig"`, `"enc"`, 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			set, skipped, err := jose.ParseSet(jwks(key, publicJWK(t, good)), jose.KeyRules{}, nil)
+			check(t, err)
+			if set.Len() != 1 || len(skipped) != 1 || !errors.Is(skipped[0], jose.ErrKey) {
+				t.Fatalf("%d keys, skipped: %v", set.Len(), skipped)
+			}
+			if set.Key(good.Verification().ID()) == nil {
+				t.Error("the wrong one is skipped")
+			}
+		})
+	}
+}
+
+func TestForeignRSAKeysFollowTheRules(t *testing.T) {
+	n := encoding.EncodeToString(raw2048().N.Bytes())
+	key := func(alg string) string { return `{"kty":"RSA","kid":"1","n":"` + n + `","e":"AQAB"` + alg + `}` }
+	legacy := jose.KeyRules{RS256: true, RSA2048: true}
+	for _, c := range []struct {
+		alg   string
+		rules jose.KeyRules
+		want  jose.Algorithm
+	}{
+		{``, legacy, jose.RS256},
+		{`,"alg":"RS256"`, legacy, jose.RS256},
+		{`,"alg":"PS256"`, legacy, jose.PS256},
+		{`,"alg":"RS512"`, legacy, ""},
+		{``, jose.KeyRules{RSA2048: true}, jose.PS256},
+		{`,"alg":"RS256"`, jose.KeyRules{RSA2048: true}, ""},
+		{`,"alg":"RS256"`, jose.KeyRules{RS256: true}, ""},
+		{``, jose.KeyRules{}, ""},
+	} {
+		set, _, err := jose.ParseSet(jwks(key(c.alg)), c.rules, nil)
+		check(t, err)
+		if (set.Len() == 1) != (c.want != "") {
+			t.Errorf("%s, %+v: %d keys", c.alg, c.rules, set.Len())
+		}
+		if set.Len() == 1 && set.Key("1").Algorithm() != c.want {
+			t.Errorf("%s, %+v: %s", c.alg, c.rules, set.Key("1").Algorithm())
+		}
+	}
+}
+
+func TestSetsMixNothingAndRepeatNothing(t *testing.T) {
+	ed, ec, secret, other := signingKey(t, rawEd25519(t)), signingKey(t, rawP256(t)), signingKey(t, rawSecret()), signingKey(t, rawSecret())
+	for name, c := range map[string]struct {
+		keys []*jose.SigningKey
+		good bool
+	}{
+		"nothing":              {nil, true},
+		"two kinds":            {[]*jose.SigningKey{ed, ec}, true},
+		"two secrets":          {[]*jose.SigningKey{secret, other}, true},
+		"a secret behind":      {[]*jose.SigningKey{ed, secret}, false},
+		"a secret in front":    {[]*jose.SigningKey{secret, ec}, false},
+		"a key twice":          {[]*jose.SigningKey{ed, ec, ed}, false},
+		"a secret in between":  {[]*jose.SigningKey{ed, secret, ec}, false},
+		"a secret twice there": {[]*jose.SigningKey{secret, secret}, false},
+	} {
+		var keys []*jose.VerificationKey
+		for _, key := range c.keys {
+			keys = append(keys, key.Verification())
+		}
+		set, err := jose.NewSet(keys...)
+		if (err == nil) != c.good || (set != nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestKeysThatStayAreTheVerySame(t *testing.T) {
+	stays, goes, comes := signingKey(t, rawEd25519(t)), signingKey(t, rawP256(t)), signingKey(t, rawEd25519(t))
+	first, _, err := jose.ParseSet(jwks(withKid(t, stays, "stays"), withKid(t, goes, "goes"), withKid(t, comes, "changes")), jose.KeyRules{}, nil)
+	check(t, err)
+	second, _, err := jose.ParseSet(jwks(withKid(t, stays, "stays"), withKid(t, goes, "changes")), jose.KeyRules{}, first)
+	check(t, err)
+	if !second.Has(first.Key("stays")) {
+		t.Error("a key that stays is another")
+	}
+	if second.Has(first.Key("goes")) || second.Key("goes") != nil {
+		t.Error("a key that is gone is still there")
+	}
+	if second.Has(first.Key("changes")) {
+		t.Error("another key under a known kid is taken for the same")
+	}
+	if second.Has(nil) {
+		t.Error("no key is a key")
+	}
+}
+
+func TestAKeyThatIsGoneVerifiesNothing(t *testing.T) {
+	key := signingKey(t, rawEd25519(t))
+	token := mint(t, key, goodPayload)
+	first, _, err := jose.ParseSet(jwks(publicJWK(t, key)), jose.KeyRules{}, nil)
+	check(t, err)
+	_, err = first.Verify(token, accessForm)
+	check(t, err)
+	second, _, err := jose.ParseSet(jwks(), jose.KeyRules{}, first)
+	check(t, err)
+	var unknown *jose.UnknownKeyError
+	if _, err := second.Verify(token, accessForm); !errors.As(err, &unknown) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Whatever document is read: no panic, no secret among the keys, no kid twice,
+// and each key is published as what it was read from.
+func FuzzParseSet(f *testing.F) {
+	for _, alg := range []jose.Algorithm{jose.Ed25519, jose.ES256, jose.PS256} {
+		f.Add(jwks(publicJWK(f, signingKey(f, rawKey(f, alg)))))
+	}
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"","y":""},{"kty":"oct","k":"AAAA"},{"kty":"AKP"},{"kty":"RSA","n":"AQAB","e":"AQAB","key_ops":["verify"]}]}`))
+	f.Fuzz(func(t *testing.T, document []byte) {
+		set, skipped, err := jose.ParseSet(document, jose.KeyRules{RS256: true, RSA2048: true}, nil)
+		if err != nil {
+			if set != nil || skipped != nil || !errors.Is(err, jose.ErrKey) {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		var parsed struct{ Keys []map[string]any }
+		decode(t, document, &parsed)
+		if set.Len()+len(skipped) != len(parsed.Keys) {
+			t.Fatalf("%d keys and %d skipped, encoding/json sees %d", set.Len(), len(skipped), len(parsed.Keys))
+		}
+		for _, key := range parsed.Keys {
+			id, _ := key["kid"].(string)
+			if set.Key(id) == nil {
+				continue
+			}
+			jwk, ok := set.Key(id).PublicJWK()
+			if !ok || fmt.Sprint(key["kty"]) != jwk.KeyType || id != jwk.KeyID {
+				t.Fatalf("%v was read as %+v", key, jwk)
+			}
+			for name, value := range map[string]string{"x": jwk.X, "y": jwk.Y, "n": jwk.N, "e": jwk.E} {
+				if value != "" && key[name] != value {
+					t.Fatalf("%s of %v was read as %s", name, key, value)
+				}
+			}
+			for _, name := range []string{"d", "p", "q", "k"} {
+				if _, private := key[name]; private {
+					t.Fatalf("a private key was read: %v", key)
+				}
+			}
+		}
+	})
+}
