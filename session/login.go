@@ -194,8 +194,8 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (*Se
 		if err := m.policy(rec).Set(make(http.Header), r, token); err != nil {
 			return nil, "", fmt.Errorf("session: %w", err)
 		}
-		s := &Session{record: *rec, digest: m.digest(token), raw: rec.encode()}
-		s.key, s.loginID = s.digest.Key(), s.digest.LoginID()
+		s := &Session{record: *rec, digest: m.digest(token)}
+		s.key, s.loginID, s.raw = s.digest.Key(), s.digest.LoginID(), s.encode()
 		if len(s.raw) > store.MaxValue {
 			return nil, "", errors.New("session: the session is too large to be stored")
 		}

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"strings"
 
 	"github.com/authlatch/auth/internal/logins"
@@ -13,12 +14,16 @@ import (
 // Format 0x10, numbers as unsigned varints, texts with their length before
 // them:
 //
-//	format (1 byte) | writeID (8 bytes) | flags (1 byte)
+//	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | flags (1 byte)
 //	created | used - created | created - authTime | expires - created
 //	subject | scopes | methods | userAgent | address | claims | values
 //
-// The values are the rest, to its end; see values.go. A later format gets the
+// The values are the rest, to its end; see value.go. A later format gets the
 // next byte, and this one stays readable.
+//
+// The checksum covers the record and its digest. A damaged byte, or a store
+// that answers one request with the value for another, would otherwise make
+// somebody else of a subject.
 type record struct {
 	flags                            byte
 	created, used, authTime, expires int64
@@ -30,7 +35,8 @@ type record struct {
 const (
 	recordFormat     = 0x10
 	lastRecordFormat = 0x1f
-	recordHeader     = 1 + 8 + 1 // format, writeID, flags
+	checkAt          = 1 + 8
+	recordHeader     = checkAt + 4 + 1
 )
 
 // Flags of a record. Others are not written and not accepted.
@@ -50,22 +56,30 @@ var (
 )
 
 // encode returns the record as it is stored. Each call returns other bytes.
-func (rec *record) encode() []byte {
-	texts := [...]string{rec.subject, rec.scopes, rec.methods, rec.userAgent, rec.address, rec.claims}
-	size := 64 + len(rec.values)
+func (s *Session) encode() []byte {
+	texts := [...]string{s.subject, s.scopes, s.methods, s.userAgent, s.address, s.claims}
+	size := 64 + len(s.values)
 	for _, text := range texts {
 		size += len(text)
 	}
 	b := logins.AppendWriteID(append(make([]byte, 0, size), recordFormat))
-	b = append(b, rec.flags)
-	b = binary.AppendUvarint(b, uint64(rec.created))
-	b = binary.AppendUvarint(b, uint64(rec.used-rec.created))
-	b = binary.AppendUvarint(b, uint64(rec.created-rec.authTime))
-	b = binary.AppendUvarint(b, uint64(rec.expires-rec.created))
+	b = append(b, 0, 0, 0, 0, s.flags)
+	b = binary.AppendUvarint(b, uint64(s.created))
+	b = binary.AppendUvarint(b, uint64(s.used-s.created))
+	b = binary.AppendUvarint(b, uint64(s.created-s.authTime))
+	b = binary.AppendUvarint(b, uint64(s.expires-s.created))
 	for _, text := range texts {
 		b = appendText(b, text)
 	}
-	return append(b, rec.values...)
+	b = append(b, s.values...)
+	binary.BigEndian.PutUint32(b[checkAt:], s.checksum(b))
+	return b
+}
+
+// checksum returns that of a record which is stored under the session's digest.
+func (s *Session) checksum(raw []byte) uint32 {
+	sum := crc32.Update(crc32.ChecksumIEEE(s.digest[:]), crc32.IEEETable, raw[:checkAt])
+	return crc32.Update(sum, crc32.IEEETable, raw[checkAt+4:])
 }
 
 // decode reads a record into s. All of its texts and the login ID are parts of
@@ -75,7 +89,9 @@ func (s *Session) decode(raw []byte) error {
 	switch {
 	case len(raw) > 0 && raw[0] > recordFormat && raw[0] <= lastRecordFormat:
 		return errNewer
-	case len(raw) < recordHeader || raw[0] != recordFormat || raw[recordHeader-1]&^allFlags != 0:
+	case len(raw) < recordHeader || raw[0] != recordFormat,
+		binary.BigEndian.Uint32(raw[checkAt:]) != s.checksum(raw),
+		raw[recordHeader-1]&^allFlags != 0:
 		return errCorrupt
 	}
 	var loginID [22]byte
@@ -124,11 +140,12 @@ func (d *decoder) number() int64 {
 }
 
 func (d *decoder) string() string {
-	n := int(d.number())
-	if d.failed || n > len(d.text)-d.at {
+	n := d.number()
+	if d.failed || n > int64(len(d.text)-d.at) {
 		d.failed = true
 		return ""
 	}
-	d.at += n
-	return d.text[d.at-n : d.at]
+	start := d.at
+	d.at += int(n)
+	return d.text[start:d.at]
 }

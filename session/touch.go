@@ -30,10 +30,10 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 			return m.endUnlisted(ctx, s)
 		}
 	}
-	rec := s.record
-	rec.used = max(rec.used, now.UnixMilli())
+	used := *s
+	used.used = max(used.used, now.UnixMilli())
 	// Whoever got in between has noted a use as well, or ended the session.
-	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, rec.encode(), m.ttl(&rec)); err != nil {
+	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record)); err != nil {
 		m.fault(ctx, s, err)
 	}
 	return nil
