@@ -64,7 +64,13 @@ func logEvents(log *slog.Logger) func(context.Context, auth.Event) {
 		if e.Kind == auth.EventFault {
 			level = slog.LevelError
 		}
-		log.Log(ctx, level, string(e.Kind),
-			"subject", e.Subject, "login", e.LoginID, "reason", e.Reason, "error", e.Err)
+		facts := []any{"subject", e.Subject, "login", e.LoginID}
+		if e.Reason != "" {
+			facts = append(facts, "reason", e.Reason)
+		}
+		if e.Err != nil {
+			facts = append(facts, "error", e.Err)
+		}
+		log.Log(ctx, level, string(e.Kind), facts...)
 	}
 }

@@ -30,8 +30,8 @@ func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 			if status := b.click("button"); status != http.StatusForbidden {
 				t.Errorf("%s posts to %s: status %d", host, path, status)
 			}
-			posts := s.posts(mark)
-			if len(posts) != 1 || posts[0].path != path {
+			posts := s.since(mark)
+			if len(posts) == 0 || posts[0].method != "POST" || posts[0].path != path {
 				t.Fatalf("%s posts to %s: %+v has reached the shop", host, path, posts)
 			}
 			if posts[0].withCookie != (host == sibling) { // to a browser they are one site
@@ -58,10 +58,28 @@ func TestAFrameOrAScriptOfAnotherSiteIsRefused(t *testing.T) {
 				mark := s.mark()
 				s.serve(host, page)
 				b.visit(s.url(host, "/"))
-				posts := s.await(mark)
-				if len(posts) != 1 || posts[0].path != path || posts[0].status != http.StatusForbidden {
+				posts := s.since(mark)
+				if len(posts) != 1 || posts[0].method != "POST" || posts[0].path != path || posts[0].status != http.StatusForbidden {
 					t.Errorf("%s of %s posts to %s: %+v", name, host, path, posts)
 				}
+			}
+		}
+	}
+	s.nothingChanged(b, token, logins)
+}
+
+// B7: a browser that sends no Sec-Fetch-Site still sends Origin.
+func TestAFormOfAnotherSiteIsRefusedFromAnOldBrowser(t *testing.T) {
+	s := openSite(t)
+	s.old = true
+	b := s.customer(t)
+	token, logins := s.token(b), s.shop.logged("msg=log-in")
+	for _, host := range []string{foreign, sibling} {
+		for _, path := range []string{"/login", "/logout", "/cart"} {
+			s.serve(host, attack("_self", s.url(app, path)))
+			b.visit(s.url(host, "/"))
+			if status := b.click("button"); status != http.StatusForbidden {
+				t.Errorf("%s posts to %s: status %d", host, path, status)
 			}
 		}
 	}
@@ -84,6 +102,25 @@ func (s *site) nothingChanged(b tab, token string, logins int) {
 	b.shows("Hello, alice")
 	if strings.Contains(b.text(), "poison") {
 		s.t.Error("the cart was filled")
+	}
+}
+
+// B1: with another site's requests the cookie does not go along.
+func TestAnotherSitesPageHasNoUseOfTheCookie(t *testing.T) {
+	s := openSite(t)
+	b := s.customer(t)
+	for name, page := range map[string]string{
+		"image":  `<img src="%s">`,
+		"frame":  `<iframe src="%s"></iframe>`,
+		"script": `<script src="%s"></script>`,
+		"fetch":  `<script>fetch("%s", {mode: "no-cors", credentials: "include"})</script>`,
+	} {
+		mark := s.mark()
+		s.serve(foreign, fmt.Sprintf(page, s.url(app, "/me")))
+		b.visit(s.url(foreign, "/"))
+		if got := s.since(mark); len(got) == 0 || got[0].path != "/me" || got[0].withCookie || got[0].status == http.StatusOK {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package conformance
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,11 +26,13 @@ const (
 // cookieName is what production settings call the session cookie.
 const cookieName = "__Host-Http-session"
 
-// site is a TLS proxy in front of the shop, with its bad neighbours.
+// site is a TLS proxy in front of the shop, with its bad neighbours. It sees to
+// it that nothing but the cookie carries a token (B18).
 type site struct {
 	t    *testing.T
 	shop *shop
 	port string
+	old  bool // takes Sec-Fetch-Site away, as if the browser were an old one
 
 	mu     sync.Mutex
 	pages  map[string]http.HandlerFunc // of the neighbours, by host
@@ -37,9 +41,9 @@ type site struct {
 
 // visit is a request that has reached the shop, and how it was answered.
 type visit struct {
-	method, path, origin, fetchSite string
-	withCookie                      bool
-	status                          int
+	method, path string
+	withCookie   bool
+	status       int
 }
 
 func openSite(t *testing.T, flags ...string) *site {
@@ -53,6 +57,9 @@ func openSite(t *testing.T, flags ...string) *site {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host // what the browser asked for
+			if s.old {
+				r.Out.Header.Del("Sec-Fetch-Site")
+			}
 		},
 		ModifyResponse: s.note,
 	}
@@ -75,36 +82,41 @@ func openSite(t *testing.T, flags ...string) *site {
 	return s
 }
 
+// note keeps what has happened, and looks for tokens where none may be.
 func (s *site) note(res *http.Response) error {
 	r := res.Request
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	header := res.Header.Clone()
+	header.Del("Set-Cookie")
+	seen := fmt.Sprint(r.URL, r.Referer(), header, string(body))
+	for _, c := range append(r.Cookies(), res.Cookies()...) {
+		if c.Value != "" && strings.Contains(seen, c.Value) {
+			s.t.Errorf("%s %s: a token is in the address, the referrer, the header or the body", r.Method, r.URL.Path)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.visits = append(s.visits, visit{
 		method: r.Method, path: r.URL.Path,
-		origin: r.Header.Get("Origin"), fetchSite: r.Header.Get("Sec-Fetch-Site"),
 		withCookie: strings.Contains(r.Header.Get("Cookie"), cookieName+"="),
 		status:     res.StatusCode,
 	})
 	return nil
 }
 
-// posts returns the POST requests that have reached the shop since mark.
-func (s *site) posts(mark int) (posts []visit) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range s.visits[mark:] {
-		if v.method == "POST" {
-			posts = append(posts, v)
-		}
-	}
-	return posts
-}
-
-// await is posts for a page that posts by itself.
-func (s *site) await(mark int) []visit {
+// since returns the requests that have reached the shop after mark, as soon as
+// there are some: pages make them by themselves.
+func (s *site) since(mark int) []visit {
 	for range 100 {
-		if posts := s.posts(mark); len(posts) > 0 {
-			return posts
+		s.mu.Lock()
+		visits := slices.Clone(s.visits[mark:])
+		s.mu.Unlock()
+		if len(visits) > 0 {
+			return visits
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
