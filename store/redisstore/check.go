@@ -1,0 +1,73 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const oldest = 6 // of the major versions: RESP3, and the pushes of a near cache
+
+// check refuses a server that cannot keep the contract.
+func (s *Store) check(ctx context.Context) error {
+	for _, node := range s.client.Nodes() {
+		text, err := within(ctx, func(ctx context.Context) (string, error) {
+			return node.Do(ctx, node.B().Info().Build()).ToString()
+		})
+		if err != nil {
+			return fmt.Errorf("info: %w", cut(err))
+		}
+		if err := parseInfo(text).check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// info is what a server says of itself.
+type info map[string]string
+
+func parseInfo(text string) info {
+	i := make(info)
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			i[name] = value
+		}
+	}
+	return i
+}
+
+func (i info) check() error {
+	major, _, _ := strings.Cut(i["redis_version"], ".")
+	switch n, err := strconv.Atoi(major); {
+	case err != nil:
+		return errors.New("info: the server tells no redis_version")
+	case n < oldest:
+		return fmt.Errorf("the server's version is %d, want %d or later", n, oldest)
+	case i["role"] == "slave" && i["cluster_enabled"] != "1":
+		return errors.New("the server is a replica, which cannot be written to")
+	case i["maxmemory_policy"] != "noeviction":
+		return fmt.Errorf("maxmemory-policy is %q, which loses records: set noeviction", i["maxmemory_policy"])
+	}
+	return nil
+}
+
+// probe uses every command once, so that one that is refused is found out now
+// and not at the first log-in.
+func (s *Store) probe(ctx context.Context) error {
+	key, one, other := "probe:"+rand.Text(), []byte{1}, []byte{2}
+	if _, err := s.CompareAndSwap(ctx, key, nil, one, time.Minute); err != nil {
+		return err
+	}
+	if _, err := s.CompareAndSwap(ctx, key, one, other, time.Minute); err != nil {
+		return err
+	}
+	if _, _, err := s.Get(ctx, key); err != nil {
+		return err
+	}
+	return s.Delete(ctx, key)
+}
