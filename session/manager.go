@@ -281,10 +281,11 @@ func (m *Manager) ends(s *Session) time.Time {
 	return idle
 }
 
-// ttl returns how long the store is to keep a record.
+// ttl returns how long the store is to keep a record, whatever its times are.
 func (m *Manager) ttl(rec *record) time.Duration {
 	idle := time.UnixMilli(rec.used).Add(m.idle(rec))
-	return max(min(time.Until(idle), time.Until(time.UnixMilli(rec.expires))), 0) + margin
+	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.expires)), m.config.MaxLifetime)
+	return max(left, 0) + margin
 }
 
 // checkOrigin refuses what another site made the browser send.

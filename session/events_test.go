@@ -1,0 +1,150 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/session"
+)
+
+func TestEachSituationHasItsEvent(t *testing.T) {
+	type kinds = []auth.EventKind
+	for _, c := range []struct {
+		rule string
+		do   func(t *testing.T, m *session.Manager, b *browser)
+		want kinds
+	}{
+		{"log-in", func(t *testing.T, m *session.Manager, b *browser) { check(t, (&browser{}).login(m, "alice")) },
+			kinds{auth.EventLogin}},
+		{"log-in again", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.login(m, "alice")) },
+			kinds{auth.EventLogin}},
+		{"log-out", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.logout(m)) },
+			kinds{auth.EventLogout}},
+		{"log-out of one", func(t *testing.T, m *session.Manager, b *browser) {
+			id, err := b.authenticate(m)
+			check(t, err)
+			check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
+		}, kinds{auth.EventRevoked}},
+		{"log-out of nobody", func(t *testing.T, m *session.Manager, b *browser) {
+			check(t, m.LogoutOne(t.Context(), "alice", ""))
+		}, nil},
+		{"log-out everywhere", func(t *testing.T, m *session.Manager, b *browser) {
+			check(t, (&browser{}).login(m, "alice"))
+			check(t, m.LogoutAll(t.Context(), "alice"))
+		}, kinds{auth.EventLogin, auth.EventRevoked, auth.EventRevoked}},
+		{"expired", func(t *testing.T, m *session.Manager, b *browser) {
+			time.Sleep(time.Hour)
+			b.wants(t, m, nobody)
+		}, kinds{auth.EventExpired}},
+		{"unknown", func(t *testing.T, m *session.Manager, b *browser) {
+			(&browser{token: strings.Repeat("A", 43)}).wants(t, m, nobody)
+		}, kinds{auth.EventRejected}},
+		{"malformed token", func(t *testing.T, m *session.Manager, b *browser) {
+			(&browser{token: "A"}).wants(t, m, invalid)
+		}, kinds{auth.EventRejected}},
+		{"malformed cookie", func(t *testing.T, m *session.Manager, b *browser) {
+			(&browser{token: `"`}).wants(t, m, invalid)
+		}, kinds{auth.EventRejected}},
+		{"use, visit and values", func(t *testing.T, m *session.Manager, b *browser) {
+			time.Sleep(time.Hour / 2)
+			b.wants(t, m, valid)
+			check(t, b.add(m))
+			_, err := (&browser{}).ensure(m)
+			check(t, err)
+			(&browser{}).wants(t, m, nobody)
+		}, nil},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var j journal
+				m := newManager(t, session.Config{Events: j.hear})
+				b := loggedIn(t, m, "alice")
+				j.take()
+				c.do(t, m, b)
+				for _, e := range j.events {
+					if e.Mode != "session" || !e.Time.Equal(time.Now()) || e.Time.Location() != time.UTC {
+						t.Errorf("%+v", e)
+					}
+					about := e.Kind != auth.EventRejected
+					if about && (e.Subject != "alice" || len(e.LoginID) != 22) {
+						t.Errorf("%+v", e)
+					}
+				}
+				if got := j.take(); !slices.Equal(got, c.want) {
+					t.Errorf("%q, want %q", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// ASVS 5.0, 16.2.5: nothing that is told holds a secret.
+func TestNothingSecretIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const canary = "c4n4ry"
+		var told strings.Builder
+		tell := func(v any) { fmt.Fprintf(&told, "%+v\n%#v\n", v, v) }
+		s := &mapStore{}
+		config := session.Config{Store: s, MaxLogins: 2, Events: func(_ context.Context, e auth.Event) {
+			tell(e)
+			if e.Err != nil {
+				tell(e.Err.Error())
+			}
+		}}
+		m := newManager(t, config)
+		config.Store = &faulty{mapStore: s, fault: failAfter, at: 1, forGood: true}
+		down := newManager(t, config)
+		var secrets []string
+		for range 5 {
+			b := loggedIn(t, m, "alice")
+			secrets = append(secrets, b.token)
+			own, err := m.Get(b.request("GET"))
+			check(t, err)
+			check(t, m.Update(t.Context(), own, func(s *session.Session) error { return word.Set(s, canary) }))
+			own, err = m.Get(b.request("GET"))
+			check(t, err)
+			_, err = session.Key[int]("word").Get(own)
+			tell(err)
+			tell(m.Update(t.Context(), own, func(s *session.Session) error {
+				return word.Set(s, canary+strings.Repeat("a", 40_000))
+			}))
+			for _, m := range []*session.Manager{down, m} {
+				old := *b
+				time.Sleep(6 * time.Minute)
+				_, err = old.authenticate(m)
+				tell(err)
+				_, err = old.ensure(m)
+				tell(err)
+				tell(old.add(m))
+				tell(old.login(m, "alice"))
+				secrets = append(secrets, old.token)
+				tell(old.logout(m))
+				tell(b.logout(m))
+				_, err = m.List(t.Context(), "alice")
+				tell(err)
+				tell(m.LogoutAll(t.Context(), "alice"))
+			}
+		}
+		for _, bad := range []string{secrets[0] + canary, `"` + canary + `"`, canary} {
+			b := &browser{token: bad}
+			_, err := b.authenticate(m)
+			tell(err)
+			tell(b.post(func(w http.ResponseWriter, r *http.Request) error {
+				r.Header.Set("Origin", "https://"+canary+".example")
+				return m.Login(w, r, alice)
+			}))
+		}
+		for _, secret := range append(secrets, canary) {
+			if secret != "" && strings.Contains(told.String(), secret) {
+				t.Errorf("%q is told", secret)
+			}
+		}
+	})
+}

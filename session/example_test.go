@@ -1,0 +1,92 @@
+package session_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+)
+
+func Example() {
+	sessions, err := session.New(session.Config{Store: &store.Memory{}})
+	if err != nil {
+		panic(err)
+	}
+	guard := &middleware.Guard{Authenticator: sessions}
+
+	site := http.NewServeMux()
+	site.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		// Check a password here.
+		if err := sessions.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
+			middleware.Deny(w, r, err, "")
+		}
+	})
+	site.Handle("GET /me", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := auth.FromContext(r.Context())
+		fmt.Fprint(w, "hello, ", id.Subject)
+	})))
+
+	before := httptest.NewRecorder()
+	site.ServeHTTP(before, httptest.NewRequest("GET", "/me", nil))
+	fmt.Println(before.Code)
+
+	login := httptest.NewRecorder()
+	site.ServeHTTP(login, httptest.NewRequest("POST", "/login", nil))
+	cookie := login.Result().Cookies()[0]
+	fmt.Println(cookie.Name, cookie.Secure, cookie.HttpOnly)
+
+	r := httptest.NewRequest("GET", "/me", nil)
+	r.AddCookie(cookie)
+	after := httptest.NewRecorder()
+	site.ServeHTTP(after, r)
+	fmt.Println(after.Code, after.Body)
+
+	// Output:
+	// 401
+	// __Host-Http-session true true
+	// 200 hello, alice
+}
+
+// A visitor fills a cart, and keeps it through log-in.
+func ExampleKey() {
+	sessions, err := session.New(session.Config{Store: &store.Memory{}})
+	if err != nil {
+		panic(err)
+	}
+	const cart = session.Key[[]string]("cart")
+
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		s, err := sessions.Ensure(w, r)
+		if err != nil {
+			middleware.Deny(w, r, err, "")
+			return
+		}
+		err = sessions.Update(r.Context(), s, func(s *session.Session) error {
+			items, err := cart.Get(s)
+			if err != nil {
+				return err
+			}
+			return cart.Set(s, append(items, r.FormValue("item")))
+		})
+		if err != nil {
+			middleware.Deny(w, r, err, "")
+		}
+	}
+
+	w := httptest.NewRecorder()
+	handler(w, httptest.NewRequest("POST", "/?item=book", nil))
+	r := httptest.NewRequest("POST", "/?item=lamp", nil)
+	r.AddCookie(w.Result().Cookies()[0])
+	handler(httptest.NewRecorder(), r)
+
+	s, err := sessions.Get(r)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(cart.Get(s))
+	// Output: [book lamp] <nil>
+}
