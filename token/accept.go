@@ -19,7 +19,7 @@ type rules struct {
 
 	// The names under which the claims of RFC 9068 stand.
 	audienceClaim, scopeClaim, clientClaim string
-	withoutID                              bool
+	scopeArray, withoutID                  bool
 	required                               map[string]string // others, and their values
 }
 
@@ -126,14 +126,12 @@ func (r *rules) fill(c *accessClaims, m members) error {
 func (r *rules) fillWords(c *accessClaims, m members) error {
 	if scope, ok := textOf(m[r.scopeClaim]); ok {
 		c.scopes = auth.Words(scope)
-	} else if _, there := m[r.scopeClaim]; there {
-		scopes, err := m.texts(r.scopeClaim)
-		if err != nil || r.scopeClaim == "scope" {
-			return errClaimType
-		}
-		if c.scopes, err = words(scopes); err != nil {
-			return err
-		}
+	} else if _, there := m[r.scopeClaim]; there && !r.scopeArray {
+		return errClaimType
+	} else if scopes, err := m.texts(r.scopeClaim); err != nil {
+		return err
+	} else if c.scopes, err = words(scopes); err != nil {
+		return err
 	}
 	methods, err := m.texts("amr")
 	if err != nil {

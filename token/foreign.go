@@ -71,7 +71,7 @@ func (f *Foreign) loosen(r *rules, form *jose.Form) error {
 		form.Types = append(form.Types, strings.TrimPrefix(typ, "application/"))
 	}
 	form.Certificates, form.Fractions = f.CertificateHeaders, f.FractionalDates
-	r.withoutID, r.required = f.WithoutID, maps.Clone(f.Require)
+	r.withoutID, r.scopeArray, r.required = f.WithoutID, f.ScopeClaim != "", maps.Clone(f.Require)
 	if r.lifetime = foreignLifetime; f.MaxLifetime > 0 {
 		r.lifetime = f.MaxLifetime
 	}

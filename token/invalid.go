@@ -6,27 +6,73 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/jose"
 )
 
-// invalid is the error of an access token that is refused. What it says is for
-// logs; a client is told a constant.
-type invalid struct{ cause error }
+// invalid is the error of an access token, or of a request with one, that is
+// refused. What it says is for logs; a client is told a constant.
+type invalid struct {
+	cause   error
+	request bool // the way in which the token was sent is wrong
+}
 
 func (e *invalid) Error() string { return "token: refused: " + e.cause.Error() }
 
 func (e *invalid) Unwrap() []error { return []error{auth.ErrUnauthenticated, e.cause} }
 
-// unauthenticated makes a refusal of an error that is none yet.
-func unauthenticated(err error) error {
-	if errors.Is(err, auth.ErrUnauthenticated) {
-		return err
+// refused makes a refusal of an error, and of nil nothing.
+func refused(err error) error {
+	if err == nil {
+		return nil
 	}
-	return &invalid{err}
+	return &invalid{cause: err}
 }
 
-func (v *Verifier) report(context.Context, *Token, error) {}
-func (v *Verifier) cached(string, time.Time) *Token       { return nil }
+// reason returns a word or two for an event.
+func (e *invalid) reason() string {
+	for _, kind := range [...]struct {
+		is   error
+		word string
+	}{
+		{jose.ErrMalformed, "malformed token"},
+		{jose.ErrType, "wrong type"},
+		{jose.ErrAlgorithm, "wrong algorithm"},
+		{jose.ErrSignature, "wrong signature"},
+		{errOver, "log-in is over"},
+		{errIssuer, "wrong issuer"},
+		{errAudience, "wrong audience"},
+	} {
+		if errors.Is(e.cause, kind.is) {
+			return kind.word
+		}
+	}
+	var unknown *jose.UnknownKeyError
+	switch {
+	case e.request:
+		return "malformed request"
+	case errors.As(e.cause, &unknown):
+		return "unknown key"
+	}
+	return "wrong claims"
+}
 
-type cache struct{}
-
-func newCache(int) *cache { return nil }
+// report tells of a token that is not accepted. t is nil if nothing is known of
+// it.
+func (v *Verifier) report(ctx context.Context, t *Token, err error) {
+	event := auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Mode: "token", Err: err}
+	if t != nil {
+		event.Subject, event.LoginID = t.identity.Subject, t.identity.LoginID
+	}
+	var refused *invalid
+	switch {
+	case errors.Is(err, ErrExpired):
+		event.Kind = auth.EventExpired
+	case errors.As(err, &refused):
+		event.Kind, event.Reason = auth.EventRejected, refused.reason()
+	case errors.Is(err, auth.ErrForbidden):
+		event.Kind, event.Reason = auth.EventRejected, "cross-origin request"
+	case errors.Is(err, context.Canceled):
+		return // whoever asked does not wait for the answer
+	}
+	v.events(ctx, event)
+}

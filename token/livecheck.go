@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/authlatch/auth/store"
@@ -10,16 +11,18 @@ import (
 
 // LiveCheck lets a [Verifier] look whether the log-in behind a token goes on,
 // for APIs that must see a log-out at once (ASVS 5.0, 7.4.1). It costs a read
-// of the store.
+// of the store. A token without a log-in behind it is refused.
 type LiveCheck struct {
-	// Store and Namespace are those of the [Issuer]. Store is required. A near
-	// cache answers as fresh as it promises.
-	Store     store.Store
+	// Store is that of the issuer. It is required. If it is a near cache, what
+	// it has at hand counts: a log-out is then seen as late as it promises.
+	Store store.Store
+
+	// Namespace is that of the issuer.
 	Namespace string
 
-	// Every is how long a token that was found alive is not looked up again.
-	// The default is to look on each request. It needs the cache of verified
-	// tokens.
+	// Every is how long a token whose log-in was found to go on is not looked
+	// up again. The default is to look on each request. Without the cache of
+	// verified tokens each request looks anyhow.
 	Every time.Duration
 }
 
@@ -33,8 +36,57 @@ func (l *LiveCheck) check() error {
 	return nil
 }
 
-type liveCheck struct{ LiveCheck }
+// liveCheck is a LiveCheck at work.
+type liveCheck struct {
+	get       func(context.Context, string) ([]byte, bool, error)
+	namespace string
+	every     time.Duration
+}
 
-func newLiveCheck(l LiveCheck) *liveCheck { return &liveCheck{l} }
+func newLiveCheck(l LiveCheck) *liveCheck {
+	live := &liveCheck{l.Store.Get, l.Namespace, l.Every}
+	if near, ok := l.Store.(interface {
+		GetCached(context.Context, string) ([]byte, bool, error)
+	}); ok {
+		live.get = near.GetCached
+	}
+	return live
+}
 
-func (l *liveCheck) check(context.Context, *Token, time.Time) error { return nil }
+var (
+	errOver     = errors.New("token: its log-in is over")
+	errNoFamily = errors.New("token: no log-in is behind it")
+)
+
+// bind notes where the log-in of a token is stored.
+func (l *liveCheck) bind(t *Token, family string) error {
+	if family == "" {
+		return refused(errNoFamily)
+	}
+	t.familyKey = familyDigest(l.namespace, family).Key()
+	return nil
+}
+
+// check looks whether the log-in goes on. What it notes is the time before the
+// look, so nothing counts as newer than it is.
+func (l *liveCheck) check(ctx context.Context, t *Token, now time.Time) error {
+	if age := now.UnixNano() - t.seenLive.Load(); 0 <= age && age < int64(l.every) {
+		return nil
+	}
+	raw, ok, err := l.get(ctx, t.familyKey)
+	if err != nil {
+		return fmt.Errorf("token: live check: %w", err)
+	}
+	if !ok {
+		return refused(errOver)
+	}
+	live, err := liveFamily(raw, now)
+	if err != nil {
+		return fmt.Errorf("token: live check: %w", err)
+	}
+	if !live {
+		return refused(errOver)
+	}
+	t.seenLive.Store(now.UnixNano())
+	return nil
+}

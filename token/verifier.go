@@ -18,6 +18,9 @@ import (
 type Keys interface {
 	// verificationSet returns the keys of this moment, or nil.
 	verificationSet() *jose.Set
+	// verify runs the envelope. An error that is not [auth.ErrUnauthenticated]
+	// says that there are no keys.
+	verify(ctx context.Context, token string, form jose.Form) (jose.Verified, error)
 }
 
 // VerifierConfig says how a [Verifier] works. Keys, Issuer and Audience are
@@ -105,9 +108,10 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	if c.Foreign != nil {
 		foreign := *c.Foreign
-		if v.foreign = &foreign; foreign.loosen(&v.rules, &v.form) != nil {
-			return nil, foreign.loosen(&v.rules, &v.form)
+		if err := foreign.loosen(&v.rules, &v.form); err != nil {
+			return nil, err
 		}
+		v.foreign = &foreign
 	}
 	orElse(&v.rules.leeway, defaultLeeway)
 	orElse(&c.CacheSize, defaultCacheSize)
@@ -179,7 +183,7 @@ var (
 	// refreshes.
 	ErrExpired = fmt.Errorf("token: expired: %w", auth.ErrUnauthenticated)
 
-	errNoKeys503 = errors.New("token: the keys of the issuer are not available")
+	errUnavailable = errors.New("token: the keys of the issuer are not available")
 )
 
 // Verify returns what an access token says, if it is valid now. It makes no
@@ -201,53 +205,87 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 // verify may return the token beside an error, for the event.
 func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	if len(token) > jose.MaxToken {
-		return nil, &invalid{cause: jose.ErrMalformed}
+		return nil, refused(jose.ErrMalformed)
 	}
-	now := time.Now()
-	t := v.cached(token, now)
-	if t == nil {
+	var key cacheKey
+	var t *Token
+	if v.cache != nil {
+		key = v.cache.keyOf(token)
+		t = v.cached(key)
+	}
+	known := t != nil
+	if !known {
 		var err error
 		if t, err = v.open(ctx, token); err != nil {
 			return nil, err
 		}
 	}
-	if err := v.rules.checkTime(t.dates, now); err != nil {
-		return t, unauthenticated(err)
+	if err := v.current(ctx, t); err != nil {
+		return t, err
 	}
-	if v.live != nil {
-		if err := v.live.check(ctx, t, now); err != nil {
-			return t, err
-		}
+	if !known && v.cache != nil {
+		v.cache.put(key, t)
 	}
 	return t, nil
 }
 
+// cached returns a token that was verified before, if the very key that did so
+// is still trusted.
+func (v *Verifier) cached(key cacheKey) *Token {
+	t := v.cache.get(key)
+	if t == nil {
+		return nil
+	}
+	if set := v.keys.verificationSet(); set == nil || !set.Has(t.key) {
+		v.cache.remove(key)
+		return nil
+	}
+	return t
+}
+
+// current checks what may change from one request to the next.
+func (v *Verifier) current(ctx context.Context, t *Token) error {
+	now := time.Now()
+	switch err := v.rules.checkTime(t.dates, now); {
+	case err == ErrExpired:
+		return err
+	case err != nil:
+		return refused(err)
+	case v.live == nil:
+		return nil
+	}
+	return v.live.check(ctx, t, now)
+}
+
 // open verifies a token that is not in the cache.
 func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
-	verified, err := v.signature(ctx, token)
+	verified, err := v.keys.verify(ctx, token, v.form)
 	if err != nil {
 		return nil, err
 	}
 	size := base64.RawURLEncoding.DecodedLen(len(token) - strings.LastIndexByte(token, '.') - 1)
 	if !v.foreign.admits(verified.Key, size) {
-		return nil, &invalid{cause: jose.ErrAlgorithm}
+		return nil, refused(jose.ErrAlgorithm)
 	}
 	claims, err := v.rules.parse(verified.Payload, verified.Dates)
 	if err != nil {
-		return nil, &invalid{cause: err}
+		return nil, refused(err)
 	}
-	return newToken(claims, verified.Key, verified.Dates), nil
+	t := newToken(claims, verified.Key, verified.Dates)
+	if v.live != nil {
+		if err := v.live.bind(t, claims.family); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
-// signature runs the envelope, over newer keys if the kid is unknown.
-func (v *Verifier) signature(ctx context.Context, token string) (jose.Verified, error) {
-	set := v.keys.verificationSet()
+// verify runs the envelope. Without keys nothing can be said of any token.
+func (s *KeySet) verify(_ context.Context, token string, form jose.Form) (jose.Verified, error) {
+	set := s.verificationSet()
 	if set == nil || set.Len() == 0 {
-		return jose.Verified{}, errNoKeys503
+		return jose.Verified{}, errUnavailable
 	}
-	verified, err := set.Verify(token, v.form)
-	if err != nil {
-		return jose.Verified{}, &invalid{cause: err}
-	}
-	return verified, nil
+	verified, err := set.Verify(token, form)
+	return verified, refused(err)
 }

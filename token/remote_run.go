@@ -1,0 +1,122 @@
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/jose"
+)
+
+const (
+	minInterval     = time.Minute
+	defaultInterval = 5 * time.Minute
+	maxInterval     = time.Hour
+
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+var errClosed = errors.New("token: the key set is closed")
+
+// run fetches until it is stopped. All fetches are made here, one at a time.
+func (k *RemoteKeySet) run(ctx context.Context) {
+	defer close(k.stopped)
+	defer k.end()
+	for retry := firstRetry; ; {
+		wait, err := k.fetch(ctx)
+		if err == nil {
+			retry = firstRetry
+		} else {
+			wait, retry = retry, min(2*retry, lastRetry)
+		}
+		timer := time.NewTimer(wait - jitterOf(wait))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		case <-k.wake:
+			timer.Stop()
+		}
+	}
+}
+
+// jitterOf returns up to a tenth of a time, at random, so that hosts that
+// started together do not ask together.
+func jitterOf(d time.Duration) time.Duration {
+	n, _ := rand.Int(rand.Reader, big.NewInt(int64(d/10)+1))
+	return time.Duration(n.Int64())
+}
+
+// fetch fetches the keys once, and lets go those who wait for it. It returns
+// how long the keys are fresh.
+func (k *RemoteKeySet) fetch(ctx context.Context) (time.Duration, error) {
+	k.begin()
+	document, fresh, err := k.download(ctx)
+	if err == nil {
+		err = k.take(ctx, document)
+	}
+	k.mu.Lock()
+	k.failure = err
+	close(k.round)
+	k.round = nil
+	k.mu.Unlock()
+	if err != nil && ctx.Err() == nil {
+		k.event(ctx, "keys not fetched", err)
+	}
+	return min(fresh, k.maxStale/2), err
+}
+
+// begin makes the round known to those who come from now on.
+func (k *RemoteKeySet) begin() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	select {
+	case <-k.wake: // whoever asked while the timer rang gets this round
+	default:
+	}
+	if k.round == nil {
+		k.round = make(chan struct{})
+	}
+	k.started = time.Now()
+}
+
+// take puts the keys of a document into the place of those before. A key that
+// stays is the very same, so what it verified stays verified.
+func (k *RemoteKeySet) take(ctx context.Context, document []byte) error {
+	var previous *jose.Set
+	if keys := k.current.Load(); keys != nil {
+		previous = keys.set
+	}
+	// What foreign issuers use is for the verifier to admit or not.
+	set, skipped, err := jose.ParseSet(document, jose.KeyRules{RS256: true, RSA2048: true}, previous)
+	if err != nil {
+		return fmt.Errorf("token: keys: %w", err)
+	}
+	k.current.Store(&remoteKeys{set, time.Now().Add(k.maxStale)})
+	for _, err := range skipped {
+		k.event(ctx, "key left out", err)
+	}
+	return nil
+}
+
+// end lets nobody wait, or verify, any longer.
+func (k *RemoteKeySet) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.closed, k.failure = true, errClosed
+	k.current.Store(nil)
+	if k.round != nil {
+		close(k.round)
+		k.round = nil
+	}
+}
+
+func (k *RemoteKeySet) event(ctx context.Context, reason string, err error) {
+	k.events(ctx, auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Mode: "token", Reason: reason, Err: err})
+}
