@@ -29,8 +29,10 @@ require (
 
 require (
 	github.com/authlatch/auth/store/postgresstore v0.0.0
+	github.com/authlatch/auth/store/redisstore v0.0.0
 	github.com/authlatch/auth/store/sqlstore v0.0.0
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/redis/rueidis v1.0.79
 )
 
 replace github.com/authlatch/auth => ../..
@@ -38,3 +40,5 @@ replace github.com/authlatch/auth => ../..
 replace github.com/authlatch/auth/store/postgresstore => ../../store/postgresstore
 
 replace github.com/authlatch/auth/store/sqlstore => ../../store/sqlstore
+
+replace github.com/authlatch/auth/store/redisstore => ../../store/redisstore
