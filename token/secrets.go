@@ -136,7 +136,7 @@ func (r refreshSecret) check(state keyState) error {
 	if len(r.secret) != secretSize {
 		return errors.New("token: refresh secrets: one is not of 32 bytes")
 	}
-	if len(bytes.Trim(r.secret, string(r.secret[:1]))) == 0 {
+	if bytes.Count(r.secret, r.secret[:1]) == secretSize {
 		return errors.New("token: refresh secrets: one is not random")
 	}
 	return nil

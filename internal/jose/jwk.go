@@ -131,6 +131,9 @@ func (k *jwk) set(name string, value []byte) error {
 	return nil
 }
 
+// isSecret reports whether the key is an HMAC secret and nothing else.
+func (k *jwk) isSecret() bool { return k.KeyType == "oct" && len(k.private) == 0 }
+
 // algorithm returns the algorithm that the JWK names, or none.
 func (k *jwk) algorithm() (Algorithm, error) {
 	if k.Algorithm == "" {

@@ -75,7 +75,7 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 	seen := make(map[string]bool)
 	for _, text := range texts {
 		k, malformed := readJWK(text)
-		if k.hasSecret() {
+		if k.hasSecret() && !(rules.Secrets && k.isSecret()) {
 			return nil, nil, errSecretKty
 		}
 		if k.KeyID != "" && seen[k.KeyID] {

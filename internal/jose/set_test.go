@@ -85,6 +85,28 @@ func TestDocumentsWithSecretsAreRefused(t *testing.T) {
 	}
 }
 
+func TestSecretsAreReadWhereARuleSaysSo(t *testing.T) {
+	secret := func(kid string) string {
+		return `{"kty":"oct","alg":"HS256","kid":"` + kid + `","k":"` + encoding.EncodeToString(rawSecret()) + `"}`
+	}
+	rules := jose.KeyRules{Secrets: true}
+	set, _, err := jose.ParseSet(jwks(secret("1"), secret("2")), rules, nil)
+	if err != nil || set.Len() != 2 {
+		t.Errorf("two secrets: %v", err)
+	}
+	public := publicJWK(t, signingKey(t, rawEd25519(t)))
+	for name, document := range map[string][]byte{
+		"a secret beside a public key": jwks(secret("1"), public),
+		"one kid twice":                jwks(secret("1"), secret("1")),
+		"a private key":                jwks(strings.Replace(public, `"kty"`, `"d":"AAAA","kty"`, 1)),
+		"k in a public key":            jwks(strings.Replace(public, `"kty"`, `"k":"AAAA","kty"`, 1)),
+	} {
+		if _, _, err := jose.ParseSet(document, rules, nil); !errors.Is(err, jose.ErrKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestKeysThatCannotBeUsedAreSkipped(t *testing.T) {
 	good := signingKey(t, rawEd25519(t))
 	other := publicJWK(t, signingKey(t, rawEd25519(t)))

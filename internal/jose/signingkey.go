@@ -61,7 +61,7 @@ func publicOf(raw any) (public any, err error) {
 	}()
 	switch raw := raw.(type) {
 	case []byte:
-		return raw, nil
+		return raw, checkRandom(raw)
 	case crypto.Signer:
 		return raw.Public(), nil
 	}
