@@ -1,0 +1,136 @@
+// Package simulate runs refreshes of one log-in through the real handler, over
+// any store, on several hosts, in a world that it makes up: requests and
+// answers are delayed, reordered, doubled and lost, the store fails before and
+// after it has done its work and forgets what it had acknowledged, pages die,
+// tabs share a cookie jar, thieves copy it. It is for tests of this module.
+//
+// A world is made from a seed, and runs the same each time. Time is that of a
+// synctest bubble, and everything happens in one goroutine: a host that serves
+// a request is a coroutine that stops at each call of the store.
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth/store"
+)
+
+// Run plays a number of schedules over stores from open, which is called once
+// for each, outside of any bubble. It fails the test with the seed and the
+// trace of a schedule that breaks an invariant. It returns what happened, for
+// the test to log.
+func Run(t *testing.T, open func() store.Store, seed uint64, schedules int) Totals {
+	t.Helper()
+	totals := make(Totals)
+	backend := newOutside()
+	defer backend.close()
+	for n := range uint64(schedules) {
+		backend.use(open())
+		var failed error
+		var trace []string
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(backend, rand.New(rand.NewPCG(seed, n)))
+			failed = w.play()
+			trace = w.trace
+			totals.add(w.totals)
+		})
+		if failed != nil {
+			t.Fatalf("seed %d, schedule %d: %v\nafter\n\t%s", seed, n, failed, strings.Join(trace, "\n\t"))
+		}
+	}
+	return totals
+}
+
+// Totals counts what happened in schedules: that they are about something is
+// part of what a test shows.
+type Totals map[string]int
+
+func (t Totals) add(other Totals) {
+	for what, n := range other {
+		t[what] += n
+	}
+}
+
+// window is the default of token.Config.
+const window = 10 * time.Second
+
+// inFlight is how long a request and its answer are under way at most. Besides,
+// none is under way when a window ends. An old request or answer that meets the
+// rotation after the next one is a risk that is stated and accepted: it costs an
+// honest log-in.
+const inFlight = window/2 - time.Second
+
+// flavour is what a schedule is about. Not everything can go wrong at once: some
+// combinations are risks that are stated and accepted.
+type flavour int
+
+const (
+	chaos    flavour = iota // an honest browser, a bad network, a failing store
+	failover                // the store forgets acknowledged writes
+	theft                   // somebody has copied the cookie
+	leaving                 // the browser logs out at some point
+	flavours
+)
+
+// play runs the schedule to its end.
+func (w *world) play() error {
+	defer func() {
+		for _, p := range w.serving {
+			p.stop()
+		}
+	}()
+	if err := w.logIn(); err != nil {
+		return err
+	}
+	for range 30 + w.rng.IntN(50) {
+		if err := w.act(); err != nil {
+			return err
+		}
+	}
+	return w.settle()
+}
+
+// act does one thing, chosen at random among those that are possible.
+func (w *world) act() error {
+	type action struct {
+		weight int
+		do     func() error
+	}
+	var actions []action
+	add := func(possible bool, weight int, do func() error) {
+		if possible {
+			actions = append(actions, action{weight, do})
+		}
+	}
+	tab := w.idleTab()
+	add(tab != nil && !w.leftFor, 4, func() error { w.send(tab); return nil })
+	add(len(w.requests) > 0, 6, w.arrive)
+	add(len(w.serving) > 0, 20, w.serve)
+	add(len(w.answers) > 0, 6, w.answer)
+	add(true, 2, w.tick)
+	add(true, 1, w.pause)
+	add(w.rng.IntN(4) == 0, 1, w.rotateKeys)
+	add(w.flavour == failover && w.quiet(), 2, w.forget)
+	add(w.flavour == theft && w.stolen == "" && w.rng.IntN(4) == 0, 2, w.steal)
+	add(w.flavour == theft && w.stolen != "" && w.quiet(), 2, w.useStolen)
+	add(w.flavour == leaving && !w.leftFor && w.rng.IntN(6) == 0, 1, w.leave)
+	total := 0
+	for _, a := range actions {
+		total += a.weight
+	}
+	for pick := w.rng.IntN(total); ; {
+		if pick -= actions[0].weight; pick < 0 {
+			return actions[0].do()
+		}
+		actions = actions[1:]
+	}
+}
+
+func (w *world) note(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprintf("%7.1fs ", time.Since(w.began).Seconds())+fmt.Sprintf(format, args...))
+}
