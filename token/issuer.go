@@ -86,8 +86,10 @@ type Config struct {
 	// log-out is seen at once. The default is not to look.
 	LiveCheck bool
 
-	// Leeway and CacheSize are those of [VerifierConfig].
-	Leeway    time.Duration
+	// Leeway is that of [VerifierConfig].
+	Leeway time.Duration
+
+	// CacheSize is that of [VerifierConfig].
 	CacheSize int
 
 	// Device says what to keep of the browser that logs in or refreshes, for the
@@ -106,7 +108,8 @@ type Config struct {
 // configuration and a cache, so several processes may use one store. It is safe
 // for concurrent use.
 type Issuer struct {
-	*Verifier
+	*Verifier // of the issuer's own tokens
+
 	config Config
 	store  store.Store
 	lists  logins.Lists
