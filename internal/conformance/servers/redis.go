@@ -1,0 +1,181 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// RedisServer is a private Redis server. Its methods fail the test when they
+// cannot do what they say.
+type RedisServer struct {
+	Port int
+	Dir  string // where its data is
+
+	t       testing.TB
+	command []string
+	process *exec.Cmd
+	ended   chan struct{}
+}
+
+// Redis starts a Redis server in a folder of its own, with options such as
+// "--appendonly", "yes".
+func Redis(t testing.TB, options ...string) *RedisServer {
+	t.Helper()
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		Missing(t, "redis-server")
+	}
+	s := &RedisServer{Port: freePort(t), Dir: t.TempDir(), t: t}
+	s.command = append([]string{program, "--bind", "127.0.0.1", "--port", fmt.Sprint(s.Port),
+		"--dir", s.Dir, "--save", ""}, options...)
+	t.Cleanup(s.stop)
+	s.Start()
+	return s
+}
+
+// RedisCluster starts a Cluster of three masters without replicas.
+func RedisCluster(t testing.TB) []*RedisServer {
+	t.Helper()
+	const slots, masters = 16384, 3
+	var all []*RedisServer
+	for i := range masters {
+		bus := fmt.Sprint(freePort(t))
+		s := Redis(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000")
+		s.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(slots*i/masters), fmt.Sprint(slots*(i+1)/masters-1))
+		s.Do("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
+		if i > 0 {
+			all[0].Do("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(s.Port), bus)
+		}
+		all = append(all, s)
+	}
+	for _, s := range all {
+		s.WaitInfo("CLUSTER", "cluster_state:ok", "cluster_known_nodes:3", "cluster_slots_ok:16384")
+	}
+	return all
+}
+
+// URL is how a client reaches the server, with a query such as "?addr=…".
+func (s *RedisServer) URL() string { return "redis://" + s.Addr() }
+
+// Addr is its host and port.
+func (s *RedisServer) Addr() string { return loopback(s.Port) }
+
+// Start starts the server, and waits until it answers.
+func (s *RedisServer) Start() {
+	s.t.Helper()
+	log, err := os.OpenFile(filepath.Join(s.Dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	s.process = prepared(nil, s.Dir, s.command)
+	s.process.Stdout, s.process.Stderr = log, log
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	process, ended := s.process, make(chan struct{})
+	s.ended = ended
+	go func() { process.Wait(); close(ended) }()
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(10 * time.Millisecond) {
+		if _, err = s.try("PING"); err == nil {
+			return
+		}
+	}
+	text, _ := os.ReadFile(log.Name())
+	s.t.Fatalf("redis-server does not answer: %v\n%s", err, text)
+}
+
+// Kill ends the server at once, as a crash does.
+func (s *RedisServer) Kill() { s.signal(syscall.SIGKILL); <-s.ended }
+
+// Pause stops the server, and Resume lets it go on. In between connections are
+// open, and nobody answers.
+func (s *RedisServer) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (s *RedisServer) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *RedisServer) signal(signal syscall.Signal) {
+	s.t.Helper()
+	if err := s.process.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *RedisServer) stop() {
+	if s.process != nil {
+		s.process.Process.Kill()
+		<-s.ended
+	}
+}
+
+// Do gives the server a command on a connection of its own, and returns its
+// answer if that is a text.
+func (s *RedisServer) Do(command ...string) string {
+	s.t.Helper()
+	answer, err := s.try(command...)
+	if err != nil {
+		s.t.Fatalf("%s: %v", command[0], err)
+	}
+	return answer
+}
+
+func (s *RedisServer) try(command ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{s.Addr()}, ForceSingleClient: true, DisableCache: true, DisableRetry: true,
+	})
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	answer, err := client.Do(ctx, client.B().Arbitrary(command...).Build()).ToMessage()
+	if err != nil {
+		return "", err
+	}
+	if text, err := answer.ToString(); err == nil {
+		return text, nil
+	}
+	return answer.String(), nil
+}
+
+// WaitInfo waits until a section of INFO, or CLUSTER INFO for "CLUSTER", has
+// all of these lines.
+func (s *RedisServer) WaitInfo(section string, lines ...string) {
+	s.t.Helper()
+	command := []string{"INFO", section}
+	if section == "CLUSTER" {
+		command = []string{section, "INFO"}
+	}
+	text := ""
+wait:
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(20 * time.Millisecond) {
+		text = s.Do(command...)
+		for _, line := range lines {
+			if !strings.Contains(text, line+"\r\n") {
+				continue wait
+			}
+		}
+		return
+	}
+	s.t.Fatalf("INFO never shows %q:\n%s", lines, text)
+}
+
+// Calls returns how often the server has done a command.
+func (s *RedisServer) Calls(command string) (n int) {
+	s.t.Helper()
+	for line := range strings.SplitSeq(s.Do("INFO", "commandstats"), "\r\n") {
+		fmt.Sscanf(line, "cmdstat_"+command+":calls=%d,", &n)
+	}
+	return n
+}
