@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"mime"
 	"net/http"
 	"time"
 
@@ -58,13 +60,17 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 }
 
 // RefreshHandler answers a browser's POST with a new access token, in exchange
-// for the refresh token in its cookie. A 401 has a problem detail whose "code"
-// is missing, invalid, expired, revoked or reused: the log-in is over. Any other
-// failure leaves all as it is, to be tried again. A failed refresh never touches
-// the cookie, since the browser may have a newer one by then.
+// for the refresh token in its cookie. A 401 says that the log-in is over: it has
+// a problem detail (RFC 9457) of the type urn:authlatch:refresh:missing, invalid,
+// expired, revoked (with a "reason") or reused. Any other failure leaves all as
+// it is, to be tried again. A failed refresh never touches the cookie, since the
+// browser may have a newer one by then.
+//
+// Where [Config.NativeClients] says so, a client without the cookie sends
+// {"refresh_token": "…"} as JSON, and gets both tokens in the body.
 func (i *Issuer) RefreshHandler() http.Handler {
 	return i.post(func(w http.ResponseWriter, r *http.Request) error {
-		text, err := i.cookieToken(r)
+		text, native, err := i.presentedToken(r)
 		if err != nil {
 			return err
 		}
@@ -72,15 +78,19 @@ func (i *Issuer) RefreshHandler() http.Handler {
 		if err != nil {
 			return err
 		}
+		if native {
+			return writeJSON(w, http.StatusOK, "application/json", tokens)
+		}
 		return i.disclose(w, r, tokens)
 	})
 }
 
 // LogoutHandler answers a browser's POST by ending its log-in and deleting the
-// cookie: 204, also if there was none (ASVS 5.0, 7.4.1).
+// cookie: 204, also if there was none (ASVS 5.0, 7.4.1). Native clients send
+// their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) LogoutHandler() http.Handler {
 	return i.post(func(w http.ResponseWriter, r *http.Request) error {
-		text, err := i.cookieToken(r)
+		text, _, err := i.presentedToken(r)
 		if err == nil {
 			err = i.Revoke(r.Context(), text)
 		}
@@ -141,7 +151,7 @@ func (i *Issuer) fail(w http.ResponseWriter, err error) {
 			challenge = "Bearer"
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
-		detail := problem{Type: "urn:authlatch:refresh:" + string(refused.code)}
+		detail := problem{Type: problemPrefix + string(refused.code)}
 		if refused.reason != 0 {
 			detail.Reason = refused.reason.String()
 		}
@@ -151,6 +161,9 @@ func (i *Issuer) fail(w http.ResponseWriter, err error) {
 		writeProblem(w, http.StatusServiceUnavailable, problem{})
 	}
 }
+
+// problemPrefix begins the types of problems with refresh tokens.
+const problemPrefix = "urn:authlatch:refresh:"
 
 // problem is a problem detail (RFC 9457).
 type problem struct {
@@ -195,16 +208,31 @@ func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens Tokens)
 	return writeJSON(w, http.StatusOK, "application/json", tokens)
 }
 
-// cookieToken returns the refresh token in the request's cookie.
-func (i *Issuer) cookieToken(r *http.Request) (string, error) {
+// nativeRequest is the body of a refresh, or a log-out, without a cookie.
+type nativeRequest struct {
+	RefreshToken string `json:"refresh_token"`
+}
+
+// presentedToken returns the refresh token of a request: that of the cookie or,
+// for a native client, that of the body.
+func (i *Issuer) presentedToken(r *http.Request) (text string, native bool, err error) {
 	text, ok, err := i.config.Cookie.Read(r)
-	if err != nil {
-		return "", i.refuse(r.Context(), auth.EventRejected, "", "", codeInvalid, "malformed cookie")
+	switch {
+	case err != nil:
+		return "", false, i.refuse(r.Context(), auth.EventRejected, "", "", codeInvalid, "malformed cookie")
+	case ok:
+		return text, false, nil
 	}
-	if !ok {
-		return "", &refusal{code: codeMissing}
+	var body nativeRequest
+	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); i.config.NativeClients && mediaType == "application/json" {
+		if text, err := io.ReadAll(io.LimitReader(r.Body, 4096)); err == nil {
+			json.Unmarshal(text, &body) // what it is not is missing
+		}
 	}
-	return text, nil
+	if body.RefreshToken == "" {
+		return "", false, &refusal{code: codeMissing}
+	}
+	return body.RefreshToken, true, nil
 }
 
 // login is a log-in that a browser has.

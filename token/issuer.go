@@ -63,6 +63,11 @@ type Config struct {
 	// thief and loses its log-in.
 	AttemptOptional bool
 
+	// NativeClients admits clients that keep the refresh token themselves to
+	// RefreshHandler and LogoutHandler, with the token in the body. The default
+	// is browsers alone.
+	NativeClients bool
+
 	// MaxLogins is how many log-ins a subject has at most, sessions of the same
 	// namespace included; a further one ends the oldest. The default is 100,
 	// the most 1000.

@@ -1,0 +1,70 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/authlatch/auth"
+)
+
+// RefreshAt returns a function for [TransportConfig.Refresh] that asks the
+// [Issuer.RefreshHandler] at a URL, which must admit native clients
+// ([Config.NativeClients]). The client carries the request; nil means
+// [http.DefaultClient]. Redirects are not followed.
+func RefreshAt(url string, client *http.Client) func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
+	if client == nil {
+		client = http.DefaultClient
+	}
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
+		body, err := json.Marshal(nativeRequest{RefreshToken: refreshToken})
+		if err != nil {
+			return Tokens{}, err
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+		if err != nil {
+			return Tokens{}, errors.New("the URL to refresh at is none")
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set(AttemptHeader, attempt)
+		response, err := own.Do(r)
+		if err != nil {
+			return Tokens{}, err
+		}
+		defer response.Body.Close()
+		return readTokens(response)
+	}
+}
+
+// readTokens tells tokens, the end of the log-in, and failures apart. Only our
+// own problem detail is an end: any proxy can answer 401.
+func readTokens(response *http.Response) (Tokens, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return Tokens{}, err
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+		var tokens Tokens
+		if err := json.Unmarshal(body, &tokens); err != nil {
+			return Tokens{}, errors.New("the answer is no JSON")
+		}
+		return tokens, nil
+	case http.StatusUnauthorized:
+		var p problem
+		if json.Unmarshal(body, &p) == nil && strings.HasPrefix(p.Type, problemPrefix) {
+			if p.Type == problemPrefix+string(codeReused) {
+				return Tokens{}, ErrReused
+			}
+			return Tokens{}, fmt.Errorf("refresh token refused: %w", auth.ErrUnauthenticated)
+		}
+	}
+	return Tokens{}, fmt.Errorf("status %d", response.StatusCode)
+}

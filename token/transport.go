@@ -1,0 +1,201 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/authlatch/auth"
+)
+
+// TransportConfig says how a [Transport] works. Origins and Refresh are
+// required.
+type TransportConfig struct {
+	// Origins are where the access token is sent, such as
+	// "https://api.example.com". Requests to anywhere else, also those that a
+	// redirect leads to, go without. At least one is required.
+	Origins []string
+
+	// Refresh exchanges a refresh token, such as [RefreshAt] does over HTTP. It
+	// is required. An error that wraps [auth.ErrUnauthenticated] says that the
+	// log-in is over; after any other the tokens are kept.
+	Refresh func(ctx context.Context, refreshToken, attempt string) (Tokens, error)
+
+	// File is where the tokens are kept between runs of the program, mode 0600.
+	// Several processes may use one file. The default is to keep them in memory.
+	File string
+
+	// Base carries the requests. The default is [http.DefaultTransport].
+	Base http.RoundTripper
+}
+
+// Transport is an [http.RoundTripper] for clients of an API, and refreshes their
+// access token when it is due. One refresh is under way at a time, whoever
+// needs it, and it is not lost when the one who began it gives up.
+//
+// A request that is answered with a 401 that concerns the token is sent again
+// once, with a newer one, if its body is empty or can be got again
+// ([http.Request.GetBody]). A request with an Authorization field of its own is
+// left alone. A 403, and a demand for a newer log-in, refresh nothing.
+//
+// It is for one log-in, and safe for concurrent use.
+type Transport struct {
+	config TransportConfig
+
+	mu      sync.Mutex
+	state   clientState
+	epoch   int           // changes with the log-in, so that late answers are known
+	pending *flight       // the refresh that is under way, or nil
+	retryAt time.Time     // no refresh before, after one that has failed
+	backoff time.Duration // doubles with each failure
+}
+
+// ErrSessionEnded is the error of requests after their log-in is over, and
+// before [Transport.Login]. It wraps [auth.ErrUnauthenticated].
+var ErrSessionEnded = fmt.Errorf("token: the log-in is over: %w", auth.ErrUnauthenticated)
+
+// NewTransport returns a Transport, or an error that names the field of the
+// configuration that cannot work. It reads File, if there is one; if that has
+// no tokens yet, call [Transport.Login].
+func NewTransport(c TransportConfig) (*Transport, error) {
+	if len(c.Origins) == 0 {
+		return nil, errors.New("token: TransportConfig.Origins is required")
+	}
+	if c.Refresh == nil {
+		return nil, errors.New("token: TransportConfig.Refresh is required")
+	}
+	c.Origins = slices.Clone(c.Origins)
+	for i, text := range c.Origins {
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || u.Scheme != "https" && u.Scheme != "http" {
+			return nil, errors.New("token: TransportConfig.Origins: one is not of the form https://host[:port]")
+		}
+		c.Origins[i] = origin(u)
+	}
+	if c.Base == nil {
+		c.Base = http.DefaultTransport
+	}
+	t := &Transport{config: c}
+	state, err := t.load()
+	if err != nil {
+		return nil, err
+	}
+	t.state = state
+	return t, nil
+}
+
+// Login takes the tokens of a new log-in, as [Issuer.Issue] has made them.
+func (t *Transport) Login(tokens Tokens) error {
+	if tokens.AccessToken == "" || tokens.RefreshToken == "" {
+		return errors.New("token: log in: the access token or the refresh token is missing")
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.epoch++
+	t.pending, t.retryAt, t.backoff = nil, time.Time{}, 0
+	t.state = newClientState(tokens, time.Now())
+	return t.save()
+}
+
+// Logout forgets the tokens, and returns the refresh token for the issuer to
+// revoke; it is empty if there was none. A refresh that is under way is
+// discarded.
+func (t *Transport) Logout() (refreshToken string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.epoch++
+	t.pending, refreshToken = nil, t.state.RefreshToken
+	t.state = clientState{}
+	return refreshToken, t.save()
+}
+
+// RoundTrip sends a request, with the access token if it goes to one of the
+// Origins. It does not change r. Errors are those of Base; [ErrSessionEnded];
+// or that of a refresh which failed while there was no token to go on with.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !slices.Contains(t.config.Origins, origin(r.URL)) || r.Header.Get("Authorization") != "" {
+		return t.config.Base.RoundTrip(r)
+	}
+	access, err := t.fresh(r.Context(), "")
+	if err != nil {
+		closeBody(r.Body)
+		return nil, err
+	}
+	response, err := t.config.Base.RoundTrip(withToken(r, r.Body, access))
+	if err != nil || !concernsToken(response) {
+		return response, err
+	}
+	body, ok := bodyAgain(r)
+	if !ok {
+		return response, nil // a stream was read and cannot be sent again
+	}
+	newer, err := t.fresh(r.Context(), access)
+	if err != nil || newer == access {
+		closeBody(body)
+		if errors.Is(err, ErrSessionEnded) {
+			closeBody(response.Body)
+			return nil, err
+		}
+		return response, nil
+	}
+	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // lets the connection be used again
+	closeBody(response.Body)
+	return t.config.Base.RoundTrip(withToken(r, body, newer))
+}
+
+// withToken returns a copy of r with the token and a body.
+func withToken(r *http.Request, body io.ReadCloser, access string) *http.Request {
+	c := r.Clone(r.Context())
+	c.Body = body
+	c.Header.Set("Authorization", "Bearer "+access)
+	return c
+}
+
+// bodyAgain returns the body of r once more, if it can be had.
+func bodyAgain(r *http.Request) (io.ReadCloser, bool) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r.Body, true
+	}
+	if r.GetBody == nil {
+		return nil, false
+	}
+	body, err := r.GetBody()
+	return body, err == nil
+}
+
+func closeBody(body io.Closer) {
+	if body != nil {
+		body.Close()
+	}
+}
+
+// concernsToken reports whether a newer token can help: a 401 from before the
+// handler, with a Bearer challenge that asks for no newer log-in.
+func concernsToken(response *http.Response) bool {
+	if response.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	for _, challenge := range response.Header.Values("WWW-Authenticate") {
+		scheme, _, _ := strings.Cut(challenge, " ")
+		if strings.EqualFold(scheme, "Bearer") && !strings.Contains(challenge, "insufficient_user_authentication") {
+			return true
+		}
+	}
+	return false
+}
+
+// origin returns scheme, host and port, the port always there.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
