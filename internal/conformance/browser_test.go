@@ -21,7 +21,8 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(file),
-		chromedp.IgnoreCertErrors, // the servers of the tests sign for themselves
+		chromedp.Env("TMPDIR="+lasting), // it leaves things behind
+		chromedp.IgnoreCertErrors,       // the servers of the tests sign for themselves
 		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"),
 		chromedp.Flag("disable-features", "HttpsUpgrades"), // plain http stays plain
 	)
