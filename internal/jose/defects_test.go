@@ -180,12 +180,12 @@ func TestD11KidSelectsTheKeyEvenIfThereIsOne(t *testing.T) {
 	key := signingKey(t, raw)
 	set := setOf(t, key)
 	for _, kid := range []string{
-		"", `"kid":"",`, `"kid":null,`, `"kid":1,`, `"kid":"a/b",`, `"kid":"../keys",`, `"kid":"a\u0000",`, `"kid":"a b",`, `"kid":"é",`, `"kid":"'--",`,
+		"", `"kid":"",`, `"kid":null,`, `"kid":1,`, `"kid":"a\\b",`, `"kid":"a?b",`, `"kid":"a%2fb",`, `"kid":"a\u0000",`, `"kid":"a b",`, `"kid":"é",`, `"kid":"'--",`,
 		`"kid":"` + strings.Repeat("a", 129) + `",`,
 	} {
 		refused(t, set, forge(t, raw, `{"alg":"EdDSA",`+kid+`"typ":"at+jwt"}`, goodPayload), jose.ErrMalformed)
 	}
-	for _, kid := range []string{"x", strings.Repeat("a", 128), key.Verification().ID() + "x", "bilbo.baggins@hobbiton.example"} {
+	for _, kid := range []string{"x", strings.Repeat("a", 128), key.Verification().ID() + "x", "bilbo.baggins@hobbiton.example", "../../etc/passwd", "J4j+I06r/XvYU="} {
 		_, err := set.Verify(forge(t, raw, `{"alg":"EdDSA","kid":"`+kid+`","typ":"at+jwt"}`, goodPayload), accessForm)
 		var unknown *jose.UnknownKeyError
 		if !errors.As(err, &unknown) || unknown.KeyID != kid {

@@ -16,7 +16,7 @@
 //  5. Header. Byte for byte the header that its key accepted last; otherwise
 //     strict JSON (see [CheckObject]) of at most 1024 bytes in which alg is a
 //     string and names one of our algorithms, kid is 1 to 128 characters of
-//     letters, digits and ._~:@+=-, and typ, if it is there, is a string.
+//     letters, digits and ._~:@+/=-, and typ, if it is there, is a string.
 //     crit, b64, zip, cty and jwk are refused. jku, x5u, x5c, x5t and x5t#S256
 //     are refused too, or ignored where the caller says so. Nothing else
 //     counts. No URL and no key is ever taken from a token.

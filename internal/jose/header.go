@@ -91,10 +91,11 @@ func (h *header) setKeyID(value []byte) error {
 	return nil
 }
 
-// validKeyID keeps a kid to what may stand in a log and in a map.
+// validKeyID keeps a kid to what may stand in a log and in a map. Amazon Cognito
+// takes plain base64, so a slash is part of it: a kid is never part of a path.
 func validKeyID(kid string) bool {
 	for i := range len(kid) {
-		if c := kid[i]; !inAlphabet[c] && strings.IndexByte("~:@+=", c) < 0 {
+		if c := kid[i]; !inAlphabet[c] && strings.IndexByte("~:@+/=", c) < 0 {
 			return false
 		}
 	}

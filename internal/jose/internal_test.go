@@ -70,6 +70,33 @@ func TestWhatTheSignerReturnsIsChecked(t *testing.T) {
 	}
 }
 
+// A signer returns DER, whose numbers are as long as they need be.
+func TestECDSASignaturesGetTheirFixedLength(t *testing.T) {
+	number := func(size int) string { return "\x02" + string(rune(size)) + strings.Repeat("\x11", size) }
+	for name, c := range map[string]struct {
+		der  string
+		want string // empty: refused
+	}{
+		"two long numbers":       {"\x30\x44" + number(32) + number(32), strings.Repeat("\x11", 64)},
+		"short ones":             {"\x30\x07\x02\x01\x05" + number(2), strings.Repeat("\x00", 31) + "\x05" + strings.Repeat("\x00", 30) + "\x11\x11"},
+		"a sign byte in front":   {"\x30\x07\x02\x02\x00\xff\x02\x01\x05", strings.Repeat("\x00", 31) + "\xff" + strings.Repeat("\x00", 31) + "\x05"},
+		"r of 33 bytes":          {"\x30\x26" + number(33) + number(1), ""},
+		"s of 33 bytes":          {"\x30\x26" + number(1) + number(33), ""},
+		"a negative number":      {"\x30\x06\x02\x01\x85\x02\x01\x05", ""},
+		"one number":             {"\x30\x03\x02\x01\x05", ""},
+		"three numbers":          {"\x30\x09" + number(1) + number(1) + number(1), ""},
+		"data behind it":         {"\x30\x06" + number(1) + number(1) + "\x00", ""},
+		"cut":                    {"\x30\x06" + number(1), ""},
+		"nothing":                {"", ""},
+		"two numbers of 32 bare": {strings.Repeat("\x11", 64), ""},
+	} {
+		got, err := fixedLength([]byte(c.der))
+		if string(got) != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: %x, %v", name, got, err)
+		}
+	}
+}
+
 // The registry of the engine is one for the whole process, and anybody can
 // change it. Each key asks once and believes nothing.
 func TestD27EngineIsCheckedOncePerKey(t *testing.T) {
