@@ -1,0 +1,149 @@
+package redisstore
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	start = time.Now()
+	later = start.Add(time.Minute)
+)
+
+func (c *cache) total() (bytes, places int) {
+	for i := range c.shards {
+		c.shards[i].mu.RLock()
+		bytes += c.shards[i].bytes
+		places += len(c.shards[i].places)
+		c.shards[i].mu.RUnlock()
+	}
+	return bytes, places
+}
+
+func TestAPlaceThatWasDroppedIsNotFilled(t *testing.T) {
+	for rule, between := range map[string]func(c *cache){
+		"by a push":               func(c *cache) { c.drop("k") },
+		"by a broken stream":      func(c *cache) { c.clear() },
+		"and then taken again":    func(c *cache) { c.drop("k"); c.reserve("k", start) },
+		"and then filled by one ": func(c *cache) { c.drop("k"); c.fill("k", c.reserve("k", start), []byte("new"), later) },
+	} {
+		c := newCache(0)
+		p := c.reserve("k", start)
+		between(c)
+		c.fill("k", p, []byte("old"), later)
+		if value, ok := c.get("k", start); ok && string(value) == "old" {
+			t.Errorf("%s: the old value is there", rule)
+		}
+		c.release("k", p)
+	}
+}
+
+func TestAnEntryLastsUntilItsEnd(t *testing.T) {
+	c := newCache(0)
+	c.fill("k", c.reserve("k", start), []byte("v"), later)
+	if _, ok := c.get("k", later.Add(-1)); !ok {
+		t.Error("gone before its end")
+	}
+	if _, ok := c.get("k", later); ok {
+		t.Error("there at its end")
+	}
+	if c.reserve("k", later.Add(-1)) != nil {
+		t.Error("a place that is taken is reserved")
+	}
+	p := c.reserve("k", later)
+	if p == nil {
+		t.Fatal("an entry that has ended is not read again")
+	}
+	c.fill("k", p, []byte("w"), later.Add(time.Minute))
+	if value, _ := c.get("k", later); string(value) != "w" {
+		t.Errorf("%q", value)
+	}
+}
+
+func TestOneReaderHasThePlace(t *testing.T) {
+	c := newCache(0)
+	p := c.reserve("k", start)
+	if c.reserve("k", start) != nil {
+		t.Error("two have it")
+	}
+	if _, ok := c.get("k", start); ok {
+		t.Error("a place has a value before it is filled")
+	}
+	c.release("k", nil) // of the one who has none
+	c.fill("k", nil, []byte("w"), later)
+	c.fill("k", p, []byte("v"), later)
+	c.release("k", p) // when filled, no-op
+	if value, ok := c.get("k", start); string(value) != "v" || !ok {
+		t.Error("the other has taken it away")
+	}
+	c.release("j", c.reserve("j", start))
+	if c.reserve("j", start) == nil {
+		t.Error("a place that was given back is still taken")
+	}
+}
+
+func TestTheCacheKeepsItsBound(t *testing.T) {
+	const bound = 8 << 20
+	c := newCache(bound)
+	for i := range 4000 {
+		key := fmt.Sprint("key ", i)
+		c.fill(key, c.reserve(key, start), make([]byte, 1+rand.IntN(maxValue)), later)
+		if _, ok := c.get(key, start); !ok {
+			t.Fatal("what came last is not there")
+		}
+		if total, _ := c.total(); total > bound+1000 {
+			t.Fatalf("%d bytes, want %d", total, bound)
+		}
+	}
+	if total, _ := c.total(); total < bound/2 {
+		t.Errorf("of %d bytes %d are used", bound, total)
+	}
+	for i := range 4000 {
+		c.drop(fmt.Sprint("key ", i))
+	}
+	if total, places := c.total(); total != 0 || places != 0 {
+		t.Errorf("when all is gone there are %d bytes in %d places", total, places)
+	}
+}
+
+// A record is versions of itself. Readers fill what they have read, a writer
+// drops after it has written: nobody may see an old version after that.
+func TestWhatWasDroppedIsNeverSeenAgain(t *testing.T) {
+	c := newCache(1 << 20)
+	var mu sync.RWMutex
+	current := []byte{0}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 5000 {
+				if _, ok := c.get("k", start); ok {
+					continue
+				}
+				p := c.reserve("k", start)
+				mu.RLock()
+				value := current
+				mu.RUnlock()
+				c.fill("k", p, value, later)
+				c.release("k", p)
+			}
+		})
+	}
+	group.Go(func() {
+		for version := range 5000 {
+			next := fmt.Append(nil, version)
+			mu.Lock()
+			current = next
+			mu.Unlock()
+			c.drop("k")
+			if seen, ok := c.get("k", start); ok && !bytes.Equal(seen, next) {
+				t.Errorf("%q after %q", seen, next)
+				return
+			}
+		}
+	})
+	group.Wait()
+}
