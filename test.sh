@@ -11,11 +11,16 @@ set -euo pipefail
 set -m # a process group for each job, so that it ends with all its children
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export CI=${CI:-true} LC_ALL=C
+PATH=$PATH:/usr/sbin # where some servers are
 
 # What the tests need beside Go: a command, and the packages that bring it.
 needs='
-gcc       gcc libc6-dev   # the race detector
-chromium  chromium        # internal/conformance
+gcc            gcc libc6-dev    # the race detector
+chromium       chromium         # the rest is for internal/conformance
+redis-server   redis-server
+pg_ctlcluster  postgresql
+pgbouncer      pgbouncer
+mariadbd       mariadb-server
 '
 
 fuzz_time=3s
@@ -30,6 +35,7 @@ esac
 
 # Whatever the tests write is in here and goes with the script, as do jobs.
 data=$(mktemp -d)
+chmod 755 "$data" # PostgreSQL runs as somebody else
 export TMPDIR=$data
 finish() {
 	local job
