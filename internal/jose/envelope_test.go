@@ -182,6 +182,18 @@ func TestTypIsComparedAsAMediaType(t *testing.T) {
 	}
 }
 
+func TestApplicationIsLeftOutBeforeASubtypeOnly(t *testing.T) {
+	raw := rawEd25519(t)
+	key := signingKey(t, raw)
+	for typ, good := range map[string]bool{"x/y": true, "application/x/y": false} {
+		header := `{"alg":"EdDSA","kid":"` + key.Verification().ID() + `","typ":"` + typ + `"}`
+		_, err := setOf(t, key).Verify(forge(t, raw, header, goodPayload), jose.Form{Types: []string{"x/y"}})
+		if (err == nil) != good {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+}
+
 // Tokens of one kind must be no tokens of another (RFC 8725, 3.12).
 func TestKindsOfTokensExcludeEachOther(t *testing.T) {
 	raw := rawEd25519(t)

@@ -39,10 +39,9 @@ func (k *SigningKey) PrivateJWK() (PrivateJWK, bool) {
 		}
 		jwk.D = encode(d)
 	case *rsa.PrivateKey:
-		if len(raw.Primes) != 2 {
+		if len(raw.Primes) != 2 || raw.Precomputed.Qinv == nil {
 			return PrivateJWK{}, false
 		}
-		raw.Precompute()
 		number := func(n *big.Int) string { return encode(n.Bytes()) }
 		jwk.D, jwk.P, jwk.Q = number(raw.D), number(raw.Primes[0]), number(raw.Primes[1])
 		jwk.DP, jwk.DQ, jwk.QI = number(raw.Precomputed.Dp), number(raw.Precomputed.Dq), number(raw.Precomputed.Qinv)

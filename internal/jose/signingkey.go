@@ -32,8 +32,11 @@ func NewSigningKey(raw any, typ string) (*SigningKey, error) {
 		return nil, err
 	}
 	key := &SigningKey{raw: raw}
-	if secret, ok := raw.([]byte); ok {
-		key.raw = slices.Clone(secret)
+	switch raw := raw.(type) {
+	case []byte:
+		key.raw = slices.Clone(raw)
+	case *rsa.PrivateKey:
+		raw.Precompute() // now, while nobody else uses it
 	}
 	if key.verification, err = NewVerificationKey(public, "", "", KeyRules{}); err != nil {
 		return nil, err
