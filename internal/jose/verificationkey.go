@@ -116,8 +116,8 @@ var (
 	errPanic     = refuse(ErrSignature, "the engine failed")
 )
 
-// verify is step 7, over a signature of the right length. A panic of the engine is contained: one token must never
-// end a server.
+// verify is step 7, over a signature of the right length. A panic of the engine
+// is contained: one token must never end a server.
 func (k *VerificationKey) verify(input, signature []byte) (err error) {
 	defer func() {
 		if recover() != nil {
