@@ -1,4 +1,0 @@
-package token
-
-// NewRemoteKeySetVia lets tests answer in the place of the network.
-var NewRemoteKeySetVia = newRemoteKeySet

@@ -1,0 +1,16 @@
+package token
+
+import "time"
+
+// NewRemoteKeySetVia lets tests answer in the place of the network.
+var NewRemoteKeySetVia = newRemoteKeySet
+
+// FamilyKey is where a family is stored.
+func FamilyKey(namespace, famID string) string { return familyDigest(namespace, famID).Key() }
+
+// FamilyRecord is a stored family that goes on until a time.
+func FamilyRecord(ends time.Time) []byte {
+	now := time.Now().UnixMilli()
+	f := &family{created: now, rotated: now, authTime: now, idle: ends.UnixMilli(), expires: ends.UnixMilli(), subject: "alice"}
+	return f.encode()
+}

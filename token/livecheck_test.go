@@ -1,0 +1,187 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+// spy is a Store that counts reads, and fails if told to.
+type spy struct {
+	store.Store
+	reads int
+	fail  error
+}
+
+func (s *spy) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	s.reads++
+	if s.fail != nil {
+		return nil, false, s.fail
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// near is a spy with a near cache.
+type near struct {
+	spy
+	cached int
+}
+
+func (n *near) GetCached(ctx context.Context, key string) ([]byte, bool, error) {
+	n.cached++
+	return n.Store.Get(ctx, key)
+}
+
+const world, famID = "staff", "AAAAAAAAAAAAAAAAAAAAAA"
+
+// put replaces the record of the family, nil deletes it.
+func put(t *testing.T, s store.Store, record []byte) {
+	t.Helper()
+	key := token.FamilyKey(world, famID)
+	must(t, s.Delete(t.Context(), key))
+	if record == nil {
+		return
+	}
+	if ok, err := s.CompareAndSwap(t.Context(), key, nil, record, time.Hour); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+}
+
+func liveVerifier(m *minter, s store.Store, every time.Duration) *token.Verifier {
+	return m.verifier(func(c *token.VerifierConfig) {
+		c.LiveCheck = &token.LiveCheck{Store: s, Namespace: world, Every: every}
+	})
+}
+
+func TestLiveCheckAnswersByTheFamily(t *testing.T) {
+	newer := token.FamilyRecord(time.Now().Add(time.Hour))
+	newer[0]++
+	for _, c := range []struct {
+		name   string
+		record []byte
+		want   string
+	}{
+		{"it goes on", token.FamilyRecord(time.Now().Add(time.Hour)), "ok"},
+		{"it has expired", token.FamilyRecord(time.Now()), "bad"},
+		{"it was logged out", logins.NewTombstone(logins.Family, logins.LoggedOut), "bad"},
+		{"it was revoked", logins.NewTombstone(logins.Family, logins.Revoked), "bad"},
+		{"there is none", nil, "bad"},
+		{"it is corrupt", []byte("garbage"), "unknown"},
+		{"it is of a newer version", newer, "unknown"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, s := newMinter(t), &spy{Store: &store.Memory{}}
+			put(t, s, c.record)
+			text := m.mint(with(map[string]any{"fam": famID}))
+			v := liveVerifier(m, s, 0)
+			for range 3 { // known or not
+				if _, err := v.Verify(t.Context(), text); outcome(err) != c.want {
+					t.Errorf("%v, want %s", err, c.want)
+				}
+			}
+			if s.reads != 3 {
+				t.Errorf("%d reads, want one each time", s.reads)
+			}
+			if got := v.CacheStats().Entries; (got == 1) != (c.want == "ok") {
+				t.Errorf("%d entries", got)
+			}
+		})
+	}
+}
+
+// Revocation stands outside of the cache.
+func TestLogOutIsSeenAtOnce(t *testing.T) {
+	m, s := newMinter(t), &store.Memory{}
+	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
+	text := m.mint(with(map[string]any{"fam": famID}))
+	v, blind := liveVerifier(m, s, 0), m.verifier()
+	hits(t, v, text)
+	hits(t, v, text)
+	put(t, s, logins.NewTombstone(logins.Family, logins.LoggedOut))
+	refuses(t, v, text)
+	hits(t, blind, text)
+}
+
+func TestTokenWithoutALogInIsNotLive(t *testing.T) {
+	m, s := newMinter(t), &spy{Store: &store.Memory{}}
+	refuses(t, liveVerifier(m, s, 0), m.mint(claims()))
+	if s.reads != 0 {
+		t.Errorf("%d reads", s.reads)
+	}
+}
+
+func TestLiveCheckIsOfOneNamespace(t *testing.T) {
+	m, s := newMinter(t), &store.Memory{}
+	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
+	other := m.verifier(func(c *token.VerifierConfig) { c.LiveCheck = &token.LiveCheck{Store: s} })
+	refuses(t, other, m.mint(with(map[string]any{"fam": famID})))
+}
+
+func TestStoreThatIsDownIsNeitherYesNorNo(t *testing.T) {
+	m, s := newMinter(t), &spy{Store: &store.Memory{}}
+	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
+	text, v := m.mint(with(map[string]any{"fam": famID})), liveVerifier(m, s, 0)
+	hits(t, v, text)
+	s.fail = errors.New("down")
+	got, err := v.Verify(t.Context(), text)
+	if got != nil || outcome(err) != "unknown" || !errors.Is(err, s.fail) {
+		t.Errorf("%v, error %v", got, err)
+	}
+	// A token that is bad in itself needs no store to be refused.
+	refuses(t, v, m.mint(with(map[string]any{"fam": famID, "aud": "x"})))
+}
+
+func TestLiveCheckLooksEverySoOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, s := newMinter(t), &spy{Store: &store.Memory{}}
+		put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
+		text, v := m.mint(with(map[string]any{"fam": famID})), liveVerifier(m, s, 10*time.Second)
+		for range 5 {
+			hits(t, v, text)
+		}
+		if s.reads != 1 {
+			t.Errorf("%d reads within the time", s.reads)
+		}
+		time.Sleep(10*time.Second - 1)
+		put(t, s, logins.NewTombstone(logins.Family, logins.Revoked))
+		hits(t, v, text)
+		time.Sleep(1)
+		refuses(t, v, text)
+		refuses(t, v, text) // what is dead is looked up each time
+		if s.reads != 3 {
+			t.Errorf("%d reads", s.reads)
+		}
+	})
+}
+
+func TestLiveCheckUsesANearCache(t *testing.T) {
+	m, s := newMinter(t), &near{spy: spy{Store: &store.Memory{}}}
+	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
+	hits(t, liveVerifier(m, s, 0), m.mint(with(map[string]any{"fam": famID})))
+	if s.reads != 0 || s.cached != 1 {
+		t.Errorf("%d reads, %d near", s.reads, s.cached)
+	}
+}
+
+func TestEndedLogInIsAnEvent(t *testing.T) {
+	m, s := newMinter(t), &spy{Store: &store.Memory{}}
+	var heard []auth.Event
+	v := m.verifier(func(c *token.VerifierConfig) {
+		c.LiveCheck = &token.LiveCheck{Store: s, Namespace: world}
+		c.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+	})
+	text := m.mint(with(map[string]any{"fam": famID}))
+	refuses(t, v, text)
+	s.fail = errors.New("down")
+	v.Verify(t.Context(), text)
+	if len(heard) != 2 || heard[0].Kind != auth.EventRejected || heard[0].LoginID != "login-1" || heard[1].Kind != auth.EventFault {
+		t.Errorf("%+v", heard)
+	}
+}
