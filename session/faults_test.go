@@ -227,6 +227,40 @@ func (op operation) settles(t *testing.T, s *scene, old browser) {
 	}
 }
 
+// A log-in that fails half way, or has to start over, leaves nothing behind
+// that somebody might come upon.
+func TestLoginLeavesNoRecordBehind(t *testing.T) {
+	for _, c := range []struct {
+		rule string
+		faulty
+		want string
+		live int
+	}{
+		{"the create happens in spite of its error", faulty{fault: failAfter, at: 1}, valid, 1},
+		{"the create fails", faulty{fault: failBefore, at: 1}, valid, 1},
+		{"the key is taken", faulty{fault: refuse, at: 1}, valid, 1},
+		{"the list cannot be read", faulty{fault: failBefore, at: 2}, unavailable, 0},
+		{"the list cannot be written", faulty{fault: refuse, at: 3}, valid, 1},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			s := &mapStore{}
+			c.mapStore = s
+			if got := outcome((&browser{}).login(newManager(t, session.Config{Store: &c.faulty}), "alice")); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+			live := 0
+			for _, value := range s.dump() {
+				if value[0] == 0x10 {
+					live++
+				}
+			}
+			if live != c.live {
+				t.Errorf("%d records live, want %d", live, c.live)
+			}
+		})
+	}
+}
+
 // H15: a store that is down changes nothing for those who are no part of it.
 func TestOutageConcernsNobodyWithoutACookie(t *testing.T) {
 	down := &faulty{mapStore: &mapStore{}, at: 1, forGood: true}

@@ -157,6 +157,19 @@ func TestCookieOfOneManagerOpensNoOther(t *testing.T) {
 	b.wants(t, own, valid)
 }
 
+func TestNamespaceAndCookieNameDoNotRunTogether(t *testing.T) {
+	s := &store.Memory{}
+	m := newManager(t, session.Config{Store: s, Namespace: "a", Cookie: cookie.New("bc").InsecureAnywhere()})
+	other := newManager(t, session.Config{Store: s, Namespace: "ab", Cookie: cookie.New("c").InsecureAnywhere()})
+	w := httptest.NewRecorder()
+	check(t, m.Login(w, (&browser{}).request("POST"), alice))
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cookie", "c="+w.Result().Cookies()[0].Value)
+	if _, err := other.Authenticate(r); outcome(err) != nobody {
+		t.Error(err)
+	}
+}
+
 // H14, CVE-2026-34969: a credential elsewhere than in the cookie is ignored.
 func TestTokenCountsInTheCookieOnly(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}

@@ -95,6 +95,9 @@ func TestMalformedCookieNeverReachesTheStore(t *testing.T) {
 		if _, err := m.Ensure(w, r); err != nil {
 			t.Errorf("%s: %v", rule, err)
 		}
+		if reads, writes := s.took(); reads != 0 || writes != 1 {
+			t.Errorf("%s: a visit makes %d reads, %d writes", rule, reads, writes)
+		}
 		b.obey(w.Header())
 		b.has(t, m, valid)
 		w = httptest.NewRecorder()

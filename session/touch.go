@@ -31,7 +31,7 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 		}
 	}
 	used := *s
-	used.used = max(used.used, now.UnixMilli())
+	used.used = now.UnixMilli()
 	// Whoever got in between has noted a use as well, or ended the session.
 	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record)); err != nil {
 		m.fault(ctx, s, err)

@@ -151,6 +151,40 @@ func TestTouchThatFailsIsAnEventAndNoError(t *testing.T) {
 	})
 }
 
+// A client that hangs up undoes no touch, and a store that hangs delays it for
+// five seconds at most.
+func TestTouchIsNoMatterOfTheClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &store.Memory{}
+		plain := newManager(t, session.Config{Store: inner})
+		b := loggedIn(t, plain, "alice")
+		time.Sleep(50 * time.Minute)
+		ctx, hangUp := context.WithCancel(t.Context())
+		m := newManager(t, session.Config{Store: &hooked{inner, func(_ context.Context, write bool, _ string) error {
+			if write {
+				hangUp()
+			}
+			return nil
+		}}})
+		gone := browser{token: b.token, ctx: ctx}
+		gone.wants(t, m, valid)
+		time.Sleep(50 * time.Minute)
+		b.wants(t, plain, valid)
+
+		time.Sleep(10 * time.Minute)
+		start := time.Now()
+		b.wants(t, newManager(t, session.Config{Store: &hooked{inner, func(ctx context.Context, write bool, _ string) error {
+			if write {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}}}), valid)
+		if took := time.Since(start); took != 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
 // A list write that a failover has lost costs a tenth of the idle time.
 func TestSessionMissingFromItsListEndsAtItsNextTouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
