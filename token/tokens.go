@@ -151,7 +151,7 @@ func (i *Issuer) tokens(f *family, id [16]byte, secret []byte) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	expiresIn := int64(expires.Sub(now) / time.Second)
+	expiresIn := int64(expires.Sub(now).Round(time.Second) / time.Second)
 	return Tokens{
 		AccessToken: access, TokenType: "Bearer",
 		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),

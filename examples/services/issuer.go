@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+// issuer is the only service that has a store, and private keys.
+type issuer struct {
+	*token.Issuer
+	keys     *token.KeySet
+	lifetime time.Duration // of a log-in
+}
+
+func newIssuer(url string, access time.Duration) (*issuer, error) {
+	keys, err := token.NewKeySet(token.Ed25519)
+	if err != nil {
+		return nil, err
+	}
+	lifetime := 15 * access // short, since the keys rotate so often here
+	i, err := token.NewIssuer(token.Config{
+		Keys: keys, Store: &store.Memory{},
+		Issuer: url, Audience: audience, ClientID: "services",
+		AccessLifetime: access, IdleTimeout: lifetime, Lifetime: lifetime,
+		NativeClients: true,
+	})
+	return &issuer{i, keys, lifetime}, err
+}
+
+func (i *issuer) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", i.login)
+	mux.HandleFunc("POST /service-login", i.serviceLogin)
+	mux.Handle("POST /refresh", i.RefreshHandler())
+	mux.Handle("POST /logout", i.LogoutHandler())
+	mux.Handle("GET /jwks.json", i.keys.JWKSHandler())
+	return mux
+}
+
+// login is for people in browsers: the refresh token goes into a cookie.
+func (i *issuer) login(w http.ResponseWriter, r *http.Request) {
+	user := r.PostFormValue("user")
+	if user != "alice" || !equal(r.PostFormValue("password"), "correct horse") { // a STUB with one account
+		http.Error(w, "wrong user or password", http.StatusUnauthorized)
+		return
+	}
+	if err := i.Login(w, r, auth.Identity{Subject: user, Scopes: "shop"}); err != nil {
+		middleware.Deny(w, r, err, "")
+	}
+}
+
+// serviceLogin is for other services, which keep both tokens themselves.
+func (i *issuer) serviceLogin(w http.ResponseWriter, r *http.Request) {
+	if !equal(r.PostFormValue("secret"), shopSecret) { // a STUB with one service
+		http.Error(w, "wrong secret", http.StatusUnauthorized)
+		return
+	}
+	tokens, err := i.Issue(r.Context(), auth.Identity{Subject: "service:shop", Scopes: "stock"})
+	if err != nil {
+		middleware.Deny(w, r, err, "")
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(tokens)
+}
+
+// rotate changes the keys from time to time. A next key is published for a
+// whole period before it signs, and former ones go when the log-ins of their
+// time are over.
+func (i *issuer) rotate(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := i.keys.Rotate()
+		if err == nil {
+			_, err = i.keys.DropFormer(i.lifetime)
+		}
+		if err != nil {
+			log.Print("rotate: ", err)
+		}
+	}
+}
+
+// shopSecret is what the shop proves itself with. A real one is no constant.
+const shopSecret = "open sesame, says the shop"
+
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

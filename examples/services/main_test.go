@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// freeAddr returns an address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func get(t *testing.T, url, access string) (status int, body string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+access)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func login(t *testing.T, issuerURL string) string {
+	t.Helper()
+	form := url.Values{"user": {"alice"}, "password": {"correct horse"}}
+	for range 100 {
+		response, err := http.PostForm(issuerURL+"/login", form)
+		if err != nil {
+			time.Sleep(50 * time.Millisecond) // it is starting
+			continue
+		}
+		defer response.Body.Close()
+		var tokens struct {
+			Access string `json:"access_token"`
+		}
+		if err := json.NewDecoder(response.Body).Decode(&tokens); err != nil {
+			t.Fatal(err)
+		}
+		return tokens.Access
+	}
+	t.Fatal("the issuer does not start")
+	return ""
+}
+
+func TestTheServicesKnowEachOtherWhileTheKeysRotate(t *testing.T) {
+	c := config{
+		issuer: freeAddr(t), shop: freeAddr(t), warehouse: freeAddr(t),
+		rotate: 400 * time.Millisecond, access: time.Minute,
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, c) }()
+	access := login(t, "http://"+c.issuer)
+	firstKeys := keys(t, c.issuer)
+	for rotations := 0; rotations < 3; {
+		if now := keys(t, c.issuer); now != firstKeys {
+			firstKeys = now
+			rotations++
+		}
+		if status, body := get(t, "http://"+c.shop+"/tea", access); status != http.StatusOK || body != "hello, alice: 7 boxes of tea\n" {
+			t.Fatalf("the shop answers %d %q after %d rotations", status, body, rotations)
+		}
+		if status, _ := get(t, "http://"+c.warehouse+"/stock", access); status != http.StatusForbidden {
+			t.Fatalf("the warehouse answers alice %d", status)
+		}
+	}
+	// A token of a key that was unknown when the services started.
+	if status, body := get(t, "http://"+c.shop+"/me", login(t, "http://"+c.issuer)); status != http.StatusOK || body != "hello, alice\n" {
+		t.Errorf("the shop answers %d %q to a token of a new key", status, body)
+	}
+	if status, _ := get(t, "http://"+c.shop+"/tea", "no token"); status != http.StatusUnauthorized {
+		t.Errorf("the shop answers %d without a token", status)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func keys(t *testing.T, issuer string) string {
+	t.Helper()
+	status, body := get(t, "http://"+issuer+"/jwks.json", "")
+	if status != http.StatusOK || strings.Contains(body, `"d"`) {
+		t.Fatalf("the keys: %d", status)
+	}
+	return body
+}

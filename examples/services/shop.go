@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/token"
+)
+
+// shop is an API that asks another one.
+type shop struct {
+	*api
+	issuerURL    string
+	warehouseURL string
+	warehouse    *token.Transport
+
+	mu sync.Mutex // one log-in at a time
+}
+
+func newShop(issuerURL, warehouseURL string) (*shop, error) {
+	api, err := newAPI(issuerURL)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := token.NewTransport(token.TransportConfig{
+		Origins: []string{warehouseURL},
+		Refresh: token.RefreshAt(issuerURL+"/refresh", nil),
+	})
+	if err != nil {
+		api.Close()
+		return nil, err
+	}
+	return &shop{api: api, issuerURL: issuerURL, warehouseURL: warehouseURL, warehouse: transport}, nil
+}
+
+func (s *shop) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /me", s.guard.Require(http.HandlerFunc(me)))
+	mux.Handle("GET /tea", s.guard.RequireScope("shop")(http.HandlerFunc(s.tea)))
+	return mux
+}
+
+// tea tells the caller what the warehouse has told the shop.
+func (s *shop) tea(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	stock, err := s.ask(r)
+	if errors.Is(err, token.ErrSessionEnded) { // or none has begun yet
+		if err = s.logIn(); err == nil {
+			stock, err = s.ask(r)
+		}
+	}
+	if err != nil {
+		http.Error(w, "the warehouse does not answer", http.StatusBadGateway)
+		return
+	}
+	fmt.Fprintf(w, "hello, %s: %s\n", id.Subject, stock)
+}
+
+func (s *shop) ask(r *http.Request) (string, error) {
+	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, s.warehouseURL+"/stock", nil)
+	if err != nil {
+		return "", err
+	}
+	client := http.Client{Transport: s.warehouse, Timeout: 5 * time.Second}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("the warehouse answers %s", response.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1024))
+	return string(body), err
+}
+
+// logIn proves to the issuer that this is the shop.
+func (s *shop) logIn() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	client := http.Client{Timeout: 5 * time.Second}
+	response, err := client.PostForm(s.issuerURL+"/service-login", url.Values{"secret": {shopSecret}})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var tokens token.Tokens
+	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&tokens); err != nil || response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the issuer answers %s: %w", response.Status, err)
+	}
+	return s.warehouse.Login(tokens)
+}
