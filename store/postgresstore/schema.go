@@ -101,10 +101,13 @@ func migrated(ctx context.Context, q querier) (bool, error) {
 	return have == version, err
 }
 
-// schemaVersion returns 0 if there is none.
+// schemaVersion returns 0 if there is none. It looks into the catalog as a
+// table: to_regclass may answer from before the lock was waited for.
 func schemaVersion(ctx context.Context, q querier) (have int, err error) {
 	var exists bool
-	if err := ask(ctx, q, `SELECT to_regclass('auth_store_version') IS NOT NULL`, &exists); err != nil || !exists {
+	err = ask(ctx, q, `
+SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'auth_store_version' AND schemaname = ANY (current_schemas(false)))`, &exists)
+	if err != nil || !exists {
 		return 0, err
 	}
 	err = ask(ctx, q, `SELECT max(version) FROM auth_store_version`, &have)

@@ -1,0 +1,202 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+)
+
+// raceSessions runs the races of package session over a real store, with two
+// managers that stand for two processes.
+func raceSessions(t *testing.T, open func(t *testing.T) store.Store) {
+	managers := [2]*session.Manager{newManager(t, open(t)), newManager(t, open(t))}
+	for rule, race := range map[string]func(*testing.T, [2]*session.Manager){
+		"a parallel save or touch does not undo a log-out": raceLogout,
+		"parallel updates are not lost":                    raceUpdates,
+		"log-out everywhere misses no log-in":              raceLogoutAll,
+	} {
+		t.Run(rule, func(t *testing.T) { race(t, managers) })
+	}
+}
+
+// newManager returns a manager that notes use every 100 ms.
+func newManager(t testing.TB, s store.Store) *session.Manager {
+	t.Helper()
+	m, err := session.New(session.Config{Store: s, IdleTimeout: time.Minute, Lifetime: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// A client keeps the session cookie of one site.
+type client struct{ token string }
+
+const sessionCookie = "__Host-Http-session"
+
+func (c *client) request(ctx context.Context, method string) *http.Request {
+	r := httptest.NewRequest(method, "https://app.example/", nil).WithContext(ctx)
+	if c.token != "" {
+		r.Header.Set("Cookie", sessionCookie+"="+c.token)
+	}
+	return r
+}
+
+// post lets handle answer a request, and keeps the cookie that it sets.
+func (c *client) post(ctx context.Context, handle func(http.ResponseWriter, *http.Request) error) error {
+	w := httptest.NewRecorder()
+	err := handle(w, c.request(ctx, "POST"))
+	for _, set := range w.Result().Cookies() {
+		if set.Name == sessionCookie && set.MaxAge >= 0 {
+			c.token = set.Value
+		}
+	}
+	return err
+}
+
+func (c *client) login(ctx context.Context, m *session.Manager, subject string) error {
+	return c.post(ctx, func(w http.ResponseWriter, r *http.Request) error {
+		return m.Login(w, r, auth.Identity{Subject: subject})
+	})
+}
+
+// logout keeps the cookie, to try whether it still opens anything.
+func (c *client) logout(ctx context.Context, m *session.Manager) error {
+	return m.Logout(httptest.NewRecorder(), c.request(ctx, "POST"))
+}
+
+func (c *client) authenticate(ctx context.Context, m *session.Manager) (auth.Identity, error) {
+	return m.Authenticate(c.request(ctx, "GET"))
+}
+
+const counter = session.Key[int]("count")
+
+func increment(s *session.Session) error {
+	n, err := counter.Get(s)
+	return errors.Join(err, counter.Set(s, n+1))
+}
+
+func (c *client) increment(ctx context.Context, m *session.Manager) error {
+	s, err := m.Get(c.request(ctx, "GET"))
+	if err != nil {
+		return err
+	}
+	return m.Update(ctx, s, increment)
+}
+
+func (c *client) count(ctx context.Context, m *session.Manager) (int, error) {
+	s, err := m.Get(c.request(ctx, "GET"))
+	if err != nil {
+		return 0, err
+	}
+	return counter.Get(s)
+}
+
+// over reports whether a check says that there is no valid log-in.
+func over(err error) bool { return errors.Is(err, auth.ErrUnauthenticated) }
+
+func raceLogout(t *testing.T, managers [2]*session.Manager) {
+	for range 10 {
+		c := &client{}
+		if err := c.login(t.Context(), managers[0], "alice"); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 6 {
+			wg.Go(func() {
+				for range 5 {
+					if err := c.increment(t.Context(), managers[i%2]); err != nil && !over(err) {
+						t.Error(err)
+					}
+					if _, err := c.authenticate(t.Context(), managers[i%2]); err != nil && !over(err) {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Go(func() {
+			if err := c.logout(t.Context(), managers[1]); err != nil {
+				t.Error(err)
+			}
+			for _, m := range managers {
+				if _, err := c.authenticate(t.Context(), m); !over(err) {
+					t.Errorf("after log-out: %v", err)
+				}
+			}
+		})
+		wg.Wait()
+		for _, m := range managers {
+			if _, err := c.authenticate(t.Context(), m); !over(err) {
+				t.Errorf("after log-out and parallel saves: %v", err)
+			}
+		}
+	}
+}
+
+func raceUpdates(t *testing.T, managers [2]*session.Manager) {
+	const ways, each = 32, 2
+	c := &client{}
+	if err := c.login(t.Context(), managers[0], "bob"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range ways {
+		wg.Go(func() {
+			for range each {
+				if err := c.increment(t.Context(), managers[i%2]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n, err := c.count(t.Context(), managers[0]); n != ways*each || err != nil {
+		t.Errorf("count %d after %d updates, %v", n, ways*each, err)
+	}
+}
+
+func raceLogoutAll(t *testing.T, managers [2]*session.Manager) {
+	for range 5 {
+		var before, during [4]client
+		for i := range before {
+			if err := before[i].login(t.Context(), managers[i%2], "carol"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var wg sync.WaitGroup
+		for i := range during {
+			wg.Go(func() {
+				if err := during[i].login(t.Context(), managers[i%2], "carol"); err != nil {
+					t.Log(err) // it may lose against the log-out
+				}
+			})
+		}
+		wg.Go(func() {
+			if err := managers[0].LogoutAll(t.Context(), "carol"); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		for i := range before {
+			if _, err := before[i].authenticate(t.Context(), managers[1]); !over(err) {
+				t.Errorf("a log-in from before: %v", err)
+			}
+		}
+		if err := managers[1].LogoutAll(t.Context(), "carol"); err != nil {
+			t.Error(err)
+		}
+		for i := range during {
+			if _, err := during[i].authenticate(t.Context(), managers[0]); !over(err) {
+				t.Errorf("a log-in from before the second log-out: %v", err)
+			}
+		}
+	}
+}
