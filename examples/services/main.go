@@ -55,13 +55,33 @@ type config struct {
 // audience is the name of both APIs in access tokens.
 const audience = "https://apis.example"
 
-// run starts the three services, and ends them with ctx.
+// run starts the three services, the issuer first, and ends them with ctx.
 func run(ctx context.Context, c config) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel(nil)
+
 	issuerURL := "http://" + c.issuer
 	issuer, err := newIssuer(issuerURL, c.access)
 	if err != nil {
 		return err
 	}
+	serve := func(addr string, handler http.Handler) error {
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+		context.AfterFunc(ctx, func() { server.Close() })
+		all.Go(func() { cancel(server.Serve(listener)) })
+		return nil
+	}
+	if err := serve(c.issuer, issuer.routes()); err != nil {
+		return err
+	}
+	all.Go(func() { issuer.rotate(ctx, c.rotate) })
+
 	warehouse, err := newAPI(issuerURL)
 	if err != nil {
 		return err
@@ -72,37 +92,12 @@ func run(ctx context.Context, c config) error {
 		return err
 	}
 	defer shop.Close()
-
-	ctx, cancel := context.WithCancelCause(ctx)
-	var all sync.WaitGroup
-	start := func(addr string, handler http.Handler) {
-		all.Go(func() {
-			if err := serve(ctx, addr, handler); err != nil {
-				cancel(err)
-			}
-		})
+	if err := errors.Join(serve(c.warehouse, warehouse.stock()), serve(c.shop, shop.routes())); err != nil {
+		return err
 	}
-	start(c.issuer, issuer.routes())
-	start(c.warehouse, warehouse.stock())
-	start(c.shop, shop.routes())
-	all.Go(func() { issuer.rotate(ctx, c.rotate) })
 	log.Printf("issuer %s, shop http://%s, warehouse http://%s", issuerURL, c.shop, c.warehouse)
-	all.Wait()
+	<-ctx.Done()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
-}
-
-func serve(ctx context.Context, addr string, handler http.Handler) error {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
