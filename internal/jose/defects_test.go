@@ -103,6 +103,7 @@ func TestD05CoordinatesHave32BytesAndArePoints(t *testing.T) {
 		"x is longer":       {append([]byte{0}, x...), y, false},
 		"y is longer":       {x, append([]byte{0}, y...), false},
 		"x is much longer":  {make([]byte, 4096), y, false},
+		"y begins in x":     {point[1:34], point[34:], false},
 		"x is cut":          {x[1:], y, false},
 		"not on the curve":  {x, x, false},
 		"infinity":          {make([]byte, 32), make([]byte, 32), false},
@@ -323,7 +324,7 @@ func TestD18CurvesAndSizesAreBound(t *testing.T) {
 	check(t, err)
 	p521, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	check(t, err)
-	even := &rsa.PublicKey{N: rawRSA().N, E: 65536}
+	even := &rsa.PublicKey{N: rawRSA().N, E: 65538}
 	small := &rsa.PublicKey{N: rawRSA().N, E: 3}
 	evenN := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 3100), E: 65537}
 	huge := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 8200), big.NewInt(1)), E: 65537}

@@ -12,6 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
 // engine stands in for the real one and does as it is told.
@@ -118,6 +121,32 @@ func TestD27EngineIsCheckedOncePerKey(t *testing.T) {
 		if _, ok := knownAnswers[alg]; !ok && alg != PS256 {
 			t.Errorf("%s has no known answer", alg)
 		}
+	}
+}
+
+func TestD27RegistryThatHasChangedIsNoticed(t *testing.T) {
+	key := generated(t)
+	honest, err := jws.NewVerifier(jwa.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer jws.RegisterVerifier(jwa.EdDSA, jws.VerifierFactoryFn(func() (jws.Verifier, error) { return honest, nil }))
+	jws.RegisterVerifier(jwa.EdDSA, jws.VerifierFactoryFn(func() (jws.Verifier, error) {
+		return engine{verify: func() error { return nil }}, nil
+	}))
+	if _, err := Generate(Ed25519, "at+jwt"); !errors.Is(err, ErrKey) {
+		t.Errorf("a new key takes a verifier that accepts everything: %v", err)
+	}
+	set, err := NewSet(key.verification)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := key.Mint([]byte(internalPayload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := set.VerifyJWS(token[:len(token)-2] + "AA"); !errors.Is(err, ErrSignature) {
+		t.Errorf("a key that was loaded before: %v", err)
 	}
 }
 
