@@ -119,7 +119,7 @@ func (s *RedisServer) stop() {
 }
 
 // Do gives the server a command on a connection of its own, and returns its
-// answer if that is a text.
+// answer if that is a text or a number.
 func (s *RedisServer) Do(command ...string) string {
 	s.t.Helper()
 	answer, err := s.try(command...)
@@ -143,10 +143,10 @@ func (s *RedisServer) try(command ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if text, err := answer.ToString(); err == nil {
-		return text, nil
+	if n, err := answer.AsInt64(); err == nil {
+		return fmt.Sprint(n), nil
 	}
-	return answer.String(), nil
+	return answer.ToString()
 }
 
 // WaitInfo waits until a section of INFO, or CLUSTER INFO for "CLUSTER", has
