@@ -145,6 +145,7 @@ func TestKeysThatCannotBeUsedAreSkipped(t *testing.T) {
 		"e is even":            strings.Replace(pss, `"AQAB"`, `"AQAC"`, 1),
 		"e of 8 bytes":         strings.Replace(pss, `"AQAB"`, `"AQAAAAAAAAE"`, 1),
 		"e of 2^31 and more":   strings.Replace(pss, `"AQAB"`, `"gAAAAQ"`, 1),
+		"e of 65537 and 2^64":  strings.Replace(pss, `"AQAB"`, `"AQAAAAAAAQAB"`, 1),
 		"e with a zero byte":   strings.Replace(pss, `"AQAB"`, `"AAEAAQ"`, 1),
 		"no e":                 strings.Replace(pss, `"e"`, `"f"`, 1),
 		"n with a zero byte":   strings.Replace(pss, `"n":"`, `"n":"AAAA`, 1),
