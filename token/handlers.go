@@ -27,15 +27,18 @@ const AttemptHeader = "Refresh-Attempt"
 //
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
 // request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty), the cookie cannot be set here, or the store could not answer.
-// Nothing is answered then, and nobody is logged in by this call.
+// must be empty), a cookie cannot be set here, or the store could not answer.
+// Nothing is answered then, nobody is logged in by this call, and the browser's
+// old log-in goes on unless it had been ended already.
 func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	if err := i.checkOrigin(r); err != nil {
 		return err
 	}
 	// A cookie that cannot be set is found out before anything is written.
-	if err := i.config.Cookie.Set(make(http.Header), r, "probe"); err != nil {
-		return fmt.Errorf("token: %w", err)
+	for _, policy := range i.cookies() {
+		if err := policy.Set(make(http.Header), r, "probe"); err != nil {
+			return fmt.Errorf("token: %w", err)
+		}
 	}
 	ctx, cancel := logins.Writing(r.Context())
 	defer cancel()
@@ -43,20 +46,16 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 	if err != nil {
 		return err
 	}
-	var replaced *logins.Digest
-	if old != nil && old.subject == id.Subject {
-		replaced = &old.digest
-	}
-	tokens, err := i.issue(ctx, id, i.device(r), replaced)
+	tokens, fresh, err := i.issue(ctx, id, i.device(r), old)
 	if err != nil {
 		return err
 	}
-	if old != nil {
-		if err := i.lists.EndOne(ctx, old.subject, logins.Family, old.digest, logins.Replaced); err != nil {
-			i.lists.Fault(ctx, old.subject, err)
-		}
+	if err := i.disclose(w, r, tokens); err != nil {
+		i.abandon(ctx, fresh)
+		return err
 	}
-	return i.disclose(w, r, tokens)
+	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.digest.LoginID()})
+	return nil
 }
 
 // RefreshHandler answers a browser's POST with a new access token, in exchange
@@ -85,8 +84,10 @@ func (i *Issuer) RefreshHandler() http.Handler {
 	})
 }
 
-// LogoutHandler answers a browser's POST by ending its log-in and deleting the
-// cookie: 204, also if there was none (ASVS 5.0, 7.4.1). Native clients send
+// LogoutHandler answers a browser's POST by ending its log-in and deleting its
+// cookies: 204, also if there was none (ASVS 5.0, 7.4.1). The cookies stay if
+// the log-in had been logged out or replaced before, since the browser may have
+// newer ones by now, and after a 503, to be tried again. Native clients send
 // their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) LogoutHandler() http.Handler {
 	return i.post(func(w http.ResponseWriter, r *http.Request) error {
@@ -98,22 +99,36 @@ func (i *Issuer) LogoutHandler() http.Handler {
 		if err != nil && !errors.As(err, &refused) {
 			return err
 		}
-		// After a log-out or a log-in elsewhere in the browser the cookie may
-		// be a newer one.
 		if refused == nil || refused.reason != logins.LoggedOut && refused.reason != logins.Replaced {
-			if err := i.config.Cookie.Delete(w.Header(), r); err != nil {
+			if err := i.deleteCookies(w.Header(), r); err != nil {
 				return err
-			}
-			if i.config.AccessCookie != (cookie.Policy{}) {
-				if err := i.config.AccessCookie.Delete(w.Header(), r); err != nil {
-					return err
-				}
 			}
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})
+}
+
+// deleteCookies deletes what the request carries: a slow answer to one without
+// cookies must not meet those of a newer log-in.
+func (i *Issuer) deleteCookies(h http.Header, r *http.Request) error {
+	for _, policy := range i.cookies() {
+		if _, ok, err := policy.Read(r); ok || err != nil {
+			if err := policy.Delete(h, r); err != nil {
+				return fmt.Errorf("token: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// cookies returns the policies that are in use.
+func (i *Issuer) cookies() []cookie.Policy {
+	if i.config.AccessCookie == (cookie.Policy{}) {
+		return []cookie.Policy{i.config.Cookie}
+	}
+	return []cookie.Policy{i.config.Cookie, i.config.AccessCookie}
 }
 
 // post is what the two handlers have in common: POST only, from our own pages,
@@ -192,19 +207,22 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, body any) 
 	return nil
 }
 
-// disclose answers with tokens.
+// disclose answers with tokens. After an error w is as it was: a cookie that
+// cannot be set leaves no other one behind.
 func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens Tokens) error {
+	h := http.Header{"Set-Cookie": w.Header()["Set-Cookie"]}
 	seconds := max(time.Until(tokens.ends).Truncate(time.Second), time.Second)
-	if err := i.config.Cookie.MaxAge(seconds).Set(w.Header(), r, tokens.RefreshToken); err != nil {
+	if err := i.config.Cookie.MaxAge(seconds).Set(h, r, tokens.RefreshToken); err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
 	tokens.RefreshToken = ""
 	if policy := i.config.AccessCookie; policy != (cookie.Policy{}) {
-		if err := policy.MaxAge(time.Duration(max(tokens.ExpiresIn, 1))*time.Second).Set(w.Header(), r, tokens.AccessToken); err != nil {
+		if err := policy.MaxAge(time.Duration(max(tokens.ExpiresIn, 1))*time.Second).Set(h, r, tokens.AccessToken); err != nil {
 			return fmt.Errorf("token: %w", err)
 		}
 		tokens.AccessToken = ""
 	}
+	w.Header()["Set-Cookie"] = h["Set-Cookie"]
 	return writeJSON(w, http.StatusOK, "application/json", tokens)
 }
 
@@ -225,20 +243,16 @@ func (i *Issuer) presentedToken(r *http.Request) (text string, native bool, err 
 	}
 	var body nativeRequest
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); i.config.NativeClients && mediaType == "application/json" {
-		if text, err := io.ReadAll(io.LimitReader(r.Body, 4096)); err == nil {
-			json.Unmarshal(text, &body) // what it is not is missing
+		text, err := io.ReadAll(io.LimitReader(r.Body, 4096))
+		if err != nil {
+			return "", false, fmt.Errorf("token: read a request: %w", err)
 		}
+		json.Unmarshal(text, &body) // what it is not is missing
 	}
 	if body.RefreshToken == "" {
 		return "", false, &refusal{code: codeMissing}
 	}
 	return body.RefreshToken, true, nil
-}
-
-// login is a log-in that a browser has.
-type login struct {
-	subject string
-	digest  logins.Digest
 }
 
 // presented returns the log-in that the request's cookie is a token of, and nil
@@ -249,8 +263,8 @@ func (i *Issuer) presented(ctx context.Context, r *http.Request) (*login, error)
 		return nil, nil // a malformed cookie names no log-in
 	}
 	login, err := i.owner(ctx, text)
-	if errors.Is(err, auth.ErrUnauthenticated) {
-		return nil, nil
+	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, errCorruptFamily) {
+		return nil, nil // a corrupt family refreshes nothing, and locks nobody out
 	}
 	return login, err
 }

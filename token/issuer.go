@@ -131,8 +131,8 @@ func NewIssuer(c Config) (*Issuer, error) {
 		return nil, errors.New("token: Config.Keys is required")
 	case c.Store == nil:
 		return nil, errors.New("token: Config.Store is required")
-	case c.ClientID == "":
-		return nil, errors.New("token: Config.ClientID is required")
+	case c.Issuer == "" || c.Audience == "" || c.ClientID == "":
+		return nil, errors.New("token: Config.Issuer, Audience and ClientID are required")
 	}
 	if _, err := c.Keys.currentSecret(); err != nil {
 		return nil, fmt.Errorf("token: Config.Keys: %w", err)
@@ -140,14 +140,8 @@ func NewIssuer(c Config) (*Issuer, error) {
 	if err := c.limits(); err != nil {
 		return nil, err
 	}
-	if c.Cookie == (cookie.Policy{}) {
-		c.Cookie = cookie.Refresh()
-	}
-	if err := c.Cookie.Err(); err != nil {
-		return nil, fmt.Errorf("token: Config.Cookie: %w", err)
-	}
-	if c.Cookie.ReadableByScripts() == c.Cookie {
-		return nil, errors.New("token: Config.Cookie is readable by scripts")
+	if err := c.cookies(); err != nil {
+		return nil, err
 	}
 	if c.CrossOrigin == nil {
 		c.CrossOrigin = http.NewCrossOriginProtection()
@@ -183,6 +177,27 @@ func (c *Config) verifier() VerifierConfig {
 		v.LiveCheck = &LiveCheck{Store: c.Store, Namespace: c.Namespace}
 	}
 	return v
+}
+
+// cookies fills in the default and refuses what gives a token away.
+func (c *Config) cookies() error {
+	if c.Cookie == (cookie.Policy{}) {
+		c.Cookie = cookie.Refresh()
+	}
+	access := c.AccessCookie != (cookie.Policy{})
+	switch {
+	case c.Cookie.Err() != nil:
+		return fmt.Errorf("token: Config.Cookie: %w", c.Cookie.Err())
+	case c.Cookie.ReadableByScripts() == c.Cookie:
+		return errors.New("token: Config.Cookie is readable by scripts")
+	case access && c.AccessCookie.Err() != nil:
+		return fmt.Errorf("token: Config.AccessCookie: %w", c.AccessCookie.Err())
+	case access && c.AccessCookie.ReadableByScripts() == c.AccessCookie:
+		return errors.New("token: Config.AccessCookie is readable by scripts")
+	case access && c.AccessCookie.Name() == c.Cookie.Name():
+		return errors.New("token: Config.Cookie and Config.AccessCookie have one name")
+	}
+	return nil
 }
 
 // limits fills in the defaults and refuses limits that contradict each other.

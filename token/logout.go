@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -56,6 +57,9 @@ func (i *Issuer) List(ctx context.Context, subject string) ([]Login, error) {
 			continue
 		}
 		f, err := parseFamily(raw)
+		if errors.Is(err, errNewerFamily) {
+			return nil, fmt.Errorf("token: list: %w", err)
+		}
 		if err != nil || !time.Now().Before(f.ends()) {
 			continue // it has ended, and its entry goes with the next change
 		}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/authlatch/auth"
 )
@@ -66,5 +68,26 @@ func readTokens(response *http.Response) (Tokens, error) {
 			return Tokens{}, fmt.Errorf("refresh token refused: %w", auth.ErrUnauthenticated)
 		}
 	}
-	return Tokens{}, fmt.Errorf("status %d", response.StatusCode)
+	return Tokens{}, &statusError{response.StatusCode, retryAfter(response.Header)}
+}
+
+// statusError is an answer that says nothing of the log-in.
+type statusError struct {
+	status     int
+	retryAfter time.Duration
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("status %d", e.status) }
+
+// retryAfter reads the field of that name (RFC 9110, 10.2.3): seconds, or a
+// date.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(text); err == nil {
+		return time.Until(date)
+	}
+	return 0
 }

@@ -51,39 +51,69 @@ type Tokens struct {
 // must be empty), or that the store could not answer; nobody is logged in then.
 // The writes go on if ctx is cancelled, for 5 seconds at most.
 func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
-	return i.issue(ctx, id, device{}, nil)
-}
-
-// issue makes a family, lists it, and only then gives its tokens away.
-func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, replaced *logins.Digest) (Tokens, error) {
-	f, err := i.newFamily(id, from)
+	ctx, cancel := logins.Writing(ctx)
+	defer cancel()
+	tokens, fresh, err := i.issue(ctx, id, device{}, nil)
 	if err != nil {
 		return Tokens{}, err
+	}
+	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.digest.LoginID()})
+	return tokens, nil
+}
+
+// login is a log-in that somebody has, or is about to have.
+type login struct {
+	subject string
+	digest  logins.Digest
+}
+
+// issue makes a family, lists it, ends the log-in that it replaces, if any, and
+// only then gives its tokens away: there are never two that work.
+func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, old *login) (Tokens, *login, error) {
+	f, err := i.newFamily(id, from)
+	if err != nil {
+		return Tokens{}, nil, err
 	}
 	secret, err := i.config.Keys.currentSecret()
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, nil, err
 	}
 	f.keyID = secret.id
-	ctx, cancel := logins.Writing(ctx)
-	defer cancel()
 	famID, digest, err := i.create(ctx, f)
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, nil, err
 	}
+	fresh := &login{f.subject, digest}
 	tokens, err := i.tokens(f, famID, secret.secret)
 	if err == nil {
-		entry := logins.Entry{Digest: digest, Kind: logins.Family, Expires: time.UnixMilli(f.expires)}
-		err = i.lists.Add(ctx, f.subject, entry, replaced)
+		err = i.enlist(ctx, fresh, time.UnixMilli(f.expires), old)
 	}
 	if err != nil {
-		if err := i.lists.EndOne(ctx, f.subject, logins.Family, digest, logins.Revoked); err != nil {
-			i.lists.Fault(ctx, f.subject, err) // nobody has its tokens
-		}
-		return Tokens{}, fmt.Errorf("token: log in: %w", err)
+		i.abandon(ctx, fresh)
+		return Tokens{}, nil, fmt.Errorf("token: log in: %w", err)
 	}
-	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: f.subject, LoginID: digest.LoginID()})
-	return tokens, nil
+	return tokens, fresh, nil
+}
+
+func (i *Issuer) enlist(ctx context.Context, fresh *login, expires time.Time, old *login) error {
+	var replaced *logins.Digest
+	if old != nil && old.subject == fresh.subject {
+		replaced = &old.digest
+	}
+	entry := logins.Entry{Digest: fresh.digest, Kind: logins.Family, Expires: expires}
+	err := i.lists.Add(ctx, fresh.subject, entry, replaced)
+	if err != nil || old == nil {
+		return err
+	}
+	return i.lists.EndOne(ctx, old.subject, logins.Family, old.digest, logins.Replaced)
+}
+
+// abandon ends a log-in that could not be disclosed. If that fails as well,
+// nobody has its tokens, and it ends by its own time.
+func (i *Issuer) abandon(ctx context.Context, l *login) {
+	if err := i.lists.EndOne(ctx, l.subject, logins.Family, l.digest, logins.Revoked); err != nil {
+		i.lists.Fault(ctx, l.subject, err)
+	}
 }
 
 func (i *Issuer) newFamily(id auth.Identity, from device) (*family, error) {

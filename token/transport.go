@@ -25,7 +25,8 @@ type TransportConfig struct {
 
 	// Refresh exchanges a refresh token, such as [RefreshAt] does over HTTP. It
 	// is required. An error that wraps [auth.ErrUnauthenticated] says that the
-	// log-in is over; after any other the tokens are kept.
+	// log-in is over; after any other the tokens are kept. It returns when ctx
+	// ends, which is after 10 seconds.
 	Refresh func(ctx context.Context, refreshToken, attempt string) (Tokens, error)
 
 	// File is where the tokens are kept between runs of the program, mode 0600.
@@ -38,12 +39,14 @@ type TransportConfig struct {
 
 // Transport is an [http.RoundTripper] for clients of an API, and refreshes their
 // access token when it is due. One refresh is under way at a time, whoever
-// needs it, and it is not lost when the one who began it gives up.
+// needs it, and it is not lost when the one who began it gives up: it goes on
+// for 10 seconds at most. [Transport.Logout] ends it, so no Close is needed.
 //
 // A request that is answered with a 401 that concerns the token is sent again
 // once, with a newer one, if its body is empty or can be got again
-// ([http.Request.GetBody]). A request with an Authorization field of its own is
-// left alone. A 403, and a demand for a newer log-in, refresh nothing.
+// ([http.Request.GetBody]); a stream is not, but the next request has the newer
+// token. A request with an Authorization field of its own is left alone. A 403,
+// and a demand for a newer log-in, refresh nothing.
 //
 // It is for one log-in, and safe for concurrent use.
 type Transport struct {
@@ -51,7 +54,6 @@ type Transport struct {
 
 	mu      sync.Mutex
 	state   clientState
-	epoch   int           // changes with the log-in, so that late answers are known
 	pending *flight       // the refresh that is under way, or nil
 	retryAt time.Time     // no refresh before, after one that has failed
 	backoff time.Duration // doubles with each failure
@@ -91,29 +93,32 @@ func NewTransport(c TransportConfig) (*Transport, error) {
 	return t, nil
 }
 
-// Login takes the tokens of a new log-in, as [Issuer.Issue] has made them.
+// Login takes the tokens of a new log-in, as [Issuer.Issue] has made them, in
+// the place of any others. An error says that they lack something, or could not
+// be kept in the file; the Transport is as it was then.
 func (t *Transport) Login(tokens Tokens) error {
 	if tokens.AccessToken == "" || tokens.RefreshToken == "" {
 		return errors.New("token: log in: the access token or the refresh token is missing")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.epoch++
-	t.pending, t.retryAt, t.backoff = nil, time.Time{}, 0
-	t.state = newClientState(tokens, time.Now())
-	return t.save()
+	if err := t.keep(newClientState(tokens, time.Now())); err != nil {
+		return err
+	}
+	t.discard()
+	return nil
 }
 
 // Logout forgets the tokens, and returns the refresh token for the issuer to
 // revoke; it is empty if there was none. A refresh that is under way is
-// discarded.
+// cancelled, and nothing comes of it. An error says that the file is still
+// there.
 func (t *Transport) Logout() (refreshToken string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.epoch++
-	t.pending, refreshToken = nil, t.state.RefreshToken
-	t.state = clientState{}
-	return refreshToken, t.save()
+	t.discard()
+	refreshToken = t.state.RefreshToken
+	return refreshToken, t.forget()
 }
 
 // RoundTrip sends a request, with the access token if it goes to one of the
@@ -132,18 +137,17 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || !concernsToken(response) {
 		return response, err
 	}
+	newer, err := t.fresh(r.Context(), access)
+	switch {
+	case errors.Is(err, ErrSessionEnded):
+		closeBody(response.Body)
+		return nil, err
+	case err != nil || newer == access:
+		return response, nil
+	}
 	body, ok := bodyAgain(r)
 	if !ok {
 		return response, nil // a stream was read and cannot be sent again
-	}
-	newer, err := t.fresh(r.Context(), access)
-	if err != nil || newer == access {
-		closeBody(body)
-		if errors.Is(err, ErrSessionEnded) {
-			closeBody(response.Body)
-			return nil, err
-		}
-		return response, nil
 	}
 	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // lets the connection be used again
 	closeBody(response.Body)
@@ -154,6 +158,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func withToken(r *http.Request, body io.ReadCloser, access string) *http.Request {
 	c := r.Clone(r.Context())
 	c.Body = body
+	if c.Header == nil {
+		c.Header = make(http.Header)
+	}
 	c.Header.Set("Authorization", "Bearer "+access)
 	return c
 }

@@ -35,10 +35,12 @@ func newClientState(tokens Tokens, received time.Time) clientState {
 	}
 }
 
-// flight is a refresh that is under way, or over.
+// flight is a refresh that is under way, or over. It counts as long as it is
+// the pending one of its Transport.
 type flight struct {
-	done chan struct{} // closed when it is over
-	err  error
+	cancel context.CancelFunc
+	done   chan struct{} // closed when it is over
+	err    error         // why there are no new tokens, though the log-in goes on
 }
 
 const (
@@ -71,8 +73,7 @@ func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
 		return "", errors.New("token: refresh: it has failed a moment ago")
 	}
 	if t.pending == nil {
-		t.pending = &flight{done: make(chan struct{})}
-		go t.refresh(t.pending, t.epoch)
+		t.begin()
 	}
 	pending := t.pending
 	t.mu.Unlock()
@@ -93,72 +94,108 @@ func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
 	return t.state.AccessToken, nil
 }
 
-// refresh carries out a flight, on a context of its own: those who wait may
-// give up. Its result counts only for the log-in that it was begun for.
-func (t *Transport) refresh(f *flight, epoch int) {
-	defer close(f.done)
+// begin lets a refresh start, on a context of its own: those who wait for it may
+// give up.
+func (t *Transport) begin() {
 	ctx, cancel := context.WithTimeout(context.Background(), refreshTimeout)
-	defer cancel()
-	refreshToken, attempt, err := t.prepare(f, epoch)
-	if err != nil || refreshToken == "" {
-		t.land(f, epoch, Tokens{}, time.Now(), err)
-		return
-	}
-	tokens, err := t.config.Refresh(ctx, refreshToken, attempt)
-	if err == nil && (tokens.AccessToken == "" || tokens.RefreshToken == "") {
-		err = errors.New("the answer has no tokens")
-	}
-	t.land(f, epoch, tokens, time.Now(), err)
+	t.pending = &flight{cancel: cancel, done: make(chan struct{})}
+	go t.refresh(ctx, t.pending)
 }
 
-// prepare returns what to refresh with, or nothing if another process has done
-// it: its tokens are adopted.
-func (t *Transport) prepare(f *flight, epoch int) (refreshToken, attempt string, err error) {
+// discard forgets what belongs to a log-in that is no longer ours.
+func (t *Transport) discard() {
+	if t.pending != nil {
+		t.pending.cancel()
+	}
+	t.pending, t.retryAt, t.backoff = nil, time.Time{}, 0
+}
+
+func (t *Transport) refresh(ctx context.Context, f *flight) {
+	defer close(f.done)
+	defer f.cancel()
+	sent, err := t.prepare(f)
+	var tokens Tokens
+	if err == nil && sent.Attempt != "" {
+		tokens, err = t.config.Refresh(ctx, sent.RefreshToken, sent.Attempt)
+		if err == nil && (tokens.AccessToken == "" || tokens.RefreshToken == "") {
+			err = errors.New("the answer has no tokens")
+		}
+	}
+	t.land(f, sent, tokens, err)
+}
+
+// prepare returns what to refresh with, its attempt kept. It has no attempt if
+// there is nothing to do: another process has done it, or the log-in is over.
+func (t *Transport) prepare(f *flight) (clientState, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.epoch != epoch {
-		return "", "", nil
+	if t.pending != f {
+		return clientState{}, nil
 	}
-	if kept, err := t.load(); err == nil && kept.RefreshToken != "" && kept.Generation >= t.state.Generation {
-		newer := kept.Generation > t.state.Generation
-		t.state = kept
-		if newer && time.Now().Before(kept.RefreshAfter) {
-			return "", "", nil
-		}
+	if t.overtaken(t.state.RefreshToken) && (t.state.RefreshToken == "" || time.Now().Before(t.state.RefreshAfter)) {
+		return clientState{}, nil
 	}
 	if t.state.Attempt == "" {
+		next := t.state
 		var b [16]byte
 		rand.Read(b[:])
-		t.state.Attempt = base64.RawURLEncoding.EncodeToString(b[:])
-		if err := t.save(); err != nil {
-			return "", "", err
+		next.Attempt = base64.RawURLEncoding.EncodeToString(b[:])
+		if err := t.keep(next); err != nil {
+			return clientState{}, err
 		}
 	}
-	return t.state.RefreshToken, t.state.Attempt, nil
+	return t.state, nil
 }
 
 // land ends a flight with what has come of it.
-func (t *Transport) land(f *flight, epoch int, tokens Tokens, received time.Time, err error) {
+func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.epoch != epoch {
+	if t.pending != f {
 		return // another log-in, or none, since
 	}
 	t.pending = nil
-	switch {
-	case errors.Is(err, auth.ErrUnauthenticated):
-		t.epoch++
-		t.state = clientState{}
-		err = errors.Join(ErrSessionEnded, t.save())
-	case err != nil:
-		t.backoff = min(max(2*t.backoff, leastBackoff), mostBackoff)
-		t.retryAt = received.Add(t.backoff)
-		err = fmt.Errorf("token: refresh: %w", err)
-	case tokens.RefreshToken != "":
-		t.state, t.backoff = newClientState(tokens, received), 0
-		err = t.save()
+	over := errors.Is(err, auth.ErrUnauthenticated)
+	if sent.Attempt != "" && (err == nil || over) {
+		switch {
+		case t.overtaken(sent.RefreshToken):
+			err = nil
+		case over:
+			t.forget() // what may stay in the file is dead
+			err = nil
+		default:
+			err = t.keep(newClientState(tokens, time.Now()))
+		}
 	}
-	f.err = err
+	if err != nil {
+		t.backOff(err)
+		f.err = fmt.Errorf("token: refresh: %w", err)
+		return
+	}
+	t.backoff = 0
+}
+
+// backOff says when the next refresh may be, after one that has failed.
+func (t *Transport) backOff(err error) {
+	t.backoff = min(max(2*t.backoff, leastBackoff), mostBackoff)
+	wait := t.backoff
+	var status *statusError
+	if errors.As(err, &status) {
+		wait = min(max(wait, status.retryAfter), mostBackoff)
+	}
+	t.retryAt = time.Now().Add(wait)
+}
+
+// overtaken takes over what stands in the file, and reports whether another
+// process has put it there since known did: newer tokens, those of another
+// log-in, or none, after a log-out.
+func (t *Transport) overtaken(known string) bool {
+	kept, err := t.load()
+	if err != nil {
+		return false
+	}
+	t.state = kept
+	return kept.RefreshToken != known
 }
 
 // load reads the file, if there is one.
@@ -179,23 +216,29 @@ func (t *Transport) load() (state clientState, err error) {
 	return state, nil
 }
 
-// save replaces the file, if there is one.
-func (t *Transport) save() error {
+// keep replaces the tokens, first those in the file, if there is one.
+func (t *Transport) keep(state clientState) error {
+	if t.config.File != "" {
+		text, err := json.Marshal(state)
+		if err == nil {
+			err = replaceFile(t.config.File, text)
+		}
+		if err != nil {
+			return fmt.Errorf("token: keep the tokens in the file: %w", err)
+		}
+	}
+	t.state = state
+	return nil
+}
+
+// forget removes the tokens, and the file, if there is one.
+func (t *Transport) forget() error {
+	t.state = clientState{}
 	if t.config.File == "" {
 		return nil
 	}
-	if t.state.RefreshToken == "" {
-		if err := os.Remove(t.config.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("token: forget the tokens in the file: %w", err)
-		}
-		return nil
-	}
-	text, err := json.Marshal(t.state)
-	if err == nil {
-		err = replaceFile(t.config.File, text)
-	}
-	if err != nil {
-		return fmt.Errorf("token: keep the tokens in the file: %w", err)
+	if err := os.Remove(t.config.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("token: forget the tokens in the file: %w", err)
 	}
 	return nil
 }
