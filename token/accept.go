@@ -1,10 +1,8 @@
 package token
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -34,22 +32,24 @@ const (
 )
 
 var (
-	errIssuer   = errors.New("token: claims: the issuer is another")
-	errAudience = errors.New("token: claims: the token is for others")
-	errMissing  = errors.New("token: claims: one is missing")
-	errBound    = errors.New("token: claims: the token is bound to a key, and needs a proof of it")
-	errRequired = errors.New("token: claims: one is not as required")
-	errDates    = errors.New("token: claims: the dates contradict each other")
-	errTooLong  = errors.New("token: claims: the token is valid for too long")
-	errTooEarly = errors.New("token: claims: the token is from the future")
+	errClaimType = errors.New("token: claims: one is not of its type")
+	errIssuer    = errors.New("token: claims: the issuer is another")
+	errAudience  = errors.New("token: claims: the token is for others")
+	errMissing   = errors.New("token: claims: one is missing")
+	errBound     = errors.New("token: claims: the token is bound to a key, and needs a proof of it")
+	errRequired  = errors.New("token: claims: one is not as required")
+	errDates     = errors.New("token: claims: the dates contradict each other")
+	errTooLong   = errors.New("token: claims: the token is valid for too long")
+	errTooEarly  = errors.New("token: claims: the token is from the future")
 )
 
 // parse reads the claims of a payload that has passed the envelope, and checks
 // all but what depends on the time.
 func (r *rules) parse(payload []byte, dates jose.Dates) (*accessClaims, error) {
-	var m members
-	if err := json.Unmarshal(payload, &m); err != nil {
-		return nil, errClaimType
+	var few [20]member // a token has more only with many facts in it
+	m, err := appendMembers(few[:0], payload)
+	if err != nil {
+		return nil, err
 	}
 	if err := r.checkParties(m); err != nil {
 		return nil, err
@@ -62,34 +62,34 @@ func (r *rules) parse(payload []byte, dates jose.Dates) (*accessClaims, error) {
 	if dates.AuthTime != 0 {
 		c.authTime = time.Unix(dates.AuthTime, 0)
 	}
-	var err error
-	if c.claims, err = m.application(); err != nil {
-		return nil, err
-	}
+	c.claims = m.application()
 	probe := auth.Identity{Subject: c.subject, Scopes: c.scopes, Methods: c.methods}
 	if err := probe.Validate(); err != nil {
 		return nil, fmt.Errorf("token: claims: %w", err)
 	}
-	return c, r.checkDates(dates)
+	if err := r.checkDates(dates); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // checkParties checks from whom and for whom the token is, and for what.
 func (r *rules) checkParties(m members) error {
-	if issuer, ok := textOf(m["iss"]); !ok || issuer != r.issuer {
+	if !m.is("iss", r.issuer) {
 		return errIssuer
 	}
-	audience, err := m.textOrTexts(r.audienceClaim)
+	ours, err := m.names(r.audienceClaim, r.audience)
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(audience, r.audience) {
+	if !ours {
 		return errAudience
 	}
-	if _, bound := m["cnf"]; bound {
+	if m.get("cnf") != nil {
 		return errBound
 	}
 	for name, value := range r.required {
-		if text, ok := textOf(m[name]); !ok || text != value {
+		if !m.is(name, value) {
 			return errRequired
 		}
 	}
@@ -123,21 +123,21 @@ func (r *rules) fill(c *accessClaims, m members) error {
 }
 
 // fillWords takes the lists. An issuer may send an empty one.
-func (r *rules) fillWords(c *accessClaims, m members) error {
-	if scope, ok := textOf(m[r.scopeClaim]); ok {
-		c.scopes = auth.Words(scope)
-	} else if _, there := m[r.scopeClaim]; there && !r.scopeArray {
+func (r *rules) fillWords(c *accessClaims, m members) (err error) {
+	scope := m.get(r.scopeClaim)
+	switch {
+	case scope == nil:
+	case scope[0] == '"':
+		text, _ := textOf(scope)
+		c.scopes = auth.Words(text)
+	case r.scopeArray:
+		if c.scopes, err = m.words(r.scopeClaim); err != nil {
+			return err
+		}
+	default:
 		return errClaimType
-	} else if scopes, err := m.texts(r.scopeClaim); err != nil {
-		return err
-	} else if c.scopes, err = words(scopes); err != nil {
-		return err
 	}
-	methods, err := m.texts("amr")
-	if err != nil {
-		return err
-	}
-	c.methods, err = words(methods)
+	c.methods, err = m.words("amr")
 	return err
 }
 

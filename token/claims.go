@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -24,12 +23,16 @@ type accessClaims struct {
 	claims                              auth.Claims
 }
 
-// registeredClaims are the names that auth.NewClaims refuses. All others are
+// isRegistered reports whether auth.NewClaims refuses a name. All others are
 // the application's.
-var registeredClaims = []string{
-	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"client_id", "scope", "auth_time", "acr", "amr",
-	"sid", "fam", "azp", "act", "may_act", "cnf",
+func isRegistered(name []byte) bool {
+	switch string(name) {
+	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+		"client_id", "scope", "auth_time", "acr", "amr",
+		"sid", "fam", "azp", "act", "may_act", "cnf":
+		return true
+	}
+	return false
 }
 
 // encode returns the payload of the token.
@@ -78,79 +81,3 @@ func (c *accessClaims) registered() any {
 		c.scopes, authTime, slices.Collect(c.methods.All()), c.sid, c.family,
 	}
 }
-
-// members are the claims of a payload that has passed the envelope: no name
-// stands twice, and none differs from a registered one by case alone.
-type members map[string]json.RawMessage
-
-// text takes a claim that must be a string of 1 to most bytes if it is there.
-func (m members) text(name string, most int) (string, error) {
-	raw, there := m[name]
-	if !there {
-		return "", nil
-	}
-	text, ok := textOf(raw)
-	if !ok || text == "" || len(text) > most {
-		return "", errClaimType
-	}
-	return text, nil
-}
-
-// texts takes a claim that must be an array of strings if it is there.
-func (m members) texts(name string) ([]string, error) {
-	raw, there := m[name]
-	if !there {
-		return nil, nil
-	}
-	var elements []json.RawMessage
-	if raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {
-		return nil, errClaimType
-	}
-	texts := make([]string, len(elements))
-	for i, element := range elements {
-		var ok bool
-		if texts[i], ok = textOf(element); !ok {
-			return nil, errClaimType
-		}
-	}
-	return texts, nil
-}
-
-// textOrTexts takes a string or an array of strings.
-func (m members) textOrTexts(name string) ([]string, error) {
-	if text, ok := textOf(m[name]); ok {
-		return []string{text}, nil
-	}
-	return m.texts(name)
-}
-
-// application takes what is left once the registered claims are taken away.
-func (m members) application() (auth.Claims, error) {
-	for _, name := range registeredClaims {
-		delete(m, name)
-	}
-	if len(m) == 0 {
-		return "", nil
-	}
-	text, err := json.Marshal(m)
-	return auth.Claims(text), err
-}
-
-func textOf(raw json.RawMessage) (text string, ok bool) {
-	if len(raw) == 0 || raw[0] != '"' {
-		return "", false
-	}
-	return text, json.Unmarshal(raw, &text) == nil
-}
-
-// words joins words; that each is one is for Identity.Validate to see.
-func words(list []string) (auth.Words, error) {
-	for _, word := range list {
-		if word == "" || strings.Contains(word, " ") {
-			return "", errClaimType
-		}
-	}
-	return auth.Words(strings.Join(list, " ")), nil
-}
-
-var errClaimType = errors.New("token: claims: one is not of its type")

@@ -1,0 +1,196 @@
+//go:build !race
+
+// The race detector changes what is measured here.
+
+package token_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/token"
+)
+
+// rawVerify is the primitive of the standard library under a token.
+func rawVerify(m *minter, text string) func() bool {
+	end := strings.LastIndexByte(text, '.')
+	input := []byte(text[:end])
+	signature, err := b64.DecodeString(text[end+1:])
+	must(m.t, err)
+	switch key := m.signer.(type) {
+	case ed25519.PrivateKey:
+		public := key.Public().(ed25519.PublicKey)
+		return func() bool { return ed25519.Verify(public, input, signature) }
+	case *ecdsa.PrivateKey:
+		r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+		return func() bool { d := sha256.Sum256(input); return ecdsa.Verify(&key.PublicKey, d[:], r, s) }
+	}
+	panic("no primitive")
+}
+
+// benchClaims have 10 members.
+func benchClaims(i int) map[string]any {
+	return with(map[string]any{"jti": fmt.Sprintf("%032d", i), "sub": "0123456789abcdef", "amr": nil})
+}
+
+// inTurn runs both in turn and returns the median time of each, so that what
+// else the machine does meets both alike.
+func inTurn(rounds int, a, b func(int)) (ofA, ofB time.Duration) {
+	var times [2][]time.Duration
+	for round := range rounds {
+		for i, f := range []func(int){a, b} {
+			start := time.Now()
+			f(round)
+			times[i] = append(times[i], time.Since(start))
+		}
+	}
+	slices.Sort(times[0])
+	slices.Sort(times[1])
+	return times[0][rounds/2], times[1][rounds/2]
+}
+
+// atMost asserts that b takes limit times as long as a at most. A disturbed run
+// is repeated: what is always too slow fails each time.
+func atMost(t *testing.T, limit float64, a, b func(int)) {
+	t.Helper()
+	var seen []string
+	for range 6 {
+		ofA, ofB := inTurn(400, a, b)
+		ratio := float64(ofB) / float64(ofA)
+		seen = append(seen, fmt.Sprintf("%.3f", ratio))
+		if ratio <= limit {
+			t.Logf("%s times (%v against %v), at most %.2f", seen, ofB, ofA, limit)
+			return
+		}
+	}
+	t.Errorf("%s times, want %.2f at most", seen, limit)
+}
+
+// Each token comes for the first time, and gets into the cache.
+func TestFirstVerificationCostsLittleMoreThanTheSignature(t *testing.T) {
+	for name, m := range map[string]*minter{"EdDSA": newMinter(t), "ES256": newES256Minter(t)} {
+		t.Run(name, func(t *testing.T) {
+			texts := make([]string, 64)
+			raw := make([]func() bool, len(texts))
+			for i := range texts {
+				texts[i] = m.mint(benchClaims(i))
+				raw[i] = rawVerify(m, texts[i])
+			}
+			v := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = 1 })
+			atMost(t, 1.15, func(i int) {
+				if !raw[i%len(raw)]() {
+					t.Fatal("the primitive refuses")
+				}
+			}, func(i int) {
+				if _, err := v.Verify(t.Context(), texts[i%len(texts)]); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if s := v.CacheStats(); s.Hits != 0 {
+				t.Errorf("%d were not the first time", s.Hits)
+			}
+		})
+	}
+}
+
+// bare sets one header by itself, as most handlers do.
+var bare = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain")
+})
+
+// discard is a ResponseWriter that has a new header for each response.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+
+func bearerRequest(text string) *http.Request {
+	r := httptest.NewRequest("GET", "/me", nil)
+	r.Header.Set("Authorization", "Bearer "+text)
+	return r
+}
+
+// The copy of the request and its context are all that a known token costs.
+func TestSecondVerificationAllocatesNothing(t *testing.T) {
+	m := newMinter(t)
+	r := bearerRequest(m.mint(benchClaims(1)))
+	guard := &middleware.Guard{Authenticator: m.verifier()}
+	allocations := func(h http.Handler) float64 {
+		return testing.AllocsPerRun(1000, func() { h.ServeHTTP(&discard{make(http.Header)}, r) })
+	}
+	floor := allocations(bare)
+	if floor == 0 {
+		t.Fatal("the bare handler allocates nothing, so nothing is measured")
+	}
+	for name, h := range map[string]http.Handler{
+		"Require":      guard.Require(bare),
+		"RequireScope": guard.RequireScope("read")(bare),
+	} {
+		if got := allocations(h) - floor; got != 2 {
+			t.Errorf("%s: %v allocations more than the bare handler, want 2", name, got)
+		}
+	}
+}
+
+// About a microsecond, so far below the signature that noise does not matter.
+func TestSecondVerificationIsFarFasterThanTheSignature(t *testing.T) {
+	m := newMinter(t)
+	text := m.mint(benchClaims(1))
+	raw, r := rawVerify(m, text), bearerRequest(text)
+	guarded := (&middleware.Guard{Authenticator: m.verifier()}).Require(bare)
+	atMost(t, 1, func(int) { raw() }, func(int) {
+		for range 15 {
+			guarded.ServeHTTP(&discard{make(http.Header)}, r)
+		}
+	})
+}
+
+// A flood of garbage allocates no more than a constant.
+func TestGarbageAllocatesAConstant(t *testing.T) {
+	m := newMinter(t)
+	v := m.verifier()
+	for _, text := range []string{strings.Repeat(".", 1<<20), strings.Repeat("A", 8192), strings.Repeat("A", 2000) + ".A." + strings.Repeat("A", 86)} {
+		if n := testing.AllocsPerRun(50, func() { v.Verify(t.Context(), text) }); n > 8 {
+			t.Errorf("%v allocations", n)
+		}
+	}
+}
+
+func BenchmarkVerifyAccessToken(b *testing.B) {
+	for name, m := range map[string]*minter{"EdDSA": newMinter(b), "ES256": newES256Minter(b)} {
+		text := m.mint(benchClaims(1))
+		raw := rawVerify(m, text)
+		first := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = -1 })
+		second := m.verifier()
+		guarded := (&middleware.Guard{Authenticator: second}).Require(bare)
+		r := bearerRequest(text)
+		for _, c := range []struct {
+			name string
+			run  func()
+		}{
+			{"Raw", func() { raw() }},
+			{"First", func() { first.Verify(b.Context(), text) }},
+			{"Second", func() { second.Verify(b.Context(), text) }},
+			{"Bare", func() { bare.ServeHTTP(&discard{make(http.Header)}, r) }},
+			{"SecondGuarded", func() { guarded.ServeHTTP(&discard{make(http.Header)}, r) }},
+		} {
+			b.Run(name+"/"+c.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					c.run()
+				}
+			})
+		}
+	}
+}
