@@ -86,7 +86,8 @@ func (s *RedisServer) Start() {
 	s.ended = ended
 	go func() { process.Wait(); close(ended) }()
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(10 * time.Millisecond) {
-		if _, err = s.try("PING"); err == nil {
+		_, err = s.try("PING")
+		if _, refused := rueidis.IsRedisErr(err); err == nil || refused && !strings.HasPrefix(err.Error(), "LOADING") {
 			return
 		}
 	}
