@@ -1,0 +1,159 @@
+package token
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+	"testing"
+)
+
+func someRefreshToken(generation uint64) refreshToken {
+	return newRefreshToken(newRefreshSecret().secret, newFamilyID(), newFamilyID(), generation)
+}
+
+// spell writes a token of which everything can be wrong, with a check that is
+// right.
+func spell(version byte, tail ...byte) string {
+	b := append([]byte{version}, tail...)
+	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
+}
+
+func TestRefreshTokensAreReadAsTheyWereWritten(t *testing.T) {
+	for _, generation := range []uint64{0, 1, 127, 128, 1<<14 - 1, 1 << 14, 1<<28 + 1, maxGeneration} {
+		token := someRefreshToken(generation)
+		if got, ok := parseRefreshToken(token.String()); !ok || got != token {
+			t.Errorf("generation %d: %v %v", generation, got, ok)
+		}
+	}
+}
+
+func TestSizeOfARefreshTokenIsBounded(t *testing.T) {
+	first, last := someRefreshToken(0).String(), someRefreshToken(maxGeneration).String()
+	if len(first) != len(refreshPrefix)+51 || len(last) != len(refreshPrefix)+56 || len(last) > 128 {
+		t.Errorf("%d and %d bytes", len(first), len(last))
+	}
+}
+
+func TestRefreshTokenHasOneSpelling(t *testing.T) {
+	good := someRefreshToken(300)
+	text := good.String()
+	body := strings.TrimPrefix(text, refreshPrefix)
+	id, mac := good.familyID[:], good.mac[:]
+	join := func(parts ...[]byte) (b []byte) {
+		for _, part := range parts {
+			b = append(b, part...)
+		}
+		return b
+	}
+	if spell(1, join(id, []byte{0xac, 0x02}, mac)...) != text {
+		t.Fatal("spell does not spell")
+	}
+	for rule, other := range map[string]string{
+		"empty":                    "",
+		"the prefix alone":         refreshPrefix,
+		"no prefix":                body,
+		"the prefix twice":         refreshPrefix + text,
+		"the prefix in upper case": strings.ToUpper(refreshPrefix) + body,
+		"padded":                   text + "=",
+		"a space before":           " " + text,
+		"a space after":            text + " ",
+		"a line feed after":        text + "\n",
+		"CR LF after":              text + "\r\n",
+		"a line feed inside":       text[:30] + "\n" + text[30:],
+		"a carriage return inside": text[:30] + "\r" + text[30:],
+		"a NUL after":              text + "\x00",
+		"one character more":       text + "A",
+		"one character less":       text[:len(text)-1],
+		"the other alphabet":       refreshPrefix + strings.Repeat("+", len(body)),
+		"another version":          spell(2, join(id, []byte{0xac, 0x02}, mac)...),
+		"version 0":                spell(0, join(id, []byte{0xac, 0x02}, mac)...),
+		"a leading zero":           spell(1, join(id, []byte{0xac, 0x82, 0x00}, mac)...),
+		"zero in two bytes":        spell(1, join(id, []byte{0x80, 0x00}, mac)...),
+		"a generation too high":    spell(1, join(id, binary.AppendUvarint(nil, maxGeneration+1), mac)...),
+		"the highest uint64":       spell(1, join(id, binary.AppendUvarint(nil, 1<<64-1), mac)...),
+		"a generation of 70 bits":  spell(1, join(id, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, mac)...),
+		"a generation without end": spell(1, join(id, []byte(strings.Repeat("\xff", 18)))...),
+		"a short MAC":              spell(1, join(id, []byte{0x01}, mac[1:])...),
+		"a long MAC":               spell(1, join(id, []byte{0x01}, mac, []byte{0})...),
+		"no MAC":                   spell(1, join(id, []byte{0x01})...),
+		"a wrong check":            refreshPrefix + base64.RawURLEncoding.EncodeToString(append(join([]byte{1}, id, []byte{0x01}, mac), 0, 0, 0, 0)),
+		"half a megabyte":          text + strings.Repeat("A", 500_000),
+	} {
+		if got, ok := parseRefreshToken(other); ok || got != (refreshToken{}) {
+			t.Errorf("%s is accepted", rule)
+		}
+	}
+	for n := range len(text) {
+		if _, ok := parseRefreshToken(text[:n]); ok {
+			t.Errorf("its first %d bytes are accepted", n)
+		}
+	}
+}
+
+// The check finds every change of a byte, so noise asks the store nothing. The
+// last character of the longest spelling has bits to spare, which must be zero.
+func TestEveryOtherByteIsRefused(t *testing.T) {
+	for _, generation := range []uint64{0, 300, maxGeneration} {
+		text := []byte(someRefreshToken(generation).String())
+		for at, was := range text {
+			for b := range 256 {
+				if text[at] = byte(b); text[at] == was {
+					continue
+				}
+				if _, ok := parseRefreshToken(string(text)); ok {
+					t.Fatalf("generation %d: byte %d as %#x is accepted", generation, at, b)
+				}
+			}
+			text[at] = was
+		}
+	}
+}
+
+// The MAC is over the family, the generation and the salt, by the secret.
+func TestMACBindsAllOfTheToken(t *testing.T) {
+	secret, id, salt := newRefreshSecret().secret, newFamilyID(), newFamilyID()
+	token := newRefreshToken(secret, id, salt, 5)
+	otherID, otherGeneration := token, token
+	otherID.familyID[0] ^= 1
+	otherGeneration.generation++
+	for rule, authentic := range map[string]bool{
+		"another family":     otherID.authentic(secret, salt),
+		"another generation": otherGeneration.authentic(secret, salt),
+		"another salt":       token.authentic(secret, newFamilyID()),
+		"another secret":     token.authentic(newRefreshSecret().secret, salt),
+		"no secret":          token.authentic(nil, salt),
+	} {
+		if authentic {
+			t.Errorf("%s: the MAC is good", rule)
+		}
+	}
+	for bit := range 8 * refreshMACSize {
+		flipped := token
+		flipped.mac[bit/8] ^= 1 << (bit % 8)
+		if flipped.authentic(secret, salt) {
+			t.Errorf("bit %d of the MAC does not matter", bit)
+		}
+	}
+	if !token.authentic(secret, salt) {
+		t.Error("the MAC is not good")
+	}
+}
+
+// A token is read only as it would be written.
+func FuzzRefreshToken(f *testing.F) {
+	f.Add(someRefreshToken(0).String())
+	f.Add(someRefreshToken(maxGeneration).String())
+	f.Add(spell(1, make([]byte, 33)...))
+	f.Add(refreshPrefix)
+	f.Fuzz(func(t *testing.T, text string) {
+		token, ok := parseRefreshToken(text)
+		if ok && token.String() != text {
+			t.Errorf("%q is read as %q", text, token)
+		}
+		if !ok && token != (refreshToken{}) {
+			t.Errorf("%q: a token beside the refusal", text)
+		}
+	})
+}
