@@ -27,26 +27,26 @@ import (
 
 func main() {
 	// Log-ins are kept here. Another store is a change to this line alone.
-	sessions, err := session.New(session.Config{Store: &store.Memory{}})
+	logins, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Println("listening on http://localhost:8080")
-	log.Fatal(http.ListenAndServe("localhost:8080", routes(sessions)))
+	log.Fatal(http.ListenAndServe("localhost:8080", routes(logins)))
 }
 
-func routes(sessions *session.Manager) http.Handler {
-	guard := &middleware.Guard{Authenticator: sessions}
+func routes(logins *session.Manager) http.Handler {
+	guard := &middleware.Guard{Authenticator: logins}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {
 			http.Error(w, "wrong user or password", http.StatusUnauthorized)
-		} else if err := sessions.Login(w, r, auth.Identity{Subject: user}); err != nil {
+		} else if err := logins.Login(w, r, auth.Identity{Subject: user}); err != nil {
 			middleware.Deny(w, r, err, "")
 		}
 	})
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Logout(w, r); err != nil {
+		if err := logins.Logout(w, r); err != nil {
 			middleware.Deny(w, r, err, "")
 		}
 	})

@@ -21,11 +21,11 @@ type browser struct {
 }
 
 func newBrowser(t *testing.T) browser {
-	sessions, err := session.New(session.Config{Store: &store.Memory{}})
+	logins, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewTLSServer(routes(sessions))
+	server := httptest.NewTLSServer(routes(logins))
 	t.Cleanup(server.Close)
 	client := server.Client()
 	client.Jar, _ = cookiejar.New(nil)
