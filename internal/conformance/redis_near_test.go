@@ -174,14 +174,9 @@ func TestNearCacheForgetsAllWhenItsStreamBreaks(t *testing.T) {
 func killTracking(t testing.TB, server *servers.RedisServer) {
 	t.Helper()
 	cut := 0
-	for line := range strings.SplitSeq(server.Do("CLIENT", "LIST"), "\n") {
-		fields := make(map[string]string)
-		for field := range strings.FieldsSeq(line) {
-			name, value, _ := strings.Cut(field, "=")
-			fields[name] = value
-		}
-		if strings.Contains(fields["flags"], "t") {
-			server.Do("CLIENT", "KILL", "ID", fields["id"])
+	for _, c := range server.Clients() {
+		if strings.Contains(c["flags"], "t") {
+			server.Cut(c)
 			cut++
 		}
 	}

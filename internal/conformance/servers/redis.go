@@ -36,20 +36,21 @@ func Redis(t testing.TB, options ...string) *RedisServer {
 	}
 	s := &RedisServer{Port: freePort(t), Dir: t.TempDir(), t: t}
 	s.command = append([]string{program, "--bind", "127.0.0.1", "--port", fmt.Sprint(s.Port),
-		"--dir", s.Dir, "--save", ""}, options...)
+		"--dir", s.Dir, "--save", "", "--repl-diskless-sync-delay", "0"}, options...)
 	t.Cleanup(s.stop)
 	s.Start()
 	return s
 }
 
-// RedisCluster starts a Cluster of three masters without replicas.
-func RedisCluster(t testing.TB) []*RedisServer {
+// RedisCluster starts a Cluster of three masters without replicas, with options.
+func RedisCluster(t testing.TB, options ...string) []*RedisServer {
 	t.Helper()
 	const slots, masters = 16384, 3
 	var all []*RedisServer
 	for i := range masters {
 		bus := fmt.Sprint(freePort(t))
-		s := Redis(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000")
+		s := Redis(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", bus,
+			"--cluster-node-timeout", "2000"}, options...)...)
 		s.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(slots*i/masters), fmt.Sprint(slots*(i+1)/masters-1))
 		s.Do("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 		if i > 0 {
@@ -180,3 +181,20 @@ func (s *RedisServer) Calls(command string) (n int) {
 	}
 	return n
 }
+
+// Clients returns what CLIENT LIST tells of each connection, such as its id.
+func (s *RedisServer) Clients() (clients []map[string]string) {
+	s.t.Helper()
+	for line := range strings.Lines(s.Do("CLIENT", "LIST")) {
+		c := make(map[string]string)
+		for field := range strings.FieldsSeq(line) {
+			name, value, _ := strings.Cut(field, "=")
+			c[name] = value
+		}
+		clients = append(clients, c)
+	}
+	return clients
+}
+
+// Cut ends a connection, if it is still there.
+func (s *RedisServer) Cut(client map[string]string) { s.try("CLIENT", "KILL", "ID", client["id"]) }
