@@ -81,6 +81,28 @@ func (bearer) Authenticate(*http.Request) (auth.Identity, error) {
 	return auth.Identity{}, auth.ErrNoCredential
 }
 
+// Nor must a slow log-out.
+func TestLogoutDeletesTheCookieOnlyWhereNoNewerOneCanBe(t *testing.T) {
+	for _, c := range []struct {
+		rule    string
+		do      func(m *session.Manager, b browser) error
+		deletes bool
+	}{
+		{"a valid session", func(*session.Manager, browser) error { return nil }, true},
+		{"logged out before", func(m *session.Manager, b browser) error { return b.logout(m) }, false},
+		{"replaced", func(m *session.Manager, b browser) error { return b.login(m, "alice") }, false},
+		{"revoked", func(m *session.Manager, _ browser) error { return m.LogoutAll(context.Background(), "alice") }, true},
+	} {
+		m := newManager(t, session.Config{})
+		b := loggedIn(t, m, "alice")
+		check(t, c.do(m, *b))
+		check(t, b.logout(m))
+		if deletes := b.set != nil; deletes != c.deletes {
+			t.Errorf("%s: deletes the cookie: %t", c.rule, deletes)
+		}
+	}
+}
+
 // H15: an outage keeps the cookie and says nothing of it.
 func TestOutageAnswers503AndKeepsTheCookie(t *testing.T) {
 	m := newManager(t, session.Config{Store: &hooked{&store.Memory{}, func(context.Context, bool, string) error { return errDown }}})

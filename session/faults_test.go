@@ -261,6 +261,48 @@ func TestLoginLeavesNoRecordBehind(t *testing.T) {
 	}
 }
 
+func TestUpdateOutlastsOneError(t *testing.T) {
+	for _, kind := range []fault{failBefore, failAfter, failLate, refuse} {
+		s := &mapStore{}
+		m := newManager(t, session.Config{Store: s})
+		b := loggedIn(t, m, "alice")
+		own, err := m.Get(b.request("GET"))
+		check(t, err)
+		once := newManager(t, session.Config{Store: &faulty{mapStore: s, fault: kind, at: 2}})
+		check(t, once.Update(t.Context(), own, addOne))
+		if n := b.count(t, m); n != 1 {
+			t.Errorf("fault %d: count %d", kind, n)
+		}
+	}
+}
+
+// A store that answers reads and takes no write lets in who is logged in, and
+// says of nothing that it was done.
+func TestStoreThatTakesNoWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		m := newManager(t, session.Config{Store: &hooked{s.store, func(_ context.Context, write bool, _ string) error {
+			if write {
+				return errDown
+			}
+			return nil
+		}}})
+		s.laptop.wants(t, m, valid)
+		for _, op := range operations {
+			b := *s.laptop
+			want := unavailable
+			if op.rule == "Ensure" { // which has only a touch to write
+				want = valid
+			}
+			if err := op.do(s, m, &b); outcome(err) != want || b.set != nil {
+				t.Errorf("%s: %v", op.rule, err)
+			}
+		}
+		s.laptop.wants(t, s.m, valid)
+		s.phone.wants(t, s.m, valid)
+	})
+}
+
 // H15: a store that is down changes nothing for those who are no part of it.
 func TestOutageConcernsNobodyWithoutACookie(t *testing.T) {
 	down := &faulty{mapStore: &mapStore{}, at: 1, forGood: true}

@@ -135,6 +135,10 @@ func TestDamagedRecordAuthenticatesNobody(t *testing.T) {
 	}
 	p.damaged(t, append(bytes.Clone(good), 0))
 	p.damaged(t, live(logins.Digest{1}).encode()) // somebody else's: a store that mixes up its answers
+	unheard, nobodys := live(p.digest), live(p.digest)
+	unheard.flags, nobodys.subject = 0x80, ""
+	p.damaged(t, unheard.encode())
+	p.damaged(t, nobodys.encode())
 	p.put(t, good)
 	if id, err := p.Authenticate(p.r); err != nil || id.Subject != "alice" {
 		t.Error(id, err)
