@@ -1,0 +1,484 @@
+package token
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// These tests go through everything that can happen to the refreshes of one
+// log-in, breadth first, over nothing but the rules. So a trace that breaks an
+// invariant is the shortest. Each flaw of rotation that is known elsewhere is
+// put in once, and must be found.
+
+const (
+	tick        = modelWindow/2 + time.Millisecond
+	modelWindow = 10 * time.Second
+	closed      = 2 // ticks after which a window is closed
+	mostSent    = 6
+	mostFlying  = 3
+)
+
+// ruleSet is the rules that are explored: those of the package, or mutants.
+type ruleSet struct {
+	judge     func(f *family, generation uint64, attempt string, now time.Time) verdict
+	after     func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family
+	perTab    bool // each tab makes its own attempts
+	keyless   bool // no client sends an attempt
+	oneForAll bool // a device has one attempt for ever
+	extends   bool // a retry inside of the window writes
+}
+
+func realRules() ruleSet {
+	return ruleSet{
+		judge: func(f *family, generation uint64, attempt string, now time.Time) verdict {
+			return f.judge(generation, attempt, now, modelWindow)
+		},
+		after: func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family {
+			return f.after(v, generation, attempt, now, time.Hour, device{})
+		},
+	}
+}
+
+// state is comparable, so that it is known when it comes again.
+type state struct {
+	// The store.
+	generation uint64
+	attempt    int // that made the generation; 0 is none
+	since      int // ticks since the rotation, by the record
+	opened     int // likewise, by the model: rules cannot move it
+	dead       bool
+	last       struct { // what a failover brings back
+		generation uint64
+		attempt    int
+		ok         bool
+	}
+
+	// The browser.
+	jar, known, stored uint64
+	key                int // the attempt in its storage
+	tabs               [2]int
+	flying             [mostFlying]message
+	sent, keys         int
+
+	// The thief: what it has stolen, and who has had an answer last.
+	stolen      bool
+	loot        uint64
+	lootKey     int
+	had, opener byte // 'o' or 't'; who has opened the last window
+	changes     int
+	disappoints bool // an honest answer was a refusal
+	late        bool // a spent token was answered after its window
+	forks       bool // a spent token got another successor
+}
+
+// message is a request or an answer on its way.
+type message struct {
+	kind       byte // 0, 'q' or 'a'
+	generation uint64
+	attempt    int
+	tab        int
+	age        int
+	refused    bool
+}
+
+// order makes states that differ only in the order of their messages one.
+func (m message) order() int {
+	n := ((int(m.kind)*16+int(m.generation))*64+m.attempt)*4 + m.tab*2 + m.age
+	if m.refused {
+		return -n
+	}
+	return n
+}
+
+type move struct {
+	name string
+	next state
+}
+
+// world says what may happen.
+type world struct {
+	rules             ruleSet
+	loss, die, forget bool
+	thief             bool
+	captures          bool // it has a whole request
+}
+
+func (w world) moves(s state) (list []move) {
+	add := func(name string, next state) { list = append(list, move{name, next}) }
+	if w.thief {
+		return w.theft(s)
+	}
+	free := slices.IndexFunc(s.flying[:], func(m message) bool { return m.kind == 0 })
+	if free >= 0 && s.sent < mostSent {
+		tabs := 1 // they are all alike
+		if w.rules.perTab {
+			tabs = 2
+		}
+		for tab := range tabs {
+			next := s
+			key := w.key(&next, tab)
+			next.flying[free] = message{kind: 'q', generation: s.jar, attempt: key, tab: tab}
+			next.sent++
+			add(fmt.Sprintf("send(%d)", s.jar), next)
+		}
+	}
+	for i, m := range s.flying {
+		switch m.kind {
+		case 'q':
+			next := s
+			answer, refused := w.serve(&next, m.generation, m.attempt)
+			next.flying[i].kind, next.flying[i].refused = 'a', refused
+			next.flying[i].generation = answer
+			add(fmt.Sprintf("srv(%d)>%d", m.generation, answer), next)
+		case 'a':
+			add(fmt.Sprintf("deliver(%d)", m.generation), w.deliver(s, i, false))
+			if w.die {
+				add(fmt.Sprintf("deliver(%d) and die", m.generation), w.deliver(s, i, true))
+			}
+		}
+		if m.kind != 0 && w.loss {
+			next := s
+			next.flying[i] = message{}
+			add("lose", next)
+		}
+	}
+	if w.forget && s.last.ok && s.flying == [mostFlying]message{} {
+		next := s
+		next.generation, next.attempt = s.last.generation, s.last.attempt
+		next.last.ok = false
+		next.since, next.opened = closed, closed
+		add("rollback", next)
+	}
+	if next, ok := s.passes(); ok {
+		add("tick", next)
+	}
+	for i := range list {
+		slices.SortFunc(list[i].next.flying[:], func(a, b message) int { return cmp.Compare(a.order(), b.order()) })
+	}
+	return list
+}
+
+// passes lets half of a window pass. No message is under way for longer, nor
+// when a window ends: that is a risk which is stated and accepted.
+func (s state) passes() (state, bool) {
+	if s.since >= closed && s.opened >= closed {
+		return s, false
+	}
+	for i, m := range s.flying {
+		if m.kind == 0 {
+			continue
+		}
+		if m.age > 0 || s.since == closed-1 {
+			return s, false
+		}
+		s.flying[i].age++
+	}
+	s.since, s.opened = min(s.since+1, closed), min(s.opened+1, closed)
+	return s, true
+}
+
+// key follows the rules for clients.
+func (w world) key(s *state, tab int) int {
+	switch {
+	case w.rules.keyless:
+		return 0
+	case w.rules.oneForAll:
+		return 1
+	case w.rules.perTab:
+		if s.tabs[tab] == 0 {
+			s.keys++
+			s.tabs[tab] = s.keys
+		}
+		return s.tabs[tab]
+	}
+	if s.key == 0 || s.known > s.stored {
+		s.keys++
+		s.key, s.stored = s.keys, max(s.stored, s.known)
+	}
+	return s.key
+}
+
+func (w world) deliver(s state, i int, dies bool) state {
+	m := s.flying[i]
+	s.flying[i] = message{}
+	if m.refused {
+		s.disappoints = true
+		return s
+	}
+	s.jar = m.generation
+	if dies {
+		s.known, s.tabs[m.tab] = 0, 0
+		return s
+	}
+	s.known = max(s.known, m.generation)
+	if s.key == m.attempt {
+		s.key, s.stored = 0, m.generation
+	}
+	if s.tabs[m.tab] == m.attempt {
+		s.tabs[m.tab] = 0
+	}
+	return s
+}
+
+// serve lets the rules answer.
+func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, refused bool) {
+	if s.dead {
+		return 0, true
+	}
+	now := time.UnixMilli(1 << 40)
+	f := &family{
+		generation: s.generation, attempt: attemptHash(attemptName(s.attempt)),
+		rotated: now.Add(-time.Duration(s.since) * tick).UnixMilli(),
+		created: 1 << 39, idle: 1 << 41, expires: 1 << 41,
+	}
+	v := w.rules.judge(f, generation, attemptName(attempt), now)
+	if v == reuses {
+		s.dead = true
+		return 0, true
+	}
+	if generation < s.generation && v != recovers && s.opened >= closed {
+		s.late = true
+	}
+	if generation < s.generation && v == rotates {
+		s.forks = true
+	}
+	if v == answers {
+		if w.rules.extends {
+			s.since = 0
+		}
+		return s.generation, false
+	}
+	next := w.rules.after(f, v, generation, attemptName(attempt), now)
+	s.last.generation, s.last.attempt, s.last.ok = s.generation, s.attempt, true
+	s.generation, s.since, s.opened, s.attempt = next.generation, 0, 0, 0
+	for n := range s.keys + 1 {
+		if next.attempt != "" && next.attempt == attemptHash(attemptName(n)) {
+			s.attempt = n
+		}
+	}
+	return s.generation, false
+}
+
+func attemptName(n int) string { return "abcdefghijkl"[:n] }
+
+// theft lets the owner refresh, who may lose the answer, and a thief who has
+// the cookie, or a whole request, of one moment. Neither acts in a window that
+// the other has opened: who does so always is not seen, which is stated and
+// accepted.
+func (w world) theft(s state) (list []move) {
+	over := s.since >= closed
+	if s.sent < mostSent && (over || s.opener == 'o') {
+		for _, lost := range []bool{false, true} {
+			next := s
+			next.sent++
+			key := w.key(&next, 0)
+			if !s.stolen {
+				copied := next
+				copied.stolen, copied.loot, copied.flying = true, s.jar, [mostFlying]message{}
+				if w.captures {
+					copied.lootKey = key
+				}
+				w.ownerRefreshes(&copied, key, lost)
+				list = append(list, move{"the owner refreshes, and is copied", copied})
+			}
+			w.ownerRefreshes(&next, key, lost)
+			list = append(list, move{fmt.Sprintf("the owner refreshes (lost: %v)", lost), next})
+		}
+	}
+	if s.stolen && s.sent < mostSent && (over || s.opener == 't') {
+		fresh := s
+		fresh.keys++
+		for _, key := range []int{s.lootKey, fresh.keys} {
+			next := fresh
+			next.sent++
+			if answer, refused := w.serve(&next, s.loot, key); !refused {
+				next.loot = answer
+				next.counts('t')
+			}
+			list = append(list, move{fmt.Sprintf("the thief refreshes (captured: %v)", key == s.lootKey), next})
+		}
+	}
+	if !over {
+		next := s
+		next.since, next.opened = closed, closed
+		list = append(list, move{"pause", next})
+	}
+	return list
+}
+
+func (w world) ownerRefreshes(s *state, key int, lost bool) {
+	answer, refused := w.serve(s, s.jar, key)
+	if refused {
+		return
+	}
+	s.counts('o')
+	if lost {
+		return
+	}
+	s.jar, s.known = answer, answer
+	s.key, s.stored = 0, answer
+}
+
+// counts notes who goes on after the theft, and how often that changes.
+func (s *state) counts(who byte) {
+	if s.stolen && s.had != 0 && s.had != who {
+		s.changes++
+	}
+	if s.stolen {
+		s.had = who
+	}
+	if s.opened == 0 {
+		s.opener = who
+	}
+}
+
+// explore returns the shortest trace to a state that is wrong, or "", and how
+// many states there are.
+func (w world) explore(wrong func(state) string) (trace string, states int) {
+	type step struct {
+		from state
+		name string
+	}
+	start := state{since: closed, opened: closed}
+	seen := map[state]step{start: {}}
+	for queue := []state{start}; len(queue) > 0; queue = queue[1:] {
+		s := queue[0]
+		if what := wrong(s); what != "" {
+			var names []string
+			for at := s; at != start; at = seen[at].from {
+				names = append(names, seen[at].name)
+			}
+			slices.Reverse(names)
+			return strings.Join(names, " ") + ": " + what, len(seen)
+		}
+		for _, m := range w.moves(s) {
+			if _, known := seen[m.next]; !known {
+				seen[m.next] = step{s, m.name}
+				queue = append(queue, m.next)
+			}
+		}
+	}
+	return "", len(seen)
+}
+
+// honest is wrong if a browser that did nothing wrong is refused, if two
+// successors of one token are in use, or if a spent token lives on.
+func honest(s state) string {
+	switch {
+	case s.disappoints:
+		return "an honest browser is refused"
+	case s.forks:
+		return "a spent token has two successors"
+	case s.late:
+		return "a spent token is answered after its window"
+	}
+	return ""
+}
+
+// atMost is wrong if a thief and the owner go on beside each other for longer
+// than I6 says.
+func atMost(changes int) func(state) string {
+	return func(s state) string {
+		switch {
+		case s.changes > changes:
+			return "the owner and the thief both go on"
+		case s.late:
+			return "a spent token is answered after its window"
+		}
+		return ""
+	}
+}
+
+// The scenarios of an honest browser, and of thieves.
+var explored = []struct {
+	name  string
+	world world
+	wrong func(state) string
+}{
+	{"parallel refreshes, pauses", world{}, honest},
+	{"lost messages", world{loss: true}, honest},
+	{"pages that die", world{loss: true, die: true}, honest},
+	{"a store that forgets", world{forget: true}, honest},
+	{"a thief outside of windows, with the cookie", world{thief: true}, atMost(1)},
+	{"a thief outside of windows, with a request", world{thief: true, captures: true}, atMost(3)},
+}
+
+func TestEveryOrderOfSixRefreshes(t *testing.T) {
+	for _, scenario := range explored {
+		w := scenario.world
+		w.rules = realRules()
+		trace, states := w.explore(scenario.wrong)
+		if trace != "" {
+			t.Errorf("%s: %s", scenario.name, trace)
+		}
+		t.Logf("%s: %d states", scenario.name, states)
+	}
+}
+
+// The flaws of rotation elsewhere, and who must find them.
+func TestKnownFlawsOfRotationAreFound(t *testing.T) {
+	judged := func(change func(behind int64, v verdict) verdict) func(*ruleSet) {
+		return func(r *ruleSet) {
+			judge := r.judge
+			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+				return change(int64(f.generation)-int64(generation), judge(f, generation, attempt, now))
+			}
+		}
+	}
+	for rule, c := range map[string]struct {
+		scenario int
+		change   func(*ruleSet)
+		trace    string // its beginning
+	}{
+		"no window": {0, judged(func(behind int64, v verdict) verdict {
+			switch {
+			case v == answers && behind == 0:
+				return rotates
+			case v == answers:
+				return reuses
+			}
+			return v
+		}), "send(0) send(0) srv(0)>1 srv(0)>0"},
+		"a retry displaces the successor": {0, judged(func(behind int64, v verdict) verdict {
+			if v == answers && behind == 1 {
+				return rotates
+			}
+			return v
+		}), "send(0) send(0) srv(0)>1 srv(0)>2"},
+		"a rotation inside of the window": {0, judged(func(behind int64, v verdict) verdict {
+			if v == answers && behind == 0 {
+				return rotates
+			}
+			return v
+		}), "send(0) send(0) srv(0)>1"},
+		"no attempt":           {1, func(r *ruleSet) { r.keyless = true }, "send(0) srv(0)>1"},
+		"attempts of each tab": {1, func(r *ruleSet) { r.perTab = true }, "send(0) srv(0)>1"},
+		"a later generation is refused": {3, judged(func(_ int64, v verdict) verdict {
+			if v == heals {
+				return reuses
+			}
+			return v
+		}), "send(0) srv(0)>1 deliver(1)"},
+		"the parent without a bound of time": {4, judged(func(behind int64, v verdict) verdict {
+			if behind == 1 {
+				return answers
+			}
+			return v
+		}), ""},
+		"retries extend the window":        {0, func(r *ruleSet) { r.extends = true }, "send(0)"},
+		"one attempt of a device for ever": {5, func(r *ruleSet) { r.oneForAll = true }, ""},
+	} {
+		w := explored[c.scenario].world
+		w.rules = realRules()
+		c.change(&w.rules)
+		trace, states := w.explore(explored[c.scenario].wrong)
+		if trace == "" || !strings.HasPrefix(trace, c.trace) {
+			t.Errorf("%s: not found in %d states: %q", rule, states, trace)
+		}
+		t.Logf("%s: %s", rule, trace)
+	}
+}

@@ -1,0 +1,112 @@
+package token
+
+import (
+	"testing"
+	"time"
+)
+
+const (
+	attemptA = "AAAAAAAAAAAAAAAAAAAAAA"
+	attemptB = "BBBBBBBBBBBBBBBBBBBBBB"
+)
+
+// Each line is a rule of rotation.
+func TestRulesOfRotation(t *testing.T) {
+	const window = 10 * time.Second
+	const closed = window + time.Millisecond // the precision of a record
+	now := time.Now().Truncate(time.Millisecond)
+	for rule, c := range map[string]struct {
+		current    uint64
+		rotated    time.Duration // ago
+		made       string        // the attempt that made the current generation
+		generation uint64
+		attempt    string
+		want       verdict
+	}{
+		"the first one rotates":                             {0, 0, "", 0, attemptA, rotates},
+		"the first one rotates without an attempt":          {0, 0, "", 0, "", rotates},
+		"the first one rotates much later":                  {0, time.Hour, "", 0, attemptA, rotates},
+		"the current one inside of the window is answered":  {1, time.Second, attemptA, 1, attemptB, answers},
+		"the previous one inside is answered":               {1, time.Second, attemptA, 0, attemptB, answers},
+		"the previous one inside needs no attempt":          {1, time.Second, "", 0, "", answers},
+		"the window ends with its last moment":              {1, window, attemptA, 0, attemptB, answers},
+		"the current one after the window rotates":          {1, closed, attemptA, 1, attemptB, rotates},
+		"the previous one after the window is reuse":        {1, closed, attemptA, 0, attemptB, reuses},
+		"the previous one with its attempt is recovered":    {1, closed, attemptA, 0, attemptA, recovers},
+		"it is recovered however late":                      {1, 100 * time.Hour, attemptA, 0, attemptA, recovers},
+		"its attempt is not needed inside of the window":    {1, time.Second, attemptA, 0, attemptA, answers},
+		"no attempt recovers nothing":                       {1, closed, attemptA, 0, "", reuses},
+		"no attempt is not the same as none":                {1, closed, "", 0, "", reuses},
+		"an attempt that begins like the other is another":  {1, closed, attemptA, 0, attemptA[:21], reuses},
+		"the one before the previous is reuse, inside":      {2, time.Second, attemptA, 0, attemptA, reuses},
+		"the one before the previous is reuse, outside":     {2, closed, attemptA, 0, attemptA, reuses},
+		"a very old one is reuse":                           {maxGeneration, time.Second, attemptA, 1, attemptA, reuses},
+		"a later one heals":                                 {1, time.Second, attemptA, 2, attemptB, heals},
+		"a later one heals outside of the window":           {1, closed, attemptA, 2, "", heals},
+		"a much later one heals":                            {1, time.Second, attemptA, maxGeneration, attemptA, heals},
+		"the first one is healed by a later one":            {0, 0, "", 1, attemptA, heals},
+		"a rotation by a clock ahead has a window":          {1, -time.Second, attemptA, 0, attemptB, answers},
+		"a rotation by a clock ahead has its whole window":  {1, -window, attemptA, 0, attemptB, answers},
+		"a rotation far in the future has none":             {1, -closed, attemptA, 0, attemptB, reuses},
+		"the current one of such a rotation repairs it":     {1, -time.Hour, attemptA, 1, attemptB, rotates},
+		"the attempt counts in spite of such a rotation":    {1, -time.Hour, attemptA, 0, attemptA, recovers},
+		"nothing is in the window of a log-in":              {0, time.Second, "", 1, "", heals},
+		"the current one is no recovery, whatever it sends": {1, closed, attemptA, 1, attemptA, rotates},
+	} {
+		f := &family{generation: c.current, rotated: now.Add(-c.rotated).UnixMilli(), attempt: attemptHash(c.made)}
+		if got := f.judge(c.generation, c.attempt, now, window); got != c.want {
+			t.Errorf("%s: %v, want %v", rule, got, c.want)
+		}
+	}
+}
+
+// What is written for a verdict, and that nothing else changes.
+func TestWhatIsWrittenForAVerdict(t *testing.T) {
+	now := time.UnixMilli(goldenFamily().rotated).Add(time.Hour)
+	from := device{"Another", "192.0.2.3"}
+	base := *goldenFamily()
+	base.rotated, base.idle, base.last = now.UnixMilli(), now.Add(3*time.Hour).UnixMilli(), from
+	for rule, c := range map[string]struct {
+		verdict verdict
+		change  func(*family)
+	}{
+		"a rotation counts up, with its attempt":  {rotates, func(f *family) { f.generation, f.attempt = 301, attemptHash(attemptA) }},
+		"a recovery keeps generation and attempt": {recovers, func(*family) {}},
+		"healing adopts, and forgets the attempt": {heals, func(f *family) { f.generation, f.attempt = 777, "" }},
+	} {
+		want := base
+		c.change(&want)
+		if got := goldenFamily().after(c.verdict, 777, attemptA, now, 3*time.Hour, from); *got != want {
+			t.Errorf("%s: %+v", rule, got)
+		}
+	}
+	if got := goldenFamily().after(rotates, 300, "", now, time.Hour, from); got.attempt != "" {
+		t.Error("no attempt leaves one")
+	}
+}
+
+func TestEndOfAFamilyNeverMoves(t *testing.T) {
+	f := goldenFamily()
+	end := f.expires
+	for now := time.UnixMilli(f.created); now.Before(time.UnixMilli(end).Add(time.Hour)); now = now.Add(59 * time.Minute) {
+		before := f.idle
+		f = f.after(rotates, f.generation, attemptA, now, 3*time.Hour, device{})
+		if f.expires != end || f.idle > end || f.idle < before {
+			t.Fatalf("at %v: idle %d, end %d", now, f.idle, f.expires)
+		}
+	}
+	if f.idle != end {
+		t.Error("the idle limit has not come to the end")
+	}
+}
+
+// A host whose clock lags writes no time that the record cannot hold.
+func TestClockThatLagsWritesNothingImpossible(t *testing.T) {
+	f := goldenFamily()
+	early := time.UnixMilli(f.created).Add(-time.Hour)
+	next := f.after(rotates, f.generation, attemptA, early, time.Minute, device{})
+	again, err := parseFamily(next.encode())
+	if err != nil || *again != *next || next.rotated != f.created || next.idle != f.idle {
+		t.Errorf("%+v %v", again, err)
+	}
+}
