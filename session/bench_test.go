@@ -29,7 +29,7 @@ func (d discard) Header() http.Header         { return http.Header(d) }
 func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
 
-// request returns one of a typical log-in.
+// loggedInRequest returns a request of a typical log-in.
 func loggedInRequest(t testing.TB, m *session.Manager) *http.Request {
 	b := &browser{}
 	check(t, b.loginWith(m, typical))
