@@ -27,6 +27,7 @@ type SQL struct {
 	t       testing.TB
 	command []string
 	account *syscall.Credential
+	quit    syscall.Signal // asks it to end soon and in good order
 	ping    func(ctx context.Context, url string) error
 	process *exec.Cmd
 	ended   chan struct{}
@@ -209,13 +210,13 @@ func children(parent int) (pids []int) {
 	return pids
 }
 
-// stop ends the server for good.
-func (s *SQL) stop() {
+// Stop ends the server in good order.
+func (s *SQL) Stop() {
 	if s.process == nil {
 		return
 	}
 	s.Resume()
-	s.process.Process.Signal(syscall.SIGINT)
+	s.process.Process.Signal(s.quit)
 	select {
 	case <-s.ended:
 	case <-time.After(10 * time.Second):

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	_ "github.com/go-sql-driver/mysql" // the driver that ping uses
@@ -37,13 +38,13 @@ func MariaDB(t testing.TB, options ...string) *SQL {
 		"--auth-root-authentication-method=normal", "--innodb-flush-log-at-trx-commit=0")
 	s := &SQL{
 		URL: fmt.Sprintf("admin:%s@tcp(%s)/auth", password, loopback(port)),
-		Dir: dir, t: t, account: account, ping: pingMariaDB,
+		Dir: dir, t: t, account: account, quit: syscall.SIGTERM, ping: pingMariaDB,
 		command: append([]string{server, "--no-defaults", "--datadir=" + data, "--init-file=" + first,
 			fmt.Sprintf("--port=%d", port), "--bind-address=127.0.0.1", "--skip-name-resolve",
 			"--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"),
 			"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"}, options...),
 	}
-	t.Cleanup(s.stop)
+	t.Cleanup(s.Stop)
 	s.Start()
 	return s
 }

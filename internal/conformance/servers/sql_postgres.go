@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -38,9 +39,9 @@ func Postgres(t testing.TB, dir string, settings ...string) *SQL {
 	}
 	s := &SQL{
 		URL: fmt.Sprintf("postgres://admin:%s@%s/postgres", password, loopback(port)),
-		Dir: dir, t: t, command: command, account: account, ping: pingPostgres,
+		Dir: dir, t: t, command: command, account: account, quit: syscall.SIGINT, ping: pingPostgres,
 	}
-	t.Cleanup(s.stop)
+	t.Cleanup(s.Stop)
 	s.Start()
 	return s
 }
@@ -102,9 +103,9 @@ default_pool_size = 4
 	}
 	s := &SQL{
 		URL: fmt.Sprintf("postgres://admin:%s@%s/%s", password, loopback(port), config.Database),
-		Dir: dir, t: t, command: []string{program, filepath.Join(dir, "ini")}, account: account, ping: pingPostgres,
+		Dir: dir, t: t, command: []string{program, filepath.Join(dir, "ini")}, account: account, quit: syscall.SIGINT, ping: pingPostgres,
 	}
-	t.Cleanup(s.stop)
+	t.Cleanup(s.Stop)
 	s.Start()
 	return s
 }
