@@ -37,8 +37,9 @@ type VerifierConfig struct {
 	// name of this resource (RFC 9068, 4; ASVS 5.0, 9.2.3). It is required.
 	Audience string
 
-	// Leeway is how far the clocks of issuer and verifier may differ. The
-	// default is 30 seconds, the most 5 minutes.
+	// Leeway is how far the clocks of issuer and verifier may differ, for exp,
+	// nbf and iat alike. The default is 30 seconds, the most 5 minutes; a
+	// nanosecond is as good as none.
 	Leeway time.Duration
 
 	// CacheSize is how many verified tokens are remembered, so that one that

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -64,7 +65,7 @@ func inTurn(rounds int, a, b func(int)) (ofA, ofB time.Duration) {
 func atMost(t *testing.T, limit float64, a, b func(int)) {
 	t.Helper()
 	var seen []string
-	for range 6 {
+	for range 10 {
 		ofA, ofB := inTurn(400, a, b)
 		ratio := float64(ofB) / float64(ofA)
 		seen = append(seen, fmt.Sprintf("%.3f", ratio))
@@ -100,6 +101,20 @@ func TestFirstVerificationCostsLittleMoreThanTheSignature(t *testing.T) {
 				t.Errorf("%d were not the first time", s.Hits)
 			}
 		})
+	}
+}
+
+// What the primitive allocates is its own; the envelope and the claims add a
+// handful, whatever the token.
+func TestFirstVerificationAllocatesAHandful(t *testing.T) {
+	for name, m := range map[string]*minter{"EdDSA": newMinter(t), "ES256": newES256Minter(t)} {
+		text := m.mint(benchClaims(1))
+		raw := rawVerify(m, text)
+		v := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = -1 })
+		floor := testing.AllocsPerRun(200, func() { raw() })
+		if n := testing.AllocsPerRun(200, func() { v.Verify(t.Context(), text) }) - floor; n > 19 {
+			t.Errorf("%s: %v allocations more than the primitive", name, n)
+		}
 	}
 }
 
@@ -154,6 +169,40 @@ func TestSecondVerificationIsFarFasterThanTheSignature(t *testing.T) {
 			guarded.ServeHTTP(&discard{make(http.Header)}, r)
 		}
 	})
+}
+
+// The bound in bytes is one of memory, so the estimate must not be below it.
+func TestBytesOfTheCacheAreHonest(t *testing.T) {
+	m := newMinter(t)
+	const n = 4000
+	texts := make([]string, n)
+	for i := range texts {
+		claims := benchClaims(i)
+		claims["fact"] = strings.Repeat("x", i%300)
+		texts[i] = m.mint(claims)
+	}
+	v := m.verifier()
+	before := heap()
+	for _, text := range texts {
+		if _, err := v.Verify(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken := heap() - before
+	s := v.CacheStats()
+	t.Logf("%d bytes taken for %d tokens, %d counted", taken, s.Entries, s.Bytes)
+	if s.Entries != n || taken > int64(s.Bytes) || taken < int64(s.Bytes)/2 {
+		t.Errorf("%d bytes taken, %+v", taken, s)
+	}
+	runtime.KeepAlive(texts)
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
 
 // A flood of garbage allocates no more than a constant.

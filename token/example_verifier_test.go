@@ -1,0 +1,62 @@
+package token_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/token"
+)
+
+// An API that knows of the issuer its name and the address of its keys.
+func ExampleNewVerifier() {
+	keys, err := token.NewRemoteKeySet("https://login.example.com/jwks.json", token.RemoteConfig{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer keys.Close()
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Keys:     keys,
+		Issuer:   "https://login.example.com",
+		Audience: "https://orders.example.com",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	guard := &middleware.Guard{Authenticator: verifier}
+	http.Handle("GET /orders", guard.RequireScope("orders:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := auth.FromContext(r.Context())
+		fmt.Fprintln(w, "orders of", id.Subject)
+	})))
+	log.Fatal(http.ListenAndServe("localhost:8080", nil))
+}
+
+// Access tokens of an Amazon Cognito user pool have no aud and no typ. The
+// claim token_use tells them from ID tokens.
+func ExampleForeign() {
+	pool := "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_example"
+	keys, err := token.NewRemoteKeySet(pool+"/.well-known/jwks.json", token.RemoteConfig{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer keys.Close()
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Keys:     keys,
+		Issuer:   pool,
+		Audience: "xxxxxxxxxxxxexample",
+		Foreign: &token.Foreign{
+			Types:         []string{""},
+			Require:       map[string]string{"token_use": "access"},
+			RS256:         true,
+			RSA2048:       true,
+			AudienceClaim: "client_id",
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	guard := &middleware.Guard{Authenticator: verifier}
+	http.Handle("/", guard.Require(http.NotFoundHandler()))
+}
