@@ -1,0 +1,103 @@
+package postgresstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/authlatch/auth/store/postgresstore"
+)
+
+// The rules of the contract are tested with a real server, in
+// internal/conformance. These need none.
+
+func TestOpenKeepsThePasswordToItself(t *testing.T) {
+	for _, url := range []string{
+		"postgres://app:hunter2@127.0.0.1:1/app",
+		"postgres://app:hunter2@127.0.0.1:port/app",
+		"postgres://app:hunter2@127.0.0.1:1/app?sslmode=maybe",
+		"postgres://app:hunter2@127.0.0.1:1/app?pool_max_conns=none",
+		"host=127.0.0.1 port=1 password=hunter2 pool_max_conns=x",
+		"password=hunter2 host='",
+	} {
+		s, err := postgresstore.Open(t.Context(), url)
+		if err == nil || s != nil {
+			t.Errorf("%s: %v", url, err)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error has the password: %v", err)
+		}
+	}
+}
+
+func TestNilPoolIsAnError(t *testing.T) {
+	if s, err := postgresstore.New(t.Context(), nil); err == nil || s != nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// A server that takes connections and never answers.
+func TestOpenEndsWithItsContext(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	s, err := postgresstore.Open(ctx, fmt.Sprintf("postgres://app@%s/app?sslmode=disable", silent.Addr()))
+	if !errors.Is(err, context.DeadlineExceeded) || s != nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// The application opens a store at its start, and sweeps it once a minute.
+func Example() {
+	ctx := context.Background()
+	sessions, err := postgresstore.Open(ctx, "postgres://app:secret@db.example/app")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer sessions.Close()
+
+	// sessions is the Store of a configuration, such as
+	// session.Config{Store: sessions}.
+
+	sweep := time.NewTicker(time.Minute)
+	defer sweep.Stop()
+	for range sweep.C {
+		if _, err := sessions.Sweep(ctx); err != nil {
+			fmt.Println(err)
+		}
+	}
+}
+
+// A pool that the application has already.
+func ExampleNew() {
+	ctx := context.Background()
+	config, err := pgxpool.ParseConfig("postgres://app:secret@db1.example,db2.example/app?target_session_attrs=read-write")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	sessions, err := postgresstore.New(ctx, pool)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer sessions.Close() // leaves the pool open
+}
