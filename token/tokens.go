@@ -161,7 +161,7 @@ func (i *Issuer) create(ctx context.Context, f *family) (id [16]byte, digest log
 // tokens makes the refresh token of the current generation of a family, and an
 // access token.
 func (i *Issuer) tokens(f *family, id [16]byte, secret []byte) (Tokens, error) {
-	now := time.Now()
+	now := time.Now().Truncate(time.Millisecond) // as in a family
 	famID := familyText(id)
 	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.expires))
 	var jti [16]byte
@@ -181,7 +181,7 @@ func (i *Issuer) tokens(f *family, id [16]byte, secret []byte) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	expiresIn := int64(expires.Sub(now).Round(time.Second) / time.Second)
+	expiresIn := int64(expires.Sub(now) / time.Second)
 	return Tokens{
 		AccessToken: access, TokenType: "Bearer",
 		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),

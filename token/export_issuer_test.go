@@ -1,0 +1,41 @@
+package token
+
+// What a stored family says, for tests from outside.
+func FamilyGeneration(raw []byte) (generation uint64, rotated int64, ok bool) {
+	f, err := parseFamily(raw)
+	if err != nil {
+		return 0, 0, false
+	}
+	return f.generation, f.rotated, true
+}
+
+// FamilyEnd is when a stored family ends at the latest, in ms since 1970.
+func FamilyEnd(raw []byte) int64 {
+	f, err := parseFamily(raw)
+	if err != nil {
+		return 0
+	}
+	return f.expires
+}
+
+// FamilySalt is the salt in a stored family.
+func FamilySalt(raw []byte) []byte {
+	f, err := parseFamily(raw)
+	if err != nil {
+		return nil
+	}
+	return f.salt[:]
+}
+
+// RefreshSecrets are the secrets of a ring, those of the signing keys left out.
+func RefreshSecrets(set *KeySet) (secrets [][]byte) {
+	for _, entry := range set.keys.Load().refresh {
+		secrets = append(secrets, entry.key.secret)
+	}
+	return secrets
+}
+
+// ForgeRefreshToken makes a token as the package does.
+func ForgeRefreshToken(secret []byte, famID [16]byte, salt [16]byte, generation uint64) string {
+	return newRefreshToken(secret, famID, salt, generation).String()
+}
