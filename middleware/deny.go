@@ -22,8 +22,12 @@ import (
 //
 // The body is a problem detail (RFC 9457) that tells nothing of err (ASVS 5.0,
 // 16.5.1). Handlers use Deny for the errors of Login and Logout too, and a
-// [Guard] with a Deny of its own may end in it. No cookie is touched.
+// [Guard] with a Deny of its own may end in it. No cookie is touched. After an
+// error that wraps [auth.ErrAnswered] it does nothing.
 func Deny(w http.ResponseWriter, r *http.Request, err error, loginPage string) {
+	if errors.Is(err, auth.ErrAnswered) {
+		return
+	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	switch {

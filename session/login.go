@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -38,6 +37,8 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // LoginPending is [Manager.Login] for a subject who has yet to show a second
 // factor. No guard lets the session pass, and [Session.PendingIdentity] says
 // who waits. Login with the complete identity replaces it, under a new token.
+// It lasts 10 minutes at most (ASVS 5.0, 6.5.5), whatever id.Expires wishes, and
+// a subject has 10 of them at most, which end no other log-ins.
 func (m *Manager) LoginPending(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	return m.login(w, r, id, flagPending)
 }
@@ -50,7 +51,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	if err != nil {
 		return err
 	}
-	ctx, cancel := writing(r.Context())
+	ctx, cancel := logins.Writing(r.Context())
 	defer cancel()
 	old, err := m.current(ctx, w, r)
 	if err != nil {
@@ -77,7 +78,8 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 
 // Ensure returns the session that the browser has, of whatever kind, or makes
 // an anonymous one and sets its cookie. Call it before the body, and only where
-// there is something to keep: a visitor costs nothing until then. After Login
+// there is something to keep: a visitor costs nothing until then, and a record
+// in the store for the idle timeout from then on. After Login
 // in the same handler it returns the new session. Like Login it sets
 // Cache-Control: no-store, since the response is for this visitor alone.
 //
@@ -86,11 +88,11 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 	if err := m.checkOrigin(r); err != nil {
 		return nil, err
 	}
-	ctx, cancel := writing(r.Context())
+	ctx, cancel := logins.Writing(r.Context())
 	defer cancel()
 	s, err := m.current(ctx, w, r)
 	if err == nil && s != nil {
-		if err = m.touch(ctx, s); err == nil {
+		if err = m.noteUse(ctx, s); err == nil {
 			noStore(w)
 			return s, nil
 		}
@@ -112,6 +114,9 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 	return s, nil
 }
 
+// pendingLifetime is how long a subject has to show its second factor.
+const pendingLifetime = 10 * time.Minute
+
 // newRecord returns what a new session starts with.
 func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*record, error) {
 	now := time.Now()
@@ -132,9 +137,12 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*rec
 		if lifetime <= 0 {
 			return nil, errors.New("session: log in: the identity has expired")
 		}
-		if lifetime > m.config.Lifetime {
-			rec.flags |= flagRemembered
-		}
+	}
+	if flags&flagPending != 0 {
+		lifetime = min(lifetime, m.config.Lifetime, pendingLifetime)
+	}
+	if lifetime > m.config.Lifetime {
+		rec.flags |= flagRemembered
 	}
 	rec.expires = now.Add(lifetime).UnixMilli()
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
@@ -143,19 +151,8 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*rec
 	rec.subject, rec.claims = id.Subject, string(id.Claims)
 	rec.scopes, rec.methods = string(id.Scopes), string(id.Methods)
 	userAgent, address := m.config.Device(r)
-	rec.userAgent, rec.address = printable(userAgent, 256), printable(address, 64)
+	rec.userAgent, rec.address = logins.Printable(userAgent, 256), logins.Printable(address, 64)
 	return rec, nil
-}
-
-// printable cuts what a client says of itself to what a list can show.
-func printable(text string, most int) string {
-	text = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
-			return -1
-		}
-		return c
-	}, text)
-	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 // token returns what the browser's cookie holds or, if an earlier step of this
@@ -187,31 +184,24 @@ func carries(old *Session, rec *record) bool {
 }
 
 // create stores a session that nobody knows of yet, and returns its token.
-func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (*Session, string, error) {
-	for failures := 0; ; {
-		token := newToken()
-		// A cookie that cannot be set is found out before anything is written.
-		if err := m.policy(rec).Set(make(http.Header), r, token); err != nil {
-			return nil, "", fmt.Errorf("session: %w", err)
-		}
-		s := &Session{record: *rec, digest: m.digest(token)}
-		s.key, s.loginID, s.raw = s.digest.Key(), s.digest.LoginID(), s.encode()
-		if len(s.raw) > store.MaxValue {
-			return nil, "", errors.New("session: the session is too large to be stored")
-		}
-		created, err := m.store.CompareAndSwap(ctx, s.key, nil, s.raw, m.ttl(rec))
-		if created {
-			return s, token, nil
-		}
-		if err == nil {
-			err = errors.New("the key is taken")
-		}
-		// What may be there is ended, and never tried again under this key.
-		if failures++; failures > 1 {
-			return nil, "", fmt.Errorf("session: create: %w", err)
-		}
-		m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked)
+func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (s *Session, token string, err error) {
+	// A cookie that cannot be set is found out before anything is written.
+	if err := m.policy(rec).Set(make(http.Header), r, newToken()); err != nil {
+		return nil, "", fmt.Errorf("session: %w", err)
 	}
+	if s = (&Session{record: *rec}); len(s.encode()) > store.MaxValue {
+		return nil, "", errors.New("session: the session is too large to be stored")
+	}
+	err = m.lists.Create(ctx, logins.Session, func() (logins.Digest, []byte, time.Duration) {
+		token = newToken()
+		s = &Session{record: *rec, digest: m.digest(token)}
+		s.key, s.loginID, s.raw = s.digest.Key(), s.digest.LoginID(), s.encode()
+		return s.digest, s.raw, m.ttl(rec)
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("session: %w", err)
+	}
+	return s, token, nil
 }
 
 // enlist puts a new session into its subject's list and ends the old one for
@@ -222,7 +212,7 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 	if old != nil && old.subject == fresh.subject {
 		replaced = &old.digest
 	}
-	entry := logins.Entry{Digest: fresh.digest, Kind: logins.Session, Expires: time.UnixMilli(fresh.expires)}
+	entry := logins.Entry{Digest: fresh.digest, Kind: fresh.kind(), Expires: time.UnixMilli(fresh.expires)}
 	if err := m.lists.Add(ctx, fresh.subject, entry, replaced); err != nil {
 		return err
 	}
@@ -313,11 +303,7 @@ func (m *Manager) policy(rec *record) cookie.Policy {
 // abandon ends a session that could not be disclosed. If that fails as well,
 // nobody has its token and it ends by its own time.
 func (m *Manager) abandon(ctx context.Context, s *Session) {
-	pick := func(e logins.Entry) bool { return e.Digest == s.digest }
-	if _, err := m.lists.End(ctx, s.subject, logins.Revoked, pick); err != nil {
-		m.fault(ctx, s, err)
-	}
-	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked); err != nil {
+	if err := m.lists.EndOne(ctx, s.subject, s.kind(), s.digest, logins.Revoked); err != nil {
 		m.fault(ctx, s, err)
 	}
 }

@@ -17,15 +17,15 @@ import (
 // error if there is none. The cookie stays if the session had been logged out
 // or replaced before, since the browser may have a newer one by now.
 //
-// Logout wants a POST: it answers 405 to anything else, with an error that
-// wraps [auth.ErrForbidden], as does the one for a request that another site
-// made the browser send. After any other error the store could not answer, the
+// Logout wants a POST: it answers 405 to anything else, with an error that wraps
+// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that
+// another site made the browser send. After any other error the store could not answer, the
 // cookie stays, and the log-out can be tried again.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-		return fmt.Errorf("session: log out by another method than POST: %w", auth.ErrForbidden)
+		return fmt.Errorf("session: log out by another method than POST: %w: %w", auth.ErrForbidden, auth.ErrAnswered)
 	}
 	if err := m.checkOrigin(r); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err == nil && !ok {
 		return nil
 	}
-	ctx, cancel := writing(r.Context())
+	ctx, cancel := logins.Writing(r.Context())
 	defer cancel()
 	if err == nil && wellFormed(token) {
 		s, err := m.load(ctx, m.store.Get, m.digest(token))
@@ -57,14 +57,13 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 
 // end ends a session by its own credential.
 func (m *Manager) end(ctx context.Context, s *Session) error {
-	if !s.Anonymous() {
-		pick := func(e logins.Entry) bool { return e.Digest == s.digest }
-		if _, err := m.lists.End(ctx, s.subject, logins.LoggedOut, pick); err != nil {
-			return fmt.Errorf("session: log out: %w", err)
-		}
+	var err error
+	if s.Anonymous() { // it is in no list
+		err = m.lists.EndRecord(ctx, logins.Session, s.digest, logins.LoggedOut)
+	} else {
+		err = m.lists.EndOne(ctx, s.subject, s.kind(), s.digest, logins.LoggedOut)
 	}
-	// An anonymous session is in no list, and an entry may have been lost.
-	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.LoggedOut); err != nil {
+	if err != nil {
 		return fmt.Errorf("session: log out: %w", err)
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.subject, LoginID: s.loginID})
@@ -86,7 +85,7 @@ type Login struct {
 // 7.5.2). It makes one read of the store for each. An error means that the
 // store could not answer.
 func (m *Manager) List(ctx context.Context, subject string) ([]Login, error) {
-	entries, err := m.lists.Entries(ctx, subject, logins.Session)
+	entries, err := m.lists.Entries(ctx, subject, logins.Session, logins.Pending)
 	if err != nil {
 		return nil, fmt.Errorf("session: list: %w", err)
 	}
@@ -96,9 +95,14 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Login, error) {
 		if err != nil {
 			return nil, fmt.Errorf("session: list: %w", err)
 		}
-		s := &Session{digest: e.Digest}
-		if !ok || s.decode(raw) != nil || !m.ends(s).After(time.Now()) {
+		if !ok {
 			continue // it has ended, and its entry goes with the next change
+		}
+		s := &Session{digest: e.Digest}
+		if err := s.decode(raw); err == errNewer {
+			return nil, fmt.Errorf("session: list: %w", err)
+		} else if err != nil || !m.ends(s).After(time.Now()) {
+			continue // likewise
 		}
 		list = append(list, Login{
 			ID:       s.loginID,
@@ -115,7 +119,7 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Login, error) {
 // has ended; after an error it may not have, and the call can be repeated.
 func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error {
 	return m.revoke(ctx, subject, func(e logins.Entry) bool {
-		return e.Kind == logins.Session && e.Digest.LoginID() == loginID
+		return e.Kind != logins.Family && e.Digest.LoginID() == loginID
 	})
 }
 
@@ -130,7 +134,7 @@ func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string)
 }
 
 func (m *Manager) revoke(ctx context.Context, subject string, pick func(logins.Entry) bool) error {
-	ctx, cancel := writing(ctx)
+	ctx, cancel := logins.Writing(ctx)
 	defer cancel()
 	ended, err := m.lists.End(ctx, subject, logins.Revoked, pick)
 	if err != nil {

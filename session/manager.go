@@ -86,10 +86,6 @@ type Manager struct {
 	world  [sha256.Size]byte // goes into every digest
 }
 
-// writeTimeout bounds the writes of a call. They go on when the client hangs
-// up, so that no log-in or log-out is left half done.
-const writeTimeout = 5 * time.Second
-
 // margin is how much longer the store keeps a record than the session lasts.
 const margin = time.Minute
 
@@ -125,6 +121,9 @@ func New(c Config) (*Manager, error) {
 	}
 	m.lists = logins.Lists{
 		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins,
+		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
+			m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
+		},
 		Fault: func(ctx context.Context, subject string, err error) {
 			m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, Err: err})
 		},
@@ -155,8 +154,8 @@ func (c *Config) limits() error {
 		return errors.New("session: Config.MaxLifetime is shorter than Config.Lifetime")
 	case c.RememberedIdleTimeout > c.MaxLifetime:
 		return errors.New("session: Config.RememberedIdleTimeout is longer than Config.MaxLifetime")
-	case c.MaxLifetime > browsersCut:
-		return errors.New("session: Config.MaxLifetime is longer than the 400 days that browsers keep a cookie")
+	case c.Lifetime > browsersCut || c.MaxLifetime > browsersCut:
+		return errors.New("session: Config.Lifetime or Config.MaxLifetime is longer than the 400 days that browsers keep a cookie")
 	}
 	return nil
 }
@@ -199,8 +198,9 @@ var errNobody = fmt.Errorf("session: nobody is logged in: %w", auth.ErrNoCredent
 
 // Get returns the session that the request's cookie names, be it a log-in, one
 // that waits for a second factor, or an anonymous visitor's. It proves nobody's
-// identity: guards do that. Its errors are those of [Manager.Authenticate]; a
-// near cache is not asked.
+// identity: guards do that. A response that shows what is in it should say
+// Cache-Control: no-store, as guards and Ensure do. Its errors are those of
+// [Manager.Authenticate]; a near cache is not asked.
 func (m *Manager) Get(r *http.Request) (*Session, error) { return m.find(r, m.store.Get) }
 
 // find returns the session that the request's cookie names, read with get.
@@ -295,11 +295,6 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 		return fmt.Errorf("session: cross-origin request: %w", auth.ErrForbidden)
 	}
 	return nil
-}
-
-// writing returns the context for the writes of a call.
-func writing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 }
 
 func (m *Manager) event(ctx context.Context, e auth.Event) {

@@ -53,6 +53,14 @@ func (s *Session) PendingIdentity() (auth.Identity, bool) {
 	return s.identity(), true
 }
 
+// kind is how the session stands in the list of its subject.
+func (s *Session) kind() logins.Kind {
+	if s.flags&flagPending != 0 {
+		return logins.Pending
+	}
+	return logins.Session
+}
+
 // authenticates reports whether the session is a complete log-in.
 func (s *Session) authenticates() bool { return s.flags&(flagAnonymous|flagPending) == 0 }
 

@@ -14,12 +14,24 @@ import (
 // tombstone, and the session ends here. What else goes wrong is an event: the
 // session was read and is valid.
 func (m *Manager) touch(ctx context.Context, s *Session) error {
-	now := time.Now()
-	if now.Sub(time.UnixMilli(s.used)) < m.idle(&s.record)/10 {
+	if !m.due(s, time.Now()) {
 		return nil
 	}
-	ctx, cancel := writing(ctx)
+	ctx, cancel := logins.Writing(ctx)
 	defer cancel()
+	return m.noteUse(ctx, s)
+}
+
+func (m *Manager) due(s *Session, now time.Time) bool {
+	return now.Sub(time.UnixMilli(s.used)) >= m.idle(&s.record)/10
+}
+
+// noteUse is touch for a call that has a context for its writes.
+func (m *Manager) noteUse(ctx context.Context, s *Session) error {
+	now := time.Now()
+	if !m.due(s, now) {
+		return nil
+	}
 	if !s.Anonymous() {
 		listed, err := m.lists.Listed(ctx, s.subject, s.digest)
 		if err != nil {

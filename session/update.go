@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/store"
 )
 
@@ -18,10 +19,10 @@ import (
 // Update never brings one back. Any error that is neither that nor change's own
 // means that the values are too large, 32 KiB together at most, or that the
 // store could not answer; in the latter case the change may or may not have
-// been saved. s itself stays as it is. The save goes on if ctx is cancelled,
-// for 5 seconds at most.
+// been saved. s itself stays as it is. Update goes on if ctx is cancelled, for 5
+// seconds at most, change included.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
-	ctx, cancel := writing(ctx)
+	ctx, cancel := logins.Writing(ctx)
 	defer cancel()
 	for {
 		fresh, err := m.load(ctx, m.store.Get, s.digest)

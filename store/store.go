@@ -25,7 +25,8 @@ import (
 //   - err never means "nothing there". An error from CompareAndSwap means that
 //     its outcome is unknown: it may have happened.
 //   - A context that is cancelled ends the call with an error, and leaves
-//     either the whole write or none of it.
+//     either the whole write or none of it. Where the context has no deadline,
+//     the store has one of its own: no call hangs.
 //   - Keys are 1 to 128 bytes of printable ASCII without space. Values are 1
 //     to 65,536 bytes of any kind. Everything else is an error.
 //   - All methods may be called by many goroutines at once, and many keys that

@@ -41,14 +41,19 @@ type Entry struct {
 	Ending  Reason // zero unless the log-in is being ended
 }
 
-// Kind is what sort of record a log-in has. It has three bits.
+// Kind is what sort of log-in it is. It has three bits.
 type Kind byte
 
 // The kinds of log-ins.
 const (
 	Session Kind = 1 + iota
 	Family       // of refresh tokens
+	Pending      // a session that waits for its second factor
 )
+
+// maxPending is how many of them a subject has at most. They have a bound of
+// their own: who knows the password alone must not end complete log-ins.
+const maxPending = 10
 
 // TombstoneTTL is how long a log-in of the kind is remembered after its end:
 // for a minute, longer than answers are under way; for a family as long as an
@@ -214,11 +219,16 @@ func (l *list) remove(leave func(Entry) bool) (changed bool) {
 	return changed
 }
 
-// evict marks the oldest entries over the bound. Those that are ending anyway,
-// and the one that the newest replaces, do not count.
-func (l *list) evict(bound int, replaced *Digest) {
+// evict marks, and returns, the oldest entries over the bound of their sort.
+// Those that are ending anyway, and the one that the newest replaces, do not
+// count.
+func (l *list) evict(bound int, replaced *Digest) (evicted []Entry) {
+	pending := l.entries[len(l.entries)-1].Kind == Pending
+	if pending {
+		bound = min(bound, maxPending)
+	}
 	counts := func(e Entry) bool {
-		return e.Ending == 0 && (replaced == nil || e.Digest != *replaced)
+		return e.Ending == 0 && (e.Kind == Pending) == pending && (replaced == nil || e.Digest != *replaced)
 	}
 	over := -bound
 	for _, e := range l.entries {
@@ -229,7 +239,9 @@ func (l *list) evict(bound int, replaced *Digest) {
 	for i := 0; over > 0 && i < len(l.entries); i++ {
 		if counts(l.entries[i]) {
 			l.entries[i].Ending = Evicted
+			evicted = append(evicted, l.entries[i])
 			over--
 		}
 	}
+	return evicted
 }

@@ -92,6 +92,15 @@ func (w *world) logout(name string, pick func(Entry) bool) func(store.Store) {
 	}
 }
 
+// leave is a log-out by a log-in's own credential.
+func (w *world) leave(d Digest) func(store.Store) {
+	return func(s store.Store) {
+		if err := w.lists(s).EndOne(context.Background(), subject, Session, d, LoggedOut); err == nil {
+			w.mustEnd["log-out of one"] = map[Digest]bool{d: true}
+		}
+	}
+}
+
 // touch is a request that notes the use of a log-in.
 func (w *world) touch(d Digest) func(store.Store) {
 	return func(s store.Store) {
@@ -186,6 +195,14 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 		{"log-out of one against a log-in and a touch", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.logout("log-out of one", only(a)), w.login(newDigest()), w.touch(a)}
+		}},
+		{"log-out by one's own credential against log-out everywhere", 100, 2, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.leave(a), w.logout("log-out everywhere", everything)}
+		}},
+		{"log-out by one's own credential against a log-in and a touch", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.leave(a), w.login(newDigest()), w.touch(a)}
 		}},
 		{"eviction against a touch of the oldest", 1, 2, func(w *world) []func(store.Store) {
 			a := w.existing()

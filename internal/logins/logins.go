@@ -36,6 +36,10 @@ type Lists struct {
 	Namespace string // the subjects' world
 	Bound     int    // log-ins of a subject at most; the oldest is ended for a new one
 
+	// Evicted hears of each log-in that was ended to keep the bound. It may be
+	// nil.
+	Evicted func(ctx context.Context, subject string, e Entry)
+
 	// Fault hears of what went wrong without failing the call: a corrupt list,
 	// an ending that is left to the next change.
 	Fault func(ctx context.Context, subject string, err error)
@@ -76,6 +80,7 @@ func (l *Lists) Create(ctx context.Context, kind Kind, fresh func() (Digest, []b
 // it replaces, if any, does not count against the bound and stays in the list
 // until [Lists.Remove].
 func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Digest) error {
+	var evicted []Entry
 	list, err := l.swap(ctx, subject, func(list *list, again bool) (bool, error) {
 		switch i := list.find(e.Digest); {
 		case i >= 0 && list.entries[i].Ending == 0:
@@ -84,11 +89,16 @@ func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Dige
 			return false, errUnlisted
 		}
 		list.entries = append(list.entries, e)
-		list.evict(l.Bound, replaced)
+		evicted = list.evict(l.Bound, replaced)
 		return true, nil
 	})
 	if err != nil {
 		return err
+	}
+	for _, e := range evicted {
+		if l.Evicted != nil {
+			l.Evicted(ctx, subject, e)
+		}
 	}
 	if err := l.finish(ctx, subject, list); err != nil {
 		l.Fault(ctx, subject, err) // those marked end at their next touch
@@ -133,12 +143,17 @@ func (l *Lists) End(ctx context.Context, subject string, reason Reason, pick fun
 	return picked, nil
 }
 
-// EndOne ends one log-in, listed or not. After nil its record has ended.
+// EndOne ends a log-in that is known by its own credential. After nil its record
+// has ended, listed or not, even if the list cannot be read; its entry leaves
+// the list now or lapses.
 func (l *Lists) EndOne(ctx context.Context, subject string, kind Kind, d Digest, reason Reason) error {
-	if _, err := l.End(ctx, subject, reason, func(e Entry) bool { return e.Digest == d }); err != nil {
+	if err := l.EndRecord(ctx, kind, d, reason); err != nil {
 		return err
 	}
-	return l.EndRecord(ctx, kind, d, reason)
+	if err := l.Remove(ctx, subject, d); err != nil {
+		l.Fault(ctx, subject, err)
+	}
+	return nil
 }
 
 // Listed reports whether a log-in stands in the list and is not being ended.
@@ -152,14 +167,14 @@ func (l *Lists) Listed(ctx context.Context, subject string, d Digest) (bool, err
 	return i >= 0 && list.entries[i].Ending == 0, nil
 }
 
-// Entries returns the log-ins of one kind that are not being ended, oldest
+// Entries returns the log-ins of some kinds that are not being ended, oldest
 // first.
-func (l *Lists) Entries(ctx context.Context, subject string, kind Kind) ([]Entry, error) {
+func (l *Lists) Entries(ctx context.Context, subject string, kinds ...Kind) ([]Entry, error) {
 	list, err := l.read(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
-	list.remove(func(e Entry) bool { return e.Kind != kind || e.Ending != 0 })
+	list.remove(func(e Entry) bool { return !slices.Contains(kinds, e.Kind) || e.Ending != 0 })
 	return list.entries, nil
 }
 

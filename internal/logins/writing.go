@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Writing returns the context for the writes of a call. They go on when the
@@ -14,13 +15,14 @@ func Writing(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // Printable cuts what a client says of itself to what a list of devices can
-// show: valid UTF-8 without control characters, of so many bytes at most.
+// show: valid UTF-8 of so many bytes at most, without characters that control
+// how text is shown.
 func Printable(text string, most int) string {
-	text = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
 			return -1
 		}
 		return c
 	}, text)
-	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
