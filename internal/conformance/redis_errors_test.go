@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,27 @@ func TestNearCacheNeedsPushesOfItsStoresServer(t *testing.T) {
 	s.Close()
 	_, _, err = s.Get(t.Context(), "k")
 	wantError(t, "Get of what is closed", err)
+}
+
+// The rights that the README of the module lists.
+func TestRedisNeedsTheseRightsOnly(t *testing.T) {
+	readme, err := os.ReadFile("../../store/redisstore/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "a user's rights | `")
+	rights, _, ok := strings.Cut(strings.ReplaceAll(rest, `\|`, "|"), "`")
+	if !ok {
+		t.Fatal("the README lists no rights")
+	}
+	for _, nodes := range [][]*servers.RedisServer{{servers.Redis(t)}, servers.RedisCluster(t)} {
+		for _, node := range nodes {
+			node.Do(append([]string{"ACL", "SETUSER", "auth", "on", ">pw", "-@all"}, strings.Fields(rights)...)...)
+		}
+		n := openNear(t, strings.Replace(nodes[0].URL(), "://", "://auth:pw@", 1))
+		mustSwap(t, n, "k", nil, []byte("v"), time.Minute)
+		wantCached(t, n, "k", "v")
+	}
 }
 
 // A client that the service has stays open.

@@ -17,8 +17,8 @@ import (
 	"github.com/authlatch/auth/store/redisstore"
 )
 
-// silence is more than what a stream of pushes may be silent for.
-const silence = 4 * time.Second
+// silence is more than what a stream of pushes may be silent for, which is 2 s.
+const silence = 3 * time.Second
 
 func TestNearCacheSeesOthersWithinThePushsDelay(t *testing.T) {
 	for name, url := range map[string]string{

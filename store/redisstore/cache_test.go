@@ -26,10 +26,10 @@ func (c *cache) total() (bytes, places int) {
 
 func TestAPlaceThatWasDroppedIsNotFilled(t *testing.T) {
 	for rule, between := range map[string]func(c *cache){
-		"by a push":               func(c *cache) { c.drop("k") },
-		"by a broken stream":      func(c *cache) { c.clear() },
-		"and then taken again":    func(c *cache) { c.drop("k"); c.reserve("k", start) },
-		"and then filled by one ": func(c *cache) { c.drop("k"); c.fill("k", c.reserve("k", start), []byte("new"), later) },
+		"by a push":             func(c *cache) { c.drop("k") },
+		"by a broken stream":    func(c *cache) { c.clear() },
+		"and then taken again":  func(c *cache) { c.drop("k"); c.reserve("k", start) },
+		"and then filled again": func(c *cache) { c.drop("k"); c.fill("k", c.reserve("k", start), []byte("new"), later) },
 	} {
 		c := newCache(0)
 		p := c.reserve("k", start)
@@ -39,6 +39,10 @@ func TestAPlaceThatWasDroppedIsNotFilled(t *testing.T) {
 			t.Errorf("%s: the old value is there", rule)
 		}
 		c.release("k", p)
+		c.drop("k")
+		if total, places := c.total(); total != 0 || places != 0 {
+			t.Errorf("%s: when all is gone there are %d bytes in %d places", rule, total, places)
+		}
 	}
 }
 

@@ -170,8 +170,8 @@ func (n *Near) read(ctx context.Context, key string) (f found, err error) {
 }
 
 // invalidate hears of changed keys, or with nil that all must be forgotten: a
-// connection is lost, or the database was flushed. The client calls it before
-// it hands over any answer that follows on the same connection.
+// connection is lost, or the database was flushed. It is called in the order in
+// which pushes and answers arrive on a connection.
 func (n *Near) invalidate(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		n.cache.clear()
