@@ -1,0 +1,362 @@
+// The browser's side of package token of github.com/authlatch/auth. It keeps the
+// access token in a closure, sends it to the API, and renews it when it is due.
+// The refresh token is in an HttpOnly cookie, which no script sees.
+//
+//   import { createClient } from '/authlatch.js';
+//
+//   const client = createClient({ onSessionLost: (reason) => showLogin(reason) });
+//   if (!(await client.ready())) showLogin();
+//   // in the form: await client.login('/login', { method: 'POST', body });
+//   const response = await client.fetch('/me');
+//
+// The page and the API are of one site (app.example.com and api.example.com):
+// the cookie is SameSite=Strict. From another origin, a 401 is understood only
+// with Access-Control-Expose-Headers: WWW-Authenticate. EventSource, WebSocket
+// and <img> cannot carry the token: fetch a one-time ticket for them, and await
+// ready() before they connect again. Make one client for a page.
+
+const HEADER = 'Refresh-Attempt';
+const PROBLEM = 'urn:authlatch:refresh:';
+const TIMEOUT = 10_000; // milliseconds, like the following
+const LOCK_TIMEOUT = 500;
+const LEAST_BACKOFF = 1_000;
+const MOST_BACKOFF = 60_000;
+
+export function createClient({
+  refresh = '/refresh',
+  logout = '/logout',
+  origins = [location.origin],
+  onSessionLost = () => {},
+  fetch = globalThis.fetch,
+} = {}) {
+  const send = fetch.bind(globalThis); // kept before a page replaces it by ours
+  const refreshURL = new Request(refresh).url;
+  const logoutURL = new Request(logout).url;
+  const name = 'authlatch:' + refreshURL; // of what the tabs share
+  const trusted = new Set(origins.map(checkedOrigin));
+  const channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
+  const issued = new Set(); // the latest access tokens, to know them again
+
+  let tokens; // { access, gen, login, refreshAt, expiresAt }: somebody is logged in
+  let over; // why nobody is, as soon as that is certain
+  let flight; // the refresh that is under way; one that is not here counts no more
+  let changing; // the log-in or log-out that is under way; never rejects
+  let failure, backoff = 0, retryAt = 0; // of the last refresh, if it failed
+  let kept; // the record, where there is no storage
+
+  // The record is { login, gen, key }: a name for the log-in, and the attempt to
+  // leave generation gen, while there is one. It is no secret that opens anything
+  // without the cookie. All tabs share it: see attempt.
+  function read() {
+    if (kept) return kept;
+    try {
+      const record = JSON.parse(localStorage.getItem(name));
+      const sound = typeof record.login === 'string' && Number.isSafeInteger(record.gen);
+      return sound && (record.key === undefined || /^[\w-]{22,128}$/.test(record.key)) ? record : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  function write(record) {
+    kept = undefined;
+    try {
+      localStorage.setItem(name, JSON.stringify(record));
+      if (!read()) kept = record; // some storages only pretend
+    } catch {
+      kept = record;
+    }
+  }
+
+  function drop() {
+    kept = undefined;
+    try {
+      localStorage.removeItem(name);
+    } catch { /* there is none */ }
+  }
+
+  // attempt returns the record to refresh with. Its key stays the same, in all
+  // tabs, until an answer has arrived: so the server tells a lost answer that is
+  // asked for again, however late, from a thief. The next attempt has a new one.
+  function attempt() {
+    const record = read();
+    const gen = tokens && (!record || tokens.login === record.login) ? tokens.gen : 0;
+    if (record?.key && gen <= record.gen) return record;
+    const login = record?.login ?? tokens?.login ?? random();
+    const fresh = { login, gen: Math.max(gen, record?.gen ?? 0), key: random() };
+    write(fresh);
+    return read() ?? fresh; // another tab may have been faster
+  }
+
+  function begin() {
+    const mine = { controller: new AbortController() };
+    const timer = setTimeout(() => mine.controller.abort(), TIMEOUT);
+    flight = mine;
+    mine.done = renew(mine)
+      .catch((error) => flight === mine && fail(error))
+      .then(() => {
+        clearTimeout(timer);
+        const counts = flight === mine;
+        if (counts) flight = undefined;
+        return counts;
+      });
+  }
+
+  async function renew(mine) {
+    const sent = await locked(name, attempt);
+    const response = await send(refreshURL, {
+      method: 'POST', headers: { [HEADER]: sent.key }, credentials: 'include',
+      cache: 'no-store', redirect: 'error', signal: mine.controller.signal,
+    });
+    const received = performance.now();
+    const answer = await response.json().catch(() => undefined);
+    // Nothing comes of it if the log-in is another one by now, here or in the
+    // storage. What follows is not interrupted.
+    if (flight !== mine) return;
+    const ended = response.status === 401 && String(answer?.type).startsWith(PROBLEM);
+    const record = read();
+    if (record ? record.login !== sent.login : !ended) throw new Error('another tab has logged in or out');
+    if (ended) {
+      const reason = answer.reason ?? answer.type.slice(PROBLEM.length);
+      drop();
+      end(reason);
+      channel?.postMessage({ login: sent.login, ended: reason });
+    } else if (response.status === 200 && isTokens(answer)) {
+      if (record.key === sent.key) write({ login: sent.login, gen: answer.gen });
+      adopt(sent.login, answer, received);
+      channel?.postMessage({ login: sent.login, answer });
+    } else {
+      fail(new Error(`status ${response.status}`), retryAfter(response));
+    }
+  }
+
+  function fail(error, wait = 0) {
+    failure = error;
+    backoff = Math.min(Math.max(2 * backoff, LEAST_BACKOFF), MOST_BACKOFF);
+    retryAt = performance.now() + Math.min(Math.max(backoff, wait), MOST_BACKOFF);
+  }
+
+  // adopt begins to use tokens. Times count from when they were received, by a
+  // clock that nobody sets.
+  function adopt(login, answer, received) {
+    tokens = {
+      login, access: answer.access_token, gen: answer.gen,
+      expiresAt: received + 1000 * answer.expires_in,
+      refreshAt: received + 1000 * Math.min(answer.refresh_after ?? Infinity, answer.expires_in),
+    };
+    issued.add(tokens.access);
+    if (issued.size > 16) issued.delete(issued.values().next().value);
+    over = undefined;
+    backoff = retryAt = 0;
+  }
+
+  // end is the end of a log-in that nobody here has asked for.
+  function end(reason) {
+    if (tokens) Promise.resolve(reason).then(onSessionLost); // once: then there are none
+    tokens = undefined;
+    over = reason;
+  }
+
+  // discard lets nothing come of the refresh that is under way.
+  function discard() {
+    flight?.controller.abort();
+    flight = undefined;
+    backoff = retryAt = 0;
+  }
+
+  // receive hears other tabs. A log-in or log-out there is one here too; other
+  // news count only if they are of our log-in.
+  function receive({ data }) {
+    if (data.ended) {
+      if (data.login && data.login !== tokens?.login) return;
+      discard();
+      kept = undefined;
+      end(data.ended);
+    } else if (data.entered) {
+      discard();
+      kept = undefined;
+      if (tokens) end('replaced');
+      adopt(data.login, data.answer, performance.now());
+    } else if (tokens ? data.login === tokens.login && data.answer.gen >= tokens.gen : data.login === read()?.login) {
+      adopt(data.login, data.answer, performance.now());
+    }
+  }
+
+  // fresh returns tokens other than refused, and nothing if nobody is logged in.
+  // It refreshes if that is due or needed, together with all others who wait; a
+  // 401 that is late only finds what is newer already. If the refresh fails, the
+  // old token serves as long as it is valid.
+  async function fresh(refused, signal) {
+    for (let tried = false; ;) {
+      const now = performance.now();
+      const rests = tried || now < retryAt;
+      if (tokens && tokens !== refused && now < (rests ? tokens.expiresAt : tokens.refreshAt)) return tokens;
+      if (changing) {
+        await unlessAborted(changing, signal);
+      } else if (over) {
+        return undefined;
+      } else if (rests) {
+        throw new TypeError('Failed to fetch: the access token cannot be refreshed now', { cause: failure });
+      } else {
+        if (!flight) begin();
+        tried = await unlessAborted(flight.done, signal);
+      }
+    }
+  }
+
+  async function authFetch(input, init) {
+    const request = new Request(input, init);
+    const own = request.headers.get('Authorization');
+    if (own && issued.has(own.replace(/^Bearer /i, ''))) {
+      request.headers.delete('Authorization'); // an old one of ours
+    } else if (own) {
+      return send(request);
+    }
+    const ours = trusted.has(new URL(request.url).origin) && request.url !== refreshURL && request.url !== logoutURL;
+    if (!ours) return send(request);
+
+    const before = tokens;
+    const first = await fresh(undefined, request.signal);
+    if (before && first?.login !== before.login) return refusal(over); // it was meant for that log-in
+    const stream = typeof init?.body?.getReader === 'function'; // is read once
+    const response = await send(withToken(stream ? request : request.clone(), first));
+    if (!first || !concernsToken(response, trusted)) return response;
+    const second = await fresh(first, request.signal);
+    if (stream || second?.login !== first.login) return response;
+    response.body?.cancel().catch(() => {}); // frees the connection
+    return send(withToken(request, second));
+  }
+
+  // change does what writes the cookie: one thing at a time, and no refresh is
+  // under way or begins meanwhile, whose late answer would write it again.
+  function change(action) {
+    const before = Promise.all([changing, flight?.done]);
+    discard();
+    const running = before.then(action);
+    const mine = running.catch(() => {}).then(() => {
+      if (changing === mine) changing = undefined;
+    });
+    changing = mine;
+    return running;
+  }
+
+  async function enter(input, init) {
+    const response = await send(new Request(input, { credentials: 'include', ...init }));
+    const received = performance.now();
+    const answer = response.ok ? await response.clone().json().catch(() => undefined) : undefined;
+    if (isTokens(answer)) {
+      const login = random();
+      write({ login, gen: answer.gen });
+      adopt(login, answer, received);
+      channel?.postMessage({ login, answer, entered: true });
+    }
+    return response;
+  }
+
+  async function leave() {
+    forget();
+    try {
+      const response = await send(logoutURL, {
+        method: 'POST', headers: { [HEADER]: random() }, credentials: 'include',
+        keepalive: true, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT),
+      });
+      if (!response.ok) throw new Error(`authlatch: log out: status ${response.status}`);
+    } finally {
+      // Once more, after the server: until then a refresh of another tab succeeds.
+      forget();
+      channel?.postMessage({ ended: over });
+    }
+  }
+
+  function forget() {
+    tokens = undefined;
+    over = 'logged out';
+    drop();
+  }
+
+  function wake() {
+    if (!document.hidden && tokens) fresh().catch(() => {});
+  }
+
+  function close() {
+    discard();
+    tokens = undefined;
+    over ??= 'closed';
+    channel?.close();
+    globalThis.document?.removeEventListener('visibilitychange', wake);
+  }
+
+  channel?.addEventListener('message', receive);
+  globalThis.document?.addEventListener('visibilitychange', wake);
+  return Object.freeze({
+    fetch: authFetch,
+    ready: async () => (await fresh()) !== undefined,
+    login: (input, init) => change(() => enter(input, init)),
+    logout: () => change(leave),
+    close,
+  });
+}
+
+function checkedOrigin(text) {
+  if (new URL(text).origin !== text) throw new TypeError(`authlatch: ${text} is no origin`);
+  return text;
+}
+
+// random returns 128 bits.
+function random() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+// locked runs action while no other tab does, if that can be had soon: it is only
+// for the storage, and nothing depends on it.
+async function locked(name, action) {
+  try {
+    return await navigator.locks.request(name, { signal: AbortSignal.timeout(LOCK_TIMEOUT) }, action);
+  } catch {
+    return action();
+  }
+}
+
+// isTokens tells tokens from other answers. They have no access_token if the
+// server keeps that in a cookie as well.
+function isTokens(answer) {
+  return Number.isSafeInteger(answer?.gen) && answer.expires_in > 0;
+}
+
+function withToken(request, tokens) {
+  if (tokens?.access) request.headers.set('Authorization', 'Bearer ' + tokens.access);
+  return request;
+}
+
+// concernsToken reports whether a newer token can help: after a 401 from before
+// the handler, with a Bearer challenge (RFC 6750, 3) that says nothing else, such
+// as that a new log-in is wanted (RFC 9470, 3). A redirect may have led away.
+function concernsToken(response, trusted) {
+  if (response.status !== 401 || (response.url && !trusted.has(new URL(response.url).origin))) return false;
+  const challenge = /(?:^|,)\s*Bearer(?=[\s,]|$)(.*)/i.exec(response.headers.get('WWW-Authenticate') ?? '');
+  const error = /\berror="?(\w+)/.exec(challenge?.[1]);
+  return challenge !== null && (error === null || error[1] === 'invalid_token');
+}
+
+// refusal is the answer to a request whose log-in has ended before it was sent.
+function refusal(reason = 'replaced') {
+  const problem = { title: 'Unauthorized', status: 401, reason };
+  return new Response(JSON.stringify(problem), { status: 401, headers: { 'Content-Type': 'application/problem+json' } });
+}
+
+// retryAfter reads the field of that name: seconds, or a date.
+function retryAfter(response) {
+  const text = response.headers.get('Retry-After');
+  return /^\d+$/.test(text) ? 1000 * text : Date.parse(text) - Date.now() || 0;
+}
+
+function unlessAborted(promise, signal) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,21 @@
+// The way through a client of authlatch.js for axios 1.12 and newer:
+//
+//   import axios from 'axios';
+//   import { createClient } from '/authlatch.js';
+//   import { createAdapter } from '/axios.js';
+//
+//   const client = createClient();
+//   const api = axios.create({ baseURL: '/api', adapter: createAdapter(axios, client) });
+//
+// It is the fetch adapter of axios with client.fetch in it. So a request is sent
+// again below axios: data is transformed once, interceptors run once, no token
+// stands in a configuration, and whatever fails is the error that axios makes of
+// a failed fetch. Log in with client.login.
+
+export function createAdapter(axios, client) {
+  const adapter = axios.getAdapter?.('fetch', { env: { fetch: client.fetch } });
+  if (!adapter || adapter === axios.getAdapter('fetch')) {
+    throw new TypeError('authlatch: axios 1.12 or newer is required');
+  }
+  return adapter;
+}
