@@ -1,14 +1,21 @@
 package session_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
 )
 
 func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
@@ -178,4 +185,52 @@ func TestNewerListIsUnavailable(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		b.wants(t, m, valid)
 	})
+}
+
+func TestEvictionIsTold(t *testing.T) {
+	var heard journal
+	m := newManager(t, session.Config{MaxLogins: 1, Events: heard.hear})
+	loggedIn(t, m, "alice")
+	heard.take()
+	loggedIn(t, m, "alice")
+	if kinds := heard.take(); !slices.Equal(kinds, []auth.EventKind{auth.EventRevoked, auth.EventLogin}) {
+		t.Errorf("heard %v", kinds)
+	}
+}
+
+// A browser's own log-out needs no list.
+func TestLogoutWorksWhereTheListCannotBeRead(t *testing.T) {
+	broken := &unreadable{Store: &store.Memory{}}
+	m := newManager(t, session.Config{Store: broken})
+	b := loggedIn(t, m, "alice")
+	copied := *b
+	broken.format.Store(0x02)
+	check(t, b.logout(m))
+	broken.format.Store(0)
+	copied.wants(t, m, nobody)
+}
+
+// unreadable is a store whose lists are of another format, unless that is 0.
+type unreadable struct {
+	store.Store
+	format atomic.Uint32
+}
+
+func (u *unreadable) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	value, ok, err := u.Store.Get(ctx, key)
+	if format := byte(u.format.Load()); ok && format != 0 && value[0] == 0x01 {
+		value = append([]byte{format}, value[1:]...)
+	}
+	return value, ok, err
+}
+
+func TestLogoutByAnotherMethodIsAnsweredOnce(t *testing.T) {
+	m := newManager(t, session.Config{})
+	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "https://app.example/logout", nil)
+	err := m.Logout(w, r)
+	before := w.Body.String()
+	middleware.Deny(w, r, err, "")
+	if w.Code != 405 || w.Header().Get("Allow") != "POST" || w.Body.String() != before || !errors.Is(err, auth.ErrForbidden) {
+		t.Errorf("%d %q, then %q", w.Code, before, w.Body.String())
+	}
 }

@@ -116,3 +116,50 @@ func TestPendingLoginOfAnotherSubjectCarriesNothing(t *testing.T) {
 		t.Error("the pending log-in goes on")
 	}
 }
+
+// Whoever knows the password alone must not end complete log-ins.
+func TestPendingLoginsEvictNoCompleteOnes(t *testing.T) {
+	m := newManager(t, session.Config{MaxLogins: 3})
+	var complete []*browser
+	for range 3 {
+		complete = append(complete, loggedIn(t, m, "alice"))
+	}
+	for range 30 {
+		check(t, (&browser{}).pending(m, "alice"))
+	}
+	for _, b := range complete {
+		b.wants(t, m, valid)
+	}
+	list, err := m.List(t.Context(), "alice")
+	check(t, err)
+	pending := 0
+	for _, login := range list {
+		if login.Pending {
+			pending++
+		}
+	}
+	if pending != 10 || len(list) != 13 {
+		t.Errorf("%d pending of %d", pending, len(list))
+	}
+}
+
+// ASVS 5.0, 6.5.5.
+func TestPendingLoginLastsTenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, session.Config{})
+		b := &browser{}
+		check(t, b.post(func(w http.ResponseWriter, r *http.Request) error {
+			return m.LoginPending(w, r, auth.Identity{Subject: "alice", Expires: time.Now().Add(240 * time.Hour)})
+		}))
+		time.Sleep(10*time.Minute - time.Second)
+		if s, err := m.Get(b.request("GET")); err != nil {
+			t.Fatal(err)
+		} else if _, ok := s.PendingIdentity(); !ok {
+			t.Error("it is not pending")
+		}
+		time.Sleep(time.Second)
+		if _, err := m.Get(b.request("GET")); err == nil {
+			t.Error("it lasts longer")
+		}
+	})
+}

@@ -225,7 +225,7 @@ func (l *list) remove(leave func(Entry) bool) (changed bool) {
 func (l *list) evict(bound int, replaced *Digest) (evicted []Entry) {
 	pending := l.entries[len(l.entries)-1].Kind == Pending
 	if pending {
-		bound = min(bound, maxPending)
+		bound = maxPending
 	}
 	counts := func(e Entry) bool {
 		return e.Ending == 0 && (e.Kind == Pending) == pending && (replaced == nil || e.Digest != *replaced)
