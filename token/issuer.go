@@ -159,6 +159,9 @@ func NewIssuer(c Config) (*Issuer, error) {
 	i := &Issuer{Verifier: verifier, config: c, store: c.Store}
 	i.lists = logins.Lists{
 		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins,
+		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
+			i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
+		},
 		Fault: func(ctx context.Context, subject string, err error) {
 			i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, Err: err})
 		},
