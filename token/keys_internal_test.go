@@ -483,7 +483,12 @@ func TestHostileKeyFilesAreRefused(t *testing.T) {
 		{"use is encryption", key("use", "enc")},
 		{"key_ops do not allow signing", key("key_ops", []string{"verify"})},
 		{"a state is unknown", key("state", "paused")},
-		{"a signing key is retired", key("state", "retired")},
+		{"a signing key is retired", func(f map[string]any) { signingOf(f)[1].(map[string]any)["state"] = "retired" }},
+		{"a further state is unknown", func(f map[string]any) { signingOf(f)[1].(map[string]any)["state"] = "paused" }},
+		{"the state of a refresh secret is unknown", func(f map[string]any) {
+			f["refresh"].([]any)[1].(map[string]any)["state"] = "paused"
+		}},
+		{"a refresh secret with spare bits", refresh("secret", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9")},
 		{"two are current", func(f map[string]any) { signingOf(f)[1].(map[string]any)["state"] = "current" }},
 		{"none is current", key("state", "former")},
 		{"a key twice", func(f map[string]any) { setSigning(f, append(signingOf(f), first(good))...) }},
@@ -644,6 +649,34 @@ func TestFormerKeysLoseTheirPrivateHalf(t *testing.T) {
 		if !verifies(loaded, token) {
 			t.Error("the former key does not verify")
 		}
+	}
+}
+
+func TestFormerKeyOfAFileLosesItsPrivateHalfWhenItIsLoaded(t *testing.T) {
+	set := newKeys(t, "")
+	var d string
+	text := edit(t, readFile(t, saved(t, set)), func(f map[string]any) {
+		former := signingOf(f)[1].(map[string]any)
+		former["state"], d = "former", former["d"].(string)
+	})
+	path := filepath.Join(t.TempDir(), "keys.json")
+	check(t, os.WriteFile(path, text, 0o600))
+	loaded, err := LoadKeySet(path)
+	check(t, err)
+	if strings.Contains(string(readFile(t, saved(t, loaded))), d) {
+		t.Error("the file still holds what nobody needs")
+	}
+}
+
+func TestReloadNeverLosesTheSigningKeys(t *testing.T) {
+	set, other := newKeys(t, ""), newKeys(t, "")
+	check(t, other.SetSigner(kms{Signer: rawKeys(t)["ES256"]}))
+	if err := set.Reload(saved(t, other)); err == nil {
+		t.Error("keys in memory are taken for keys that are kept elsewhere")
+	}
+	mintWith(t, set)
+	if path := saved(t, set); !strings.Contains(string(readFile(t, path)), `"d"`) {
+		t.Error("they are no longer saved")
 	}
 }
 
