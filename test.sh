@@ -180,6 +180,10 @@ done
 for module in $modules; do
 	go_test "$module, -race" "$module" -race
 done
+# Too many for the race detector: every interleaving with a fault in it, and a
+# hundred thousand schedules of refreshes.
+AUTH_LONG=1 AUTH_SCHEDULES=100000 go_test '., explorations' . -run 'Interleaving|HostileWorld'
+show_numbers
 # One package at a time, since ratios are measured.
 go_test '., numbers' . -p 1 -bench . -benchtime 100x
 show_numbers
