@@ -11,6 +11,7 @@ import (
 
 	"github.com/authlatch/auth/internal/conformance/servers"
 	"github.com/authlatch/auth/store/redisstore"
+	"github.com/redis/rueidis"
 )
 
 // More calls than the client can queue end in time, and when the server goes
@@ -80,6 +81,47 @@ func (s *slowest) note(took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.time = max(s.time, took)
+}
+
+// A driver that tried again would say that a swap has not happened which has.
+func TestRedisWritesAreNeverTriedAgain(t *testing.T) {
+	server := servers.Redis(t)
+	way := servers.NewProxy(t, server.Addr())
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{way.Addr()}, AlwaysPipelining: true, PipelineMultiplex: -1, // one connection
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s, err := redisstore.New(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := openRedis(t, server.URL())
+	mustSwap(t, s, "swapped", nil, []byte("old"), time.Minute)
+	before := commands(server)
+	lost := func(write func() error) {
+		t.Helper()
+		waitFor(t, func() bool { _, _, err := s.Get(t.Context(), "any"); return err == nil }) // it is connected
+		way.DropAnswers(true)
+		wantError(t, "a write whose answer is lost", write())
+		way.DropAnswers(false)
+	}
+	lost(func() error {
+		return second(s.CompareAndSwap(t.Context(), "swapped", []byte("old"), []byte("new"), time.Minute))
+	})
+	lost(func() error { return second(s.CompareAndSwap(t.Context(), "created", nil, []byte("new"), time.Minute)) })
+	wantValue(t, direct, "swapped", "new")
+	wantValue(t, direct, "created", "new")
+	lost(func() error { return s.Delete(t.Context(), "created") })
+	wantValue(t, direct, "created", "")
+	after := commands(server)
+	for command, want := range map[string]int{"evalsha": 1, "set": 2, "del": 1} { // the script makes a SET as well
+		if calls := after[command] - before[command]; calls != want {
+			t.Errorf("%d calls of %s, want %d", calls, command, want)
+		}
+	}
 }
 
 func TestRedisCloseEndsGoroutinesAndConnections(t *testing.T) {

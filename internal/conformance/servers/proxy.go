@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -15,6 +16,8 @@ type Proxy struct {
 	mu     sync.Mutex
 	target string
 	conns  map[net.Conn]bool
+
+	silent atomic.Bool
 }
 
 // NewProxy starts a proxy in front of a server at host:port.
@@ -56,6 +59,10 @@ func (p *Proxy) Lead(target string) {
 	}
 }
 
+// DropAnswers makes the proxy pass on what clients send, and cut the connection
+// when the server answers.
+func (p *Proxy) DropAnswers(drop bool) { p.silent.Store(drop) }
+
 func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
 	p.mu.Lock()
@@ -72,9 +79,21 @@ func (p *Proxy) serve(client net.Conn) {
 	defer p.forget(client, server)
 	go func() {
 		defer client.Close()
-		io.Copy(client, server)
+		io.Copy(answers{client, p}, server)
 	}()
 	io.Copy(server, client)
+}
+
+type answers struct {
+	client net.Conn
+	proxy  *Proxy
+}
+
+func (a answers) Write(answer []byte) (int, error) {
+	if a.proxy.silent.Load() {
+		return 0, net.ErrClosed
+	}
+	return a.client.Write(answer)
 }
 
 func (p *Proxy) keep(target string, conns ...net.Conn) bool {
