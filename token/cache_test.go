@@ -51,8 +51,14 @@ func TestCacheRemembersNoFailure(t *testing.T) {
 			refuses(t, v, text)
 		}
 	}
-	if s := v.CacheStats(); s.Entries != 0 || s.Hits != 0 {
+	s := v.CacheStats()
+	if s.Entries != 0 || s.Hits != 0 {
 		t.Errorf("%+v", s)
+	}
+	// What is longer than any token is not even hashed.
+	refuses(t, v, strings.Repeat("A", 8193))
+	if v.CacheStats() != s {
+		t.Errorf("%+v, want %+v", v.CacheStats(), s)
 	}
 }
 

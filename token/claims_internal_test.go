@@ -69,6 +69,24 @@ func TestClaimsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
+func TestOwnKeysOfEachKindVerify(t *testing.T) {
+	for _, algorithm := range []Algorithm{Ed25519, ES256, PS256, HS256} {
+		keys := newKeys(t, algorithm)
+		v, err := NewVerifier(VerifierConfig{Keys: keys, Issuer: ownRules.issuer, Audience: ownRules.audience})
+		check(t, err)
+		c := someClaims()
+		payload, err := c.encode()
+		check(t, err)
+		text, err := keys.mint(payload)
+		check(t, err)
+		for range 2 {
+			if got, err := v.Verify(t.Context(), text); err != nil || got.Identity().Subject != "alice" {
+				t.Errorf("%s: %v, error %v", algorithm, got, err)
+			}
+		}
+	}
+}
+
 // withoutFields is the identity, but for times: those that are read are local.
 func withoutFields(c accessClaims) accessClaims {
 	c.issuedAt, c.expires = time.Unix(c.issuedAt.Unix(), 0), time.Unix(c.expires.Unix(), 0)
