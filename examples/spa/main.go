@@ -1,0 +1,103 @@
+// Spa is a page with an API, of the kind that a fintech has: an access token of
+// an hour, which no storage and no other script ever sees, and a single-use
+// refresh token of three hours in a Strict, HttpOnly, Secure cookie. A call that
+// fails because its token is over is sent again after a refresh, and the log-in
+// form comes back when all is over. The account is alice, the password "correct
+// horse".
+//
+//	go run ./examples/spa
+//	go run ./examples/spa -access 5s -refresh 30s
+//
+// Open http://localhost:8080 in one tab or several. With the second line a token
+// is over before the next call, and the log-in after half a minute of rest. The
+// page shows each exchange that takes place.
+package main
+
+import (
+	"crypto/subtle"
+	"embed"
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/browser"
+)
+
+//go:embed page.html page.js style.css
+var files embed.FS
+
+func main() {
+	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on")
+	access := flag.Duration("access", time.Hour, "how long an access token is valid")
+	refresh := flag.Duration("refresh", 3*time.Hour, "how long a log-in lasts without a refresh")
+	flag.Parse()
+
+	issuer, err := newIssuer("http://"+*addr, *access, *refresh)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Println("listening on http://" + *addr)
+	server := &http.Server{Addr: *addr, Handler: routes(issuer), ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}
+
+func newIssuer(origin string, access, refresh time.Duration) (*token.Issuer, error) {
+	keys, err := token.NewKeySet(token.Ed25519)
+	if err != nil {
+		return nil, err
+	}
+	return token.NewIssuer(token.Config{
+		Keys: keys,
+		// Log-ins are kept here. Another store is a change to this line alone.
+		Store:  &store.Memory{},
+		Issuer: origin, Audience: origin, ClientID: "spa",
+		AccessLifetime: access, IdleTimeout: refresh, Lifetime: max(12*time.Hour, refresh),
+	})
+}
+
+func routes(issuer *token.Issuer) http.Handler {
+	guard := &middleware.Guard{Authenticator: issuer}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {
+			http.Error(w, "wrong user or password", http.StatusUnauthorized)
+		} else if err := issuer.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}); err != nil {
+			middleware.Deny(w, r, err, "")
+		}
+	})
+	mux.Handle("POST /refresh", issuer.RefreshHandler())
+	mux.Handle("POST /logout", issuer.LogoutHandler())
+	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
+	mux.Handle("GET /authlatch.js", browser.Handler())
+	mux.HandleFunc("GET /{$}", serveFile("page.html"))
+	mux.HandleFunc("GET /page.js", serveFile("page.js"))
+	mux.HandleFunc("GET /style.css", serveFile("style.css"))
+	return mux
+}
+
+// serveFile serves a part of the page. The policy lets no other script in.
+func serveFile(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		http.ServeFileFS(w, r, files, name)
+	}
+}
+
+func me(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	fmt.Fprintln(w, "hello,", id.Subject)
+}
+
+// isPassword is a STUB with one account. Look users up and check hashes here.
+func isPassword(user, password string) bool {
+	return user == "alice" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
+}
