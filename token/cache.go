@@ -34,7 +34,7 @@ type shard struct {
 	mu    sync.Mutex
 	index map[cacheKey]int // into slots
 	slots []slot
-	hand  int // where the search for a victim goes on
+	hand  int // where the search for a victim goes on, or one after the last
 	size  int // of all slots
 
 	maxSlots, maxSize       int
@@ -119,15 +119,16 @@ func (c *cache) remove(key cacheKey) {
 // takes what comes.
 func (s *shard) evict() {
 	const patience = 8
+	at := s.hand % len(s.slots)
 	for range patience {
-		s.hand = (s.hand + 1) % len(s.slots)
-		victim := &s.slots[s.hand]
-		if !victim.used {
+		if !s.slots[at].used {
 			break
 		}
-		victim.used = false
+		s.slots[at].used = false
+		at = (at + 1) % len(s.slots)
 	}
-	s.remove(s.slots[s.hand].key)
+	s.remove(s.slots[at].key)
+	s.hand = at + 1 // what moved into this place is the newest
 	s.evictions++
 }
 
@@ -146,9 +147,6 @@ func (s *shard) remove(key cacheKey) {
 	}
 	s.slots[last] = slot{}
 	s.slots = s.slots[:last]
-	if s.hand >= last {
-		s.hand = 0
-	}
 }
 
 // size is what the token takes in memory, about.

@@ -181,6 +181,25 @@ func TestTokensInUseStay(t *testing.T) {
 	}
 }
 
+// Without a use all go in the order in which they came, and none is passed over.
+func TestTokensOutOfUseGo(t *testing.T) {
+	m := newMinter(t)
+	v := m.verifier(func(v *token.VerifierConfig) { v.CacheSize = 10 })
+	var old []string
+	for i := range 10 {
+		old = append(old, m.mint(with(map[string]any{"jti": fmt.Sprint(i)})))
+		v.Verify(t.Context(), old[i])
+	}
+	for i := range 30 {
+		v.Verify(t.Context(), m.mint(with(map[string]any{"jti": fmt.Sprint("new", i)})))
+	}
+	for i, text := range old {
+		if hits(t, v, text) {
+			t.Errorf("token %d is still known", i)
+		}
+	}
+}
+
 // Rule 8: nobody can change what others get. An identity is a value of strings
 // and times, and a Token has no field that one could set.
 func TestHitsShareWhatNobodyCanChange(t *testing.T) {
