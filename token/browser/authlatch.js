@@ -111,12 +111,14 @@ export function createClient({
     const received = performance.now();
     const answer = await response.json().catch(() => undefined);
     // Nothing comes of it if the log-in is another one by now, here or in the
-    // storage. What follows is not interrupted.
+    // storage, of which another tab will tell. What follows is not interrupted.
     if (flight !== mine) return;
     const ended = response.status === 401 && String(answer?.type).startsWith(PROBLEM);
     const record = read();
-    if (record ? record.login !== sent.login : !ended) throw new Error('another tab has logged in or out');
-    if (ended) {
+    if (record ? record.login !== sent.login : !ended) {
+      discard();
+      if (!record) end('logged out');
+    } else if (ended) {
       const reason = answer.reason ?? answer.type.slice(PROBLEM.length);
       drop();
       end(reason);
