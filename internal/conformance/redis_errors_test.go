@@ -109,6 +109,16 @@ func TestNearCacheNeedsPushesOfItsStoresServer(t *testing.T) {
 	wantError(t, "Get of what is closed", err)
 }
 
+// A node of a Cluster that is down keeps nobody from starting.
+func TestRedisClusterOpensWithoutOneOfItsReplicas(t *testing.T) {
+	masters := servers.RedisCluster(t)
+	replica := servers.RedisClusterReplica(t, masters[0])
+	openNear(t, masters[1].URL())
+	openNear(t, replica.URL())
+	replica.Kill()
+	openNear(t, masters[1].URL())
+}
+
 // The rights that the README of the module lists.
 func TestRedisNeedsTheseRightsOnly(t *testing.T) {
 	readme, err := os.ReadFile("../../store/redisstore/README.md")

@@ -19,7 +19,7 @@ var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 // undone, an update lost, or somebody let in or logged out who should not be.
 // Two processes serve users, and a third one with a near cache watches them.
 func TestRedisSurvivesFaults(t *testing.T) {
-	table := []string{"", fmt.Sprintf("%-40s %8s %8s %9s %7s %6s %9s %10s %9s %9s", "Redis", "answered", "refused",
+	table := []string{"", fmt.Sprintf("%-44s %8s %8s %9s %7s %6s %9s %10s %9s %9s", "Redis", "answered", "refused",
 		"slowest", "undone", "lost", "wrong in", "wrong out", "recovery", "log-outs")}
 	for _, fault := range []struct {
 		name  string
@@ -31,6 +31,8 @@ func TestRedisSurvivesFaults(t *testing.T) {
 		{"connections cut", cutRedis, false},
 		{"a Cluster's master: kill -9 and restart", killRedisMaster, true},
 		{"master killed, replica promoted", promoteRedisReplica, false},
+		{"a Cluster's master killed, replica elected", electRedisReplica, true},
+		{"master killed, replica chosen by a Sentinel", chooseRedisReplica, true},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			url, happens := fault.start(t)
@@ -42,7 +44,7 @@ func TestRedisSurvivesFaults(t *testing.T) {
 			w.end(f.ended)
 			got.undone += w.undone
 			got.wronglyOut += w.wronglyOut
-			table = append(table, fmt.Sprintf("%-40s %8d %8d %9v %7d %6d %9d %10d %9v %9d", fault.name, got.answered, got.refused,
+			table = append(table, fmt.Sprintf("%-44s %8d %8d %9v %7d %6d %9d %10d %9v %9d", fault.name, got.answered, got.refused,
 				got.slowest.Round(time.Millisecond), got.undone, got.lost, got.wronglyIn, got.wronglyOut,
 				got.recovery.Round(time.Millisecond), len(f.ended)+w.ended))
 			if got.undone+got.lost+got.wronglyIn+got.wronglyOut != 0 || got.slowest > slowestAllowed || len(f.ended) == 0 || w.ended == 0 {
@@ -106,6 +108,30 @@ func promoteRedisReplica(t *testing.T) (string, func()) {
 		master.Kill()
 		replica.Do("REPLICAOF", "NO", "ONE")
 		name.Lead(replica.Addr())
+	}
+}
+
+// electRedisReplica leaves the promotion to the Cluster.
+func electRedisReplica(t *testing.T) (string, func()) {
+	masters := servers.RedisCluster(t)
+	servers.RedisClusterReplica(t, masters[1])
+	return masters[0].URL(), func() {
+		masters[1].Do("CLIENT", "PAUSE", "10000", "WRITE")
+		time.Sleep(300 * time.Millisecond)
+		masters[1].Kill()
+		time.Sleep(2 * time.Second)
+	}
+}
+
+func chooseRedisReplica(t *testing.T) (string, func()) {
+	master := servers.Redis(t)
+	replicaOf(t, master)
+	sentinel := servers.RedisSentinel(t, master)
+	return sentinel.URL() + "?master_set=auth", func() {
+		master.Do("CLIENT", "PAUSE", "10000", "WRITE")
+		time.Sleep(300 * time.Millisecond)
+		master.Kill()
+		time.Sleep(2 * time.Second)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 const oldest = 6 // of the major versions: RESP3, and the pushes of a near cache
@@ -18,6 +20,9 @@ func (s *Store) check(ctx context.Context) error {
 		text, err := within(ctx, func(ctx context.Context) (string, error) {
 			return node.Do(ctx, node.B().Info().Build()).ToString()
 		})
+		if err != nil && s.mayMiss(err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("info: %w", cut(err))
 		}
@@ -26,6 +31,13 @@ func (s *Store) check(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// mayMiss reports whether the error is that of one node of a Cluster which is
+// down. The others serve.
+func (s *Store) mayMiss(err error) bool {
+	_, answered := rueidis.IsRedisErr(err)
+	return !answered && s.client.Mode() == rueidis.ClientModeCluster
 }
 
 // info is what a server says of itself.

@@ -65,7 +65,8 @@ func OpenNear(ctx context.Context, url string) (*Near, error) {
 
 // NewNear returns a near cache for a Store. The option says how to connect to
 // the Store's server; its CacheSizeEachConn is the bound of the whole cache in
-// bytes, by default 64 MiB. What concerns tracking and timeouts is set here.
+// bytes, by default 64 MiB. What concerns tracking, replicas and timeouts is set
+// here.
 //
 // The error says so if the server does not push, or is not the Store's.
 // Closing the Near leaves the Store open.
@@ -78,6 +79,10 @@ func NewNear(ctx context.Context, s *Store, option rueidis.ClientOption) (*Near,
 	option.ClientTrackingOptions = []string{"NOLOOP"} // every read is tracked, none needs CACHING YES
 	option.OnInvalidations = n.invalidate
 	option.PipelineMultiplex = -1 // one connection
+	option.ReplicaOnly, option.SendToReplicas = false, nil
+	if option.RetryDelay == nil {
+		option.RetryDelay = retryRead
+	}
 	option.Dialer.KeepAlive, option.ConnWriteTimeout = quiet, patience
 	var err error
 	if n.client, err = rueidis.NewClient(option); err != nil {

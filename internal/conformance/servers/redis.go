@@ -22,6 +22,7 @@ type RedisServer struct {
 
 	t       testing.TB
 	command []string
+	bus     int // the port on which the nodes of a Cluster talk
 	process *exec.Cmd
 	ended   chan struct{}
 }
@@ -48,13 +49,11 @@ func RedisCluster(t testing.TB, options ...string) []*RedisServer {
 	const slots, masters = 16384, 3
 	var all []*RedisServer
 	for i := range masters {
-		bus := fmt.Sprint(freePort(t))
-		s := Redis(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", bus,
-			"--cluster-node-timeout", "2000"}, options...)...)
+		s := clusterNode(t, options...)
 		s.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(slots*i/masters), fmt.Sprint(slots*(i+1)/masters-1))
 		s.Do("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 		if i > 0 {
-			all[0].Do("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(s.Port), bus)
+			s.meet(all[0])
 		}
 		all = append(all, s)
 	}
@@ -62,6 +61,57 @@ func RedisCluster(t testing.TB, options ...string) []*RedisServer {
 		s.WaitInfo("CLUSTER", "cluster_state:ok", "cluster_known_nodes:3", "cluster_slots_ok:16384")
 	}
 	return all
+}
+
+// RedisClusterReplica adds a replica to a Cluster of three masters.
+func RedisClusterReplica(t testing.TB, master *RedisServer) *RedisServer {
+	t.Helper()
+	s := clusterNode(t)
+	s.meet(master)
+	s.WaitInfo("CLUSTER", "cluster_state:ok", "cluster_known_nodes:4")
+	s.Do("CLUSTER", "REPLICATE", master.Do("CLUSTER", "MYID"))
+	s.WaitInfo("replication", "master_link_status:up")
+	for start := time.Now(); !strings.Contains(master.Do("CLUSTER", "NODES"), "slave"); time.Sleep(20 * time.Millisecond) {
+		if time.Since(start) > patience {
+			t.Fatal("the Cluster never knows its replica")
+		}
+	}
+	return s
+}
+
+// RedisSentinel starts a Sentinel that watches a master by the name of "auth",
+// and promotes a replica when it is gone for a second.
+func RedisSentinel(t testing.TB, master *RedisServer) *RedisServer {
+	t.Helper()
+	s := &RedisServer{Port: freePort(t), Dir: t.TempDir(), t: t}
+	config := filepath.Join(s.Dir, "sentinel.conf") // it writes what it learns here
+	text := fmt.Sprintf("bind 127.0.0.1\nport %d\nsentinel monitor auth 127.0.0.1 %d 1\n"+
+		"sentinel down-after-milliseconds auth 1000\nsentinel failover-timeout auth 3000\n", s.Port, master.Port)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.command = []string{master.command[0], config, "--sentinel"}
+	t.Cleanup(s.stop)
+	s.Start()
+	s.WaitInfo("sentinel", "sentinel_masters:1")
+	for start := time.Now(); !strings.Contains(s.Do("INFO", "sentinel"), "slaves=1,"); time.Sleep(20 * time.Millisecond) {
+		if time.Since(start) > patience {
+			t.Fatal("the Sentinel never finds the replica")
+		}
+	}
+	return s
+}
+
+func clusterNode(t testing.TB, options ...string) *RedisServer {
+	bus := freePort(t)
+	s := Redis(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus),
+		"--cluster-node-timeout", "2000"}, options...)...)
+	s.bus = bus
+	return s
+}
+
+func (s *RedisServer) meet(other *RedisServer) {
+	s.Do("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(other.Port), fmt.Sprint(other.bus))
 }
 
 // URL is how a client reaches the server, with a query such as "?addr=…".
