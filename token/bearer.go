@@ -82,7 +82,7 @@ func bearer(values []string) (string, error) {
 		return "", errField
 	case !strings.EqualFold(scheme, "Bearer"):
 		return "", errNoToken
-	case token == "" || strings.Contains(token, " "):
+	case token == "":
 		return "", errField
 	}
 	return token, nil

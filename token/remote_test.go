@@ -381,6 +381,26 @@ func TestStaleKeysEndKnownTokens(t *testing.T) {
 	})
 }
 
+// However long a host says that its keys are fresh, they are fetched again
+// before they are stale.
+func TestKeysAreFetchedBeforeTheyAreStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMinter(t)
+		h := &fakeHost{document: publishes(m), control: "max-age=3600"}
+		keys, err := token.NewRemoteKeySetVia("https://issuer.test/jwks", token.RemoteConfig{MaxStale: 5 * time.Minute}, h)
+		must(t, err)
+		defer keys.Close()
+		synctest.Wait()
+		for range 120 {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if err := keys.Ready(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // During an outage nobody knows whether a new kid is good.
 func TestUnknownKeyDuringAnOutageIsNeitherYesNorNo(t *testing.T) {
 	remote(t, asIs, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {
@@ -431,9 +451,9 @@ func TestHostsThatMisbehaveChangeNothing(t *testing.T) {
 		{"no connection", func(h *fakeHost, _ *minter) { h.err = errors.New("refused") }},
 		{"404", func(h *fakeHost, _ *minter) { h.status = 404 }},
 		{"500", func(h *fakeHost, _ *minter) { h.status = 500 }},
-		{"204", func(h *fakeHost, _ *minter) { h.status = 204 }},
-		{"206", func(h *fakeHost, _ *minter) { h.status = 206 }},
-		{"a redirect", func(h *fakeHost, _ *minter) { h.status = 302 }},
+		{"203 with other keys", func(h *fakeHost, m *minter) { h.status, h.document = 203, publishes(newMinter(m.t)) }},
+		{"206 with other keys", func(h *fakeHost, m *minter) { h.status, h.document = 206, publishes(newMinter(m.t)) }},
+		{"a redirect with other keys", func(h *fakeHost, m *minter) { h.status, h.document = 302, publishes(newMinter(m.t)) }},
 		{"a permanent redirect", func(h *fakeHost, _ *minter) { h.status = 308 }},
 		{"nothing", func(h *fakeHost, _ *minter) { h.document = "" }},
 		{"a page", func(h *fakeHost, _ *minter) { h.document = "<html>" }},
@@ -567,4 +587,23 @@ func TestCloseLetsThoseGoWhoWait(t *testing.T) {
 		must(t, keys.Close())
 		wg.Wait()
 	})
+}
+
+// Whoever asks at the moment of Close is not forgotten.
+func TestCloseAndAskAtOnce(t *testing.T) {
+	for range 50 {
+		remote(t, asIs, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {
+			verdict(t, v, m)
+			stranger := newMinter(t)
+			time.Sleep(time.Minute)
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if got := verdict(t, v, stranger); got == "ok" {
+					t.Error(got)
+				}
+			})
+			wg.Go(func() { keys.Close() })
+			wg.Wait()
+		})
+	}
 }
