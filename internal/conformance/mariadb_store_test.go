@@ -39,6 +39,7 @@ func TestMariaDB(t *testing.T) {
 		"what cannot work is an error when opened":    mariadbOpenErrors,
 		"what others write is no value, and no panic": mariadbForeignValues,
 		"a call ends with its deadline":               mariadbDeadline,
+		"a swap to the same again is a swap":          mariadbSameAgain,
 		"deadlocks are tried again":                   mariadbDeadlock,
 	} {
 		t.Run(rule, func(t *testing.T) { check(t, newSchema(t, server.URL)) })
@@ -182,6 +183,29 @@ func mariadbDeadline(t *testing.T, url string) {
 	err = s.Delete(context.Background(), "k")
 	if took := time.Since(start); err == nil || took > 10*time.Second {
 		t.Errorf("behind a lock, without a deadline: %v, after %v", err, took)
+	}
+}
+
+// The clock of a connection stands still, so that a swap to the same bytes
+// changes nothing in the columns that it writes.
+func mariadbSameAgain(t *testing.T, url string) {
+	for _, settings := range []string{"", "?clientFoundRows=true"} {
+		db := database(t, "mysql", url+settings)
+		db.SetMaxOpenConns(1)
+		runSQL(t, db, `SET timestamp = 2000000000.5`)
+		s, err := sqlstore.NewMySQL(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := "same" + settings
+		mustSwap(t, s, key, nil, []byte("v"), time.Hour)
+		mustSwap(t, s, key, []byte("v"), []byte("v"), time.Hour)
+		if swapped, err := s.CompareAndSwap(t.Context(), key, nil, []byte("v"), time.Hour); swapped || err != nil {
+			t.Errorf("creating what is there: %v, %v", swapped, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -202,6 +202,27 @@ func postgresLaterErrors(t *testing.T, url string) {
 	}
 }
 
+func postgresClosed(t *testing.T, url string) {
+	p := pool(t, url)
+	given, err := postgresstore.New(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := openPostgres(t, url)
+	mustSwap(t, own, "k", nil, []byte("v"), time.Hour)
+	for range 2 {
+		if err := errors.Join(own.Close(), given.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	for rule, err := range useAll(own) {
+		wantError(t, rule+" after Close", err)
+	}
+	if err := p.Ping(t.Context()); err != nil {
+		t.Errorf("the pool is the caller's: %v", err)
+	}
+}
+
 func postgresForeignValues(t *testing.T, url string) {
 	s, p := openPostgres(t, url), pool(t, url)
 	for _, value := range [][]byte{nil, {}, make([]byte, 64*1024+1)} {

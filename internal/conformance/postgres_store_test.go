@@ -49,6 +49,7 @@ func TestPostgres(t *testing.T) {
 		"the schema is made once by many":             postgresMigration,
 		"nothing is left prepared on a connection":    postgresPreparesNothing,
 		"what cannot work is an error when opened":    postgresOpenErrors,
+		"Close closes what Open opened":               postgresClosed,
 		"what goes wrong later is an error":           postgresLaterErrors,
 		"what others write is no value, and no panic": postgresForeignValues,
 	} {

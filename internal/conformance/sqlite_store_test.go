@@ -28,6 +28,19 @@ func TestSQLite(t *testing.T) {
 		file := sqliteFile(t)
 		storetest.Run(t, func(t *testing.T) store.Store { return openSQLite(t, file) })
 	})
+	t.Run("keeps the contract with one connection", func(t *testing.T) {
+		file := sqliteFile(t)
+		storetest.Run(t, func(t *testing.T) store.Store {
+			db := database(t, "sqlite", file)
+			db.SetMaxOpenConns(1)
+			s, err := sqlstore.NewSQLite(t.Context(), db)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { s.Close() })
+			return s
+		})
+	})
 	t.Run("keeps log-ins", func(t *testing.T) {
 		file := sqliteFile(t)
 		raceSessions(t, func(t *testing.T) store.Store { return openSQLite(t, file) })
@@ -187,8 +200,35 @@ func TestSQLiteRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
+func TestSQLiteClosed(t *testing.T) {
+	file := sqliteFile(t)
+	db := database(t, "sqlite", file)
+	s, err := sqlstore.NewSQLite(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustSwap(t, s, "k", nil, []byte("v"), time.Hour)
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for rule, err := range useAll(s) {
+		wantError(t, rule+" after Close", err)
+	}
+	if err := db.Ping(); err != nil {
+		t.Errorf("the database is the caller's: %v", err)
+	}
+}
+
+// sweeper is a store of this repository that is swept.
+type sweeper interface {
+	store.Store
+	Sweep(context.Context) (int64, error)
+}
+
 // useAll makes every call with the record k, whose value is v.
-func useAll(s *sqlstore.Store) map[string]error {
+func useAll(s sweeper) map[string]error {
 	ctx := context.Background()
 	value, ok, getErr := s.Get(ctx, "k")
 	if ok || value != nil {

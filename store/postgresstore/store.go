@@ -95,8 +95,8 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	return s, nil
 }
 
-// Close closes the pool if [Open] made it, and waits for the calls under way.
-// A pool that was given to [New] stays open.
+// Close closes the pool if [Open] made it, and waits for the calls under way;
+// later ones are errors. A pool that was given to [New] stays open.
 func (s *Store) Close() error {
 	s.close()
 	return nil

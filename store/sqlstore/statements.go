@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -19,7 +20,8 @@ type statements struct {
 // prepare fails if the table or a column is missing.
 func (s *statements) prepare(d *dialect) func(context.Context, *sql.DB) error {
 	return func(ctx context.Context, db *sql.DB) (err error) {
-		s.close()
+		s.close() // of an attempt before
+		*s = statements{}
 		one := func(query string) (statement *sql.Stmt) {
 			if err == nil {
 				if statement, err = db.PrepareContext(ctx, query); err == nil {
@@ -41,7 +43,6 @@ func (s *statements) close() (err error) {
 	for _, statement := range s.all {
 		err = errors.Join(err, statement.Close())
 	}
-	*s = statements{}
 	return err
 }
 
@@ -93,7 +94,7 @@ func (s *Store) retry(ctx context.Context, call func() error) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return errors.Join(context.Cause(ctx), err)
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		case <-timer.C:
 		}
 	}

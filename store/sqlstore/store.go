@@ -68,8 +68,8 @@ func (s *Store) prepare(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// Close frees the prepared statements. The database is the caller's, and stays
-// open.
+// Close frees the prepared statements; calls are errors afterwards. The
+// database is the caller's, and stays open.
 func (s *Store) Close() error {
 	return s.statements.close()
 }

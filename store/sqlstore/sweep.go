@@ -24,35 +24,32 @@ var places = "(?" + strings.Repeat(", ?", batch-1) + ")"
 // without.
 func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 	for {
-		due, gone, err := s.sweepSome(ctx)
+		later, gone, err := s.sweepSome(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("sqlstore: sweep: %w", err)
 		}
-		if removed += gone; due < batch {
+		if removed += gone; later+gone == 0 {
 			return removed, nil
 		}
 	}
 }
 
-// sweepSome returns how many rows were due, and how many of them it removed.
-func (s *Store) sweepSome(ctx context.Context) (due int, gone int64, err error) {
+// sweepSome returns how many rows it has put off and removed.
+func (s *Store) sweepSome(ctx context.Context) (later, gone int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	var keys []any
-	if err := s.retry(ctx, func() (err error) { keys, err = s.dueKeys(ctx); return err }); err != nil {
+	err = s.retry(ctx, func() (err error) { keys, err = s.dueKeys(ctx); return err })
+	if err != nil || len(keys) == 0 {
 		return 0, 0, err
 	}
-	if due = len(keys); due == 0 {
-		return 0, 0, nil
+	for len(keys) < batch { // the last again, which changes nothing
+		keys = append(keys, keys[len(keys)-1])
 	}
-	for len(keys) < batch { // again the last, which changes nothing
-		keys = append(keys, keys[due-1])
+	if gone, err = s.write(ctx, s.gone, keys...); err == nil {
+		later, err = s.write(ctx, s.later, keys...)
 	}
-	if gone, err = s.write(ctx, s.gone, keys...); err != nil {
-		return 0, 0, err
-	}
-	_, err = s.write(ctx, s.later, keys...)
-	return due, gone, err
+	return later, gone, err
 }
 
 func (s *Store) dueKeys(ctx context.Context) (keys []any, err error) {
