@@ -1,0 +1,761 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/token"
+)
+
+// Each test is a bug of clients, by its number in the list of rules for them.
+
+const expiry = 10*time.Minute + time.Second
+
+// 1, 3: many requests with an expired token make one refresh, and all succeed.
+func TestClient1ParallelRequestsMakeOneRefresh(t *testing.T) {
+	for rule, c := range map[string]struct {
+		due   func(s *site, tokens token.Tokens)
+		calls int
+	}{
+		"it is due":         {func(*site, token.Tokens) { time.Sleep(9*time.Minute + 55*time.Second) }, 20},
+		"it has expired":    {func(*site, token.Tokens) { time.Sleep(expiry) }, 20},
+		"all have had 401s": {func(s *site, tokens token.Tokens) { s.kill(tokens.AccessToken) }, 40},
+	} {
+		t.Run(rule, inBubble(func(t *testing.T) {
+			s := newSite(t)
+			client, tokens := s.loggedIn()
+			c.due(s, tokens)
+			s.api = func(http.ResponseWriter, *http.Request) bool { time.Sleep(time.Millisecond); return false }
+			s.refresh = func(http.ResponseWriter, *http.Request) bool { time.Sleep(time.Second); return false }
+			var wg sync.WaitGroup
+			for range 20 {
+				wg.Go(func() { gets(t, client, 200) })
+			}
+			wg.Wait()
+			s.sees(1, c.calls)
+			gets(t, client, 200)
+			s.sees(0, 1)
+		}))
+	}
+}
+
+// 2: a 401 that comes late, when the token is new already, starts no refresh.
+func TestClient2Late401OnlyReplays(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		client, tokens := s.loggedIn()
+		s.kill(tokens.AccessToken)
+		s.api = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/slow" && strings.HasSuffix(r.Header.Get("Authorization"), tokens.AccessToken) {
+				time.Sleep(time.Minute)
+			}
+			return false
+		}
+		done := make(chan int)
+		go func() {
+			r, _ := http.NewRequest("GET", apiOrigin+"/slow", nil)
+			done <- send(client, r)
+		}()
+		time.Sleep(time.Second)
+		gets(t, client, 200)
+		s.sees(1, 3)
+		if got := <-done; got != 200 {
+			t.Error(got)
+		}
+		s.sees(0, 1)
+	})(t)
+}
+
+// 4: the refresh does not pass through the Transport, also if its client uses
+// it later.
+func TestClient4RefreshDoesNotPassThroughItself(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		own := &http.Client{Transport: s}
+		client, _ := s.loggedIn(func(c *token.TransportConfig) {
+			c.Origins = append(c.Origins, "https://login.example")
+			c.Refresh = token.RefreshAt(refreshURL, own)
+		})
+		own.Transport = client
+		time.Sleep(expiry)
+		gets(t, client, 200)
+		s.sees(1, 1)
+	})(t)
+}
+
+// 5: an API that keeps to its 401 is asked twice.
+func TestClient5SecondRefusalIsReturned(t *testing.T) {
+	s := newSite(t)
+	client, _ := s.loggedIn()
+	s.api = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	}
+	gets(t, client, 401)
+	s.sees(1, 2)
+	gets(t, client, 401)
+	s.sees(1, 2)
+	s.api = nil
+	gets(t, client, 200)
+}
+
+// 6: a network error is none of a token.
+func TestClient6NetworkErrorsAreReturnedAsTheyAre(t *testing.T) {
+	s := newSite(t)
+	client, _ := s.loggedIn()
+	errCable := errors.New("the cable is out")
+	s.fails = func(*http.Request) error { return errCable }
+	r, _ := http.NewRequest("GET", apiOrigin, nil)
+	if response, err := client.RoundTrip(r); err != errCable || response != nil {
+		t.Error(err)
+	}
+	s.fails = nil
+	gets(t, client, 200)
+	s.sees(0, 1)
+}
+
+// 7: the request of the caller stays as it is.
+func TestClient7RequestOfTheCallerStaysAsItIs(t *testing.T) {
+	s := newSite(t)
+	client, tokens := s.loggedIn()
+	s.kill(tokens.AccessToken)
+	r, _ := http.NewRequest("POST", apiOrigin+"/me", strings.NewReader("body"))
+	r.Header.Set("X-Own", "1")
+	body := r.Body
+	if send(client, r) != 200 {
+		t.Error("it fails")
+	}
+	if len(r.Header) != 1 || r.Body != body {
+		t.Errorf("it has changed: %v", r.Header)
+	}
+	bare := &http.Request{Method: "GET", URL: r.URL} // no header at all
+	if send(client, bare) != 200 || bare.Header != nil {
+		t.Error("a request without a header")
+	}
+}
+
+// 9, 21: only a 401 that a newer token can help refreshes.
+func TestClient9OnlyA401OfTheTokenRefreshes(t *testing.T) {
+	s := newSite(t)
+	client, _ := s.loggedIn()
+	for rule, c := range map[string]struct {
+		status    int
+		challenge []string
+		refreshes bool
+	}{
+		"an invalid token":           {401, []string{`Bearer error="invalid_token"`}, true},
+		"a token that has expired":   {401, []string{`Bearer error="invalid_token", error_description="the access token expired"`}, true},
+		"in lower case":              {401, []string{`bearer error="invalid_token"`}, true},
+		"after another":              {401, []string{"Basic", "Bearer"}, true},
+		"no challenge":               {401, nil, false},
+		"another scheme":             {401, []string{`Basic realm="Bearer"`}, false},
+		"a scheme that begins alike": {401, []string{"Bearerish"}, false},
+		"a newer log-in":             {401, []string{`Bearer error="insufficient_user_authentication", max_age="60"`}, false},
+		"a missing right":            {403, []string{`Bearer error="insufficient_scope"`}, false},
+		"a server that is down":      {503, []string{`Bearer error="invalid_token"`}, false},
+		"success":                    {200, []string{`Bearer error="invalid_token"`}, false},
+	} {
+		s.api = func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header()["Www-Authenticate"] = c.challenge
+			w.WriteHeader(c.status)
+			return true
+		}
+		s.seen()
+		gets(t, client, c.status)
+		if refreshes, calls := s.seen(); (refreshes == 1) != c.refreshes || (calls == 2) != c.refreshes {
+			t.Errorf("%s: %d refreshes", rule, refreshes)
+		}
+	}
+}
+
+// 10: trouble with a refresh is no log-out. The token is used while it lasts,
+// and the issuer is left in peace for a while.
+func TestClient10TroubleIsNoLogOut(t *testing.T) {
+	answering := func(status int, header http.Header, body string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, _ *http.Request) bool {
+			for name, values := range header {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(status)
+			io.WriteString(w, body)
+			return true
+		}
+	}
+	for rule, trouble := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"500":                    answering(500, nil, ""),
+		"503":                    answering(503, http.Header{"Content-Type": {"application/problem+json"}}, `{"status":503}`),
+		"429":                    answering(429, nil, ""),
+		"403":                    answering(403, nil, ""),
+		"404":                    answering(404, nil, ""),
+		"a 401 of a proxy":       answering(401, http.Header{"WWW-Authenticate": {"Basic"}}, "<html>"),
+		"a 401 of another kind":  answering(401, nil, `{"type":"urn:example:no"}`),
+		"a redirect":             answering(302, http.Header{"Location": {"https://evil.example/"}}, ""),
+		"a 200 that is no JSON":  answering(200, nil, "<html>"),
+		"a 200 without tokens":   answering(200, nil, "{}"),
+		"a 200 with half of one": answering(200, nil, `{"access_token":"a"}`),
+		"a 204":                  answering(204, nil, ""),
+	} {
+		t.Run(rule, inBubble(func(t *testing.T) {
+			s := newSite(t)
+			client, _ := s.loggedIn()
+			time.Sleep(9*time.Minute + 55*time.Second) // due, and good for 5 seconds
+			s.refresh = trouble
+			gets(t, client, 200)
+			gets(t, client, 200)
+			s.sees(1, 2)
+			time.Sleep(6 * time.Second)
+			gets(t, client, troubled)
+			gets(t, client, troubled)
+			s.sees(1, 0)
+			s.refresh = nil
+			gets(t, client, troubled) // it has failed a moment ago
+			s.sees(0, 0)
+			time.Sleep(2 * time.Second)
+			gets(t, client, 200)
+			s.sees(1, 1)
+		}))
+	}
+}
+
+// 10: each failure doubles the wait, up to a minute, and success ends that.
+func TestClient10WaitsLongerAfterEachFailure(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		client, _ := s.loggedIn()
+		down := func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true }
+		s.refresh = down
+		time.Sleep(expiry)
+		for _, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+			gets(t, client, troubled)
+			s.sees(1, 0)
+			time.Sleep(wait*time.Second - time.Millisecond)
+			gets(t, client, troubled)
+			s.sees(0, 0)
+			time.Sleep(time.Millisecond)
+		}
+		s.refresh = nil
+		gets(t, client, 200)
+		s.refresh = down
+		time.Sleep(expiry)
+		gets(t, client, troubled)
+		time.Sleep(time.Second)
+		s.seen()
+		gets(t, client, troubled)
+		s.sees(1, 0)
+	})(t)
+}
+
+// 10: what the issuer says of its return is heeded, within reason.
+func TestClient10HeedsRetryAfter(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		for field, wait := range map[string]time.Duration{
+			"5":                    5 * time.Second,
+			"0":                    time.Second,
+			"86400":                time.Minute,
+			"-5":                   time.Second,
+			"99999999999999999999": time.Second,
+			"soon":                 time.Second,
+			"":                     time.Second,
+			time.Now().Add(expiry + 30*time.Second).UTC().Format(http.TimeFormat): 30 * time.Second,
+			"Sat, 01 Jan 2000 00:00:00 GMT":                                       time.Second,
+		} {
+			synctest.Wait()
+			s := newSite(t)
+			client, _ := s.loggedIn()
+			began := time.Now()
+			if strings.HasSuffix(field, "GMT") && wait > time.Second {
+				field = began.Add(expiry + wait).UTC().Format(http.TimeFormat)
+			}
+			s.refresh = func(w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Retry-After", field)
+				w.WriteHeader(503)
+				return true
+			}
+			time.Sleep(expiry)
+			gets(t, client, troubled)
+			s.refresh = nil
+			time.Sleep(wait - time.Second/2)
+			s.seen()
+			gets(t, client, troubled)
+			s.sees(0, 0)
+			time.Sleep(time.Second / 2)
+			if gets(t, client, 200); t.Failed() {
+				t.Fatalf("Retry-After %q", field)
+			}
+		}
+	})(t)
+}
+
+// 10, 19: a log-in that is over is one error, which stays, and asks no more.
+func TestClient10DefinitiveRefusalEndsTheLogIn(t *testing.T) {
+	for rule, end := range map[string]func(t *testing.T, s *site, tokens token.Tokens){
+		"revoked": func(t *testing.T, s *site, tokens token.Tokens) {
+			must(t, s.issuer.Revoke(t.Context(), tokens.RefreshToken))
+		},
+		"expired": func(*testing.T, *site, token.Tokens) { time.Sleep(13 * time.Hour) },
+		"reused": func(t *testing.T, s *site, tokens token.Tokens) {
+			refreshed(t, s.issuer, tokens.RefreshToken)
+			time.Sleep(window + time.Second)
+		},
+	} {
+		t.Run(rule, inBubble(func(t *testing.T) {
+			s := newSite(t)
+			client, tokens := s.loggedIn()
+			end(t, s, tokens)
+			s.kill(tokens.AccessToken)
+			gets(t, client, ended)
+			if refreshes, _ := s.seen(); refreshes != 1 {
+				t.Errorf("%d refreshes", refreshes)
+			}
+			gets(t, client, ended)
+			s.sees(0, 0)
+			must(t, client.Login(issued(t, s.issuer)))
+			gets(t, client, 200)
+		}))
+	}
+}
+
+func TestRefreshAtTellsReuseApart(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		first := issued(t, s.issuer).RefreshToken
+		at := token.RefreshAt(refreshURL, &http.Client{Transport: s})
+		tokens, err := at(t.Context(), first, newAttempt())
+		if err != nil || tokens.Generation != 1 || ends(s.issuer, tokens.RefreshToken) != valid {
+			t.Error(err)
+		}
+		time.Sleep(window + time.Second)
+		if _, err := at(t.Context(), first, newAttempt()); !errors.Is(err, token.ErrReused) {
+			t.Error(err)
+		}
+		if _, err := at(t.Context(), first, newAttempt()); !errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, token.ErrReused) {
+			t.Error(err)
+		}
+	})(t)
+}
+
+// 12: what comes of a refresh after the log-out is discarded, and so is what
+// comes after another log-in.
+func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		inBubble(func(t *testing.T) {
+			s := newSite(t)
+			client, tokens := s.loggedIn()
+			cancelled := false
+			s.refresh = func(w http.ResponseWriter, r *http.Request) bool {
+				s.issuer.RefreshHandler().ServeHTTP(w, r)
+				select {
+				case <-r.Context().Done():
+					cancelled = true
+				case <-time.After(5 * time.Second):
+				}
+				return true
+			}
+			time.Sleep(expiry)
+			answer := make(chan int)
+			go func() { answer <- get(client) }()
+			time.Sleep(time.Second)
+			bob := token.Tokens{}
+			if again {
+				var err error
+				bob, err = s.issuer.Issue(t.Context(), auth.Identity{Subject: "bob"})
+				must(t, err)
+				must(t, client.Login(bob))
+			} else {
+				text, err := client.Logout()
+				must(t, err)
+				if text != tokens.RefreshToken {
+					t.Error("Logout returns another refresh token")
+				}
+				must(t, s.issuer.Revoke(t.Context(), text))
+			}
+			want := map[bool]int{false: ended, true: 200}[again]
+			if got := <-answer; got != want {
+				t.Errorf("the one who waited got %d", got)
+			}
+			if synctest.Wait(); !cancelled {
+				t.Error("the refresh goes on")
+			}
+			gets(t, client, want)
+			if text, err := client.Logout(); err != nil || text != bob.RefreshToken {
+				t.Errorf("%v", err)
+			}
+		})(t)
+	}
+}
+
+// 13, 14: a body is sent again if it can be had again, and nothing is added.
+func TestClient14BodiesAreSentAgainIfTheyCan(t *testing.T) {
+	for rule, c := range map[string]struct {
+		body     func() io.Reader
+		replayed bool
+		sent     string
+	}{
+		"no body":       {func() io.Reader { return nil }, true, ""},
+		"http.NoBody":   {func() io.Reader { return http.NoBody }, true, ""},
+		"a string":      {func() io.Reader { return strings.NewReader("body") }, true, "body"},
+		"a stream":      {func() io.Reader { return io.MultiReader(strings.NewReader("body")) }, false, "body"},
+		"an empty pipe": {func() io.Reader { r, w := io.Pipe(); w.Close(); return r }, false, ""},
+	} {
+		s := newSite(t)
+		client, tokens := s.loggedIn()
+		s.kill(tokens.AccessToken)
+		r, err := http.NewRequest("POST", apiOrigin+"/pay", c.body())
+		must(t, err)
+		r.Header.Set("Idempotency-Key", "once")
+		bodies := watchBodies(r)
+		want := map[bool]int{true: 200, false: 401}[c.replayed]
+		if got := send(client, r); got != want {
+			t.Errorf("%s: %d", rule, got)
+		}
+		for n, got := range s.bodies {
+			if got != c.sent || s.calls[n].Header.Get("Idempotency-Key") != "once" {
+				t.Errorf("%s: call %d had the body %q", rule, n, got)
+			}
+		}
+		s.sees(1, map[bool]int{true: 2, false: 1}[c.replayed])
+		bodies.closed(t, rule)
+		// A stream that was not sent again at least has a newer token next time.
+		r, _ = http.NewRequest("POST", apiOrigin+"/pay", c.body())
+		if got := send(client, r); got != 200 {
+			t.Errorf("%s, the next time: %d", rule, got)
+		}
+	}
+}
+
+// watched counts the bodies that are open.
+type watched struct {
+	mu           sync.Mutex
+	open, opened int
+}
+
+type watchedBody struct {
+	io.ReadCloser
+	w    *watched
+	once sync.Once
+}
+
+func (b *watchedBody) Close() error {
+	b.once.Do(func() {
+		b.w.mu.Lock()
+		defer b.w.mu.Unlock()
+		b.w.open--
+	})
+	return b.ReadCloser.Close()
+}
+
+func (w *watched) wrap(body io.ReadCloser) io.ReadCloser {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open++
+	w.opened++
+	return &watchedBody{ReadCloser: body, w: w}
+}
+
+func (w *watched) closed(t *testing.T, rule string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.open != 0 {
+		t.Errorf("%s: %d of %d bodies are open", rule, w.open, w.opened)
+	}
+}
+
+// watchBodies sees whether all bodies of a request are closed.
+func watchBodies(r *http.Request) *watched {
+	w := &watched{}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = w.wrap(r.Body)
+	}
+	if again := r.GetBody; again != nil && r.Body != http.NoBody && r.Body != nil {
+		r.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			return w.wrap(body), nil
+		}
+	}
+	return w
+}
+
+// 14: bodies are closed on every way out, as a RoundTripper must.
+func TestClient14BodiesAreClosedOnEveryWayOut(t *testing.T) {
+	for rule, prepare := range map[string]func(s *site, client *token.Transport, tokens token.Tokens){
+		"success":    func(*site, *token.Transport, token.Tokens) {},
+		"a replay":   func(s *site, _ *token.Transport, tokens token.Tokens) { s.kill(tokens.AccessToken) },
+		"logged out": func(_ *site, client *token.Transport, _ token.Tokens) { client.Logout() },
+		"a network error": func(s *site, _ *token.Transport, _ token.Tokens) {
+			s.fails = func(*http.Request) error { return io.EOF }
+		},
+		"ended in between": func(s *site, _ *token.Transport, tokens token.Tokens) {
+			s.kill(tokens.AccessToken)
+			s.issuer.Revoke(context.Background(), tokens.RefreshToken)
+		},
+		"a failed refresh": func(s *site, _ *token.Transport, tokens token.Tokens) {
+			s.kill(tokens.AccessToken)
+			s.refresh = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true }
+		},
+	} {
+		s := newSite(t)
+		client, tokens := s.loggedIn()
+		prepare(s, client, tokens)
+		r, _ := http.NewRequest("POST", apiOrigin, strings.NewReader("body"))
+		bodies := watchBodies(r)
+		send(client, r)
+		bodies.closed(t, rule)
+	}
+}
+
+// 14: a body that cannot be had again after all gives the 401, and a token for
+// the next time.
+func TestClient14BodyThatCannotBeHadAgainIsNotSent(t *testing.T) {
+	s := newSite(t)
+	client, tokens := s.loggedIn()
+	s.kill(tokens.AccessToken)
+	r, _ := http.NewRequest("POST", apiOrigin, strings.NewReader("body"))
+	r.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
+	if got := send(client, r); got != 401 {
+		t.Error(got)
+	}
+	gets(t, client, 200)
+}
+
+// 16: the token goes to the origins that are named, and to nobody else; each
+// hop of a redirect is a request of its own.
+func TestClient16TokenGoesToItsOriginsAlone(t *testing.T) {
+	s := newSite(t)
+	client, tokens := s.loggedIn()
+	for url, sent := range map[string]bool{
+		"https://api.example/a":          true,
+		"https://api.example:443/a":      true,
+		"https://API.example/a":          true,
+		"http://api.example/a":           false,
+		"https://api.example:8443/a":     false,
+		"https://api.example.evil.com/a": false,
+		"https://evil.com/api.example":   false,
+		"https://api.example@evil.com/a": false,
+		"https://www.example/a":          false,
+		"https://xapi.example/a":         false,
+	} {
+		r, err := http.NewRequest("GET", url, nil)
+		must(t, err)
+		s.hosts = map[string]string{}
+		send(client, r)
+		if got := s.hosts[r.URL.Host] == "Bearer "+tokens.AccessToken; got != sent {
+			t.Errorf("%s: %v", url, got)
+		}
+	}
+	s.api = func(w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, "https://evil.com/", http.StatusTemporaryRedirect)
+		return true
+	}
+	response, err := (&http.Client{Transport: client}).Get(apiOrigin)
+	must(t, err)
+	response.Body.Close()
+	if s.hosts["evil.com"] != "" || s.hosts["api.example"] == "" {
+		t.Errorf("%v", s.hosts)
+	}
+}
+
+// 17: an Authorization field of the caller is left alone, and refreshes nothing.
+func TestClient17FieldOfTheCallerIsLeftAlone(t *testing.T) {
+	s := newSite(t)
+	client, _ := s.loggedIn()
+	for _, field := range []string{"Bearer stale", "Basic YTpi"} {
+		r, _ := http.NewRequest("GET", apiOrigin, nil)
+		r.Header.Set("Authorization", field)
+		if got := send(client, r); got != 401 || s.hosts["api.example"] != field {
+			t.Errorf("%d %v", got, s.hosts)
+		}
+	}
+	s.sees(0, 2)
+}
+
+// 18: whoever waits may give up, the first one too; the refresh goes on for the
+// others.
+func TestClient18GivingUpEndsTheWaitAndNotTheRefresh(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		client, _ := s.loggedIn()
+		s.refresh = func(http.ResponseWriter, *http.Request) bool { time.Sleep(3 * time.Second); return false }
+		time.Sleep(expiry)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		r, _ := http.NewRequestWithContext(ctx, "GET", apiOrigin, nil)
+		first := make(chan error)
+		go func() {
+			_, err := client.RoundTrip(r)
+			first <- err
+		}()
+		second := make(chan int)
+		go func() { second <- get(client) }()
+		if err := <-first; !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		if got := <-second; got != 200 {
+			t.Error(got)
+		}
+		s.sees(1, 1)
+	})(t)
+}
+
+// 18: a refresh that nobody waits for any longer ends by itself, after 10
+// seconds.
+func TestClient18RefreshEndsByItself(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		client, _ := s.loggedIn()
+		s.refresh = func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return false }
+		time.Sleep(expiry)
+		began := time.Now()
+		gets(t, client, troubled)
+		if waited := time.Since(began); waited != 10*time.Second {
+			t.Errorf("after %v", waited)
+		}
+	})(t)
+}
+
+// 22: nothing happens by itself. A token that nobody has used for long is
+// refreshed at its next use, whatever the clock has done.
+func TestClient22RefreshesAtTheNextUse(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		client, tokens := s.loggedIn()
+		time.Sleep(time.Duration(tokens.RefreshAfter)*time.Second - time.Millisecond)
+		gets(t, client, 200)
+		s.sees(0, 1)
+		time.Sleep(time.Millisecond)
+		gets(t, client, 200)
+		s.sees(1, 1)
+		time.Sleep(2 * time.Hour)
+		s.sees(0, 0)
+		gets(t, client, 200)
+		s.sees(1, 1)
+	})(t)
+}
+
+// 23: each refresh has an attempt of its own, which is kept until there is an
+// answer. So an answer that was lost is got again, however late.
+func TestClient23AttemptIsKeptUntilThereIsAnAnswer(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		j := &journal{}
+		s := newSite(t, heard(j))
+		client, _ := s.loggedIn()
+		time.Sleep(expiry)
+		gets(t, client, 200)
+		first := s.attempts[0]
+		time.Sleep(expiry)
+		s.refresh = func(w http.ResponseWriter, r *http.Request) bool { // the answer is lost
+			s.issuer.RefreshHandler().ServeHTTP(httptest.NewRecorder(), r)
+			w.WriteHeader(502)
+			return true
+		}
+		gets(t, client, troubled)
+		s.refresh = nil
+		time.Sleep(time.Hour)
+		gets(t, client, 200)
+		if a := s.attempts; len(a) != 3 || a[1] != a[2] || a[0] == a[1] || len(first) != 22 {
+			t.Errorf("attempts %q", s.attempts)
+		}
+		if kinds := j.kinds(); !slices.Contains(kinds, auth.EventRecovered) || slices.Contains(kinds, auth.EventReuse) {
+			t.Errorf("events %v", kinds)
+		}
+		time.Sleep(expiry)
+		gets(t, client, 200)
+		if a := s.attempts; a[3] == a[2] {
+			t.Error("an attempt is used again")
+		}
+	})(t)
+}
+
+// Over real connections, with the handlers as they are.
+func TestClientOverHTTP(t *testing.T) {
+	issuer := newIssuer(t, func(c *token.Config) { c.NativeClients = true })
+	login := httptest.NewServer(issuer.RefreshHandler())
+	defer login.Close()
+	var authorized sync.Map
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		authorized.Store(r.Header.Get("Authorization"), true)
+		if _, err := issuer.Authenticate(r); err != nil || r.URL.Query().Get("refuse") == r.Header.Get("Authorization") {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			w.WriteHeader(401)
+			return
+		}
+		io.Copy(w, r.Body)
+	}))
+	defer api.Close()
+	client, err := token.NewTransport(token.TransportConfig{Origins: []string{api.URL}, Refresh: token.RefreshAt(login.URL, nil)})
+	must(t, err)
+	tokens := issued(t, issuer)
+	must(t, client.Login(tokens))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			r, _ := http.NewRequest("POST", api.URL+"/?refuse=Bearer+"+tokens.AccessToken, strings.NewReader("body"))
+			response, err := client.RoundTrip(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer response.Body.Close()
+			if body, _ := io.ReadAll(response.Body); response.StatusCode != 200 || string(body) != "body" {
+				t.Errorf("%d %q", response.StatusCode, body)
+			}
+		})
+	}
+	wg.Wait()
+	count := 0
+	authorized.Range(func(any, any) bool { count++; return true })
+	if count != 2 {
+		t.Errorf("%d access tokens were used", count)
+	}
+}
+
+func TestTransportsThatCannotWorkAreRefused(t *testing.T) {
+	refresh := token.RefreshAt(refreshURL, nil)
+	for rule, c := range map[string]token.TransportConfig{
+		"no origins":              {Refresh: refresh},
+		"no refresh":              {Origins: []string{apiOrigin}},
+		"an empty origin":         {Origins: []string{""}, Refresh: refresh},
+		"a host":                  {Origins: []string{"api.example"}, Refresh: refresh},
+		"a path":                  {Origins: []string{apiOrigin + "/"}, Refresh: refresh},
+		"a query":                 {Origins: []string{apiOrigin + "?a"}, Refresh: refresh},
+		"a fragment":              {Origins: []string{apiOrigin + "#a"}, Refresh: refresh},
+		"a user":                  {Origins: []string{"https://a@api.example"}, Refresh: refresh},
+		"another scheme":          {Origins: []string{"ftp://api.example"}, Refresh: refresh},
+		"no scheme":               {Origins: []string{"//api.example"}, Refresh: refresh},
+		"a wildcard of all":       {Origins: []string{"*"}, Refresh: refresh},
+		"the second is bad":       {Origins: []string{apiOrigin, "x"}, Refresh: refresh},
+		"a file that is a folder": {Origins: []string{apiOrigin}, Refresh: refresh, File: t.TempDir()},
+	} {
+		if client, err := token.NewTransport(c); err == nil || client != nil || !strings.HasPrefix(err.Error(), "token: ") {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}
+
+func TestLoginOfATransportWantsBothTokens(t *testing.T) {
+	s := newSite(t)
+	client := s.client()
+	gets(t, client, ended)
+	for _, tokens := range []token.Tokens{{}, {AccessToken: "a"}, {RefreshToken: "r"}} {
+		if client.Login(tokens) == nil {
+			t.Errorf("%+v is taken", tokens)
+		}
+	}
+	gets(t, client, ended)
+	s.sees(0, 0)
+}
