@@ -44,6 +44,7 @@ func TestPostgres(t *testing.T) {
 	for rule, check := range map[string]func(t *testing.T, url string){
 		"a swap touches no index":                     postgresSwapIsHOT,
 		"a read is one look into one index":           postgresReadIsIndexed,
+		"a request is one read":                       postgresRequestIsOneRead,
 		"a sweep removes what has expired":            postgresSweep,
 		"sweeps may run at once":                      postgresSweepsAtOnce,
 		"the schema is made once by many":             postgresMigration,
