@@ -34,7 +34,7 @@ INSERT INTO auth_store SELECT 'row' || n, 'value', now(), now() FROM generate_se
 
 // Several instances sweep while others create, swap and read.
 func postgresSweepsAtOnce(t *testing.T, url string) {
-	const sweepers, writers, each = 4, 4, 300
+	const sweepers, writers, each = 4, 4, 80
 	s, p := openPostgres(t, url), pool(t, url)
 	mustSwap(t, s, "lives", nil, []byte("v"), time.Hour)
 	execute(t, url, `
