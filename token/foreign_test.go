@@ -274,6 +274,7 @@ func TestForeignTokensMeetTheOtherRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range foreignShapes {
 			s, m := readShape(t, c.name), foreignMinter(t)
+			c.least.MaxLifetime = 100 * 365 * 24 * time.Hour // so that it hides nothing
 			v := foreignVerifier(t, s, c.audience, c.least)
 			for name, change := range map[string]func(header, claims map[string]any){
 				"no iss":      func(_, claims map[string]any) { delete(claims, "iss") },
