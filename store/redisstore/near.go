@@ -158,8 +158,8 @@ type found struct {
 // key changes in between, the push drops what was read.
 func (n *Near) read(ctx context.Context, key string) (f found, err error) {
 	answers := n.client.DoMulti(ctx,
-		n.client.B().Get().Key(key).Build(),
-		n.client.B().Pttl().Key(key).Build())
+		n.client.B().Get().Key(key).Build().Pin(),
+		n.client.B().Pttl().Key(key).Build().Pin())
 	if f.value, err = read(answers[0]); err != nil {
 		return found{}, err
 	}

@@ -14,6 +14,9 @@ const swap = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
 
+// Commands are pinned: after another try the client would use a command anew
+// that the writer of the connection that broke may still be reading.
+
 // Get returns the value under key. ok is false if there is none or it has
 // expired. The caller does not change the value.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
@@ -21,7 +24,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 		return nil, false, failed("get", err)
 	}
 	value, err = within(ctx, func(ctx context.Context) ([]byte, error) {
-		return read(s.client.Do(ctx, s.client.B().Get().Key(prefix+key).Build()))
+		return read(s.client.Do(ctx, s.client.B().Get().Key(prefix+key).Build().Pin()))
 	})
 	if err != nil {
 		return nil, false, failed("get", err)
@@ -69,7 +72,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 }
 
 func (s *Store) create(ctx context.Context, key, value string, life int64) (bool, error) {
-	err := s.client.Do(ctx, s.client.B().Set().Key(key).Value(value).Nx().PxMilliseconds(life).Build()).Error()
+	err := s.client.Do(ctx, s.client.B().Set().Key(key).Value(value).Nx().PxMilliseconds(life).Build().Pin()).Error()
 	if rueidis.IsRedisNil(err) {
 		return false, nil
 	}
@@ -91,7 +94,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return failed("delete", err)
 	}
 	_, err := within(ctx, func(ctx context.Context) (int64, error) {
-		return s.client.Do(ctx, s.client.B().Del().Key(prefix+key).Build()).AsInt64()
+		return s.client.Do(ctx, s.client.B().Del().Key(prefix+key).Build().Pin()).AsInt64()
 	})
 	if err != nil {
 		return failed("delete", err)

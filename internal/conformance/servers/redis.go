@@ -37,7 +37,7 @@ func Redis(t testing.TB, options ...string) *RedisServer {
 	}
 	s := &RedisServer{Port: freePort(t), Dir: t.TempDir(), t: t}
 	s.command = append([]string{program, "--bind", "127.0.0.1", "--port", fmt.Sprint(s.Port),
-		"--dir", s.Dir, "--save", "", "--repl-diskless-sync-delay", "0"}, options...)
+		"--dir", s.Dir, "--save", "", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, options...)
 	t.Cleanup(s.stop)
 	s.Start()
 	return s
@@ -71,7 +71,8 @@ func RedisClusterReplica(t testing.TB, master *RedisServer) *RedisServer {
 	s.WaitInfo("CLUSTER", "cluster_state:ok", "cluster_known_nodes:4")
 	s.Do("CLUSTER", "REPLICATE", master.Do("CLUSTER", "MYID"))
 	s.WaitInfo("replication", "master_link_status:up")
-	for start := time.Now(); !strings.Contains(master.Do("CLUSTER", "NODES"), "slave"); time.Sleep(20 * time.Millisecond) {
+	slots := []string{"EVAL", "return cjson.encode(redis.call('CLUSTER', 'SLOTS'))", "0"}
+	for start := time.Now(); !strings.Contains(master.Do(slots...), fmt.Sprint(s.Port)); time.Sleep(20 * time.Millisecond) {
 		if time.Since(start) > patience {
 			t.Fatal("the Cluster never knows its replica")
 		}
