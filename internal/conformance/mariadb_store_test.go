@@ -115,6 +115,7 @@ func mariadbOpenErrors(t *testing.T, url string) {
 	refuses("wrong password", as("admin"))
 	refuses("no such database", url+"x")
 	refuses("no autocommit", url+"?autocommit=false")
+	refuses("read uncommitted", url+"?tx_isolation=%27READ-UNCOMMITTED%27")
 	refuses("no right to make the table", as("app"))
 
 	openMySQL(t, url)

@@ -107,3 +107,22 @@ func TestBusyIsToldFromBroken(t *testing.T) {
 		}
 	}
 }
+
+func TestOldServersAreTold(t *testing.T) {
+	for version, want := range map[string]bool{
+		"10.11.19-MariaDB-0+deb12u1": false,
+		"10.5.0-MariaDB":             false,
+		"11.4.2-MariaDB-log":         false,
+		"10.4.34-MariaDB":            true,
+		"5.5.68-MariaDB":             true,
+		"8.0.36":                     false,
+		"8.4.0-cluster":              false,
+		"9.1.0":                      false,
+		"5.7.44-log":                 true,
+		"no version":                 true,
+	} {
+		if got := mysqlOld(version); got != want {
+			t.Errorf("%s: %v", version, got)
+		}
+	}
+}

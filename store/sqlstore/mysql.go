@@ -14,9 +14,9 @@ import (
 // which several processes may do at once.
 //
 // It is an error if the server is older or read-only, if connections do not
-// commit by themselves, or if the table is of a newer version of this package.
-// Every isolation level will do but READ UNCOMMITTED, and the driver may count
-// changed rows or matched ones.
+// commit by themselves or are READ UNCOMMITTED, or if the table is of a newer
+// version of this package. Every other isolation level will do, and the driver
+// may count changed rows or matched ones.
 //
 // What a call has acknowledged survives a crash of the server, unless
 // innodb_flush_log_at_trx_commit is not 1. After the promotion of a replica the
@@ -103,22 +103,35 @@ SELECT table_comment FROM information_schema.tables WHERE table_schema = DATABAS
 }
 
 func mysqlSuitable(ctx context.Context, db *sql.DB) error {
-	var version string
+	var version, variable, isolation string
 	var commits, replica bool
 	err := db.QueryRowContext(ctx, `SELECT VERSION(), @@autocommit, `+mysqlReplica).Scan(&version, &commits, &replica)
 	if err != nil {
 		return err
 	}
-	var major, minor int
-	fmt.Sscanf(version, "%d.%d", &major, &minor)
-	maria := strings.Contains(version, "MariaDB")
+	// The name depends on the version, and some have both.
+	err = db.QueryRowContext(ctx, `
+SHOW VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')`).Scan(&variable, &isolation)
 	switch {
-	case major < 8, maria && (major < 10 || major == 10 && minor < 5):
+	case err != nil:
+		return err
+	case mysqlOld(version):
 		return errors.New("the server is older than MySQL 8.0 or MariaDB 10.5")
 	case !commits:
 		return errors.New("autocommit is off")
+	case isolation == "READ-UNCOMMITTED":
+		return errors.New("the isolation level is READ UNCOMMITTED, which shows writes that never happen")
 	case replica:
 		return errors.New("the server is read-only")
 	}
 	return nil
+}
+
+func mysqlOld(version string) bool {
+	var major, minor int
+	fmt.Sscanf(version, "%d.%d", &major, &minor)
+	if strings.Contains(version, "MariaDB") {
+		return major < 10 || major == 10 && minor < 5
+	}
+	return major < 8
 }
