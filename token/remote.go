@@ -153,14 +153,17 @@ func (k *RemoteKeySet) verify(ctx context.Context, token string, form jose.Form)
 	if err := await(ctx, round); err != nil {
 		return jose.Verified{}, err
 	}
-	if set, err = k.first(ctx); err != nil {
+	newer, err := k.first(ctx)
+	if err != nil {
 		return jose.Verified{}, err
 	}
-	verified, err = set.Verify(token, form)
-	if errors.As(err, &unknown) {
-		return jose.Verified{}, k.inVain(unknown, round != nil)
+	if newer != set {
+		verified, err = newer.Verify(token, form)
+		if !errors.As(err, &unknown) {
+			return verified, refused(err)
+		}
 	}
-	return verified, refused(err)
+	return jose.Verified{}, k.inVain(unknown, round != nil)
 }
 
 // first returns the keys. If there are none, it waits for the fetch that is
