@@ -68,10 +68,10 @@ func (t refreshToken) String() string {
 // is ours remains to be seen.
 func parseRefreshToken(text string) (t refreshToken, ok bool) {
 	text, ok = strings.CutPrefix(text, refreshPrefix)
-	if !ok || len(text) > base64.RawURLEncoding.EncodedLen(maxRefreshBytes) || strings.ContainsAny(text, "\r\n") {
+	if !ok || len(text) > base64.RawURLEncoding.EncodedLen(maxRefreshBytes) {
 		return refreshToken{}, false
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) < minRefreshBytes || b[0] != refreshVersion {
 		return refreshToken{}, false
 	}
@@ -83,7 +83,8 @@ func parseRefreshToken(text string) (t refreshToken, ok bool) {
 	}
 	t = refreshToken{familyID: [16]byte(body[1:17]), generation: generation, mac: [refreshMACSize]byte(body[17+size:])}
 	if t.String() != refreshPrefix+text {
-		return refreshToken{}, false // a generation with leading zeros
+		// A generation with leading zeros, or base64 with stray bits or line ends.
+		return refreshToken{}, false
 	}
 	return t, true
 }
