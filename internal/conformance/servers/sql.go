@@ -88,6 +88,18 @@ func accountOf(t testing.TB, name string) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
+// program finds a server's program, also where only root's PATH looks.
+func program(t testing.TB, name, server string) string {
+	t.Helper()
+	for _, file := range []string{name, "/usr/sbin/" + name} {
+		if found, err := exec.LookPath(file); err == nil {
+			return found
+		}
+	}
+	Missing(t, server)
+	return ""
+}
+
 // freePort returns a port of loopback that nobody listens on.
 func freePort(t testing.TB) int {
 	t.Helper()

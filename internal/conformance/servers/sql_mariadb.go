@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -17,18 +16,11 @@ import (
 // "--read-only". Its database is called auth.
 func MariaDB(t testing.TB, options ...string) *SQL {
 	t.Helper()
-	server, err := exec.LookPath("mariadbd")
-	if err != nil {
-		server = "/usr/sbin/mariadbd" // in the PATH of root only
-	}
-	install, err := exec.LookPath("mariadb-install-db")
-	if _, gone := os.Stat(server); gone != nil || err != nil {
-		Missing(t, "MariaDB")
-	}
+	server, install := program(t, "mariadbd", "MariaDB"), program(t, "mariadb-install-db", "MariaDB")
 	account := accountOf(t, "mysql")
 	dir, port := Folder(t, account), freePort(t)
 	data, first := filepath.Join(dir, "data"), filepath.Join(dir, "first.sql")
-	err = os.WriteFile(first, []byte("CREATE DATABASE IF NOT EXISTS auth;\n"+
+	err := os.WriteFile(first, []byte("CREATE DATABASE IF NOT EXISTS auth;\n"+
 		"CREATE USER IF NOT EXISTS 'admin'@'%' IDENTIFIED BY '"+password+"';\n"+
 		"GRANT ALL ON *.* TO 'admin'@'%' WITH GRANT OPTION;\n"), 0o644)
 	if err != nil {

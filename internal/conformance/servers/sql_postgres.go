@@ -72,10 +72,7 @@ func pingPostgres(ctx context.Context, url string) error {
 // PgBouncer starts a pooler in transaction mode before a PostgreSQL server.
 func PgBouncer(t testing.TB, server *SQL) *SQL {
 	t.Helper()
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		Missing(t, "PgBouncer")
-	}
+	pooler := program(t, "pgbouncer", "PgBouncer")
 	config, err := pgx.ParseConfig(server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +100,7 @@ default_pool_size = 4
 	}
 	s := &SQL{
 		URL: fmt.Sprintf("postgres://admin:%s@%s/%s", password, loopback(port), config.Database),
-		Dir: dir, t: t, command: []string{program, filepath.Join(dir, "ini")}, account: account, quit: syscall.SIGINT, ping: pingPostgres,
+		Dir: dir, t: t, command: []string{pooler, filepath.Join(dir, "ini")}, account: account, quit: syscall.SIGINT, ping: pingPostgres,
 	}
 	t.Cleanup(s.Stop)
 	s.Start()
