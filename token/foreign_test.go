@@ -299,20 +299,30 @@ func TestForeignTokensMeetTheOtherRules(t *testing.T) {
 	})
 }
 
-// An RSA key is what the size of its signature says, for PSS as well.
-func TestRSA2048IsAdmittedByNameAlone(t *testing.T) {
+// Padding and size of an RSA key are admitted each by its own name.
+func TestRSAKeysAreAdmittedByName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := readShape(t, "keycloak")
-		for _, f := range []token.Foreign{{RS256: true}, {RSA2048: true}, {RS256: true, RSA2048: true}} {
-			long := &minter{t: t, signer: readRSA(t, "rsa3072.pem")}
-			v, err := token.NewVerifier(token.VerifierConfig{
-				Keys:   remoteOf(t, published(long.signer.(*rsa.PrivateKey), s.Header["kid"].(string), "RS256")),
-				Issuer: s.Claims["iss"].(string), Audience: "orders",
-				Foreign: &token.Foreign{Types: []string{"JWT"}, ClientClaim: "azp", RS256: f.RS256, RSA2048: f.RSA2048},
-			})
-			must(t, err)
-			if _, err := v.Verify(t.Context(), long.mintWith(s.Header, s.Claims)); (err == nil) != f.RS256 {
-				t.Errorf("3072 bits, RS256 %v: error %v", f.RS256, err)
+		for _, c := range []struct {
+			alg, key string
+			admits   func(token.Foreign) bool
+		}{
+			{"PS256", "rsa3072.pem", func(token.Foreign) bool { return true }},
+			{"PS256", "rsa2048.pem", func(f token.Foreign) bool { return f.RSA2048 }},
+			{"RS256", "rsa3072.pem", func(f token.Foreign) bool { return f.RS256 }},
+			{"RS256", "rsa2048.pem", func(f token.Foreign) bool { return f.RS256 && f.RSA2048 }},
+		} {
+			s, m := readShape(t, "keycloak"), &minter{t: t, signer: readRSA(t, c.key), alg: c.alg}
+			s.Header["alg"] = c.alg
+			keys := remoteOf(t, published(m.signer.(*rsa.PrivateKey), s.Header["kid"].(string), c.alg))
+			for _, f := range []token.Foreign{{}, {RS256: true}, {RSA2048: true}, {RS256: true, RSA2048: true}} {
+				f.Types, f.ClientClaim = []string{"JWT"}, "azp"
+				v, err := token.NewVerifier(token.VerifierConfig{
+					Keys: keys, Issuer: s.Claims["iss"].(string), Audience: "orders", Foreign: &f,
+				})
+				must(t, err)
+				if _, err := v.Verify(t.Context(), m.mintWith(s.Header, s.Claims)); (err == nil) != c.admits(f) {
+					t.Errorf("%s %s, %+v: error %v", c.alg, c.key, f, err)
+				}
 			}
 		}
 	})

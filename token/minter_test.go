@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
@@ -139,7 +140,11 @@ func (m *minter) signature(input string) []byte {
 		return append(sig.R.FillBytes(make([]byte, 32)), sig.S.FillBytes(make([]byte, 32))...)
 	}
 	digest := sha256.Sum256([]byte(input))
-	signature, err := m.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+	var padding crypto.SignerOpts = crypto.SHA256
+	if m.alg == "PS256" {
+		padding = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	}
+	signature, err := m.signer.Sign(rand.Reader, digest[:], padding)
 	must(m.t, err)
 	return signature
 }
