@@ -323,7 +323,7 @@ async function locked(name, action) {
 // isTokens tells tokens from other answers. They have no access_token if the
 // server keeps that in a cookie as well.
 function isTokens(answer) {
-  return Number.isSafeInteger(answer?.gen) && answer.expires_in > 0;
+  return Number.isSafeInteger(answer?.gen) && answer.expires_in >= 0;
 }
 
 function withToken(request, tokens) {

@@ -818,6 +818,14 @@ test('row 22: a token that is never good makes no storm', async (t) => {
   });
   assert.equal((await page.fetch('/a')).status, 200);
   assert.equal(world.requests('/refresh').length, 1);
+  world.next('/refresh', async (answer) => { // the last moment of a log-in
+    const tokens = await (await answer()).json();
+    return new Response(JSON.stringify({ ...tokens, expires_in: 0, refresh_after: 0 }));
+  });
+  clock.now += 1_000;
+  await assert.rejects(page.fetch('/a'), TypeError);
+  assert.equal(world.requests('/refresh').length, 2);
+  assert.deepEqual(page.lost, []);
 });
 
 test('row 23: refresh and log-out carry an attempt, and failures clear nothing', async (t) => {
