@@ -14,21 +14,6 @@ var (
 	_ store.Store = (*redisstore.Near)(nil)
 )
 
-func TestRedisKeepsTheContract(t *testing.T) {
-	url := servers.Redis(t).URL()
-	storetest.Run(t, func(t *testing.T) store.Store { return openRedis(t, url) })
-}
-
-func TestRedisClusterKeepsTheContract(t *testing.T) {
-	url := servers.RedisCluster(t)[0].URL()
-	storetest.Run(t, func(t *testing.T) store.Store { return openRedis(t, url) })
-}
-
-func TestNearCacheKeepsTheContract(t *testing.T) {
-	url := servers.Redis(t).URL()
-	storetest.Run(t, func(t *testing.T) store.Store { return openNear(t, url) })
-}
-
 func TestNearCacheOfAClusterKeepsTheContract(t *testing.T) {
 	url := servers.RedisCluster(t)[0].URL()
 	storetest.Run(t, func(t *testing.T) store.Store { return openNear(t, url) })
