@@ -1,0 +1,158 @@
+package password
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// stored is a hash as it stands in a database.
+type stored interface {
+	// memory is what a verification takes, in KiB.
+	memory() int
+
+	// tells reports whether the scheme knows password from every other.
+	tells(password string) bool
+
+	// same hashes the password and compares, in constant time.
+	same(k kdf, password []byte) bool
+}
+
+// limits are what a stored hash may ask for. A database may hold what somebody
+// else has put there.
+type limits struct {
+	memory int // KiB
+	work   int // KiB that are passed over in all
+}
+
+const maxCost = 15 // of bcrypt, each one more doubles the time
+
+func newLimits(memory, passes int) limits {
+	return limits{max(128<<10, memory), max(1<<20, memory*passes)}
+}
+
+var errUnreadable = errors.New("password: a stored hash is malformed, of an unknown kind, or asks for too much")
+
+func (l limits) parse(hash string) (stored, error) {
+	parts := strings.Split(hash[:min(len(hash), 512)], "$")
+	var s stored
+	var ok bool
+	switch {
+	case len(hash) > 512 || len(parts) < 4 || parts[0] != "":
+	case parts[1] == "argon2id" && len(parts) == 6 && parts[2] == "v=19":
+		s, ok = l.argon2id(parts[3:])
+	case parts[1] == "scrypt" && len(parts) == 5:
+		s, ok = l.scrypt(parts[2:])
+	case parts[1] == "2a" || parts[1] == "2b" || parts[1] == "2y":
+		s, ok = bcryptHash(hash), wellFormed(parts)
+	}
+	if !ok {
+		return nil, errUnreadable
+	}
+	return s, nil
+}
+
+// argon2id is $argon2id$v=19$m=19456,t=2,p=1$salt$tag.
+type argon2id struct {
+	mem, passes, lanes int
+	salt, tag          []byte
+}
+
+func (l limits) argon2id(parts []string) (a argon2id, ok bool) {
+	ok = numbers(parts[0], "m=", &a.mem, "t=", &a.passes, "p=", &a.lanes) &&
+		bytesOf(parts[1], 8, &a.salt) && bytesOf(parts[2], 16, &a.tag) &&
+		a.passes >= 1 && a.passes <= maxPasses && a.lanes >= 1 && a.lanes <= maxLanes &&
+		a.mem >= 8*a.lanes && a.mem <= l.memory && a.mem*a.passes <= l.work
+	return a, ok
+}
+
+func (a argon2id) String() string {
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", a.mem, a.passes, a.lanes,
+		base64.RawStdEncoding.EncodeToString(a.salt), base64.RawStdEncoding.EncodeToString(a.tag))
+}
+
+func (a argon2id) memory() int       { return a.mem }
+func (a argon2id) tells(string) bool { return true }
+func (a argon2id) same(k kdf, password []byte) bool {
+	return equal(a.key(k, password, len(a.tag)), a.tag)
+}
+
+func (a argon2id) key(k kdf, password []byte, size int) []byte {
+	return k.argon2id(password, a.salt, uint32(a.passes), uint32(a.mem), uint8(a.lanes), uint32(size))
+}
+
+// scryptHash is $scrypt$ln=17,r=8,p=1$salt$tag.
+type scryptHash struct {
+	ln, r, p  int
+	salt, tag []byte
+}
+
+func (l limits) scrypt(parts []string) (s scryptHash, ok bool) {
+	ok = numbers(parts[0], "ln=", &s.ln, "r=", &s.r, "p=", &s.p) &&
+		bytesOf(parts[1], 8, &s.salt) && bytesOf(parts[2], 16, &s.tag) &&
+		s.ln >= 1 && s.ln <= 24 && s.r >= 1 && s.r <= 64 && s.p >= 1 && s.p <= maxLanes &&
+		s.memory() <= l.memory && s.memory()*s.p <= l.work
+	return s, ok
+}
+
+func (s scryptHash) memory() int { return max(1, s.r<<s.ln/8) } // 128·r·N bytes
+
+// scrypt starts with HMAC-SHA256, which fills a short key up with NULs and
+// takes the digest of a long one in its place. The digest is not UTF-8.
+func (s scryptHash) tells(password string) bool {
+	return utf8.ValidString(password) && strings.IndexByte(password, 0) < 0
+}
+
+func (s scryptHash) same(k kdf, password []byte) bool {
+	key, err := k.scrypt(password, s.salt, 1<<s.ln, s.r, s.p, len(s.tag))
+	return err == nil && equal(key, s.tag)
+}
+
+// bcryptHash is $2b$12$ with 22 characters of salt and 31 of tag.
+type bcryptHash string
+
+func wellFormed(parts []string) bool {
+	const alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	if len(parts) != 4 || len(parts[2]) != 2 || len(parts[3]) != 22+31 || strings.Trim(parts[3], alphabet) != "" {
+		return false
+	}
+	cost, err := strconv.ParseUint(parts[2], 10, 8)
+	return err == nil && cost >= 4 && cost <= maxCost
+}
+
+func (bcryptHash) memory() int { return 8 }
+
+// bcrypt reads its key in a circle of 72 bytes, with a NUL at the end.
+func (bcryptHash) tells(password string) bool {
+	return len(password) <= 72 && strings.IndexByte(password, 0) < 0
+}
+
+func (b bcryptHash) same(k kdf, password []byte) bool {
+	return k.bcrypt([]byte(b), password[:min(len(password), 72)]) == nil
+}
+
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// numbers reads a list like m=1,t=2,p=3 as strictly as it would be written.
+func numbers(list, name1 string, n1 *int, name2 string, n2 *int, name3 string, n3 *int) bool {
+	fields := strings.Split(list, ",")
+	return len(fields) == 3 && number(fields[0], name1, n1) && number(fields[1], name2, n2) && number(fields[2], name3, n3)
+}
+
+func number(field, name string, n *int) bool {
+	digits, ok := strings.CutPrefix(field, name)
+	v, err := strconv.ParseUint(digits, 10, 31)
+	*n = int(v)
+	return ok && err == nil && strconv.FormatUint(v, 10) == digits
+}
+
+// bytesOf decodes so many bytes at least, and 64 at most.
+func bytesOf(text string, least int, b *[]byte) bool {
+	var err error
+	*b, err = base64.RawStdEncoding.Strict().DecodeString(text)
+	return err == nil && len(*b) >= least && len(*b) <= 64 && !strings.ContainsAny(text, "\r\n")
+}
