@@ -236,7 +236,7 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 		faults int // one more where AUTH_LONG=1 is set
 		actors func(w *theatre) actors
 	}{
-		{"two refreshes", 2, func(w *theatre) actors {
+		{"two refreshes", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 3, attemptA), w.refresh(k, 3, attemptB)}
 		}},
@@ -244,7 +244,7 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 			k := w.existing(3, open)
 			return actors{w.refresh(k, 3, attemptA), w.refresh(k, 2, attemptB)}
 		}},
-		{"a recovery against a refresh", 2, func(w *theatre) actors {
+		{"a recovery against a refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 2, attemptA), w.refresh(k, 3, attemptB)}
 		}},
@@ -256,11 +256,11 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 3, attemptA), w.revoke(k, 1)}
 		}},
-		{"a reuse against a refresh", 2, func(w *theatre) actors {
+		{"a reuse against a refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 1, attemptA), w.refresh(k, 3, attemptB)}
 		}},
-		{"two reuses", 2, func(w *theatre) actors {
+		{"two reuses", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 1, attemptA), w.refresh(k, 2, attemptB)}
 		}},
@@ -268,7 +268,7 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 1, attemptA), w.logoutAll}
 		}},
-		{"a log-in against log-out everywhere", 1, func(w *theatre) actors {
+		{"a log-in against log-out everywhere", 0, func(w *theatre) actors {
 			w.existing(3, shut)
 			return actors{w.login, w.logoutAll}
 		}},
@@ -295,7 +295,10 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			faults := scenario.faults
-			if os.Getenv("AUTH_LONG") != "" {
+			switch {
+			case raceDetector:
+				faults = 0 // one goroutine runs at a time
+			case os.Getenv("AUTH_LONG") != "":
 				faults++
 			}
 			states := interleave.Explore(t, func(model *interleave.Model) interleave.Scenario {
