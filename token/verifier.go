@@ -247,12 +247,10 @@ func (v *Verifier) cached(key cacheKey) *Token {
 // current checks what may change from one request to the next.
 func (v *Verifier) current(ctx context.Context, t *Token) error {
 	now := time.Now()
-	switch err := v.rules.checkTime(t.dates, now); {
-	case err == ErrExpired:
-		return err
-	case err != nil:
+	if err := v.rules.checkTime(t.dates, now); err != nil {
 		return refused(err)
-	case v.live == nil:
+	}
+	if v.live == nil {
 		return nil
 	}
 	return v.live.check(ctx, t, now)
