@@ -49,7 +49,8 @@ func (c Claims) Decode(v any) error {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(c), v); err != nil {
-		return fmt.Errorf("auth: claims: %w", err)
+		// The error of the decoder tells what it has found.
+		return fmt.Errorf("auth: claims do not fit into %T", v)
 	}
 	return nil
 }

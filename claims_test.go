@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -152,8 +151,7 @@ func TestClaimsDecode(t *testing.T) {
 	var wrong struct {
 		Name int `json:"name"`
 	}
-	var kind *json.UnmarshalTypeError
-	if err := claims.Decode(&wrong); !errors.As(err, &kind) {
+	if err := claims.Decode(&wrong); err == nil || strings.Contains(err.Error(), "Alice") {
 		t.Errorf("Decode of a string into an int: %v", err)
 	}
 	if err := claims.Decode(nil); err == nil {

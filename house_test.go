@@ -31,21 +31,22 @@ const (
 // of ours, and modules of others. A folder that does not exist yet may stand
 // here; one that exists must.
 var arrows = map[string][]string{
-	".":                   {"internal/ctxkey"},
-	"internal/ctxkey":     nil,
-	"internal/interleave": {"store"}, // for tests
-	"internal/jose":       {jwx, crypto},
-	"internal/logins":     {"store"},
-	"internal/simulate":   {".", "store", "token", "internal/logins"}, // for tests
-	"cookie":              {crypto},
-	"store":               nil,
-	"store/storetest":     {"store"},
-	"password":            {crypto},
-	"onetime":             {"store"},
-	"session":             {".", "cookie", "store", "internal/logins"},
-	"token":               {".", "cookie", "store", "internal/logins", "internal/jose"},
-	"token/browser":       nil,
-	"middleware":          {".", "cookie", "store", "internal/ctxkey"},
+	".":                    {"internal/ctxkey"},
+	"internal/ctxkey":      nil,
+	"internal/crossorigin": nil,
+	"internal/interleave":  {"store"}, // for tests
+	"internal/jose":        {jwx, crypto},
+	"internal/logins":      {"store"},
+	"internal/simulate":    {".", "store", "token", "internal/logins"}, // for tests
+	"cookie":               {crypto},
+	"store":                nil,
+	"store/storetest":      {"store"},
+	"password":             {crypto},
+	"onetime":              {"store"},
+	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins"},
+	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/jose"},
+	"token/browser":        nil,
+	"middleware":           {".", "cookie", "store", "internal/ctxkey"},
 
 	// Programs import whatever a user can.
 	"examples/quickstart": public,

@@ -67,15 +67,16 @@ var errZero = errors.New("cookie: a Policy without a name: start with New")
 // name "__Host-Http-" + name, Secure, HttpOnly, this host only, Path=/ and
 // SameSite=Strict. The browser forgets the cookie when it is closed.
 //
-// The name is a token (RFC 9110, 5.6.2) that does not begin with "__": the
-// prefix follows from the attributes. Anything else is an error.
+// The name is a token (RFC 9110, 5.6.2) that begins with neither "__" nor
+// "Http-", in whatever case: the prefix follows from the attributes. Anything
+// else is an error.
 func New(name string) Policy {
 	p := Policy{name: name, sameSite: http.SameSiteStrictMode}
 	switch {
 	case name == "":
 		p.err = errZero
-	case strings.HasPrefix(name, "__"):
-		p.fail("cookie: New: %.64q begins with __: the prefix is added by the policy", name)
+	case strings.HasPrefix(name, "__") || strings.HasPrefix(strings.ToLower(name), "http-"):
+		p.fail("cookie: New: %.64q begins like a prefix: that is added by the policy", name)
 	case !all(name, isTokenByte):
 		p.fail("cookie: New: %.64q is not a token", name)
 	case len(hostHTTPPrefix)+len(name) >= maxPair:

@@ -62,6 +62,10 @@ func loginURL(r *http.Request, loginPage string) string {
 	if page == nil || !navigates(r) || isPage(page, r.Host, asked) {
 		return ""
 	}
+	// Another host is told where to lead back to, and not what a query holds.
+	if page.Host != "" && !strings.EqualFold(page.Host, r.Host) {
+		asked, _, _ = strings.Cut(asked, "?")
+	}
 	// What was posted cannot be posted again by following a link.
 	if next := SafeNext(asked); next != "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		query := page.Query()

@@ -80,7 +80,8 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 
 // Optional admits whoever is authenticated, and requests without a credential
 // as anonymous: [auth.FromContext] then says false. A credential that is
-// present but not valid is refused all the same.
+// present but not valid is refused all the same. Where a shared cache stands
+// before the site, the handler says Vary: Cookie, Authorization.
 func (g *Guard) Optional(next http.Handler) http.Handler {
 	g.mustWork(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

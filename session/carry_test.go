@@ -67,3 +67,18 @@ func TestLoginWhileTheOldSessionChanges(t *testing.T) {
 		})
 	}
 }
+
+// A slow visit must not set its cookie over that of a log-in in another tab.
+func TestVisitDoesNotReplaceALoginInAnotherTab(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := &browser{}
+	if _, err := b.ensure(m); err != nil {
+		t.Fatal(err)
+	}
+	slow := *b
+	check(t, b.login(m, "alice"))
+	w := httptest.NewRecorder()
+	if _, err := m.Ensure(w, slow.request("POST")); outcome(err) != nobody || w.Header()["Set-Cookie"] != nil {
+		t.Errorf("%v, %q", err, w.Header()["Set-Cookie"])
+	}
+}

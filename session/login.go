@@ -83,21 +83,29 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // in the same handler it returns the new session. Like Login it sets
 // Cache-Control: no-store, since the response is for this visitor alone.
 //
-// Its errors are those of [Manager.Login]; a malformed cookie is replaced.
+// Its errors are those of [Manager.Login]; a malformed cookie is replaced. After
+// [auth.ErrNoCredential] the session has just been logged out or replaced, and
+// the browser has, or is about to get, another cookie, which this response must
+// not replace: the request can be made again.
+//
+// With a cookie that is SameSite=Strict, call it in answer to a POST only. A link
+// on another site leads to a GET without the cookie, whose answer would replace
+// it.
 func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, error) {
 	if err := m.checkOrigin(r); err != nil {
 		return nil, err
 	}
 	ctx, cancel := logins.Writing(r.Context())
 	defer cancel()
-	s, err := m.current(ctx, w, r)
+	s, err := m.present(ctx, w, r)
 	if err == nil && s != nil {
 		if err = m.noteUse(ctx, s); err == nil {
 			noStore(w)
 			return s, nil
 		}
 	}
-	if err != nil && !errors.Is(err, auth.ErrUnauthenticated) {
+	var ended *over
+	if err != nil && !errors.Is(err, auth.ErrUnauthenticated) || errors.As(err, &ended) && !ended.dead() {
 		return nil, err
 	}
 	rec, err := m.newRecord(r, auth.Identity{}, flagAnonymous)
@@ -167,15 +175,21 @@ func (m *Manager) token(w http.ResponseWriter, r *http.Request) (token string, o
 // current returns the session that the browser has by its token, or nil if
 // there is none that lives.
 func (m *Manager) current(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
-	token, ok, _ := m.token(w, r) // a malformed cookie names no session
-	if !ok || !wellFormed(token) {
-		return nil, nil
-	}
-	s, err := m.load(ctx, m.store.Get, m.digest(token))
+	s, err := m.present(ctx, w, r)
 	if errors.Is(err, auth.ErrUnauthenticated) {
 		return nil, nil
 	}
 	return s, err
+}
+
+// present returns the session that the browser has by its token, nil if it has
+// no token, or why that session does not live.
+func (m *Manager) present(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+	token, ok, _ := m.token(w, r) // a malformed cookie names no session
+	if !ok || !wellFormed(token) {
+		return nil, nil
+	}
+	return m.load(ctx, m.store.Get, m.digest(token))
 }
 
 // carries reports whether the values of an old session go over into a new one.

@@ -19,7 +19,9 @@ import (
 //
 // Logout wants a POST: it answers 405 to anything else, with an error that wraps
 // [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that
-// another site made the browser send. After any other error the store could not answer, the
+// another site made the browser send. A malformed or doubled cookie is deleted, with an error
+// that wraps [auth.ErrUnauthenticated]: it does not tell which session to end, so
+// none has ended. After any other error the store could not answer, the
 // cookie stays, and the log-out can be tried again.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
@@ -30,6 +32,7 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err := m.checkOrigin(r); err != nil {
 		return err
 	}
+	noStore(w)
 	token, ok, err := m.token(w, r)
 	if err == nil && !ok {
 		return nil
@@ -51,6 +54,9 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := m.config.Cookie.Delete(w.Header(), r); err != nil {
 		return fmt.Errorf("session: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("session: log out: %w: %w", auth.ErrUnauthenticated, err)
 	}
 	return nil
 }

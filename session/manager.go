@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/store"
 )
@@ -57,7 +59,7 @@ type Config struct {
 	MaxLogins int
 
 	// CrossOrigin refuses what another site makes a browser send (ASVS 5.0,
-	// 3.5.1). It stands in Login, Ensure, Authenticate and Logout; bearer
+	// 3.5.1), the handshakes of WebSockets included. It stands in Login, Ensure, Authenticate and Logout; bearer
 	// tokens need none. The default trusts no other origin. Add trusted origins,
 	// or bypass patterns for callbacks that check a state of their own.
 	CrossOrigin *http.CrossOriginProtection
@@ -84,6 +86,7 @@ type Manager struct {
 	cached func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
 	lists  logins.Lists
 	world  [sha256.Size]byte // goes into every digest
+	rests  atomic.Int64      // no use is noted before, in ms since 1970
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
@@ -100,6 +103,9 @@ func New(c Config) (*Manager, error) {
 	}
 	if err := c.Cookie.Err(); err != nil {
 		return nil, fmt.Errorf("session: Config.Cookie: %w", err)
+	}
+	if c.Cookie.ReadableByScripts() == c.Cookie {
+		return nil, errors.New("session: Config.Cookie is readable by scripts") // ASVS 5.0, 3.3.4
 	}
 	if err := c.limits(); err != nil {
 		return nil, err
@@ -290,7 +296,7 @@ func (m *Manager) ttl(rec *record) time.Duration {
 
 // checkOrigin refuses what another site made the browser send.
 func (m *Manager) checkOrigin(r *http.Request) error {
-	if err := m.config.CrossOrigin.Check(r); err != nil {
+	if err := crossorigin.Check(m.config.CrossOrigin, r); err != nil {
 		m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
 		return fmt.Errorf("session: cross-origin request: %w", auth.ErrForbidden)
 	}

@@ -143,3 +143,20 @@ func TestLoginMayComeBackByALink(t *testing.T) {
 		t.Error(w.Header())
 	}
 }
+
+// ASVS 5.0, 4.4.2: the handshake of a WebSocket is a GET that acts.
+func TestWebSocketOfASiblingIsRefused(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := loggedIn(t, m, "alice")
+	for origin, want := range map[string]string{"https://evil.app.example": forbidden, "null": forbidden, "https://app.example": valid, "": valid} {
+		r := b.request("GET")
+		r.Host = "app.example"
+		r.Header.Set("Upgrade", "websocket")
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		if _, err := m.Authenticate(r); outcome(err) != want {
+			t.Errorf("from %q: %v", origin, err)
+		}
+	}
+}

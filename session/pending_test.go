@@ -163,3 +163,18 @@ func TestPendingLoginLastsTenMinutes(t *testing.T) {
 		}
 	})
 }
+
+func TestPendingIdentityLogsInForAsLongAsAnyOther(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := &browser{}
+	check(t, b.pending(m, "alice"))
+	s, err := m.Get(b.request("GET"))
+	check(t, err)
+	id, _ := s.PendingIdentity()
+	check(t, b.loginWith(m, id))
+	complete, err := b.authenticate(m)
+	check(t, err)
+	if left := time.Until(complete.Expires); left < 23*time.Hour {
+		t.Errorf("it ends in %v", left)
+	}
+}

@@ -45,12 +45,15 @@ func (s *Session) Anonymous() bool { return s.flags&flagAnonymous != 0 }
 
 // PendingIdentity returns who waits for a second factor, in a session that was
 // made by [Manager.LoginPending], and false in any other. Nobody is
-// authenticated by it: it says for whom to check the second factor.
+// authenticated by it: it says for whom to check the second factor. Its Expires
+// is zero, so that it may be given to [Manager.Login] as it is.
 func (s *Session) PendingIdentity() (auth.Identity, bool) {
 	if s.flags&flagPending == 0 {
 		return auth.Identity{}, false
 	}
-	return s.identity(), true
+	id := s.identity()
+	id.Expires, id.Credential = time.Time{}, nil
+	return id, true
 }
 
 // kind is how the session stands in the list of its subject.

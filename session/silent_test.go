@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
@@ -85,9 +86,10 @@ func TestMalformedCookieNeverReachesTheStore(t *testing.T) {
 		if n := s.calls(); n != 0 {
 			t.Errorf("%s: %d store calls", rule, n)
 		}
-		// Log-out deletes it, and ends nothing.
+		// Log-out deletes it, and ends nothing: if it cannot even be read, it says so.
 		w := httptest.NewRecorder()
-		if err := m.Logout(w, r); err != nil || !strings.Contains(w.Header().Get("Set-Cookie"), "Max-Age=0") || s.calls() != 0 {
+		_, _, unreadable := cookie.Session().Read(r)
+		if err := m.Logout(w, r); (err != nil) != (unreadable != nil) || err != nil && outcome(err) != invalid || !strings.Contains(w.Header().Get("Set-Cookie"), "Max-Age=0") || s.calls() != 0 {
 			t.Errorf("%s: log-out: %v, %q", rule, err, w.Header()["Set-Cookie"])
 		}
 		// A visit and a log-in replace it.

@@ -8,6 +8,14 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
+// touchTimeout bounds what noting a use may cost a request, and touchRest is how
+// long no use is noted after the store has failed at it: a store that only reads
+// must not slow down every request.
+const (
+	touchTimeout = time.Second
+	touchRest    = 5 * time.Second
+)
+
 // touch notes that a session is being used, once a tenth of its idle timeout
 // has passed since it last did, and looks then whether the session still stands
 // in its subject's list. If not, a store has lost the write of an entry or of a
@@ -17,13 +25,13 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 	if !m.due(s, time.Now()) {
 		return nil
 	}
-	ctx, cancel := logins.Writing(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), touchTimeout)
 	defer cancel()
 	return m.noteUse(ctx, s)
 }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
-	return now.Sub(time.UnixMilli(s.used)) >= m.idle(&s.record)/10
+	return now.Sub(time.UnixMilli(s.used)) >= m.idle(&s.record)/10 && now.UnixMilli() >= m.rests.Load()
 }
 
 // noteUse is touch for a call that has a context for its writes.
@@ -35,7 +43,7 @@ func (m *Manager) noteUse(ctx context.Context, s *Session) error {
 	if !s.Anonymous() {
 		listed, err := m.lists.Listed(ctx, s.subject, s.digest)
 		if err != nil {
-			m.fault(ctx, s, err)
+			m.rest(ctx, s, now, err)
 			return nil
 		}
 		if !listed {
@@ -46,9 +54,15 @@ func (m *Manager) noteUse(ctx context.Context, s *Session) error {
 	used.used = now.UnixMilli()
 	// Whoever got in between has noted a use as well, or ended the session.
 	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record)); err != nil {
-		m.fault(ctx, s, err)
+		m.rest(ctx, s, now, err)
 	}
 	return nil
+}
+
+// rest reports a use that could not be noted, and lets the store recover.
+func (m *Manager) rest(ctx context.Context, s *Session, now time.Time, err error) {
+	m.rests.Store(now.Add(touchRest).UnixMilli())
+	m.fault(ctx, s, err)
 }
 
 func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {

@@ -24,7 +24,8 @@ func (k Key[T]) Get(s *Session) (T, error) {
 		return zero, err
 	}
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		return zero, fmt.Errorf("session: value %q: %w", string(k), err)
+		// The error of the decoder tells what it has found.
+		return zero, fmt.Errorf("session: value %q is no %T", string(k), zero)
 	}
 	return value, nil
 }
