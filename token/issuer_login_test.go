@@ -228,6 +228,38 @@ func TestLoginThatFailsLeavesNoSecondLogIn(t *testing.T) {
 	}
 }
 
+// A log-in that comes to nothing leaves the old one alone.
+func TestLoginThatComesToNothingLeavesTheOldOne(t *testing.T) {
+	s := &meter{}
+	i := newIssuer(t, over(s, cheapKeys(t)))
+	b := loggedIn(t, i, "alice")
+	for rule, c := range map[string]struct {
+		subject string
+		header  http.Header
+		down    bool
+	}{
+		"of nobody":           {"", nil, false},
+		"from another site":   {"alice", http.Header{"Sec-Fetch-Site": {"cross-site"}}, false},
+		"that is not written": {"alice", nil, true},
+	} {
+		if b.header = c.header; c.down {
+			s.before = func(op, _ string) error {
+				if op == "swap" {
+					return errors.New("down")
+				}
+				return nil
+			}
+		}
+		if w, err := b.login(i, c.subject); err == nil || len(w.Header()) > 0 {
+			t.Errorf("%s: %v", rule, err)
+		}
+		s.before, b.header = nil, nil
+		if w := b.post(i.RefreshHandler()); w.Code != 200 {
+			t.Errorf("%s: the old one is over", rule)
+		}
+	}
+}
+
 // Each failure by itself is got over, or told.
 func TestLoginGetsOverOneFailure(t *testing.T) {
 	for _, applied := range []bool{false, true} {

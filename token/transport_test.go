@@ -759,3 +759,34 @@ func TestLoginOfATransportWantsBothTokens(t *testing.T) {
 	gets(t, client, ended)
 	s.sees(0, 0)
 }
+
+// 25: one Transport serves many goroutines, whatever they do.
+func TestClient25IsSafeForConcurrentUse(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := newSite(t)
+		client, _ := s.loggedIn(inFile(tokenFile(t)))
+		var wg sync.WaitGroup
+		for n := range 8 {
+			wg.Go(func() {
+				for k := range 20 {
+					switch {
+					case n == 0 && k%5 == 4:
+						client.Logout()
+					case n == 0 || n == 1 && k%4 == 3:
+						if err := client.Login(issued(t, s.issuer)); err != nil {
+							t.Error(err)
+						}
+					default:
+						if got := get(client); got != 200 && got != ended {
+							t.Error(got)
+						}
+					}
+					time.Sleep(time.Duration(n+1) * time.Minute)
+				}
+			})
+		}
+		wg.Wait()
+		must(t, client.Login(issued(t, s.issuer)))
+		gets(t, client, 200)
+	})(t)
+}
