@@ -1,0 +1,121 @@
+package token_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
+	const day = 24 * time.Hour
+	for rule, change := range map[string]func(*token.Config){
+		"no keys":                    func(c *token.Config) { c.Keys = nil },
+		"an empty key set":           func(c *token.Config) { c.Keys = new(token.KeySet) },
+		"no store":                   func(c *token.Config) { c.Store = nil },
+		"no issuer":                  func(c *token.Config) { c.Issuer = "" },
+		"no audience":                func(c *token.Config) { c.Audience = "" },
+		"no client":                  func(c *token.Config) { c.ClientID = "" },
+		"a negative access lifetime": func(c *token.Config) { c.AccessLifetime = -1 },
+		"a negative idle timeout":    func(c *token.Config) { c.IdleTimeout = -1 },
+		"a negative lifetime":        func(c *token.Config) { c.Lifetime = -1 },
+		"a negative longest one":     func(c *token.Config) { c.MaxLifetime = -1 },
+		"a negative window":          func(c *token.Config) { c.Window = -1 },
+		"access for a moment":        func(c *token.Config) { c.AccessLifetime = time.Second - 1 },
+		"access for over an hour":    func(c *token.Config) { c.AccessLifetime = time.Hour + 1 },
+		"idle before access ends":    func(c *token.Config) { c.IdleTimeout = 10*time.Minute - 1 },
+		"a lifetime before idle":     func(c *token.Config) { c.Lifetime = 3*time.Hour - 1 },
+		"a longest before it":        func(c *token.Config) { c.MaxLifetime = 12*time.Hour - 1 },
+		"longer than browsers keep":  func(c *token.Config) { c.MaxLifetime = 400*day + 1 },
+		"a window of a moment":       func(c *token.Config) { c.Window = time.Second - 1 },
+		"a window of over a minute":  func(c *token.Config) { c.Window = time.Minute + 1 },
+		"fewer log-ins than none":    func(c *token.Config) { c.MaxLogins = -1 },
+		"more log-ins than 1000":     func(c *token.Config) { c.MaxLogins = 1001 },
+		"a leeway too long":          func(c *token.Config) { c.Leeway = time.Hour },
+		"a negative cache":           func(c *token.Config) { c.CacheSize = -2 },
+		"a cookie for scripts":       func(c *token.Config) { c.Cookie = cookie.New("refresh").ReadableByScripts() },
+		"a cookie that is none":      func(c *token.Config) { c.Cookie = cookie.New("a b") },
+		"an access cookie for scripts": func(c *token.Config) {
+			c.AccessCookie = cookie.New("access").ReadableByScripts()
+		},
+		"an access cookie that is none": func(c *token.Config) { c.AccessCookie = cookie.New("a b") },
+		"two cookies of one name":       func(c *token.Config) { c.AccessCookie = cookie.New("refresh").MaxAge(time.Hour) },
+	} {
+		c := token.Config{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
+		change(&c)
+		if i, err := token.NewIssuer(c); err == nil || i != nil || !strings.HasPrefix(err.Error(), "token: ") {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}
+
+func TestLimitsOfTheIssuerAreWithin(t *testing.T) {
+	for rule, change := range map[string]func(*token.Config){
+		"the defaults":           func(*token.Config) {},
+		"access for a second":    func(c *token.Config) { c.AccessLifetime = time.Second },
+		"access for an hour":     func(c *token.Config) { c.AccessLifetime = time.Hour },
+		"all limits are one":     func(c *token.Config) { c.AccessLifetime, c.IdleTimeout, c.Lifetime = time.Hour, time.Hour, time.Hour },
+		"a long idle time alone": func(c *token.Config) { c.IdleTimeout = 20 * time.Hour },
+		"400 days":               func(c *token.Config) { c.MaxLifetime = 400 * 24 * time.Hour },
+		"a window of a second":   func(c *token.Config) { c.Window = time.Second },
+		"a window of a minute":   func(c *token.Config) { c.Window = time.Minute },
+		"one log-in":             func(c *token.Config) { c.MaxLogins = 1 },
+		"1000 log-ins":           func(c *token.Config) { c.MaxLogins = 1000 },
+		"a cookie of its own":    func(c *token.Config) { c.Cookie = cookie.New("r").Path("/auth").SameSiteLax() },
+	} {
+		i := newIssuer(t, change)
+		if tokens, err := i.Issue(t.Context(), alice); err != nil || ends(i, tokens.RefreshToken) != valid {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}
+
+// The defaults, by what they do.
+func TestDefaultsAreAsDocumented(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		i := newIssuer(t)
+		tokens := issued(t, i)
+		if tokens.ExpiresIn != 600 || tokens.TokenType != "Bearer" || tokens.Generation != 0 {
+			t.Errorf("%+v", tokens)
+		}
+		if tokens.RefreshAfter < 570 || tokens.RefreshAfter > 594 {
+			t.Errorf("refresh after %d", tokens.RefreshAfter)
+		}
+		if len(tokens.AccessToken) > 4096 || len(tokens.RefreshToken) > 128 {
+			t.Errorf("%d and %d bytes", len(tokens.AccessToken), len(tokens.RefreshToken))
+		}
+		list, err := i.List(t.Context(), "alice")
+		must(t, err)
+		if list[0].Expires.Sub(time.Now()) != 12*time.Hour || list[0].Address != "" {
+			t.Errorf("%+v", list[0])
+		}
+		for range 100 {
+			issued(t, i)
+		}
+		if list, err := i.List(t.Context(), "alice"); err != nil || len(list) != 100 {
+			t.Errorf("%d log-ins, %v", len(list), err)
+		}
+	})(t)
+}
+
+// Clients that started together do not refresh together.
+func TestRefreshAfterIsJittered(t *testing.T) {
+	i := newIssuer(t, func(c *token.Config) { c.AccessLifetime = time.Hour; c.MaxLogins = 1000 })
+	seen := make(map[int64]bool)
+	for n := range 300 {
+		tokens, err := i.Issue(t.Context(), auth.Identity{Subject: fmt.Sprint(n)})
+		must(t, err)
+		if tokens.RefreshAfter < 3600-180 || tokens.RefreshAfter > 3600-36 {
+			t.Errorf("refresh after %d", tokens.RefreshAfter)
+		}
+		seen[tokens.RefreshAfter] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("only %d different times", len(seen))
+	}
+}

@@ -1,0 +1,217 @@
+package token_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+// Log-out is 204 whatever the cookie is. It deletes what is dead, and leaves a
+// cookie that a newer one may have replaced.
+func TestLogoutForEachStateOfTheCookie(t *testing.T) {
+	for rule, c := range map[string]struct {
+		prepare func(t *testing.T, i *token.Issuer, b *browser)
+		deletes bool
+	}{
+		"a live one":      {func(*testing.T, *token.Issuer, *browser) {}, true},
+		"a spent one":     {func(t *testing.T, i *token.Issuer, b *browser) { refreshed(t, i, b.refresh) }, true},
+		"none":            {func(_ *testing.T, _ *token.Issuer, b *browser) { b.refresh = "" }, false},
+		"a malformed one": {func(_ *testing.T, _ *token.Issuer, b *browser) { b.refresh = "x" }, true},
+		"two of them":     {func(_ *testing.T, _ *token.Issuer, b *browser) { b.refresh += "; " + refreshCookie + "=" + b.refresh }, true},
+		"a forged one": {func(_ *testing.T, _ *token.Issuer, b *browser) {
+			b.refresh = respell(b.refresh, func(b []byte) { b[20]++ })
+		}, true},
+		"an expired one": {func(*testing.T, *token.Issuer, *browser) { time.Sleep(4 * time.Hour) }, true},
+		"a revoked one":  {func(t *testing.T, i *token.Issuer, _ *browser) { must(t, i.LogoutAll(t.Context(), "alice")) }, true},
+		"a reused one": {func(t *testing.T, i *token.Issuer, b *browser) {
+			refreshed(t, i, b.refresh)
+			time.Sleep(window + time.Second)
+			wants(t, i, b.refresh, reused)
+		}, true},
+		"one that was logged out": {func(t *testing.T, i *token.Issuer, b *browser) { must(t, i.Revoke(t.Context(), b.refresh)) }, false},
+		"one that was replaced": {func(t *testing.T, i *token.Issuer, b *browser) {
+			again := *b
+			_, err := again.login(i, "alice")
+			must(t, err)
+		}, false},
+	} {
+		t.Run(rule, inBubble(func(t *testing.T) {
+			i := newIssuer(t, func(c *token.Config) { c.AccessCookie = cookie.New("access") })
+			b := loggedIn(t, i, "alice")
+			c.prepare(t, i, b)
+			if b.refresh == "" {
+				b.access = ""
+			}
+			text, _, _ := strings.Cut(b.refresh, ";")
+			w := b.post(i.LogoutHandler())
+			if w.Code != 204 || w.Body.Len() > 0 || w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%d %v", w.Code, w.Header())
+			}
+			if want := map[bool]int{true: 2, false: 0}[c.deletes]; len(b.set) != want || want > 0 && (b.set[0].MaxAge != -1 || b.set[1].MaxAge != -1) {
+				t.Errorf("cookies %v", b.set)
+			}
+			if rule == "two of them" {
+				wants(t, i, text, valid) // nobody can tell which is ours
+				return
+			}
+			wants(t, i, text, refusedAs)
+			left := slices.Contains([]string{"none", "a malformed one", "a forged one", "one that was replaced"}, rule)
+			if list, err := i.List(t.Context(), "alice"); err != nil || (len(list) == 1) != left {
+				t.Errorf("%d log-ins are left, %v", len(list), err)
+			}
+		}))
+	}
+}
+
+// A slow answer to a log-out without cookies meets no newer cookie.
+func TestLogoutDeletesOnlyWhatItWasSent(t *testing.T) {
+	i := newIssuer(t, func(c *token.Config) { c.AccessCookie = cookie.New("access") })
+	b := &browser{access: "left over"}
+	if w := b.post(i.LogoutHandler()); w.Code != 204 || len(b.set) != 1 || b.set[0].Name != accessCookie {
+		t.Errorf("cookies %v", b.set)
+	}
+}
+
+func names(list []token.Login) (ids []string) {
+	for _, l := range list {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
+
+func loginIDOf(t testing.TB, i *token.Issuer, tokens token.Tokens) string {
+	t.Helper()
+	v, err := i.Verify(t.Context(), tokens.AccessToken)
+	must(t, err)
+	return v.Identity().LoginID
+}
+
+func TestListShowsWhatGoesOn(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		i := newIssuer(t, func(c *token.Config) {
+			c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "192.0.2.1" }
+		})
+		b := &browser{userAgent: "Fire\x00fox" + strings.Repeat("é", 300)}
+		_, err := b.login(i, "alice")
+		must(t, err)
+		time.Sleep(time.Minute)
+		b.userAgent = "Another"
+		b.post(i.RefreshHandler())
+		gone := issued(t, i)
+		kept := issued(t, i)
+		must(t, i.Revoke(t.Context(), gone.RefreshToken))
+		list, err := i.List(t.Context(), "alice")
+		must(t, err)
+		if len(list) != 2 || list[1].ID != loginIDOf(t, i, kept) {
+			t.Fatalf("%+v", list)
+		}
+		l := list[0]
+		if !strings.HasPrefix(l.UserAgent, "Firefoxé") || len(l.UserAgent) > 256 || l.Address != "192.0.2.1" ||
+			l.Used.Sub(l.AuthTime) != time.Minute || l.Expires.Sub(l.AuthTime) != 12*time.Hour {
+			t.Errorf("%+v", l)
+		}
+		time.Sleep(3*time.Hour + time.Second)
+		if list, err := i.List(t.Context(), "alice"); err != nil || len(list) > 0 {
+			t.Errorf("after the idle time: %v %v", list, err)
+		}
+		if list, err := i.List(t.Context(), "nobody"); err != nil || len(list) > 0 {
+			t.Errorf("%v %v", list, err)
+		}
+	})(t)
+}
+
+// Sessions and tokens of one namespace share a list: LogoutAll ends both, and
+// List and LogoutOne are about their own kind.
+func TestSessionsAndTokensShareAList(t *testing.T) {
+	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
+	tokens := newIssuer(t, over(s, keys), heard(j), func(c *token.Config) { c.Namespace = "shop" })
+	elsewhere := newIssuer(t, over(s, keys))
+	sessions, err := session.New(session.Config{Store: s, Namespace: "shop"})
+	must(t, err)
+	start := func() (a, b token.Tokens, cookies string, sessionID string) {
+		a, b = issued(t, tokens), issued(t, tokens)
+		w := httptest.NewRecorder()
+		must(t, sessions.Login(w, httptest.NewRequest("POST", "https://app.example/", nil), alice))
+		cookies, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
+		list, err := sessions.List(t.Context(), "alice")
+		must(t, err)
+		return a, b, cookies, list[len(list)-1].ID
+	}
+	lives := func(cookies string) bool {
+		r := httptest.NewRequest("GET", "https://app.example/", nil)
+		r.Header.Set("Cookie", cookies)
+		_, err := sessions.Authenticate(r)
+		return err == nil
+	}
+	other := issued(t, elsewhere)
+	a, b, cookies, sessionID := start()
+	if list, err := tokens.List(t.Context(), "alice"); err != nil || !slices.Equal(names(list), []string{loginIDOf(t, tokens, a), loginIDOf(t, tokens, b)}) {
+		t.Errorf("%v %v", list, err)
+	}
+	j.take()
+	must(t, tokens.LogoutOne(t.Context(), "alice", sessionID))
+	must(t, tokens.LogoutOne(t.Context(), "bob", loginIDOf(t, tokens, a)))
+	must(t, tokens.LogoutOne(t.Context(), "alice", "nonsense"))
+	must(t, sessions.LogoutOne(t.Context(), "alice", loginIDOf(t, tokens, a)))
+	if !lives(cookies) || len(j.kinds()) > 0 {
+		t.Error("LogoutOne of another kind, or of another subject, ends something")
+	}
+	must(t, tokens.LogoutOne(t.Context(), "alice", loginIDOf(t, tokens, a)))
+	wants(t, tokens, a.RefreshToken, refusedAs)
+	wants(t, tokens, b.RefreshToken, valid)
+	if kinds := j.kinds(); !slices.Contains(kinds, auth.EventRevoked) {
+		t.Errorf("events %v", kinds)
+	}
+	must(t, tokens.LogoutAll(t.Context(), "alice", loginIDOf(t, tokens, b)))
+	if lives(cookies) {
+		t.Error("the session lives")
+	}
+	wants(t, tokens, b.RefreshToken, valid)
+
+	a, b, cookies, _ = start()
+	must(t, tokens.LogoutAll(t.Context(), "alice"))
+	if lives(cookies) || ends(tokens, a.RefreshToken) == valid || ends(tokens, b.RefreshToken) == valid {
+		t.Error("something lives")
+	}
+	a, _, cookies, sessionID = start()
+	must(t, sessions.LogoutAll(t.Context(), "alice", sessionID))
+	if !lives(cookies) {
+		t.Error("the session is over")
+	}
+	wants(t, tokens, a.RefreshToken, refusedAs)
+	wants(t, elsewhere, other.RefreshToken, valid)
+}
+
+// The bound counts all log-ins of a subject, and the oldest goes.
+func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
+	s, keys := &store.Memory{}, cheapKeys(t)
+	i := newIssuer(t, over(s, keys), func(c *token.Config) { c.MaxLogins = 3 })
+	sessions, err := session.New(session.Config{Store: s, MaxLogins: 3})
+	must(t, err)
+	oldest, second := issued(t, i), issued(t, i)
+	must(t, sessions.Login(httptest.NewRecorder(), httptest.NewRequest("POST", "https://app.example/", nil), alice))
+	wants(t, i, oldest.RefreshToken, valid)
+	third := issued(t, i)
+	wants(t, i, oldest.RefreshToken, refusedAs)
+	wants(t, i, second.RefreshToken, valid)
+	wants(t, i, third.RefreshToken, valid)
+	must(t, sessions.Login(httptest.NewRecorder(), httptest.NewRequest("POST", "https://app.example/", nil), alice))
+	wants(t, i, second.RefreshToken, refusedAs)
+	// What a browser replaces does not count.
+	b := loggedIn(t, i, "alice")
+	wants(t, i, third.RefreshToken, valid)
+	for range 5 {
+		_, err := b.login(i, "alice")
+		must(t, err)
+	}
+	wants(t, i, third.RefreshToken, valid)
+}

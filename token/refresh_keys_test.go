@@ -1,0 +1,113 @@
+package token_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+// I4: with its attempt an answer that was lost is got again, however late.
+func TestI4LostAnswerIsGotAgainByItsAttempt(t *testing.T) {
+	for _, later := range []time.Duration{0, time.Second, window, window + time.Second, time.Hour, 2*time.Hour + 50*time.Minute} {
+		t.Run(later.String(), inBubble(func(t *testing.T) {
+			j := &journal{}
+			i := newIssuer(t, heard(j))
+			spent, attempt := issued(t, i).RefreshToken, newAttempt()
+			lost, err := i.Refresh(t.Context(), spent, attempt)
+			must(t, err)
+			j.take()
+			time.Sleep(later)
+			again, err := i.Refresh(t.Context(), spent, attempt)
+			must(t, err)
+			if again.RefreshToken != lost.RefreshToken || again.Generation != lost.Generation {
+				t.Error("it is another answer")
+			}
+			if want := later > window; slices.Contains(j.kinds(), auth.EventRecovered) != want {
+				t.Errorf("recovered: %v", !want)
+			}
+			time.Sleep(window + time.Second)
+			wants(t, i, again.RefreshToken, valid)
+		}))
+	}
+}
+
+// I15: new keys in the middle of a window change no answer.
+func TestI15KeysRotateInsideAWindow(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s, keys := &store.Memory{}, cheapKeys(t)
+		a, b := newIssuer(t, over(s, keys)), newIssuer(t, over(s, keys))
+		first := issued(t, a).RefreshToken
+		second := refreshed(t, a, first).RefreshToken
+		must(t, keys.Rotate())
+		if refreshed(t, b, first).RefreshToken != second || refreshed(t, a, second).RefreshToken != second {
+			t.Error("another successor")
+		}
+		time.Sleep(window + time.Second)
+		must(t, keys.Rotate())
+		third := refreshed(t, b, second).RefreshToken
+		wants(t, a, third, valid)
+	})(t)
+}
+
+// A secret that is gone for good ends its log-ins; one that is not here yet
+// ends nothing.
+func TestI15RetiredSecretRevokesAndUnknownOneWaits(t *testing.T) {
+	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
+	i := newIssuer(t, over(s, keys), heard(j))
+	text := issued(t, i).RefreshToken
+	elsewhere := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+	j.take()
+	wants(t, elsewhere, text, unavailable)
+	if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventFault}) {
+		t.Errorf("events %v", kinds)
+	}
+	wants(t, i, text, valid)
+	must(t, keys.Rotate())
+	wants(t, i, text, valid)
+	_, err := keys.DropFormer(0)
+	must(t, err)
+	wants(t, i, text, refusedAs)
+}
+
+// A client that sends no attempt is served where that is allowed, and loses its
+// log-in with a lost answer.
+func TestAttemptIsRequiredUnlessOptional(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		strict, lax := newIssuer(t), newIssuer(t, func(c *token.Config) { c.AttemptOptional = true })
+		for rule, attempt := range map[string]string{
+			"none": "", "21 characters": newAttempt()[:21], "129 characters": strings.Repeat("a", 129),
+			"a space": newAttempt()[:21] + " ", "a plus": newAttempt()[:21] + "+", "a line feed": newAttempt() + "\n",
+			"not ASCII": newAttempt()[:21] + "é", "padded": newAttempt() + "==", "a NUL": newAttempt()[:21] + "\x00",
+		} {
+			for which, i := range map[string]*token.Issuer{"strict": strict, "lax": lax} {
+				text := issued(t, i).RefreshToken
+				_, err := i.Refresh(t.Context(), text, attempt)
+				if rule == "none" && which == "lax" {
+					must(t, err)
+				} else if !errors.Is(err, auth.ErrForbidden) {
+					t.Errorf("%s, %s: %v", rule, which, err)
+				}
+			}
+		}
+		for _, attempt := range []string{newAttempt(), strings.Repeat("_-", 64)} {
+			if _, err := strict.Refresh(t.Context(), issued(t, strict).RefreshToken, attempt); err != nil {
+				t.Errorf("%d characters: %v", len(attempt), err)
+			}
+		}
+		text := issued(t, lax).RefreshToken
+		for range 2 {
+			_, err := lax.Refresh(t.Context(), text, "")
+			must(t, err)
+		}
+		time.Sleep(window + time.Second)
+		if _, err := lax.Refresh(t.Context(), text, ""); !errors.Is(err, token.ErrReused) {
+			t.Error(err)
+		}
+	})(t)
+}
