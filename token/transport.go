@@ -30,7 +30,9 @@ type TransportConfig struct {
 	Refresh func(ctx context.Context, refreshToken, attempt string) (Tokens, error)
 
 	// File is where the tokens are kept between runs of the program, mode 0600.
-	// Several processes may use one file. The default is to keep them in memory.
+	// Several processes may use one file: what another one has put there, or
+	// removed by its Logout, counts from the next refresh on. The default is to
+	// keep them in memory.
 	File string
 
 	// Base carries the requests. The default is [http.DefaultTransport].
