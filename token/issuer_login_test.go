@@ -3,9 +3,11 @@ package token_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -333,4 +335,29 @@ func TestLoginAndLogoutGoOnWhenTheClientHangsUp(t *testing.T) {
 		}
 		wants(t, i, text, refusedAs)
 	}
+}
+
+// Security row 28: many at once never see each other.
+func TestManyLogInsAtOnceStayApart(t *testing.T) {
+	i := newIssuer(t)
+	var wg sync.WaitGroup
+	for n := range 200 {
+		wg.Go(func() {
+			subject := fmt.Sprint("user ", n)
+			tokens, err := i.Issue(context.Background(), auth.Identity{Subject: subject})
+			for range 3 {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				v, verifyErr := i.Verify(context.Background(), tokens.AccessToken)
+				if verifyErr != nil || v.Identity().Subject != subject {
+					t.Errorf("%s sees another: %v", subject, verifyErr)
+					return
+				}
+				tokens, err = i.Refresh(context.Background(), tokens.RefreshToken, newAttempt())
+			}
+		})
+	}
+	wg.Wait()
 }
