@@ -27,18 +27,19 @@ func TestClient10TroubleIsNoLogOut(t *testing.T) {
 		}
 	}
 	for rule, trouble := range map[string]func(http.ResponseWriter, *http.Request) bool{
-		"500":                    answering(500, nil, ""),
-		"503":                    answering(503, http.Header{"Content-Type": {"application/problem+json"}}, `{"status":503}`),
-		"429":                    answering(429, nil, ""),
-		"403":                    answering(403, nil, ""),
-		"404":                    answering(404, nil, ""),
-		"a 401 of a proxy":       answering(401, http.Header{"WWW-Authenticate": {"Basic"}}, "<html>"),
-		"a 401 of another kind":  answering(401, nil, `{"type":"urn:example:no"}`),
-		"a redirect":             answering(302, http.Header{"Location": {"https://evil.example/"}}, ""),
-		"a 200 that is no JSON":  answering(200, nil, "<html>"),
-		"a 200 without tokens":   answering(200, nil, "{}"),
-		"a 200 with half of one": answering(200, nil, `{"access_token":"a"}`),
-		"a 204":                  answering(204, nil, ""),
+		"500":                       answering(500, nil, ""),
+		"503":                       answering(503, http.Header{"Content-Type": {"application/problem+json"}}, `{"status":503}`),
+		"429":                       answering(429, nil, ""),
+		"403":                       answering(403, nil, ""),
+		"404":                       answering(404, nil, ""),
+		"a 401 of a proxy":          answering(401, http.Header{"WWW-Authenticate": {"Basic"}}, "<html>"),
+		"a 401 of another kind":     answering(401, nil, `{"type":"urn:example:no"}`),
+		"a redirect":                answering(302, http.Header{"Location": {"https://evil.example/"}}, ""),
+		"a redirect with the token": answering(307, http.Header{"Location": {"https://evil.example/"}}, ""),
+		"a 200 that is no JSON":     answering(200, nil, "<html>"),
+		"a 200 without tokens":      answering(200, nil, "{}"),
+		"a 200 with half of one":    answering(200, nil, `{"access_token":"a"}`),
+		"a 204":                     answering(204, nil, ""),
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			s := newSite(t)
@@ -58,6 +59,9 @@ func TestClient10TroubleIsNoLogOut(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			gets(t, client, 200)
 			s.sees(1, 1)
+			if _, asked := s.hosts["evil.example"]; asked {
+				t.Error("a redirect is followed")
+			}
 		}))
 	}
 }
