@@ -19,6 +19,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"time"
 
@@ -38,13 +39,18 @@ func main() {
 	refresh := flag.Duration("refresh", 3*time.Hour, "how long a log-in lasts without a refresh")
 	flag.Parse()
 
-	issuer, err := newIssuer("http://"+*addr, *access, *refresh)
+	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Println("listening on http://" + *addr)
-	server := &http.Server{Addr: *addr, Handler: routes(issuer), ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	origin := "http://" + listener.Addr().String()
+	issuer, err := newIssuer(origin, *access, *refresh)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Println("listening on " + origin)
+	server := &http.Server{Handler: routes(issuer), ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(server.Serve(listener))
 }
 
 func newIssuer(origin string, access, refresh time.Duration) (*token.Issuer, error) {
@@ -58,6 +64,7 @@ func newIssuer(origin string, access, refresh time.Duration) (*token.Issuer, err
 		Store:  &store.Memory{},
 		Issuer: origin, Audience: origin, ClientID: "spa",
 		AccessLifetime: access, IdleTimeout: refresh, Lifetime: max(12*time.Hour, refresh),
+		Leeway: time.Nanosecond, // issuer and verifier have the same clock
 	})
 }
 

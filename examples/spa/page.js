@@ -8,20 +8,30 @@ async function watched(...args) {
   const item = $('exchanges').insertBefore(document.createElement('li'), $('exchanges').firstChild);
   const bearer = request.headers.has('Authorization') ? ' with a token' : '';
   item.textContent = `${request.method} ${new URL(request.url).pathname}${bearer} …`;
-  const response = await fetch(request);
-  item.textContent = item.textContent.replace('…', `→ ${response.status}`);
-  return response;
+  let outcome = 'no answer';
+  try {
+    const response = await fetch(request);
+    outcome = response.status;
+    return response;
+  } finally {
+    item.textContent = item.textContent.replace('…', `→ ${outcome}`);
+  }
 }
 
 const client = createClient({
   fetch: watched,
-  onSessionLost: (reason) => show(false, `Your log-in is over: ${reason}.`),
+  // The browser drops the cookie at the moment when the log-in expires.
+  onSessionLost: (reason) => show(false, `Your log-in is over: ${reason === 'missing' ? 'expired' : reason}.`),
 });
 
+// show takes the focus along to what it shows, for those who use the keyboard.
 function show(inside, status) {
-  $('login').hidden = inside;
-  $('inside').hidden = !inside;
+  const shown = $(inside ? 'inside' : 'login');
   $('status').textContent = status;
+  if (!shown.hidden) return;
+  $(inside ? 'login' : 'inside').hidden = true;
+  shown.hidden = false;
+  shown.querySelector('input, button').focus();
 }
 
 async function call() {
@@ -44,6 +54,7 @@ $('login').addEventListener('submit', attempt(async () => {
   const response = await client.login('/login', { method: 'POST', body: new URLSearchParams(new FormData($('login'))) });
   if (!response.ok) {
     show(false, 'The user name or the password is wrong.');
+    $('password').select();
     return;
   }
   $('login').reset();
@@ -52,7 +63,7 @@ $('login').addEventListener('submit', attempt(async () => {
 $('call').addEventListener('click', attempt(call));
 $('four').addEventListener('click', attempt(async () => {
   const answers = await Promise.all([call(), call(), call(), call()]);
-  $('status').textContent = `Four calls, answered ${answers.join(', ')}.`;
+  if (!$('inside').hidden) $('status').textContent = `Four calls, answered ${answers.join(', ')}.`;
 }));
 $('logout').addEventListener('click', attempt(async () => {
   await client.logout();
