@@ -17,7 +17,7 @@ import (
 // takes Concurrent × Memory at most. What was hashed in before is not collected at
 // once, so the heap grows to up to four times that.
 func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
-	const logins, concurrent, memory = 1000, 4, 4 << 10 // KiB
+	const logins, concurrent, memory = 1000, 4, 2 << 10 // KiB
 	h := noting(t, password.NewHungry, password.Config{Memory: memory, Passes: 1, Concurrent: concurrent}, func(password.Call) {})
 
 	runtime.GC()
