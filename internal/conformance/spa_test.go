@@ -100,7 +100,7 @@ func startSPA(t *testing.T, flags ...string) string {
 }
 
 // answered returns the statuses of the requests with a method to a path after
-// mark, in order.
+// mark.
 func (s *spa) answered(mark int, method, path string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
