@@ -10,6 +10,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/crossorigin"
 )
 
 // Authenticate returns the identity of the access token that the request
@@ -60,7 +61,7 @@ func (v *Verifier) credential(r *http.Request) (string, error) {
 		return token, err
 	case err == nil:
 		return "", errTwice
-	case v.origin.Check(r) != nil:
+	case crossorigin.Check(v.origin, r) != nil:
 		return "", errCrossOrigin
 	}
 	return inCookie, nil

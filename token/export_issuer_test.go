@@ -18,6 +18,15 @@ func FamilyEnd(raw []byte) int64 {
 	return f.expires
 }
 
+// RewriteFamily is the same family in a write of its own.
+func RewriteFamily(raw []byte) []byte {
+	f, err := parseFamily(raw)
+	if err != nil {
+		return nil
+	}
+	return f.encode()
+}
+
 // FamilySalt is the salt in a stored family.
 func FamilySalt(raw []byte) []byte {
 	f, err := parseFamily(raw)
@@ -34,6 +43,9 @@ func RefreshSecrets(set *KeySet) (secrets [][]byte) {
 	}
 	return secrets
 }
+
+// BoundSecret is the key of an issuer's MAC.
+var BoundSecret = boundSecret
 
 // ForgeRefreshToken makes a token as the package does.
 func ForgeRefreshToken(secret []byte, famID [16]byte, salt [16]byte, generation uint64) string {

@@ -8,6 +8,11 @@ var NewRemoteKeySetVia = newRemoteKeySet
 // FamilyKey is where a family is stored.
 func FamilyKey(namespace, famID string) string { return familyDigest(namespace, famID).Key() }
 
+// FamilyLoginID is the name of a family's log-in.
+func FamilyLoginID(namespace, famID string) string {
+	return familyDigest(namespace, famID).LoginID()
+}
+
 // FamilyRecord is a stored family that goes on until a time.
 func FamilyRecord(ends time.Time) []byte {
 	now := time.Now().UnixMilli()

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"time"
 
 	"github.com/authlatch/auth/internal/logins"
@@ -17,12 +18,14 @@ import (
 // Format 0x20, numbers as unsigned varints, texts and byte strings with their
 // length before them:
 //
-//	format (1 byte) | writeID (8 bytes) | salt (16 bytes) | generation
+//	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | salt (16 bytes)
+//	generation
 //	created | rotated - created | created - authTime | idle - created
 //	expires - created | attempt | keyID | subject | scopes | methods | claims
 //	userAgent, address (at log-in) | userAgent, address (at the last rotation)
 //
-// Nothing in it refreshes: a refresh token has a MAC with a key that is not in
+// The checksum covers all the rest: a damaged byte would otherwise make somebody
+// else of a subject. Nothing in it refreshes: a refresh token has a MAC with a key that is not in
 // the store. A later format gets the next byte, and this one stays readable.
 type family struct {
 	salt       [16]byte
@@ -46,7 +49,8 @@ type device struct{ userAgent, address string }
 const (
 	familyFormat     = 0x20
 	lastFamilyFormat = 0x2f
-	familyHeader     = 1 + 8 + 16 // format, writeID, salt
+	familyCheck      = 1 + 8 // where the checksum is
+	familyHeader     = familyCheck + 4 + 16
 )
 
 var (
@@ -66,6 +70,7 @@ func familyDigest(namespace, famID string) logins.Digest {
 // encode returns the family as it is stored. Each call returns other bytes.
 func (f *family) encode() []byte {
 	b := logins.AppendWriteID(append(make([]byte, 0, 256+len(f.claims)), familyFormat))
+	b = append(b, 0, 0, 0, 0)
 	b = append(b, f.salt[:]...)
 	b = binary.AppendUvarint(b, f.generation)
 	b = binary.AppendUvarint(b, uint64(f.created))
@@ -78,14 +83,20 @@ func (f *family) encode() []byte {
 	} {
 		b = appendText(b, text)
 	}
+	binary.BigEndian.PutUint32(b[familyCheck:], familyChecksum(b))
 	return b
+}
+
+func familyChecksum(raw []byte) uint32 {
+	return crc32.Update(crc32.ChecksumIEEE(raw[:familyCheck]), crc32.IEEETable, raw[familyCheck+4:])
 }
 
 func parseFamily(raw []byte) (*family, error) {
 	switch {
 	case len(raw) > 0 && raw[0] > familyFormat && raw[0] <= lastFamilyFormat:
 		return nil, errNewerFamily
-	case len(raw) < familyHeader || raw[0] != familyFormat:
+	case len(raw) < familyHeader || raw[0] != familyFormat,
+		binary.BigEndian.Uint32(raw[familyCheck:]) != familyChecksum(raw):
 		return nil, errCorruptFamily
 	}
 	f := &family{salt: [16]byte(raw[familyHeader-16 : familyHeader])}
@@ -111,17 +122,17 @@ func parseFamily(raw []byte) (*family, error) {
 // ends returns when the family ends if it is not refreshed again.
 func (f *family) ends() time.Time { return time.UnixMilli(min(f.idle, f.expires)) }
 
-// liveFamily reports whether a family that was read from the store goes on. An
-// error says that the question cannot be answered here.
-func liveFamily(raw []byte, now time.Time) (bool, error) {
+// liveFamily returns whose family it is that was read from the store, or "" if
+// it has ended. An error says that the question cannot be answered here.
+func liveFamily(raw []byte, now time.Time) (subject string, err error) {
 	if _, ended := logins.ParseTombstone(raw); ended {
-		return false, nil
+		return "", nil
 	}
 	f, err := parseFamily(raw)
-	if err != nil {
-		return false, err
+	if err != nil || !now.Before(f.ends()) {
+		return "", err
 	}
-	return now.Before(f.ends()), nil
+	return f.subject, nil
 }
 
 // fields reads the fields of a record. After a failure it returns zeros.

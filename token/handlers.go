@@ -12,6 +12,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
 )
 
@@ -98,6 +99,9 @@ func (i *Issuer) LogoutHandler() http.Handler {
 		var refused *refusal
 		if err != nil && !errors.As(err, &refused) {
 			return err
+		}
+		if errors.Is(err, cookie.ErrMalformed) { // it does not tell what to end
+			return errors.Join(err, i.deleteCookies(w.Header(), r))
 		}
 		if refused == nil || refused.reason != logins.LoggedOut && refused.reason != logins.Replaced {
 			if err := i.deleteCookies(w.Header(), r); err != nil {
@@ -237,7 +241,8 @@ func (i *Issuer) presentedToken(r *http.Request) (text string, native bool, err 
 	text, ok, err := i.config.Cookie.Read(r)
 	switch {
 	case err != nil:
-		return "", false, i.refuse(r.Context(), auth.EventRejected, "", "", codeInvalid, "malformed cookie")
+		refused := i.refuse(r.Context(), auth.EventRejected, "", "", codeInvalid, "malformed cookie")
+		return "", false, fmt.Errorf("%w: %w", refused, err)
 	case ok:
 		return text, false, nil
 	}
@@ -263,8 +268,8 @@ func (i *Issuer) presented(ctx context.Context, r *http.Request) (*login, error)
 		return nil, nil // a malformed cookie names no log-in
 	}
 	login, err := i.owner(ctx, text)
-	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, errCorruptFamily) {
-		return nil, nil // a corrupt family refreshes nothing, and locks nobody out
+	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, errCorruptFamily) || errors.Is(err, errUnknownSecret) {
+		return nil, nil // what refreshes nothing here locks nobody out
 	}
 	return login, err
 }
@@ -290,7 +295,7 @@ func (i *Issuer) device(r *http.Request) device {
 
 // checkOrigin refuses what another site made the browser send.
 func (i *Issuer) checkOrigin(r *http.Request) error {
-	if err := i.config.CrossOrigin.Check(r); err != nil {
+	if err := crossorigin.Check(i.config.CrossOrigin, r); err != nil {
 		i.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
 		return fmt.Errorf("token: cross-origin request: %w", auth.ErrForbidden)
 	}

@@ -124,7 +124,8 @@ func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 // token is what a client of a generation has.
 func (k *known) token(generation uint64) string {
 	secret, _ := exploredKeys().currentSecret()
-	return newRefreshToken(secret.secret, k.id, k.salt, generation).String()
+	bound := boundSecret(secret.secret, "https://issuer.test", "https://api.test", "app")
+	return newRefreshToken(bound, k.id, k.salt, generation).String()
 }
 
 func (w *theatre) refresh(k *known, generation uint64, attempt string) func(store.Store) {

@@ -31,7 +31,8 @@ type Config struct {
 
 	// Namespace separates subjects of different worlds in one store. The default
 	// is the one world "". Sessions and tokens of one namespace and store share
-	// the list of a subject's log-ins.
+	// the list of a subject's log-ins. A Verifier elsewhere does not know of it:
+	// give each namespace an Issuer or an Audience of its own.
 	Namespace string
 
 	// AccessLifetime is how long an access token is valid. Without LiveCheck a
@@ -175,6 +176,7 @@ func (c *Config) verifier() VerifierConfig {
 		Keys: c.Keys, Issuer: c.Issuer, Audience: c.Audience,
 		Leeway: c.Leeway, CacheSize: c.CacheSize,
 		Cookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, Events: c.Events,
+		namespace: &c.Namespace,
 	}
 	if c.LiveCheck {
 		v.LiveCheck = &LiveCheck{Store: c.Store, Namespace: c.Namespace}

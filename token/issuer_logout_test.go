@@ -53,7 +53,11 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 			}
 			text, _, _ := strings.Cut(b.refresh, ";")
 			w := b.post(i.LogoutHandler())
-			if w.Code != 204 || w.Body.Len() > 0 || w.Header().Get("Cache-Control") != "no-store" {
+			status := 204
+			if rule == "two of them" {
+				status = 401 // it does not tell which log-in to end
+			}
+			if w.Code != status || status == 204 && w.Body.Len() > 0 || w.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("%d %v", w.Code, w.Header())
 			}
 			if want := map[bool]int{true: 2, false: 0}[c.deletes]; len(b.set) != want || want > 0 && (b.set[0].MaxAge != -1 || b.set[1].MaxAge != -1) {

@@ -122,7 +122,7 @@ func TestStoreAndSecretTogetherMakeAToken(t *testing.T) {
 	i := newIssuer(t, over(s, keys))
 	text := issued(t, i).RefreshToken
 	raw, _, _ := s.Get(t.Context(), familyKeyOf(text))
-	if forged := token.ForgeRefreshToken(token.RefreshSecrets(keys)[0], familyIDOf(text), [16]byte(token.FamilySalt(raw)), 0); forged != text {
+	if forged := token.ForgeRefreshToken(token.BoundSecret(token.RefreshSecrets(keys)[0], issuerName, audienceName, "app"), familyIDOf(text), [16]byte(token.FamilySalt(raw)), 0); forged != text {
 		t.Error("it is another token")
 	}
 }
@@ -247,12 +247,12 @@ func TestReuseIsToldWithItsEvidence(t *testing.T) {
 			t.Fatalf("%+v", e)
 		}
 		for _, part := range []string{"1 behind", "Owner's", "Thief's", "192.0.2.7"} {
-			if !strings.Contains(e.Reason, part) {
-				t.Errorf("%q lacks %q", e.Reason, part)
+			if !strings.Contains(e.Err.Error(), part) {
+				t.Errorf("%q lacks %q", e.Err, part)
 			}
 		}
-		if strings.ContainsAny(e.Reason, "\r\n") {
-			t.Errorf("%q", e.Reason)
+		if strings.ContainsAny(e.Err.Error(), "\r\n") {
+			t.Errorf("%q", e.Err)
 		}
 	})(t)
 }

@@ -154,7 +154,8 @@ func (s *KeySet) Rotate() error {
 // DropFormer drops the keys that have been former for at least age, and
 // reports how many; with zero all of them. Tokens that they signed are refused
 // from then on. Let it be at least the lifetime of access tokens, and of the
-// longest log-in. A refresh secret leaves its kid behind, so that its log-ins
+// longest log-in. After a leak of the file call Rotate twice first, since the
+// next key has leaked as well, and then DropFormer(0). A refresh secret leaves its kid behind, so that its log-ins
 // end as revoked instead of waiting for a key. Call [KeySet.Save] after it.
 func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
 	if age < 0 {

@@ -63,7 +63,11 @@ func (l *liveCheck) bind(t *Token, family string) error {
 	if family == "" {
 		return refused(errNoFamily)
 	}
-	t.familyKey = familyDigest(l.namespace, family).Key()
+	digest := familyDigest(l.namespace, family)
+	if digest.LoginID() != t.identity.LoginID {
+		return refused(errNoFamily) // of this namespace
+	}
+	t.familyKey = digest.Key()
 	return nil
 }
 
@@ -80,12 +84,12 @@ func (l *liveCheck) check(ctx context.Context, t *Token, now time.Time) error {
 	if !ok {
 		return refused(errOver)
 	}
-	live, err := liveFamily(raw, now)
+	subject, err := liveFamily(raw, now)
 	if err != nil {
 		return fmt.Errorf("token: live check: %w", err)
 	}
-	if !live {
-		return refused(errOver)
+	if subject != t.identity.Subject {
+		return refused(errOver) // or it is somebody else's
 	}
 	t.seenLive.Store(now.UnixNano())
 	return nil

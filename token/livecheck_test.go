@@ -79,7 +79,7 @@ func TestLiveCheckAnswersByTheFamily(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m, s := newMinter(t), &spy{Store: &store.Memory{}}
 			put(t, s, c.record)
-			text := m.mint(with(map[string]any{"fam": famID}))
+			text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
 			v := liveVerifier(m, s, 0)
 			for range 3 { // known or not
 				if _, err := v.Verify(t.Context(), text); outcome(err) != c.want {
@@ -100,7 +100,7 @@ func TestLiveCheckAnswersByTheFamily(t *testing.T) {
 func TestLogOutIsSeenAtOnce(t *testing.T) {
 	m, s := newMinter(t), &store.Memory{}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-	text := m.mint(with(map[string]any{"fam": famID}))
+	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
 	v, blind := liveVerifier(m, s, 0), m.verifier()
 	hits(t, v, text)
 	hits(t, v, text)
@@ -121,13 +121,13 @@ func TestLiveCheckIsOfOneNamespace(t *testing.T) {
 	m, s := newMinter(t), &store.Memory{}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
 	other := m.verifier(func(c *token.VerifierConfig) { c.LiveCheck = &token.LiveCheck{Store: s} })
-	refuses(t, other, m.mint(with(map[string]any{"fam": famID})))
+	refuses(t, other, m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
 }
 
 func TestStoreThatIsDownIsNeitherYesNorNo(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-	text, v := m.mint(with(map[string]any{"fam": famID})), liveVerifier(m, s, 0)
+	text, v := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})), liveVerifier(m, s, 0)
 	hits(t, v, text)
 	s.fail = errors.New("down")
 	got, err := v.Verify(t.Context(), text)
@@ -142,7 +142,7 @@ func TestLiveCheckLooksEverySoOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := newMinter(t), &spy{Store: &store.Memory{}}
 		put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-		text, v := m.mint(with(map[string]any{"fam": famID})), liveVerifier(m, s, 10*time.Second)
+		text, v := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})), liveVerifier(m, s, 10*time.Second)
 		for range 5 {
 			hits(t, v, text)
 		}
@@ -164,7 +164,7 @@ func TestLiveCheckLooksEverySoOften(t *testing.T) {
 func TestLiveCheckUsesANearCache(t *testing.T) {
 	m, s := newMinter(t), &near{spy: spy{Store: &store.Memory{}}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-	hits(t, liveVerifier(m, s, 0), m.mint(with(map[string]any{"fam": famID})))
+	hits(t, liveVerifier(m, s, 0), m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
 	if s.reads != 0 || s.cached != 1 {
 		t.Errorf("%d reads, %d near", s.reads, s.cached)
 	}
@@ -177,13 +177,13 @@ func TestEndedLogInIsAnEvent(t *testing.T) {
 		c.LiveCheck = &token.LiveCheck{Store: s, Namespace: world}
 		c.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
 	})
-	text := m.mint(with(map[string]any{"fam": famID}))
+	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
 	refuses(t, v, text)
 	s.fail = errors.New("down")
 	v.Verify(t.Context(), text)
 	s.fail = context.Canceled // the client has gone: nothing is wrong here
 	v.Verify(t.Context(), text)
-	if len(heard) != 2 || heard[0].Kind != auth.EventRejected || heard[0].LoginID != "login-1" || heard[1].Kind != auth.EventFault {
+	if len(heard) != 2 || heard[0].Kind != auth.EventRejected || heard[0].LoginID != token.FamilyLoginID(world, famID) || heard[1].Kind != auth.EventFault {
 		t.Errorf("%+v", heard)
 	}
 }

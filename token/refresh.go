@@ -123,7 +123,7 @@ func (i *Issuer) family(ctx context.Context, digest logins.Digest, t refreshToke
 		i.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: digest.LoginID(), Err: err})
 		return nil, nil, nil, err
 	}
-	secret, err = i.config.Keys.secret(f.keyID)
+	secret, err = i.secret(f.keyID)
 	switch {
 	case errors.Is(err, errRetiredSecret):
 		return nil, nil, nil, &refusal{code: codeRevoked, reason: logins.Revoked}
@@ -136,6 +136,15 @@ func (i *Issuer) family(ctx context.Context, digest logins.Digest, t refreshToke
 		return nil, nil, nil, i.refuse(ctx, auth.EventExpired, f.subject, digest.LoginID(), codeExpired, "")
 	}
 	return raw, f, secret, nil
+}
+
+// secret returns the key of the MAC for a kid.
+func (i *Issuer) secret(id string) ([]byte, error) {
+	secret, err := i.config.Keys.secret(id)
+	if err != nil {
+		return nil, err
+	}
+	return boundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID), nil
 }
 
 // listed looks whether a log-in that is about to be written still stands in its
@@ -172,8 +181,8 @@ func (i *Issuer) reused(ctx context.Context, f *family, raw []byte, digest login
 		i.lists.Fault(ctx, f.subject, err)
 	}
 	i.event(ctx, auth.Event{
-		Kind: auth.EventReuse, Subject: f.subject, LoginID: digest.LoginID(),
-		Reason: fmt.Sprintf("%d behind; last refreshed by %q %q, now %q %q",
+		Kind: auth.EventReuse, Subject: f.subject, LoginID: digest.LoginID(), Reason: "spent refresh token",
+		Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
 			f.generation-generation, f.last.userAgent, f.last.address, from.userAgent, from.address),
 	})
 	return true, &refusal{code: codeReused}

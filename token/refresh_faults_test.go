@@ -12,6 +12,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
 )
 
 // I13: a store that fails is never a log-out. Whichever call fails, before or
@@ -99,8 +100,7 @@ func TestRefreshGivesUpAgainstFasterOnes(t *testing.T) {
 	s.before = func(op, name string) error {
 		if op == "swap" && name == key {
 			raw, _, _ := s.Memory.Get(t.Context(), key)
-			other := bytes.Clone(raw)
-			other[3]++ // the writeID
+			other := token.RewriteFamily(raw)
 			s.Memory.CompareAndSwap(t.Context(), key, raw, other, time.Hour)
 		}
 		return nil

@@ -19,6 +19,10 @@ import (
 // token by itself. The successor of a token is computed anew whenever it is
 // asked for, so nothing has to be kept for clients that lost an answer.
 //
+// The secret is that of the ring, bound to what the issuer gives tokens for: a
+// token of one issuer, audience or client refreshes nothing for another that
+// shares keys and store (RFC 6749, 6).
+//
 // The prefix is for scanners that look for secrets; the check, a CRC-32 of what
 // comes before it, drops noise without asking the store. It is no security.
 type refreshToken struct {
@@ -36,6 +40,13 @@ const (
 	minRefreshBytes = 1 + 16 + 1 + refreshMACSize + 4
 	maxRefreshBytes = minRefreshBytes + 4 // of the longest generation
 )
+
+// boundSecret derives the key of the MAC from a secret of the ring.
+func boundSecret(secret []byte, issuer, audience, clientID string) []byte {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write(appendText(appendText(appendText(nil, issuer), audience), clientID))
+	return mac.Sum(nil)
+}
 
 // newRefreshToken makes the token of a generation of a family.
 func newRefreshToken(secret []byte, id [16]byte, salt [16]byte, generation uint64) refreshToken {

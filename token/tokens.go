@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"time"
 
@@ -43,6 +44,14 @@ type Tokens struct {
 	ends time.Time // of the refresh token
 }
 
+// Format writes no token, whatever the verb: tokens end up in logs by mistake.
+func (t Tokens) Format(state fmt.State, _ rune) {
+	fmt.Fprintf(state, "token.Tokens{expires_in: %d, gen: %d}", t.ExpiresIn, t.Generation)
+}
+
+// LogValue is Format for log/slog.
+func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
+
 // Issue logs id in for a native client or a service, which keeps both tokens
 // itself; browsers use [Issuer.Login]. A wish in id.Expires is cut to
 // [Config.MaxLifetime].
@@ -74,17 +83,21 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, old *
 	if err != nil {
 		return Tokens{}, nil, err
 	}
-	secret, err := i.config.Keys.currentSecret()
+	current, err := i.config.Keys.currentSecret()
 	if err != nil {
 		return Tokens{}, nil, err
 	}
-	f.keyID = secret.id
+	f.keyID = current.id
+	secret, err := i.secret(f.keyID)
+	if err != nil {
+		return Tokens{}, nil, err
+	}
 	famID, digest, err := i.create(ctx, f)
 	if err != nil {
 		return Tokens{}, nil, err
 	}
 	fresh := &login{f.subject, digest}
-	tokens, err := i.tokens(f, famID, secret.secret)
+	tokens, err := i.tokens(f, famID, secret)
 	if err == nil {
 		err = i.enlist(ctx, fresh, time.UnixMilli(f.expires), old)
 	}

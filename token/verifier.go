@@ -67,6 +67,8 @@ type VerifierConfig struct {
 
 	// Events hears of refused tokens and of faults. The default is nobody.
 	Events func(context.Context, auth.Event)
+
+	namespace *string // of an Issuer that verifies its own tokens
 }
 
 // Verifier accepts the access tokens of one issuer for one audience (RFC
@@ -81,6 +83,7 @@ type Verifier struct {
 	foreign *Foreign
 	cookie  cookie.Policy // zero: none
 	origin  *http.CrossOriginProtection
+	world   *string    // the namespace of an Issuer's own tokens, or nil
 	live    *liveCheck // nil: none
 	cache   *cache     // nil: none
 	events  func(context.Context, auth.Event)
@@ -100,7 +103,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: c.Keys, cookie: c.Cookie, origin: c.CrossOrigin, events: c.Events,
+		keys: c.Keys, cookie: c.Cookie, origin: c.CrossOrigin, events: c.Events, world: c.namespace,
 		form: jose.Form{Types: []string{accessType}},
 		rules: rules{
 			issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway, lifetime: ownLifetime,
@@ -271,6 +274,9 @@ func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
 		return nil, refused(err)
 	}
 	t := newToken(claims, verified.Key, verified.Dates)
+	if v.world != nil && familyDigest(*v.world, claims.family).LoginID() != claims.sid {
+		return nil, refused(errNoFamily) // the tokens of another namespace, with our keys
+	}
 	if v.live != nil {
 		if err := v.live.bind(t, claims.family); err != nil {
 			return nil, err
