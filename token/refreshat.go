@@ -18,7 +18,8 @@ import (
 // RefreshAt returns a function for [TransportConfig.Refresh] that asks the
 // [Issuer.RefreshHandler] at a URL, which must admit native clients
 // ([Config.NativeClients]). The client carries the request; nil means
-// [http.DefaultClient]. Redirects are not followed.
+// [http.DefaultClient]. Redirects are not followed, and plain http is for
+// loopback hosts only.
 func RefreshAt(url string, client *http.Client) func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
 	if client == nil {
 		client = http.DefaultClient
@@ -26,6 +27,9 @@ func RefreshAt(url string, client *http.Client) func(ctx context.Context, refres
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
+		if err := checkAddress(url); err != nil {
+			return Tokens{}, err
+		}
 		body, err := json.Marshal(nativeRequest{RefreshToken: refreshToken})
 		if err != nil {
 			return Tokens{}, err

@@ -23,13 +23,13 @@ func checkAddress(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return errors.New("token: the address of a key set is not a URL")
+		return errors.New("token: an address is not a URL")
 	case u.User != nil:
-		return errors.New("token: the address of a key set has a user name in it")
+		return errors.New("token: an address has a user name in it")
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
 		return nil
 	}
-	return errors.New("token: the address of a key set is not https")
+	return errors.New("token: an address is not https")
 }
 
 func loopback(host string) bool {

@@ -19,7 +19,8 @@ import (
 // required.
 type TransportConfig struct {
 	// Origins are where the access token is sent, such as
-	// "https://api.example.com". Requests to anywhere else, also those that a
+	// "https://api.example.com"; plain http is for loopback hosts only. Requests
+	// to anywhere else, also those that a
 	// redirect leads to, go without. At least one is required.
 	Origins []string
 
@@ -78,7 +79,7 @@ func NewTransport(c TransportConfig) (*Transport, error) {
 	c.Origins = slices.Clone(c.Origins)
 	for i, text := range c.Origins {
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || u.Scheme != "https" && u.Scheme != "http" {
+		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || checkAddress(text) != nil {
 			return nil, errors.New("token: TransportConfig.Origins: one is not of the form https://host[:port]")
 		}
 		c.Origins[i] = origin(u)
