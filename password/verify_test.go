@@ -155,6 +155,18 @@ func TestOtherKindsCostTheSameForEveryPassword(t *testing.T) {
 	}
 }
 
+// Another program has hashed an empty password, by mistake say.
+func TestEmptyPasswordIsNeverRight(t *testing.T) {
+	h := weak(t, password.Config{})
+	const ofNothing = "$2a$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s."
+	if bcrypt.CompareHashAndPassword([]byte(ofNothing), nil) != nil {
+		t.Error("that is not the hash of nothing")
+	}
+	if err := h.Verify(t.Context(), ofNothing, ""); !errors.Is(err, password.ErrWrong) {
+		t.Error(err)
+	}
+}
+
 func TestHashRefusesWhatCouldNotVerify(t *testing.T) {
 	h := weak(t, password.Config{})
 	for name, test := range map[string]struct {
