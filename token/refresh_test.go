@@ -219,6 +219,50 @@ func TestI5SpentTokenEndsTheLogIn(t *testing.T) {
 	}
 }
 
+// I5: that the store does not tell whether it has written does not hide a theft,
+// nor tell it twice.
+func TestI5ReuseIsToldOnceThoughTheStoreFails(t *testing.T) {
+	for _, applied := range []bool{false, true} {
+		inBubble(func(t *testing.T) {
+			s, j := &meter{}, &journal{}
+			i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+			spent := issued(t, i).RefreshToken
+			refreshed(t, i, spent)
+			time.Sleep(window + time.Second)
+			j.take()
+			failed := false
+			fault := func(op, key string) error {
+				if op == "swap" && key == familyKeyOf(spent) && !failed {
+					failed = true
+					return errors.New("down")
+				}
+				return nil
+			}
+			if s.before = fault; applied {
+				s.before, s.after = nil, fault
+			}
+			wants(t, i, spent, reused)
+			wants(t, i, spent, refusedAs)
+			if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventReuse}) {
+				t.Errorf("applied %v: events %v", applied, kinds)
+			}
+		})(t)
+	}
+}
+
+// I5: a log-in that was ended by a theft does not count against the bound.
+func TestI5EndedLogInLeavesTheList(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		i := newIssuer(t, func(c *token.Config) { c.MaxLogins = 2 })
+		oldest, spent := issued(t, i).RefreshToken, issued(t, i).RefreshToken
+		refreshed(t, i, spent)
+		time.Sleep(window + time.Second)
+		wants(t, i, spent, reused)
+		issued(t, i)
+		wants(t, i, oldest, valid)
+	})(t)
+}
+
 // I7: what is not ours changes nothing. A malformed token is not even looked up.
 func TestI7ForgedTokensChangeNothing(t *testing.T) {
 	s, keys := &meter{}, cheapKeys(t)
@@ -419,6 +463,31 @@ func TestI11EndIsSeenWhereSomebodyLooks(t *testing.T) {
 			t.Error("a second after the bound")
 		}
 	})(t)
+}
+
+// A rotation of which the store does not tell is told once, as what it was.
+func TestRotationIsToldOnceThoughTheStoreFails(t *testing.T) {
+	for _, applied := range []bool{false, true} {
+		s, j := &meter{}, &journal{}
+		i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+		text := issued(t, i).RefreshToken
+		j.take()
+		failed := false
+		fault := func(op, _ string) error {
+			if op == "swap" && !failed {
+				failed = true
+				return errors.New("down")
+			}
+			return nil
+		}
+		if s.before = fault; applied {
+			s.before, s.after = nil, fault
+		}
+		wants(t, i, text, valid)
+		if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventRenewed}) {
+			t.Errorf("applied %v: events %v", applied, kinds)
+		}
+	}
 }
 
 // I14: a client in a loop writes once in a window.
