@@ -1,10 +1,15 @@
 package simulate
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 )
 
@@ -103,6 +108,43 @@ func (w *world) steal() error {
 	w.note("the cookie is copied")
 	w.stolen = w.jar
 	return nil
+}
+
+// forge lets somebody refresh with a token that is ours but for its MAC. That
+// changes nothing.
+func (w *world) forge() error {
+	before, _, err := w.backend.Get(ctx, w.family)
+	if err != nil {
+		return err
+	}
+	recorder, err := w.refreshNow(otherMAC(w.jar), newAttempt())
+	if err != nil {
+		return err
+	}
+	after, _, err := w.backend.Get(ctx, w.family)
+	if err != nil {
+		return err
+	}
+	w.note("a forged token: %d %s", recorder.Code, problemType(recorder))
+	w.totals["forged tokens"]++
+	if recorder.Code == http.StatusOK || !bytes.Equal(before, after) {
+		return errors.New("a forged token does something")
+	}
+	return nil
+}
+
+// otherMAC changes the last byte of the MAC in a refresh token, and makes its
+// check right.
+func otherMAC(token string) string {
+	const prefix = "authlatch_refresh_"
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, prefix))
+	if err != nil {
+		panic(err)
+	}
+	b = b[:len(b)-4]
+	b[len(b)-1] ^= 1
+	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+	return prefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
 // useStolen lets the thief refresh while no window is open, and keep what it

@@ -23,6 +23,7 @@ type process struct {
 	stop    func()
 	failed  bool // a store call of it failed
 	wrote   bool // a swap of it happened
+	told    bool // and was reported
 }
 
 // message is a request or its answer, under way since sent.

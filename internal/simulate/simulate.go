@@ -118,6 +118,7 @@ func (w *world) act() error {
 	add(w.flavour == failover && w.quiet(), 2, w.forget)
 	add(w.flavour == theft && w.stolen == "" && w.rng.IntN(4) == 0, 2, w.steal)
 	add(w.flavour == theft && w.stolen != "" && w.quiet(), 2, w.useStolen)
+	add(w.quiet() && w.jar != "" && w.rng.IntN(6) == 0, 1, w.forge)
 	add(w.flavour == leaving && !w.leftFor && w.rng.IntN(6) == 0, 1, w.leave)
 	total := 0
 	for _, a := range actions {

@@ -109,6 +109,9 @@ func (w *world) logIn() error {
 
 func (w *world) event(_ context.Context, e auth.Event) {
 	w.totals["event "+string(e.Kind)]++
+	if w.current != nil {
+		w.current.told = true
+	}
 	switch e.Kind {
 	case auth.EventReuse:
 		w.killed++
@@ -229,6 +232,9 @@ func (w *world) deliver(a answer) error {
 	}
 	if a.Code == http.StatusServiceUnavailable && !a.process.failed {
 		w.totals["503 without a failure of the store"]++
+	}
+	if a.Code == http.StatusOK && a.wrote && !a.told {
+		return errors.New("a retry has written, and so kept its window open")
 	}
 	if a.from == nil {
 		return nil // a doubled request, whose answer nobody hears
