@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { World, clock, origin, problem, settle, unauthorized, until } from './world.mjs';
 
+// soon is what a promise comes to without waiting for time-outs.
+const soon = (promise) => Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 2_000, new Error('it waits')).unref())]);
+
 const statuses = (responses) => responses.map((response) => response.status);
 
 test('four calls with an expired token, one of them slow: one refresh, and all succeed', async (t) => {
@@ -222,6 +225,7 @@ test('row 10: refreshes that fail become rarer, as Retry-After says or by themse
   assert.equal(await page.ready(), true);
   clock.now += 600_000;
   await fails('', 1_000); // a success begins anew
+  assert.equal(await page.ready(), true);
 });
 
 test('row 10: a date in Retry-After counts', async (t) => {
@@ -335,8 +339,10 @@ test('row 11: the lock is held for the storage alone', async (t) => {
   t.after(() => { delete globalThis.navigator; });
   const page = await world.customer();
   world.expire();
-  world.next('/refresh', (answer) => { assert.equal(held, 0); return answer(); });
+  const during = [];
+  world.next('/refresh', (answer) => { during.push(held); return answer(); });
   assert.equal((await page.fetch('/a')).status, 200);
+  assert.deepEqual(during, [0]);
 });
 
 test('row 12: a log-out in one tab ends the others, once', async (t) => {
@@ -365,8 +371,8 @@ test('row 12: a refresh in another tab does not undo a log-out', async (t) => {
   const call = b.fetch('/b');
   await until(() => world.requests('/refresh').length === 2);
   await a.logout();
+  assert.equal((await soon(call)).status, 401);
   release();
-  assert.equal((await call).status, 401);
   await settle();
   assert.deepEqual([await a.ready(), await b.ready()], [false, false]);
   assert.equal(world.storage.record, undefined);
@@ -450,6 +456,50 @@ for (const what of ['login', 'logout']) {
   });
 }
 
+test('row 12: a refresh that cannot be stopped is waited for', async (t) => {
+  const world = new World(t);
+  const page = await world.customer({ fetch: (input, init) => world.fetch(input, { ...init, signal: undefined }) });
+  world.expire();
+  const release = world.hold('/refresh');
+  const call = page.fetch('/a');
+  await until(() => world.requests('/refresh').length === 1);
+  const login = page.login('/login', { method: 'POST' });
+  await settle();
+  assert.equal(world.requests('/login').length, 1); // the first one
+  release();
+  assert.equal((await login).status, 200);
+  assert.equal((await call).status, 401);
+  assert.equal((await page.fetch('/a')).status, 200);
+});
+
+test('row 12: an answer that is being read counts no more after the log-in of another tab', async (t) => {
+  const world = new World(t);
+  globalThis.localStorage = undefined; // there is nothing else to tell
+  const [a, b] = [await world.customer(), world.page()];
+  await b.ready();
+  world.expire();
+  let release;
+  const gate = new Promise((resolve) => { release = resolve; });
+  world.next('/refresh', async (answer) => {
+    const response = await answer();
+    const json = response.json.bind(response);
+    response.json = () => gate.then(json);
+    return response;
+  });
+  const call = b.fetch('/a');
+  await until(() => world.requests('/refresh').length === 2);
+  await a.login('/login', { method: 'POST' });
+  await until(() => b.lost.length === 1);
+  release();
+  assert.equal((await call).status, 401);
+  await settle();
+  await a.fetch('/b');
+  await b.fetch('/b');
+  const [one, other] = world.requests('/b').map((entry) => entry.token);
+  assert.equal(one, other);
+  assert.deepEqual(b.lost, ['replaced']);
+});
+
 test('row 12: a request is never sent again for another log-in', async (t) => {
   const world = new World(t);
   const page = await world.customer();
@@ -473,8 +523,8 @@ test('row 12: a request that waits is not sent for another log-in', async (t) =>
   await until(() => world.requests('/refresh').length === 2);
   await a.login('/login', { method: 'POST' });
   await until(() => b.lost.length === 1);
+  const response = await soon(call);
   release();
-  const response = await call;
   assert.equal(response.status, 401);
   assert.match(response.headers.get('Content-Type'), /problem\+json/);
   assert.equal(world.requests('/a').length, 0);
@@ -926,8 +976,20 @@ test('attempt: an answer clears its own key alone', async (t) => {
   assert.deepEqual(world.storage.record, other);
 });
 
+test('attempt: of two tabs that begin at once, the one in the storage counts', async (t) => {
+  const world = new World(t);
+  const page = await world.customer();
+  world.expire();
+  const { login } = world.storage.record;
+  const other = { login, gen: 0, key: 'the-other-tab-was-a-bit-later' };
+  const setItem = world.storage.setItem;
+  world.storage.setItem = () => { world.storage.setItem = setItem; world.storage.record = other; };
+  await page.fetch('/a');
+  assert.equal(world.requests('/refresh')[0].headers.get('Refresh-Attempt'), other.key);
+});
+
 test('attempt: what is no key is replaced', async (t) => {
-  for (const record of ['x', null, 7, {}, { login: 1, gen: 0 }, { login: 'a', gen: '0' }, { login: 'a', gen: 0, key: 'short' }, { login: 'a', gen: 0, key: 'with\nline breaks and more' }]) {
+  for (const record of ['x', null, 7, {}, { login: 1, gen: 0 }, { login: ['x'], gen: 0, key: 'long-enough-for-an-attempt' }, { login: 'a', gen: '0' }, { login: 'a', gen: 0, key: 'short' }, { login: 'a', gen: 0, key: 'with\nline breaks and more' }]) {
     const world = new World(t);
     (await world.customer()).close();
     world.storage.record = record;
