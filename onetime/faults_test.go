@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,8 @@ func TestEveryInterleavingHasAtMostOneWinner(t *testing.T) {
 func redeem(tokens *onetime.Tokens, token string) string {
 	payload, err := tokens.Redeem(context.Background(), "reset", token)
 	switch {
+	case err != nil && (strings.Contains(err.Error(), token) || strings.Contains(err.Error(), "alice")):
+		return "an error with a secret" // ASVS 5.0, 16.2.5
 	case err == nil && payload == "alice":
 		return "won"
 	case payload != "":

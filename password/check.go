@@ -40,8 +40,8 @@ var (
 // [Config.Words]: what is left must be long enough (ASVS 5.0, 6.2.11).
 //
 // There are no rules for kinds of characters. The list of common passwords has
-// more than the 3000 commonest of either length (6.2.4), and is compared as a
-// whole and without regard to case.
+// more than 3000 of either length, the commonest of ten million (6.2.4). The
+// password is compared with them as a whole and without regard to case.
 func (h *Hasher) Check(ctx context.Context, password string, about ...string) error {
 	switch {
 	case len(password) > maxBytes:

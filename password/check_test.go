@@ -57,7 +57,7 @@ func TestCheck(t *testing.T) {
 		{"a common one with something to it", "1qaz2wsx3edc4rfv, and so on", false, nil},
 		{"the first of the list", first(), true, password.ErrGuessable},
 		{"the last of the list", last(), true, password.ErrGuessable},
-		{"a piece of the list with its line break", "password\npassword1\n", false, nil},
+		{"two of the list with the line break between them", firstTwo(), false, nil},
 		{"a common one of 8", "password", true, password.ErrGuessable},
 		{"one character", "zzzzzzzzzzzzzzzzzzzzz", false, password.ErrGuessable},
 		{"a repetition of something short", "k7Qz!k7Qz!k7Qz!k7Qz!", false, password.ErrGuessable},
@@ -67,6 +67,7 @@ func TestCheck(t *testing.T) {
 		{"words about the user in capitals", "ALICECOOPER!2026.EXAMPLE", false, password.ErrGuessable},
 		{"words of the service", "acmegarden-acme-1", false, password.ErrGuessable},
 		{"words about the user beside enough else", "alice likes to swim at night", false, nil},
+		{"words of 3 letters beside little else", "the cat, the hat", false, nil},
 		{"a passphrase", long, false, nil},
 		{"spaces at both ends", "  k7Qz!m2Wp0xR ", false, nil},
 		{"a NUL", "k7Qz!m2Wp0xR_\x00L", false, nil},
@@ -82,6 +83,11 @@ func TestCheck(t *testing.T) {
 }
 
 func first() string { return password.CommonList()[:strings.IndexByte(password.CommonList(), '\n')] }
+
+func firstTwo() string {
+	lines := strings.SplitN(password.CommonList(), "\n", 3)
+	return lines[0] + "\n" + lines[1]
+}
 
 func last() string {
 	list := strings.TrimSuffix(password.CommonList(), "\n")

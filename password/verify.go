@@ -10,11 +10,13 @@ const maxBytes = 1024
 // cannot be read, means that nothing is known.
 //
 // It reads argon2id and scrypt hashes as PHC strings, and bcrypt hashes ($2a$,
-// $2b$, $2y$). Such that ask for more than 128 MiB, for 1 GiB to be passed over,
-// or for a bcrypt cost above 15, are refused before any work; the hashes of this
-// Config are always read. A bcrypt hash cannot tell apart what comes after 72
-// bytes, so such a password is wrong; the same goes for one with a NUL under
-// bcrypt and scrypt (ASVS 5.0, 6.2.8).
+// $2b$, $2y$). What asks for more than 128 MiB, 64 passes or 16 lanes, for more
+// than 1 GiB in all of its passes, or for a bcrypt cost above 15, is refused
+// before any work; the hashes of this Config are always read.
+//
+// A bcrypt hash cannot tell apart what comes after 72 bytes, so such a password
+// is wrong; so is one with a NUL under bcrypt and scrypt, and one that is not
+// UTF-8 under scrypt (ASVS 5.0, 6.2.8).
 //
 // An empty hash is that of somebody who has no password: see
 // [Hasher.VerifyNobody]. A password that is empty or longer than 1024 bytes is

@@ -267,6 +267,11 @@ func TestNoAnswerIsNotWrong(t *testing.T) {
 	if s, err := h.Hash(gone, "p"); s != "" || !errors.Is(err, context.Canceled) {
 		t.Errorf("%q, %v", s, err)
 	}
+	for range 20 { // there is a place each time
+		if err := h.VerifyNobody(gone, "p"); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
 	if calls != 0 {
 		t.Errorf("%d hashes were made for nobody", calls)
 	}
