@@ -1,6 +1,10 @@
 // What a browser and a server are to the client: storage, cookies, a clock and
 // fetch, all in this process and under the control of a test.
 
+import { webcrypto } from 'node:crypto';
+
+globalThis.crypto ??= webcrypto; // before Node 19
+
 const files = process.env.AUTH_BROWSER ?? new URL('../../../../token/browser/', import.meta.url).pathname;
 export const { createClient } = await import(files + '/authlatch.js');
 export const { createAdapter } = await import(files + '/axios.js');
@@ -17,7 +21,7 @@ globalThis.Request = class Request extends NativeRequest {
 };
 
 export const clock = { now: 0 };
-performance.now = () => clock.now;
+Object.defineProperty(performance, 'now', { value: () => clock.now }); // not writable in older Nodes
 
 class Storage {
   #items = new Map();
