@@ -80,6 +80,9 @@ func TestTwoPasswordsNeverVerifyAlike(t *testing.T) {
 	}
 	for _, chosen := range corpus {
 		for kind, hash := range each(t, h, chosen) {
+			if raceEnabled && kind == "bcrypt" {
+				continue // nothing here runs at once
+			}
 			var right []string
 			for _, tried := range corpus {
 				err := h.Verify(t.Context(), hash, tried)
