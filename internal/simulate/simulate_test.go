@@ -13,7 +13,7 @@ import (
 
 // The number of schedules is set by AUTH_SCHEDULES; each has a seed of its own.
 func TestRefreshInAHostileWorld(t *testing.T) {
-	schedules := 2000
+	schedules := fewSchedules
 	if n, err := strconv.Atoi(os.Getenv("AUTH_SCHEDULES")); err == nil {
 		schedules = n
 	}
