@@ -159,12 +159,21 @@ func TestBrowserClientNoScriptFindsAToken(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
 	b := s.customer("")
+	b.calls("/me")
+	s.nothingIsFound(b, strings.TrimPrefix(s.asked(0, "/me")[0].authorization, "Bearer "))
 	s.load(b, "")
 	b.calls("/me")
-	access := strings.TrimPrefix(s.asked(0, "/me")[0].authorization, "Bearer ")
+	s.nothingIsFound(b, strings.TrimPrefix(s.asked(0, "/me")[2].authorization, "Bearer "))
+	if got := eval[string](b, `client.fetch("/refresh", {method: "POST"}).then((r) => r.headers.get("Set-Cookie") + " " + r.status)`); got != "null 403" {
+		t.Errorf("without an attempt a refresh ends in %s", got)
+	}
+}
+
+func (s *tokenSite) nothingIsFound(b tab, access string) {
+	b.t.Helper()
 	refresh := s.refreshToken(b)
 	if len(access) < 100 || len(refresh) < 40 {
-		t.Fatal("there are no tokens to look for")
+		b.t.Fatal("there are no tokens to look for")
 	}
 	for what, script := range map[string]string{
 		"document.cookie": `document.cookie`,
@@ -180,15 +189,12 @@ func TestBrowserClientNoScriptFindsAToken(t *testing.T) {
 	} {
 		text := eval[string](b, `Promise.resolve(`+script+`).then(String)`)
 		if strings.Contains(text, refresh) || strings.Contains(text, access) || strings.Contains(text, refreshCookie) {
-			t.Errorf("a script finds a token in %s", what)
+			b.t.Errorf("a script finds a token in %s", what)
 		}
-	}
-	if got := eval[string](b, `client.fetch("/refresh", {method: "POST"}).then((r) => r.headers.get("Set-Cookie") + " " + r.status)`); got != "null 403" {
-		t.Errorf("without an attempt a refresh ends in %s", got)
 	}
 }
 
-// thief is a second client, which has nothing but the cookie.
+// steals refreshes as a second client does that has nothing but the cookie.
 func (s *tokenSite) steals(refreshToken string) (status int, successor string) {
 	s.t.Helper()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}

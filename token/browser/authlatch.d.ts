@@ -54,6 +54,9 @@ export interface Client {
    * goes out without a token; if the log-in ends while it waits, it is not
    * sent, and the answer is a 401.
    *
+   * A POST too is sent again only after a 401 from before its handler. One that
+   * must not happen twice has an Idempotency-Key of its own, which is kept.
+   *
    * A request with an Authorization field of its own is left alone.
    *
    * It rejects with a TypeError, as after a network error, if there is no valid

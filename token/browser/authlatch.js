@@ -83,9 +83,9 @@ export function createClient({
     const gen = tokens && (!record || tokens.login === record.login) ? tokens.gen : 0;
     if (record?.key && gen <= record.gen) return record;
     const login = record?.login ?? tokens?.login ?? random();
-    const fresh = { login, gen: Math.max(gen, record?.gen ?? 0), key: random() };
-    write(fresh);
-    return read() ?? fresh; // another tab may have been faster
+    const mine = { login, gen: Math.max(gen, record?.gen ?? 0), key: random() };
+    write(mine);
+    return read() ?? mine; // that of another tab, if it was a little later
   }
 
   function begin() {
