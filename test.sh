@@ -115,7 +115,7 @@ go_test() {
 	local title=$1 module=$2 start=$SECONDS status=0 packages passed failed skipped
 	shift 2
 	say "$title: go -C $module test $* ./..."
-	run go -C "$module" test -v -count=1 "$@" ./... >"$data/log" 2>&1 || status=$?
+	run go -C "$module" test -v -count=1 -timeout 40m "$@" ./... >"$data/log" 2>&1 || status=$?
 	read -r packages passed failed skipped < <(awk '
 		/^ok / { packages++ }
 		/^FAIL\t/ { packages++; broken++ }
@@ -135,14 +135,19 @@ go_test() {
 	add_row "$title" "$packages" "$passed" "$failed" "$skipped" "$start"
 }
 
-# show_numbers repeats what the last run has measured and how much it explored.
+# show_numbers repeats what the last run has measured, explored and put into
+# tables.
 show_numbers() {
 	awk '
-		/^=== (RUN|NAME|CONT) / { test = $3 }
-		/^ +[a-z_]*(numbers?|bench|size|pause|explore)[a-z_]*_test\.go:[0-9]+: .*[0-9]/ {
+		/^=== (RUN|NAME|CONT) / { test = $3; shown = 0; next }
+		/^ +[a-z_]*(numbers?|bench|size|pause|explore|simulate|faults|failover|stores|soak|processes)[a-z_]*_test\.go:[0-9]+:/ {
 			sub(/^ +[^ ]+ /, "")
 			printf "%s: %s\n", test, $0
+			shown = 1
+			next
 		}
+		/^        / && shown { print; next }
+		{ shown = 0 }
 		/^Benchmark.*\/op/
 	' "$data/log"
 }
@@ -180,6 +185,9 @@ for module in $modules; do
 done
 for module in $modules; do
 	go_test "$module, -race" "$module" -race
+	if [[ $module != . ]]; then # the race detector distorts those of the core
+		show_numbers
+	fi
 done
 # Too many for the race detector: every interleaving with a fault in it, and a
 # hundred thousand schedules of refreshes.
