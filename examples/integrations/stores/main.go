@@ -9,7 +9,7 @@
 //	go -C examples/integrations run ./stores -store sqlite:/tmp/auth.db
 //	go -C examples/integrations run ./stores -store 'mysql:user:password@tcp(localhost:3306)/auth'
 //
-// The account is alice, the password "correct horse".
+// Whoever has the password "correct horse" is whom they say.
 //
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
 //	curl -b jar http://localhost:8080/me
@@ -28,6 +28,7 @@ import (
 	"flag"
 	"io/fs"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -39,7 +40,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on")
+	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on, port 0 for any")
 	storeURL := flag.String("store", "memory:", "`URL` of the store")
 	keyFile := flag.String("keys", "", "`file` with the keys of tokens, made if it is missing; new ones in memory if empty")
 	flag.Parse()
@@ -64,11 +65,15 @@ func run(ctx context.Context, addr, storeURL, keyFile string) error {
 	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
 	go opened.sweep(ctx, time.Minute)
-	server := &http.Server{Addr: addr, Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { server.Close() })
-	log.Println("listening on http://" + addr)
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+	log.Printf("listening on http://%s", listener.Addr())
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
