@@ -27,7 +27,7 @@ npm            nodejs npm       # the browser client, under Node and with axios
 fuzz_time=3s
 case ${1-} in
 '') ;;
--long) export AUTH_LONG=1 fuzz_time=60s ;;
+-long) export AUTH_LONG=1 AUTH_SCHEDULES=500000 AUTH_BACKEND_SCHEDULES=10000 fuzz_time=60s ;;
 *)
 	sed -n 's/^#   //p' "$0" >&2
 	exit 2
@@ -191,7 +191,7 @@ for module in $modules; do
 done
 # Too many for the race detector: every interleaving with a fault in it, and a
 # hundred thousand schedules of refreshes.
-AUTH_LONG=1 AUTH_SCHEDULES=100000 go_test '., explorations' . -run 'Interleaving|HostileWorld'
+AUTH_LONG=1 AUTH_SCHEDULES=${AUTH_SCHEDULES:-100000} go_test '., explorations' . -run 'Interleaving|HostileWorld'
 show_numbers
 # One package at a time, since ratios are measured.
 go_test '., numbers' . -p 1 -bench . -benchtime 100x
