@@ -259,6 +259,35 @@ func TestOnlyJoseImportsJWX(t *testing.T) {
 	}
 }
 
+// A program that uses only sessions links no jwx, and none of what that needs.
+func TestASessionProgramLinksNoJWX(t *testing.T) {
+	imports := make(map[string][]string)
+	for _, f := range folders(t) {
+		for _, s := range f.code {
+			imports[f.name] = append(imports[f.name], s.imports...)
+		}
+	}
+	for _, program := range []string{"examples/quickstart", "examples/session"} {
+		seen := make(map[string]bool)
+		var visit func(name string)
+		visit = func(name string) {
+			for _, imported := range imports[name] {
+				next, our := ours(imported)
+				switch {
+				case our && !seen[next]:
+					seen[next] = true
+					visit(next)
+				case !our && !standard(imported) && !within(imported, crypto):
+					t.Errorf("%s links %s, by way of %s", program, imported, name)
+				}
+			}
+		}
+		if visit(program); !seen["session"] {
+			t.Errorf("%s does not use sessions", program)
+		}
+	}
+}
+
 func TestNoBannedImports(t *testing.T) {
 	for _, f := range folders(t) {
 		for _, s := range f.code {
