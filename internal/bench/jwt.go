@@ -27,9 +27,25 @@ const (
 	audience = "https://api.example"
 )
 
-// claims are those of one of our access tokens, for both libraries to encode.
+// claims are those of one of our access tokens, as golang-jwt has them.
 type claims struct {
 	jwt.RegisteredClaims
+	private
+}
+
+// ownClaims are the same, as package token encodes them.
+type ownClaims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	Expires  int64  `json:"exp"`
+	IssuedAt int64  `json:"iat"`
+	ID       string `json:"jti"`
+	private
+}
+
+// private are the claims that golang-jwt has no types for.
+type private struct {
 	ClientID string   `json:"client_id"`
 	Scope    string   `json:"scope"`
 	AuthTime int64    `json:"auth_time"`
@@ -37,16 +53,15 @@ type claims struct {
 	LoginID  string   `json:"sid"`
 }
 
-func newClaims() *claims {
-	now := time.Now()
-	return &claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: typical.Subject, ID: rand.Text(),
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(time.Hour)),
-		},
-		ClientID: "web", Scope: string(typical.Scopes), AuthTime: now.Unix(),
-		Methods: []string{string(typical.Methods)}, LoginID: rand.Text(),
-	}
+func newClaims() (ownClaims, *claims) {
+	now, id := time.Now(), rand.Text()
+	end := now.Add(time.Hour)
+	p := private{"web", string(typical.Scopes), now.Unix(), []string{string(typical.Methods)}, rand.Text()}
+	return ownClaims{issuer, typical.Subject, audience, end.Unix(), now.Unix(), id, p},
+		&claims{jwt.RegisteredClaims{
+			Issuer: issuer, Subject: typical.Subject, Audience: jwt.ClaimStrings{audience},
+			ExpiresAt: jwt.NewNumericDate(end), IssuedAt: jwt.NewNumericDate(now), ID: id,
+		}, p}
 }
 
 // tokens sign and verify access tokens.
@@ -68,45 +83,49 @@ func tokens() ([]group, error) {
 }
 
 func tokensOf(method jwt.SigningMethod, key crypto.Signer) ([]group, error) {
-	ours, err := jose.NewSigningKey(key, "at+jwt")
+	signer, err := jose.NewSigningKey(key, "at+jwt")
 	if err != nil {
 		return nil, err
 	}
-	c := newClaims()
-	sign := func() (string, error) {
-		payload, err := json.Marshal(c)
-		if err != nil {
-			return "", err
-		}
-		return ours.Mint(payload)
-	}
-	text, err := sign()
+	own, theirs := newClaims()
+	payload, err := json.Marshal(own)
 	if err != nil {
 		return nil, err
 	}
+	text, err := signer.Mint(payload)
+	if err != nil {
+		return nil, err
+	}
+	raw := primitiveOf(key, text)
+	sign := group{"sign, " + method.Alg(), []contender{
+		{"the raw primitive", raw.sign},
+		{"ours, the claims encoded before", func() error { _, err := signer.Mint(payload); return err }},
+		{"ours", func() error { payload, _ := json.Marshal(own); _, err := signer.Mint(payload); return err }},
+		{"golang-jwt", func() error { _, err := jwt.NewWithClaims(method, theirs).SignedString(key); return err }},
+	}}
+	verify, err := verifications(method, key, text, raw)
+	return append([]group{sign}, verify...), err
+}
+
+// verifications verify a token for the first time, and again.
+func verifications(method jwt.SigningMethod, key crypto.Signer, text string, raw primitive) ([]group, error) {
 	first, again, err := verifiers(key)
 	if err != nil {
 		return nil, err
 	}
-	theirs := parserOf(method, key)
-	raw := primitiveOf(key, text)
+	parse := parserOf(method, key)
 	request := httptest.NewRequest("GET", "https://api.example/", nil)
 	request.Header.Set("Authorization", "Bearer "+text)
 	return []group{
-		{"sign, " + method.Alg(), []contender{
-			{"the raw primitive", raw.sign},
-			{"ours", func() error { _, err := sign(); return err }},
-			{"golang-jwt", func() error { _, err := jwt.NewWithClaims(method, c).SignedString(key); return err }},
-		}},
 		{"verify for the first time, " + method.Alg(), []contender{
 			{"the raw primitive", raw.verify},
 			{"ours", func() error { _, err := first.Verify(context.Background(), text); return err }},
-			{"golang-jwt", func() error { _, err := theirs(text); return err }},
+			{"golang-jwt", func() error { _, err := parse(text); return err }},
 		}},
 		{"verify again, through the whole middleware, " + method.Alg(), []contender{
 			{"the bare handler", bare().read},
 			{"ours", behind(again, request).read},
-			{"golang-jwt", parsing(theirs, request).read},
+			{"golang-jwt", parsing(parse, request).read},
 		}},
 	}, nil
 }

@@ -4,7 +4,7 @@
 //	go -C internal/bench run . -redis redis://127.0.0.1:6379 -postgres postgres://user@127.0.0.1/db
 //
 // The servers are optional, and what needs one is left out without it. On
-// Redis a few keys stay until they expire within the hour; on PostgreSQL all
+// Redis a few keys stay until they expire, within two days; on PostgreSQL all
 // happens in a schema that is dropped at the end. The module is for
 // development only, and never tagged.
 package main
@@ -22,9 +22,9 @@ import (
 func main() {
 	redis := flag.String("redis", "", "`URL` of a Redis server for the sessions on Redis")
 	postgres := flag.String("postgres", "", "`URL` of a PostgreSQL server for the sessions on it")
-	rounds := flag.Int("rounds", 41, "how often each contender is measured")
+	rounds := flag.Int("rounds", 401, "how often each contender is measured")
 	flag.Parse()
-	e := effort{rounds: *rounds, slice: 10 * time.Millisecond}
+	e := effort{rounds: *rounds, slice: time.Millisecond}
 	if err := run(context.Background(), os.Stdout, e, *redis, *postgres); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -46,16 +46,10 @@ func (g group) measure(e effort) ([]row, error) {
 		calls[i] = n
 	}
 	toFirst, toOurs := make([][]float64, len(calls)), make([][]float64, len(calls))
-	for round := range e.rounds {
-		times := make([]float64, len(calls))
-		for k := range calls {
-			i := (round + k) % len(calls) // another begins each time
-			c := g.contenders[i]
-			took, err := c.time(calls[i])
-			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", g.title, c.name, err)
-			}
-			times[i] = float64(took) / float64(calls[i])
+	for first := range e.rounds {
+		times, err := g.round(first, calls)
+		if err != nil {
+			return nil, err
 		}
 		for i := range times {
 			toFirst[i] = append(toFirst[i], times[i]/times[0])
@@ -68,6 +62,21 @@ func (g group) measure(e effort) ([]row, error) {
 		rows[i].allocs, rows[i].bytes = c.memory(calls[i])
 	}
 	return rows, nil
+}
+
+// round returns how long one call of each takes. Another begins each time.
+func (g group) round(first int, calls []int) ([]float64, error) {
+	times := make([]float64, len(calls))
+	for k := range calls {
+		i := (first + k) % len(calls)
+		c := g.contenders[i]
+		took, err := c.time(calls[i])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", g.title, c.name, err)
+		}
+		times[i] = float64(took) / float64(calls[i])
+	}
+	return times, nil
 }
 
 // callsIn returns how many calls take as long as a slice.

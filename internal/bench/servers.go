@@ -20,47 +20,32 @@ import (
 // redisSessions measures reads of a session on the Redis server at a URL. The
 // floor is a round trip.
 func redisSessions(ctx context.Context, url string, measure func(group) error) error {
-	stores, err := redisstore.Open(ctx, url)
+	plain, err := redisstore.Open(ctx, url)
 	if err != nil {
 		return err
 	}
-	defer stores.Close()
+	defer plain.Close()
 	near, err := redisstore.OpenNear(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer near.Close()
-	option, err := rueidis.ParseURL(url)
-	if err != nil {
-		return errors.New("the URL is malformed")
-	}
-	client, err := rueidis.NewClient(option)
+	client, peer, err := redisClients(url)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	theirOption, err := redis.ParseURL(url)
-	if err != nil {
-		return errors.New("the URL is malformed")
-	}
-	theirClient := redis.NewClient(theirOption)
-	defer theirClient.Close()
+	defer peer.Close()
 
-	ours, errOurs := oursOn(stores)
+	ours, errOurs := oursOn(plain)
 	oursNear, errNear := oursOn(near)
 	oursMemory, errMemory := oursOn(&store.Memory{})
-	theirs, errTheirs := scsOn(goredisstore.NewWithPrefix(theirClient, "authlatch-bench:"))
+	theirs, errTheirs := scsOn(goredisstore.NewWithPrefix(peer, "authlatch-bench:"))
 	if err := errors.Join(errOurs, errNear, errMemory, errTheirs); err != nil {
 		return err
 	}
 	return measure(group{"session read on Redis, through the whole middleware", []contender{
-		{"a GET of nothing, rueidis", func() error {
-			err := client.Do(ctx, client.B().Get().Key("authlatch-bench:absent").Build()).Error()
-			if rueidis.IsRedisNil(err) {
-				return nil
-			}
-			return err
-		}},
+		{"a GET of nothing, rueidis", func() error { return getNothing(ctx, client) }},
 		{"ours", ours.read},
 		{"ours, near cache", oursNear.read},
 		{"ours, in memory", oursMemory.read},
@@ -68,9 +53,30 @@ func redisSessions(ctx context.Context, url string, measure func(group) error) e
 	}})
 }
 
+// redisClients returns the client that ours uses, and that of scs.
+func redisClients(url string) (rueidis.Client, *redis.Client, error) {
+	ours, errOurs := rueidis.ParseURL(url)
+	theirs, errTheirs := redis.ParseURL(url)
+	if errOurs != nil || errTheirs != nil {
+		return nil, nil, errors.New("the URL is malformed")
+	}
+	client, err := rueidis.NewClient(ours)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, redis.NewClient(theirs), nil
+}
+
+func getNothing(ctx context.Context, client rueidis.Client) error {
+	err := client.Do(ctx, client.B().Get().Key("authlatch-bench:absent").Build()).Error()
+	if rueidis.IsRedisNil(err) {
+		return nil
+	}
+	return err
+}
+
 // postgresSessions measures reads of a session on the PostgreSQL server at a
-// URL, over one pool. The floor is a round trip. Ours prepares no statements,
-// so that poolers work; what that costs shows in scs without them.
+// URL, in a schema of its own.
 func postgresSessions(ctx context.Context, url string, measure func(group) error) (err error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -83,6 +89,13 @@ func postgresSessions(ctx context.Context, url string, measure func(group) error
 		return err
 	}
 	defer pool.Close()
+	other := config.Copy()
+	other.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	unprepared, err := pgxpool.NewWithConfig(ctx, other)
+	if err != nil {
+		return err
+	}
+	defer unprepared.Close()
 	if _, err := pool.Exec(ctx, "CREATE SCHEMA "+schema); err != nil {
 		return err
 	}
@@ -90,34 +103,35 @@ func postgresSessions(ctx context.Context, url string, measure func(group) error
 		_, dropped := pool.Exec(ctx, "DROP SCHEMA "+schema+" CASCADE")
 		err = errors.Join(err, dropped)
 	}()
-	_, err = pool.Exec(ctx, "CREATE TABLE sessions (token text PRIMARY KEY, data bytea NOT NULL, expiry timestamptz NOT NULL)")
+	g, err := overPools(ctx, pool, unprepared)
 	if err != nil {
 		return err
 	}
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	unprepared, err := pgxpool.NewWithConfig(ctx, config)
+	return measure(g)
+}
+
+// overPools returns who reads over two pools; over the second, nothing is
+// prepared. The floor is a round trip. Ours prepares no statements, so that
+// poolers work; what that costs shows in scs without them.
+func overPools(ctx context.Context, pool, unprepared *pgxpool.Pool) (group, error) {
+	_, err := pool.Exec(ctx, "CREATE TABLE sessions (token text PRIMARY KEY, data bytea NOT NULL, expiry timestamptz NOT NULL)")
 	if err != nil {
-		return err
+		return group{}, err
 	}
-	defer unprepared.Close()
 	s, err := postgresstore.New(ctx, pool)
 	if err != nil {
-		return err
+		return group{}, err
 	}
-	defer s.Close()
 	ours, errOurs := oursOn(s)
 	theirs, errTheirs := scsOn(pgxstore.NewWithCleanupInterval(pool, 0))
-	pooled, errPooled := scsOn(pgxstore.NewWithCleanupInterval(unprepared, 0))
-	if err := errors.Join(errOurs, errTheirs, errPooled); err != nil {
-		return err
-	}
-	return measure(group{"session read on PostgreSQL, through the whole middleware", []contender{
+	likeOurs, errLikeOurs := scsOn(pgxstore.NewWithCleanupInterval(unprepared, 0))
+	return group{"session read on PostgreSQL, through the whole middleware", []contender{
 		{"SELECT 1, pgx", func() error {
 			var one int
 			return pool.QueryRow(ctx, "SELECT 1").Scan(&one)
 		}},
 		{"ours", ours.read},
 		{"scs, pgxstore", theirs.read},
-		{"scs, pgxstore, nothing prepared, as behind poolers", pooled.read},
-	}})
+		{"scs, pgxstore, nothing prepared, as behind poolers", likeOurs.read},
+	}}, errors.Join(errOurs, errTheirs, errLikeOurs)
 }
