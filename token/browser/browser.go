@@ -7,9 +7,11 @@
 //	await client.login('/login', { method: 'POST', body: new FormData(form) });
 //	const response = await client.fetch('/me');
 //
-// The module keeps the access token where no other script finds it, refreshes it
-// for all requests and tabs together, and sends a request again that came with
-// an old one. It is tested in real browsers against package token. Beside it
+// The module keeps the access token in a closure and tells it to nobody but the
+// site's other tabs, over a BroadcastChannel. It refreshes it for all requests and
+// tabs together, and sends a request again that came with an old one. Script that
+// somebody else brings into the page can act as the user all the same, while the
+// page is open: no place in a browser helps against that. It is tested in real browsers against package token. Beside it
 // stand axios.js, an adapter for axios, and the TypeScript declarations of both.
 package browser
 
