@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,8 +90,18 @@ func (c *counting) CompareAndSwap(ctx context.Context, key string, old, new []by
 // detach ends the replication when the replica has all that the master has.
 func detach(t *testing.T, replica, master *servers.RedisServer) {
 	t.Helper()
-	replica.WaitInfo("replication", "slave_repl_offset:"+field(master, "master_repl_offset"))
+	want := offset(t, master, "master_repl_offset") // it goes on growing, by pings
+	waitFor(t, func() bool { return offset(t, replica, "slave_repl_offset") >= want })
 	replica.Do("REPLICAOF", "NO", "ONE")
+}
+
+func offset(t *testing.T, server *servers.RedisServer, name string) int {
+	t.Helper()
+	n, err := strconv.Atoi(field(server, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func field(server *servers.RedisServer, name string) string {
