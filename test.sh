@@ -196,6 +196,7 @@ show_numbers
 # One package at a time, since ratios are measured.
 go_test '., numbers' . -p 1 -bench . -benchtime 100x
 show_numbers
+go_test './internal/bench, numbers' ./internal/bench
 for module in $modules; do
 	fuzz "$module"
 done
