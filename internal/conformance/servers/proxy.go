@@ -59,6 +59,16 @@ func (p *Proxy) Lead(target string) {
 	}
 }
 
+// CutOne cuts one of the connections, whichever.
+func (p *Proxy) CutOne() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		conn.Close()
+		return
+	}
+}
+
 // DropAnswers makes the proxy pass on what clients send, and cut the connection
 // when the server answers.
 func (p *Proxy) DropAnswers(drop bool) { p.silent.Store(drop) }
