@@ -175,8 +175,8 @@ func orElse[T time.Duration | int](field *T, value T) {
 // world is a digest of what tells a manager's sessions from those of others.
 func world(c Config) [sha256.Size]byte {
 	b := []byte("authlatch/session")
-	b = appendText(b, c.Namespace)
-	return sha256.Sum256(appendText(b, c.Cookie.Name()))
+	b = logins.AppendText(b, c.Namespace)
+	return sha256.Sum256(logins.AppendText(b, c.Cookie.Name()))
 }
 
 // Authenticate returns the identity of the session that the request's cookie

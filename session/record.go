@@ -69,7 +69,7 @@ func (s *Session) encode() []byte {
 	b = binary.AppendUvarint(b, uint64(s.created-s.authTime))
 	b = binary.AppendUvarint(b, uint64(s.expires-s.created))
 	for _, text := range texts {
-		b = appendText(b, text)
+		b = logins.AppendText(b, text)
 	}
 	b = append(b, s.values...)
 	binary.BigEndian.PutUint32(b[checkAt:], s.checksum(b))

@@ -1,10 +1,11 @@
 package session
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/authlatch/auth/internal/logins"
 )
 
 // Key is the typed name of a value that an application keeps in sessions:
@@ -61,11 +62,11 @@ func (s *Session) setValue(name, text string) error {
 	var values []byte
 	for _, p := range pairs {
 		if p.name != name {
-			values = appendText(appendText(values, p.name), p.text)
+			values = logins.AppendText(logins.AppendText(values, p.name), p.text)
 		}
 	}
 	if text != "" {
-		values = appendText(appendText(values, name), text)
+		values = logins.AppendText(logins.AppendText(values, name), text)
 	}
 	s.values, s.changed = string(values), true
 	return nil
@@ -96,8 +97,4 @@ func parseValues(values string) (pairs []pair, err error) {
 		pairs = append(pairs, p)
 	}
 	return pairs, nil
-}
-
-func appendText(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }

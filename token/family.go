@@ -1,7 +1,6 @@
 package token
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -63,8 +62,8 @@ var (
 // its 16 random bytes, as it stands in the claim "fam".
 func familyDigest(namespace, famID string) logins.Digest {
 	b := []byte("authlatch/family")
-	b = appendText(b, namespace)
-	return sha256.Sum256(appendText(b, famID))
+	b = logins.AppendText(b, namespace)
+	return sha256.Sum256(logins.AppendText(b, famID))
 }
 
 // encode returns the family as it is stored. Each call returns other bytes.
@@ -81,7 +80,7 @@ func (f *family) encode() []byte {
 		f.attempt, f.keyID, f.subject, f.scopes, f.methods, f.claims,
 		f.login.userAgent, f.login.address, f.last.userAgent, f.last.address,
 	} {
-		b = appendText(b, text)
+		b = logins.AppendText(b, text)
 	}
 	binary.BigEndian.PutUint32(b[familyCheck:], familyChecksum(b))
 	return b
@@ -163,15 +162,6 @@ func (d *fields) text() string {
 	text := string(d.rest[:n])
 	d.rest = d.rest[n:]
 	return text
-}
-
-func appendText(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
-}
-
-func newFamilyID() (id [16]byte) {
-	rand.Read(id[:])
-	return id
 }
 
 func familyText(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }

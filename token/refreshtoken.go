@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"strings"
+
+	"github.com/authlatch/auth/internal/logins"
 )
 
 // A refresh token is
@@ -44,7 +46,7 @@ const (
 // boundSecret derives the key of the MAC from a secret of the ring.
 func boundSecret(secret []byte, issuer, audience, clientID string) []byte {
 	mac := hmac.New(sha256.New, secret)
-	mac.Write(appendText(appendText(appendText(nil, issuer), audience), clientID))
+	mac.Write(logins.AppendText(logins.AppendText(logins.AppendText(nil, issuer), audience), clientID))
 	return mac.Sum(nil)
 }
 

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
@@ -156,4 +157,9 @@ func FuzzRefreshToken(f *testing.F) {
 			t.Errorf("%q: a token beside the refusal", text)
 		}
 	})
+}
+
+func newFamilyID() (id [16]byte) {
+	rand.Read(id[:])
+	return id
 }

@@ -110,6 +110,12 @@ func AppendWriteID(b []byte) []byte {
 	return append(b, id[:]...)
 }
 
+// AppendText appends a text as records hold it: its length as an unsigned
+// varint, and its bytes.
+func AppendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
 // Tombstone is what is left of a log-in that was ended.
 type Tombstone struct {
 	Kind   Kind

@@ -21,7 +21,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -292,8 +291,7 @@ func (l *Lists) write(ctx context.Context, subject string, list *list) (bool, er
 func (l *Lists) key(subject string) string {
 	h := sha256.New()
 	h.Write([]byte("authlatch/logins"))
-	h.Write(binary.AppendUvarint(nil, uint64(len(l.Namespace))))
-	h.Write([]byte(l.Namespace))
+	h.Write(AppendText(nil, l.Namespace))
 	h.Write([]byte(subject))
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
