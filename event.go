@@ -3,19 +3,21 @@ package auth
 import "time"
 
 // Event is something that an operator may want to count, log or be woken up
-// for. Session and token configurations have one hook for it,
+// for. Session and token configurations, guards and throttles have one hook for
+// it,
 //
 //	Events func(context.Context, auth.Event)
 //
 // which is called before the call that caused it returns, by whichever
 // goroutine that is, with the context of the request. An event never holds a
-// secret: no token, cookie value, salt or key (ASVS 5.0, 16.2.5).
+// secret: no token, cookie value, salt or key (ASVS 5.0, 16.2.5). Which fields
+// an event has stands with its kind.
 type Event struct {
 	Kind    EventKind // what happened
 	Time    time.Time // in UTC
-	Mode    string    // "session" or "token"
-	Subject string    // empty if it is not known
-	LoginID string    // empty if it is not known
+	Mode    string    // who tells: "session", "token", "guard" or "throttle"
+	Subject string    // whom it is about; empty if that is not known
+	LoginID string    // which of the subject's log-ins; empty if that is not known
 	Reason  string    // a fixed word or two, empty if Kind says it all
 	Err     error     // what went wrong, or nil
 }
@@ -23,16 +25,60 @@ type Event struct {
 // EventKind is what an [Event] tells.
 type EventKind string
 
-// The kinds of events.
+// The kinds of events. All have Kind, Time and Mode.
 const (
-	EventLogin     EventKind = "log-in"
-	EventLogout    EventKind = "log-out"   // by the subject itself
-	EventRevoked   EventKind = "revoked"   // from elsewhere, or to keep a bound
-	EventExpired   EventKind = "expired"   // a credential was presented after its end
-	EventRejected  EventKind = "rejected"  // malformed, forged, doubled, or from another site
-	EventRenewed   EventKind = "renewed"   // a refresh token was exchanged
-	EventReuse     EventKind = "reuse"     // a spent refresh token came back: its log-in was ended
-	EventRecovered EventKind = "recovered" // a client got the answer that it had lost
-	EventHealed    EventKind = "healed"    // a store had lost a write
-	EventFault     EventKind = "fault"     // a store failed, or held what cannot be
+	// EventLogin is a log-in, with Subject and LoginID.
+	EventLogin EventKind = "log-in"
+
+	// EventLogout is a log-out by the subject itself, with Subject, unless
+	// the session was anonymous, and LoginID.
+	EventLogout EventKind = "log-out"
+
+	// EventRevoked is the end of a log-in by other means, with Subject and
+	// LoginID. Reason is empty for LogoutOne and LogoutAll, and otherwise why,
+	// such as "evicted": the bound was reached.
+	EventRevoked EventKind = "revoked"
+
+	// EventExpired is a credential that was presented after its end, with
+	// Subject and LoginID.
+	EventExpired EventKind = "expired"
+
+	// EventRejected is a credential that is malformed, forged, doubled, unknown
+	// or sent by another site, with the Reason. LoginID stands where the
+	// credential had the form of one.
+	EventRejected EventKind = "rejected"
+
+	// EventRenewed is a refresh token that was exchanged, with Subject and
+	// LoginID.
+	EventRenewed EventKind = "renewed"
+
+	// EventReuse is a spent refresh token that came back, and has ended its
+	// log-in: with Subject, LoginID and Reason. Somebody should look at it.
+	EventReuse EventKind = "reuse"
+
+	// EventRecovered is a client that got the answer that it had lost, with
+	// Subject and LoginID.
+	EventRecovered EventKind = "recovered"
+
+	// EventHealed is a write that a store had lost and a client has brought
+	// back, with Subject and LoginID.
+	EventHealed EventKind = "healed"
+
+	// EventFailed is a wrong password, or another wrong proof, that a throttle
+	// has counted. Subject is the account that was tried.
+	EventFailed EventKind = "failed"
+
+	// EventThrottled is an attempt that was refused without a look at the
+	// proof, since there were too many. Subject is the account; Reason is whose
+	// attempts they were: "account", "device" or "address".
+	EventThrottled EventKind = "throttled"
+
+	// EventDenied is a request whose sender is known and not allowed, with
+	// Subject, LoginID, and what is insufficient as Reason.
+	EventDenied EventKind = "denied"
+
+	// EventFault is a store, a key server or a check that failed, or a record
+	// that cannot be, with Err, and with Subject and LoginID where they are
+	// known.
+	EventFault EventKind = "fault"
 )

@@ -37,16 +37,24 @@ type InsufficientError struct {
 	// [ErrForbidden] (insufficient_scope; RFC 6750, 3.1).
 	Scope Words
 
-	// MaxAge is how long ago the subject may have proved itself at most. With
-	// an empty Scope the error is an [ErrUnauthenticated]
+	// MaxAge is how long ago the subject may have proved itself at most, or
+	// zero. With an empty Scope the error is an [ErrUnauthenticated]
 	// (insufficient_user_authentication; RFC 9470, 3).
 	MaxAge time.Duration
+
+	// Methods are ways in which the subject has to prove itself (amr; RFC
+	// 8176), or empty. With an empty Scope the error is an
+	// [ErrUnauthenticated] likewise. No challenge can name them.
+	Methods Words
 }
 
 // Error names what is missing.
 func (e *InsufficientError) Error() string {
-	if e.Scope != "" {
+	switch {
+	case e.Scope != "":
 		return fmt.Sprintf("auth: insufficient scope: %q required", string(e.Scope))
+	case e.Methods != "":
+		return fmt.Sprintf("auth: insufficient user authentication: %q required", string(e.Methods))
 	}
 	return fmt.Sprintf("auth: insufficient user authentication: at most %v old required", e.MaxAge)
 }

@@ -13,6 +13,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"reflect"
@@ -71,6 +72,11 @@ type Guard struct {
 	// through. err is one of the three outcomes of package auth. Nil means
 	// [Deny] with LoginPage.
 	Deny func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Events hears of each request whose sender is known and lacks what the
+	// guard requires, as [auth.EventDenied] (ASVS 5.0, 16.3.2). The default is
+	// nobody. Of bad credentials the mode tells, by its own hook.
+	Events func(context.Context, auth.Event)
 }
 
 // Require admits whoever is authenticated.
@@ -97,61 +103,15 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 	})
 }
 
-// RequireScope admits whoever was granted scope, or each of several scopes with
-// spaces between them (RFC 6749, 3.3). Others get 403 insufficient_scope
-// (RFC 6750, 3.1; ASVS 5.0, 8.2.1). It panics if scope is empty or has a
-// character that no scope may have.
-func (g *Guard) RequireScope(scope string) func(http.Handler) http.Handler {
-	required := auth.Words(scope)
-	probe := auth.Identity{Subject: "probe", Scopes: required}
-	if scope == "" || probe.Validate() != nil {
-		panic("middleware: RequireScope of no scope")
-	}
-	missing := &auth.InsufficientError{Scope: required}
-	return g.RequireThat(func(id auth.Identity) error {
-		for word := range required.All() {
-			if !id.Scopes.Has(word) {
-				return missing
-			}
-		}
-		return nil
-	})
-}
-
-// RequireRecent admits whoever has proved itself within the last maxAge, by
-// AuthTime. Others are asked to log in again: 401
-// insufficient_user_authentication (RFC 9470, 3; ASVS 5.0, 7.5.1), or the
-// log-in page. It panics if maxAge is not positive.
-func (g *Guard) RequireRecent(maxAge time.Duration) func(http.Handler) http.Handler {
-	if maxAge <= 0 {
-		panic("middleware: RequireRecent of no time")
-	}
-	tooOld := &auth.InsufficientError{MaxAge: maxAge}
-	return g.RequireThat(func(id auth.Identity) error {
-		if time.Since(id.AuthTime) > maxAge {
-			return tooOld
-		}
-		return nil
-	})
-}
-
-// RequireThat admits whoever is authenticated and for whom check returns nil.
-// Its error is one of the three outcomes: [auth.ErrForbidden] refuses, and any
-// error of another kind is served as 503. It panics if check is nil.
-func (g *Guard) RequireThat(check func(auth.Identity) error) func(http.Handler) http.Handler {
-	if check == nil {
-		panic("middleware: RequireThat of nothing")
-	}
-	return func(next http.Handler) http.Handler { return g.admit(next, check) }
-}
-
 // admit is the body of every guard that requires something.
 func (g *Guard) admit(next http.Handler, check func(auth.Identity) error) http.Handler {
 	g.mustWork(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		admitted, c, err := g.authenticate(r)
 		if err == nil && check != nil {
-			err = check(c.identity)
+			if err = check(c.identity); err != nil {
+				g.denied(r, c.identity, err)
+			}
 		}
 		if err != nil {
 			g.deny(w, r, err)
@@ -199,6 +159,24 @@ func (g *Guard) authenticate(r *http.Request) (*http.Request, *guarded, error) {
 	}
 	c := newGuarded(g, r, id)
 	return r.WithContext(c), c, nil
+}
+
+// denied tells of an identity that is not let through.
+func (g *Guard) denied(r *http.Request, id auth.Identity, err error) {
+	if g.Events == nil {
+		return
+	}
+	e := auth.Event{Kind: auth.EventDenied, Time: time.Now().UTC(), Mode: "guard", Subject: id.Subject, LoginID: id.LoginID}
+	var lacks *auth.InsufficientError
+	switch {
+	case errors.As(err, &lacks) && lacks.Scope != "":
+		e.Reason = "insufficient scope"
+	case errors.As(err, &lacks):
+		e.Reason = "insufficient user authentication"
+	case !errors.Is(err, auth.ErrForbidden) && !errors.Is(err, auth.ErrUnauthenticated):
+		e.Kind, e.Err = auth.EventFault, err
+	}
+	g.Events(r.Context(), e)
 }
 
 func (g *Guard) deny(w http.ResponseWriter, r *http.Request, err error) {

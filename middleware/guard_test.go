@@ -34,6 +34,7 @@ var (
 	bad       = always(auth.Identity{}, fmt.Errorf("session: secret: %w", auth.ErrUnauthenticated))
 	forbidden = always(auth.Identity{}, fmt.Errorf("session: secret: %w", auth.ErrForbidden))
 	down      = always(auth.Identity{}, errStore)
+	untold    = always(auth.Identity{Subject: "alice"}, nil)
 	noSubject = always(auth.Identity{Scopes: "read"}, nil)
 	// A careless Authenticator that returns a usable value beside an error.
 	beside = always(alice, auth.ErrUnauthenticated)
@@ -60,7 +61,7 @@ func serve(h http.Handler, r *http.Request) *http.Response {
 
 func get(target string) *http.Request { return httptest.NewRequest("GET", target, nil) }
 
-// ASVS 5.0, 8.2.1, 16.5.1 and 16.5.2.
+// ASVS 5.0, 6.8.4, 8.2.1, 8.3.1, 10.3.2, 10.3.4, 16.5.1 and 16.5.2.
 func TestGuardsAdmitAndRefuse(t *testing.T) {
 	type wrap = func(http.Handler) http.Handler
 	guards := map[string]func(*middleware.Guard) wrap{
@@ -71,6 +72,8 @@ func TestGuardsAdmitAndRefuse(t *testing.T) {
 		"Lacking":  func(g *middleware.Guard) wrap { return g.RequireScope("admin") },
 		"OneOfTwo": func(g *middleware.Guard) wrap { return g.RequireScope("read admin") },
 		"Recent":   func(g *middleware.Guard) wrap { return g.RequireRecent(time.Hour) },
+		"Method":   func(g *middleware.Guard) wrap { return g.RequireMethods("pwd") },
+		"Methods":  func(g *middleware.Guard) wrap { return g.RequireMethods("pwd hwk") },
 		"That":     that(nil),
 		"ThatNot":  that(auth.ErrForbidden),
 		"ThatOld":  that(&auth.InsufficientError{MaxAge: time.Minute}),
@@ -116,6 +119,13 @@ func TestGuardsAdmitAndRefuse(t *testing.T) {
 		{"a forbidden request is not asked to log in again", "Recent", forbidden, 403, ""},
 		{"a store that is down asks nobody to log in again", "Recent", down, 503, ""},
 		{"no subject is not recent", "Recent", noSubject, 503, ""},
+
+		{"who has the method passes", "Method", valid, 200, `"alice" true`},
+		{"one method of two asks for a new log-in", "Methods", valid, 401, ""},
+		{"a log-in that tells no methods has none", "Method", untold, 401, ""},
+		{"no credential is 401 before a method counts", "Method", none, 401, ""},
+		{"a forbidden request is 403 whatever its methods", "Method", forbidden, 403, ""},
+		{"a store that is down is 503, not a lack of methods", "Methods", down, 503, ""},
 
 		{"who passes the check passes", "That", valid, 200, `"alice" true`},
 		{"the check may forbid", "ThatNot", valid, 403, ""},
@@ -226,6 +236,8 @@ func TestGuardsPanicWhenWrapping(t *testing.T) {
 		{"a space as scope", func() { good.RequireScope(" ") }},
 		{"scopes with two spaces", func() { good.RequireScope("read  write") }},
 		{"a scope that would end its challenge", func() { good.RequireScope(`read"`) }},
+		{"no method", func() { good.RequireMethods("") }},
+		{"a method that would end its challenge", func() { good.RequireMethods(`pwd"`) }},
 		{"no time", func() { good.RequireRecent(0) }},
 		{"a time in the future", func() { good.RequireRecent(-1) }},
 		{"a log-in page that is no URL", func() { page("/%zz").Require(hello) }},

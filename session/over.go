@@ -38,8 +38,10 @@ func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	challenge := `Cookie cookie-name="` + m.config.Cookie.Name() + `"`
 	var lacks *auth.InsufficientError
 	if errors.As(err, &lacks) {
-		challenge += `, error="insufficient_user_authentication", max_age="` +
-			strconv.FormatInt(int64(lacks.MaxAge/time.Second), 10) + `"`
+		challenge += `, error="insufficient_user_authentication"`
+		if lacks.MaxAge > 0 {
+			challenge += `, max_age="` + strconv.FormatInt(int64(lacks.MaxAge/time.Second), 10) + `"`
+		}
 	}
 	h.Add("WWW-Authenticate", challenge)
 	var ended *over

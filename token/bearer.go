@@ -115,8 +115,10 @@ func (v *Verifier) Challenge(h http.Header, _ *http.Request, err error) {
 	case errors.As(err, &lacks) && lacks.Scope != "":
 		challenge += ` error="insufficient_scope"` + scopeParameter(lacks.Scope)
 	case errors.As(err, &lacks):
-		seconds := strconv.FormatInt(int64(lacks.MaxAge/time.Second), 10)
-		challenge += ` error="insufficient_user_authentication", max_age="` + seconds + `"`
+		challenge += ` error="insufficient_user_authentication"`
+		if lacks.MaxAge > 0 {
+			challenge += `, max_age="` + strconv.FormatInt(int64(lacks.MaxAge/time.Second), 10) + `"`
+		}
 	case errors.Is(err, auth.ErrNoCredential):
 	case errors.As(err, &refused) && refused.request:
 		challenge += ` error="invalid_request"`

@@ -1,0 +1,61 @@
+package middleware_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+)
+
+// ASVS 5.0, 16.2.1, 16.2.2 and 16.3.2.
+func TestAGuardTellsWhomItDoesNotLetThrough(t *testing.T) {
+	known := auth.Identity{Subject: "alice", LoginID: "phone", Scopes: "read", Methods: "pwd"}
+	denied := auth.Event{Kind: auth.EventDenied, Mode: "guard", Subject: "alice", LoginID: "phone"}
+	because := func(reason string) *auth.Event { e := denied; e.Reason = reason; return &e }
+	fault := denied
+	fault.Kind, fault.Err = auth.EventFault, errStore
+	for rule, c := range map[string]struct {
+		from authenticatorFunc
+		wrap func(*middleware.Guard) func(http.Handler) http.Handler
+		want *auth.Event
+	}{
+		"a lack of scope": {always(known, nil), func(g *middleware.Guard) func(http.Handler) http.Handler {
+			return g.RequireScope("write")
+		}, because("insufficient scope")},
+		"an old log-in": {always(known, nil), func(g *middleware.Guard) func(http.Handler) http.Handler {
+			return g.RequireRecent(time.Minute)
+		}, because("insufficient user authentication")},
+		"a missing second factor": {always(known, nil), func(g *middleware.Guard) func(http.Handler) http.Handler {
+			return g.RequireMethods("otp")
+		}, because("insufficient user authentication")},
+		"a rule of the application":      {always(known, nil), that(auth.ErrForbidden), &denied},
+		"a rule that cannot tell":        {always(known, nil), that(errStore), &fault},
+		"nothing, of whoever passes":     {always(known, nil), that(nil), nil},
+		"nothing, of whoever is unknown": {none, that(auth.ErrForbidden), nil},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var heard []auth.Event
+				guard := &middleware.Guard{Authenticator: c.from, Events: func(_ context.Context, e auth.Event) {
+					heard = append(heard, e)
+				}}
+				serve(c.wrap(guard)(hello), get("/"))
+				if c.want == nil {
+					if len(heard) > 0 {
+						t.Errorf("%+v", heard)
+					}
+					return
+				}
+				want := *c.want
+				want.Time = time.Now().UTC()
+				if len(heard) != 1 || heard[0] != want {
+					t.Errorf("%+v, want %+v", heard, want)
+				}
+			})
+		})
+	}
+}
