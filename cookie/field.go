@@ -92,14 +92,15 @@ func (p Policy) checkValue(value string) error {
 // put writes the field. maxAge is as in [http.Cookie].
 func (p Policy) put(h http.Header, value string, maxAge int) {
 	c := http.Cookie{
-		Name:     p.wire,
-		Value:    value,
-		Domain:   p.domain,
-		Path:     "/",
-		MaxAge:   maxAge,
-		Secure:   !p.insecure(),
-		HttpOnly: !p.readable,
-		SameSite: p.sameSite,
+		Name:        p.wire,
+		Value:       value,
+		Domain:      p.domain,
+		Path:        "/",
+		MaxAge:      maxAge,
+		Secure:      !p.insecure(),
+		HttpOnly:    !p.readable,
+		SameSite:    p.sameSite,
+		Partitioned: p.parted,
 	}
 	if p.path != "" {
 		c.Path = p.path

@@ -1,5 +1,6 @@
 // Package cookie writes and reads cookies by a [Policy], and seals what a
-// client may keep but must neither read nor change in a [Sealer].
+// client may keep but must neither read nor change: a [Sealed] value, by a
+// [Sealer].
 //
 // A policy starts as strict as a cookie can be. Each of its methods loosens
 // one thing and says so in its name:
@@ -42,6 +43,7 @@ type Policy struct {
 	readable bool
 	loopback bool  // Insecure
 	anywhere bool  // InsecureAnywhere
+	parted   bool  // Partitioned
 	err      error // from errors or fmt, thus a pointer and comparable
 }
 
@@ -61,7 +63,10 @@ const (
 	securePrefix   = "__Secure-"
 )
 
-var errZero = errors.New("cookie: a Policy without a name: start with New")
+var (
+	errZero   = errors.New("cookie: a Policy without a name: start with New")
+	errParted = errors.New("cookie: Partitioned is for SameSiteNone")
+)
 
 // New returns the strictest policy there is (ASVS 5.0, 3.3.1 to 3.3.4): the
 // name "__Host-Http-" + name, Secure, HttpOnly, this host only, Path=/ and
@@ -115,6 +120,21 @@ func (p Policy) SameSiteLax() Policy {
 // pages only, so it is an error with Insecure and InsecureAnywhere.
 func (p Policy) SameSiteNone() Policy {
 	p.sameSite = http.SameSiteNoneMode
+	return p.settle()
+}
+
+// Partitioned keeps a SameSiteNone cookie apart for each site in whose pages a
+// frame of this host stands (CHIPS): what is set under one of them is sent
+// under that one alone, and so is its deletion. It narrows what SameSiteNone
+// opens, and is the only way to a cookie in such a frame where the browser
+// blocks those of third parties. Without SameSiteNone it is an error.
+//
+// So it is with Insecure, InsecureAnywhere, Domain and a Path other than "/":
+// what is partitioned is Secure and keeps its "__Host-" name. Take a name that
+// was not in use without Partitioned, or a browser may send both cookies, which
+// is malformed.
+func (p Policy) Partitioned() Policy {
+	p.parted = true
 	return p.settle()
 }
 
@@ -202,10 +222,15 @@ func (p Policy) InsecureAnywhere() Policy {
 // Err returns the first error of the chain that made the policy, or nil if it
 // is usable.
 func (p Policy) Err() error {
-	if p.wire == "" && p.err == nil {
+	switch {
+	case p.err != nil:
+		return p.err
+	case p.name == "":
 		return errZero
+	case p.wire == "":
+		return errParted
 	}
-	return p.err
+	return nil
 }
 
 // Name returns the name of the cookie as it is sent, with its prefix, or "" if
@@ -230,8 +255,12 @@ func (p Policy) settle() Policy {
 		p.fail("cookie: Insecure and InsecureAnywhere exclude each other")
 	case p.loopback && p.domain != "" && !isLoopback(p.domain):
 		p.fail("cookie: Insecure is for loopback hosts, Domain %q is not", p.domain)
+	case p.parted && (p.insecure() || !p.hostOnly()):
+		p.fail("cookie: Partitioned excludes Insecure, Domain and Path")
 	}
-	if p.wire = p.prefix() + p.name; p.err != nil {
+	p.wire = p.prefix() + p.name
+	// SameSiteNone may follow later in the chain, so this error is not kept.
+	if p.err != nil || p.parted && p.sameSite != http.SameSiteNoneMode {
 		p.wire = ""
 	}
 	return p
@@ -239,11 +268,13 @@ func (p Policy) settle() Policy {
 
 func (p Policy) insecure() bool { return p.loopback || p.anywhere }
 
+func (p Policy) hostOnly() bool { return p.domain == "" && (p.path == "" || p.path == "/") }
+
 func (p Policy) prefix() string {
 	switch {
 	case p.insecure():
 		return ""
-	case p.domain != "" || p.path != "" && p.path != "/":
+	case !p.hostOnly():
 		return securePrefix
 	case p.readable:
 		return hostPrefix

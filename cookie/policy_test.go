@@ -31,6 +31,9 @@ func TestGoldenHeaders(t *testing.T) {
 		{"3.3.1 3.3.2 Preference", cookie.Preference("lang"), "__Host-lang=v; Path=/; Max-Age=31536000; Secure; SameSite=Lax"},
 		{"3.3.2 SameSiteLax", cookie.New("id").SameSiteLax(), "__Host-Http-id=v; Path=/; HttpOnly; Secure; SameSite=Lax"},
 		{"3.3.2 SameSiteNone", cookie.New("id").SameSiteNone(), "__Host-Http-id=v; Path=/; HttpOnly; Secure; SameSite=None"},
+		{"3.3.3 Partitioned", cookie.New("id").SameSiteNone().Partitioned(), "__Host-Http-id=v; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"},
+		{"3.3.3 Partitioned, before SameSiteNone", cookie.New("id").Partitioned().ReadableByScripts().MaxAge(time.Hour).SameSiteNone(),
+			"__Host-id=v; Path=/; Max-Age=3600; Secure; SameSite=None; Partitioned"},
 		{"3.3.3 Domain renames", cookie.New("id").Domain("example.com"), "__Secure-id=v; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Strict"},
 		{"3.3.3 Path renames", cookie.New("id").Path("/auth"), "__Secure-id=v; Path=/auth; HttpOnly; Secure; SameSite=Strict"},
 		{"Path / is no loosening", cookie.New("id").Path("/"), "__Host-Http-id=v; Path=/; HttpOnly; Secure; SameSite=Strict"},
@@ -126,6 +129,13 @@ func TestBadPolicies(t *testing.T) {
 		{"insecure anywhere, then on loopback", id.InsecureAnywhere().Insecure()},
 		{"insecure, then a domain elsewhere", id.Insecure().Domain("example.com")},
 		{"a domain elsewhere, then insecure", id.Domain("example.com").Insecure()},
+		{"partitioned alone", id.Partitioned()},
+		{"partitioned and Lax", id.Partitioned().SameSiteLax()},
+		{"partitioned, then a domain", id.SameSiteNone().Partitioned().Domain("example.com")},
+		{"a domain, then partitioned", id.SameSiteNone().Domain("example.com").Partitioned()},
+		{"partitioned, then a path", id.SameSiteNone().Partitioned().Path("/a")},
+		{"partitioned, then insecure", id.Partitioned().Insecure()},
+		{"insecure anywhere, then partitioned", id.InsecureAnywhere().Partitioned()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.policy.Err()
@@ -175,6 +185,7 @@ func TestGoodPolicies(t *testing.T) {
 		"400 days":                  id.MaxAge(400 * day),
 		"insecure anywhere, shared": id.InsecureAnywhere().Domain("example.com"),
 		"twice insecure":            id.Insecure().Insecure(),
+		"partitioned under /":       id.SameSiteNone().Partitioned().Path("/"),
 	} {
 		if p.Err() != nil {
 			t.Errorf("%s: %v", name, p.Err())
