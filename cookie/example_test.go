@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"time"
 
@@ -83,4 +85,57 @@ func ExampleSealer() {
 	// Output:
 	// Your order is on its way. <nil>
 	// true
+}
+
+// A message for the next page, shown once.
+func ExampleSealed() {
+	key := make([]byte, 32) // keep it where other secrets are
+	rand.Read(key)
+	sealer, err := cookie.NewSealer(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	flash, err := cookie.NewSealed[string](cookie.New("flash").SameSiteLax(), sealer, time.Minute)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /order", func(w http.ResponseWriter, r *http.Request) {
+		// A message that is too long is no reason to refuse the order.
+		flash.Set(w.Header(), r, "Your order is on its way.")
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	})
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		message, _, err := flash.Take(w.Header(), r)
+		if err != nil {
+			http.Error(w, "Bad Request", http.StatusBadRequest)
+			return
+		}
+		fmt.Fprintln(w, "Welcome.", message)
+	})
+
+	shop := httptest.NewTLSServer(mux)
+	defer shop.Close()
+	browser := shop.Client()
+	browser.Jar, _ = cookiejar.New(nil)
+	for _, visit := range []func() (*http.Response, error){
+		func() (*http.Response, error) { return browser.PostForm(shop.URL+"/order", nil) },
+		func() (*http.Response, error) { return browser.Get(shop.URL + "/") },
+	} {
+		res, err := visit()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		page, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		fmt.Printf("%s", page)
+	}
+	// Output:
+	// Welcome. Your order is on its way.
+	// Welcome.
 }
