@@ -53,7 +53,7 @@ func TestNoScriptOverwritesTheCookie(t *testing.T) {
 	}
 }
 
-// B5, ASVS 5.0, 3.3.1 to 3.3.4
+// B5, ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4
 func TestTheCookieIsAsThePolicySays(t *testing.T) {
 	s := openSite(t)
 	for _, remember := range []bool{false, true} {
