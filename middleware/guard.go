@@ -53,7 +53,11 @@ type Challenger interface {
 // leads nowhere, since a program must not start with an open door.
 //
 // The response to an authenticated request says Cache-Control: no-store, unless
-// the handler says otherwise (ASVS 5.0, 14.3.2).
+// the handler says otherwise (ASVS 5.0, 14.3.2). Whatever a guard lets through
+// says Vary: Cookie, Authorization beside what was there, so that no cache gives
+// to one what was meant for another (ASVS 5.0, 14.2.2): add to it, and replace
+// it only by more. An Authenticator of your own that reads other fields of the
+// request has to have them added.
 //
 // A guard inside of another takes over the identity if that is the same *Guard
 // and the request still has the method, host, path and header map that it
@@ -70,7 +74,8 @@ type Guard struct {
 
 	// Deny writes the response to a request that the guard does not let
 	// through. err is one of the three outcomes of package auth. Nil means
-	// [Deny] with LoginPage.
+	// [Deny] with LoginPage. The response says Cache-Control: no-store, unless
+	// Deny says otherwise.
 	Deny func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Events hears of each request whose sender is known and lacks what the
@@ -86,8 +91,9 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 
 // Optional admits whoever is authenticated, and requests without a credential
 // as anonymous: [auth.FromContext] then says false. A credential that is
-// present but not valid is refused all the same. Where a shared cache stands
-// before the site, the handler says Vary: Cookie, Authorization.
+// present but not valid is refused all the same. What is served to anonymous
+// requests may be cached, for others without a credential alone: it says Vary
+// and no Cache-Control.
 func (g *Guard) Optional(next http.Handler) http.Handler {
 	g.mustWork(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -96,6 +102,7 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 		case err == nil:
 			c.serve(next, w, admitted)
 		case errors.Is(err, auth.ErrNoCredential):
+			addVary(w.Header(), make([]string, 0, 2))
 			next.ServeHTTP(w, anonymous(r))
 		default:
 			g.deny(w, r, err)
@@ -184,6 +191,7 @@ func (g *Guard) deny(w http.ResponseWriter, r *http.Request, err error) {
 		c.Challenge(w.Header(), r, err)
 	}
 	if g.Deny != nil {
+		w.Header().Set("Cache-Control", "no-store")
 		g.Deny(w, r, err)
 		return
 	}

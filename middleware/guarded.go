@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/ctxkey"
@@ -20,9 +21,10 @@ type guarded struct {
 	method, host, path string
 	header             http.Header
 
-	// cacheControl backs a response header. It costs no allocation here, and
-	// no handler that writes into it reaches the response to another request.
+	// These back response headers. They cost no allocation here, and no handler
+	// that writes into them reaches the response to another request.
 	cacheControl [1]string
+	vary         [2]string // what was there, which is one field mostly, and ours
 }
 
 func newGuarded(g *Guard, r *http.Request, id auth.Identity) *guarded {
@@ -64,8 +66,22 @@ func (c *guarded) speaksFor(r *http.Request) bool {
 
 // serve calls next with r, which carries c.
 func (c *guarded) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = c.cacheControl[:]
+	h := w.Header()
+	h["Cache-Control"] = c.cacheControl[:]
+	addVary(h, c.vary[:0])
 	next.ServeHTTP(w, r)
+}
+
+// varies are the fields of a request in which credentials come.
+const varies = "Cookie, Authorization"
+
+// addVary says that the response depends on the credentials, beside what was
+// said before (RFC 9110, 12.5.5). It builds the value in room, as far as that
+// goes: the slice in h may be shared with other headers.
+func addVary(h http.Header, room []string) {
+	if fields := h["Vary"]; !slices.Contains(fields, varies) {
+		h["Vary"] = append(append(room, fields...), varies)
+	}
 }
 
 // anonymous returns the request without the identity that somebody outside of
