@@ -1,0 +1,118 @@
+package middleware_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/authlatch/auth/middleware"
+)
+
+// The whole matrix against the rule in plain words: from here, from nowhere, or
+// a link to a page in a tab of its own.
+//
+// ASVS 5.0, 3.2.1 and 3.5.8.
+func TestIsolateMatrix(t *testing.T) {
+	var (
+		sites   = []string{"", "none", "same-origin", "same-site", "cross-site", "Same-Origin", "same-origin,cross-site", "unknown"}
+		modes   = []string{"", "navigate", "nested-navigate", "no-cors", "cors", "same-origin", "websocket", "Navigate", "unknown"}
+		dests   = []string{"", "document", "iframe", "frame", "embed", "object", "image", "script", "style", "empty", "worker", "Document", "unknown"}
+		methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "get"}
+	)
+	refused := 0
+	for _, site := range sites {
+		for _, mode := range modes {
+			for _, dest := range dests {
+				for _, method := range methods {
+					want := 200
+					own := site == "" || site == "none" || site == "same-origin"
+					link := mode == "navigate" && dest == "document" && (method == "GET" || method == "HEAD")
+					if !own && !link {
+						want = 403
+						refused++
+					}
+					r := get("/")
+					r.Method = method
+					for name, value := range map[string]string{"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest} {
+						if value != "" {
+							r.Header.Set(name, value)
+						}
+					}
+					ran := false
+					res := serve(middleware.Isolate(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran = true })), r)
+					if res.StatusCode != want || ran != (want == 200) {
+						t.Errorf("%s, site %q, mode %q, dest %q: status %d, the handler ran: %v", method, site, mode, dest, res.StatusCode, ran)
+					}
+					if want == 403 {
+						isProblem(t, res)
+					}
+				}
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was refused")
+	}
+}
+
+// What a client sends twice, no browser has sent.
+func TestIsolateBelievesNoDoubledField(t *testing.T) {
+	for i, header := range []http.Header{
+		{"Sec-Fetch-Site": {"same-origin", "cross-site"}},
+		{"Sec-Fetch-Site": {"cross-site", "same-origin"}},
+		{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate", "no-cors"}, "Sec-Fetch-Dest": {"document"}},
+		{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document", "iframe"}},
+	} {
+		r := get("/")
+		r.Header = header
+		if res := serve(middleware.Isolate(mustNotRun(t)), r); res.StatusCode != 403 {
+			t.Errorf("case %d: status %d", i, res.StatusCode)
+		}
+	}
+}
+
+// Each answer differs by what decided, so a cache has to know it, beside what
+// others say.
+func TestIsolateAddsVary(t *testing.T) {
+	const decided = "Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest"
+	guard := &middleware.Guard{Authenticator: valid}
+	h := outside((http.Header).Set, "Vary", "Accept-Encoding", middleware.Isolate(guard.Require(hello)))
+	for site, want := range map[string][]string{
+		"":            {"Accept-Encoding", decided, varies},
+		"same-origin": {"Accept-Encoding", decided, varies},
+		"cross-site":  {"Accept-Encoding", decided},
+	} {
+		r := get("/")
+		if site != "" {
+			r.Header.Set("Sec-Fetch-Site", site)
+		}
+		if got := serve(h, r).Header["Vary"]; !slices.Equal(got, want) {
+			t.Errorf("site %q: Vary %q, want %q", site, got, want)
+		}
+	}
+}
+
+func ExampleIsolate() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /me", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello, alice") })
+	h := middleware.SecurityHeaders(middleware.Isolate(mux))
+
+	for _, from := range []struct{ site, mode, dest string }{
+		{"same-origin", "cors", "empty"}, // fetch in a page of our own
+		{"cross-site", "navigate", "document"},
+		{"cross-site", "no-cors", "image"},
+		{"same-site", "navigate", "iframe"},
+	} {
+		r := get("/me")
+		r.Header.Set("Sec-Fetch-Site", from.site)
+		r.Header.Set("Sec-Fetch-Mode", from.mode)
+		r.Header.Set("Sec-Fetch-Dest", from.dest)
+		fmt.Println(from.site, from.dest, serve(h, r).Status)
+	}
+	// Output:
+	// same-origin empty 200 OK
+	// cross-site document 200 OK
+	// cross-site image 403 Forbidden
+	// same-site iframe 403 Forbidden
+}
