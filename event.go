@@ -40,12 +40,12 @@ const (
 	EventRevoked EventKind = "revoked"
 
 	// EventExpired is a credential that was presented after its end, with
-	// Subject and LoginID.
+	// LoginID, and with Subject unless the store has forgotten whose it was.
 	EventExpired EventKind = "expired"
 
 	// EventRejected is a credential that is malformed, forged, doubled, unknown
-	// or sent by another site, with the Reason. LoginID stands where the
-	// credential had the form of one.
+	// or sent by another site, or without the attempt that a refresh needs, with
+	// the Reason. LoginID stands where the credential had the form of one.
 	EventRejected EventKind = "rejected"
 
 	// EventRenewed is a refresh token that was exchanged, with Subject and
@@ -79,6 +79,7 @@ const (
 
 	// EventFault is a store, a key server or a check that failed, or a record
 	// that cannot be, with Err, and with Subject and LoginID where they are
-	// known.
+	// known. What is answered with 503 is told by one, unless the client has
+	// gone.
 	EventFault EventKind = "fault"
 )

@@ -103,6 +103,7 @@ func TestLogoutDeletesTheCookieOnlyWhereNoNewerOneCanBe(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 16.5.2.
 // H15: an outage keeps the cookie and says nothing of it.
 func TestOutageAnswers503AndKeepsTheCookie(t *testing.T) {
 	m := newManager(t, session.Config{Store: &hooked{&store.Memory{}, func(context.Context, bool, string) error { return errDown }}})
@@ -153,6 +154,7 @@ func TestCookieThatCannotBeSetIsFoundOutFirst(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 14.2.2.
 // CVE-2023-30861: a shared cache must not hand one visitor's cookie to others.
 func TestResponseThatSetsACookieIsStoredByNoCache(t *testing.T) {
 	m := newManager(t, session.Config{})

@@ -164,6 +164,7 @@ func (op operation) succeeded(t *testing.T, s *scene, old browser) {
 	}
 }
 
+// ASVS 5.0, 2.3.3.
 // L6: a process that dies at any moment costs one log-in at most, and never
 // leaves two that work.
 func TestCrashCostsOneLoginAtMost(t *testing.T) {

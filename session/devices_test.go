@@ -18,6 +18,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
+// ASVS 5.0, 7.5.2.
 func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{Device: func(r *http.Request) (string, string) {
@@ -63,6 +64,7 @@ func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 	})
 }
 
+// ASVS 5.0, 7.5.2.
 // D2: what the list shows is no credential, and works for its owner only.
 func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
 	m := newManager(t, session.Config{})
@@ -88,6 +90,7 @@ func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 7.4.3.
 func TestLogoutAllKeepsWhatItIsToldTo(t *testing.T) {
 	m := newManager(t, session.Config{})
 	var all []*browser

@@ -98,6 +98,7 @@ func (f *faulty) heal() {
 	f.late, f.lost = nil, nil
 }
 
+// ASVS 5.0, 2.3.3, 16.5.2 and 16.5.3.
 // Every call of every operation goes wrong in every way, once and for good.
 func TestEveryFaultEndsInOneOfTheOutcomes(t *testing.T) {
 	for rule, fault := range faults {

@@ -14,6 +14,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
+// ASVS 5.0, 7.2.2 and 7.2.4.
 // L9, CVE-2024-38513: a token that we did not issue is never adopted.
 func TestForeignTokenIsNeverAdopted(t *testing.T) {
 	foreign := strings.Repeat("A", 43)
@@ -32,6 +33,7 @@ func TestForeignTokenIsNeverAdopted(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 7.2.4.
 // L7, L8, CVE-2022-25896: the token changes, and the old one is dead.
 func TestEachStepChangesTheToken(t *testing.T) {
 	m := newManager(t, session.Config{})
@@ -70,6 +72,7 @@ func TestEachStepChangesTheToken(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 6.5.2.
 // D1, CVE-2026-53603: a dump of the store holds nothing that authenticates.
 func TestDumpOfTheStoreAuthenticatesNothing(t *testing.T) {
 	s := &mapStore{}
@@ -170,6 +173,7 @@ func TestNamespaceAndCookieNameDoNotRunTogether(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 14.2.1.
 // H14, CVE-2026-34969: a credential elsewhere than in the cookie is ignored.
 func TestTokenCountsInTheCookieOnly(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}

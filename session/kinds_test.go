@@ -7,6 +7,7 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
+// ASVS 5.0, 7.4.2.
 // Log-ins by token stand in the same list: they are neither shown here nor
 // ended one by one, and go with all others.
 func TestLoginsOfAnotherKindEndWithAllOnly(t *testing.T) {

@@ -35,6 +35,7 @@ func TestSessionLastsFromLoginToLogout(t *testing.T) {
 	old.wants(t, m, nobody)
 }
 
+// ASVS 5.0, 7.3.1, 7.3.2 and 7.4.1.
 func TestSessionEndsExactly(t *testing.T) {
 	for _, c := range []struct {
 		rule   string
@@ -97,6 +98,7 @@ func TestAWishThatHasExpiredIsRefused(t *testing.T) {
 	})
 }
 
+// ASVS 5.0, 7.3.1 and 7.3.2.
 // A session may end up to a tenth of its idle timeout early, and never late.
 func TestIdleTimeoutHoldsUnderAnyUse(t *testing.T) {
 	const idle, lifetime = time.Hour, 8 * time.Hour
@@ -142,6 +144,7 @@ func TestIdleTimeoutHoldsUnderAnyUse(t *testing.T) {
 	})
 }
 
+// ASVS 5.0, 7.3.2.
 func TestNothingMovesTheAbsoluteLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{Lifetime: 10 * time.Hour})
@@ -215,6 +218,7 @@ func TestOnlyARememberedCookieOutlivesTheBrowser(t *testing.T) {
 	})
 }
 
+// ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4.
 func TestSessionCookieIsStrict(t *testing.T) {
 	b := loggedIn(t, newManager(t, session.Config{}), "alice")
 	c := b.set

@@ -66,7 +66,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	}
 	if err := m.enlist(ctx, old, fresh); err != nil {
 		m.abandon(ctx, fresh)
-		return fmt.Errorf("session: log in: %w", err)
+		return m.unanswered(ctx, fresh.subject, fresh.loginID, fmt.Errorf("session: log in: %w", err))
 	}
 	if err := m.disclose(w, r, fresh, token); err != nil {
 		m.abandon(ctx, fresh)
@@ -213,7 +213,7 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (s *
 		return s.digest, s.raw, m.ttl(rec)
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("session: %w", err)
+		return nil, "", m.unanswered(ctx, rec.subject, "", fmt.Errorf("session: %w", err))
 	}
 	return s, token, nil
 }

@@ -70,7 +70,7 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 		err = m.lists.EndOne(ctx, s.subject, s.kind(), s.digest, logins.LoggedOut)
 	}
 	if err != nil {
-		return fmt.Errorf("session: log out: %w", err)
+		return m.unanswered(ctx, s.subject, s.loginID, fmt.Errorf("session: log out: %w", err))
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.subject, LoginID: s.loginID})
 	return nil
@@ -93,20 +93,20 @@ type Login struct {
 func (m *Manager) List(ctx context.Context, subject string) ([]Login, error) {
 	entries, err := m.lists.Entries(ctx, subject, logins.Session, logins.Pending)
 	if err != nil {
-		return nil, fmt.Errorf("session: list: %w", err)
+		return nil, m.unanswered(ctx, subject, "", fmt.Errorf("session: list: %w", err))
 	}
 	var list []Login
 	for _, e := range entries {
 		raw, ok, err := m.store.Get(ctx, e.Digest.Key())
 		if err != nil {
-			return nil, fmt.Errorf("session: list: %w", err)
+			return nil, m.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("session: list: %w", err))
 		}
 		if !ok {
 			continue // it has ended, and its entry goes with the next change
 		}
 		s := &Session{digest: e.Digest}
 		if err := s.decode(raw); err == errNewer {
-			return nil, fmt.Errorf("session: list: %w", err)
+			return nil, m.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("session: list: %w", err))
 		} else if err != nil || !m.ends(s).After(time.Now()) {
 			continue // likewise
 		}
@@ -144,7 +144,7 @@ func (m *Manager) revoke(ctx context.Context, subject string, pick func(logins.E
 	defer cancel()
 	ended, err := m.lists.End(ctx, subject, logins.Revoked, pick)
 	if err != nil {
-		return fmt.Errorf("session: revoke: %w", err)
+		return m.unanswered(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))
 	}
 	for _, e := range ended {
 		m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})

@@ -247,7 +247,7 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 	s := &Session{digest: d, key: d.Key()}
 	raw, ok, err := get(ctx, s.key)
 	if err != nil {
-		return nil, fmt.Errorf("session: read: %w", err)
+		return nil, m.unanswered(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
 	}
 	if !ok {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
@@ -301,6 +301,15 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 		return fmt.Errorf("session: cross-origin request: %w", auth.ErrForbidden)
 	}
 	return nil
+}
+
+// unanswered tells of a question that could not be answered, and returns the
+// error. A client that does not wait for the answer is no fault.
+func (m *Manager) unanswered(ctx context.Context, subject, loginID string, err error) error {
+	if !errors.Is(err, context.Canceled) {
+		m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, LoginID: loginID, Err: err})
+	}
+	return err
 }
 
 func (m *Manager) event(ctx context.Context, e auth.Event) {

@@ -15,6 +15,7 @@ import (
 
 // The tests of this file are named after defects that libraries have had.
 
+// ASVS 5.0, 7.4.1 and 15.4.2.
 // L1, CVE-2025-46336: request A loads, log-out completes, A saves.
 func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 	for rule, end := range map[string]func(*session.Manager, browser) error{
@@ -50,6 +51,7 @@ func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 15.4.2.
 // L3: parallel requests change one session, and no change is lost.
 func TestParallelUpdatesAreNotLost(t *testing.T) {
 	const each, requests = 8, 64
@@ -88,6 +90,7 @@ func TestParallelUpdatesAreNotLost(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 15.4.1.
 // L14, L15: a session that a handler holds is changed by nobody.
 func TestSessionInHandIsNeverChanged(t *testing.T) {
 	m := newManager(t, session.Config{})
@@ -180,6 +183,7 @@ func TestSaveDuringLoginIsNotLost(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 7.4.2.
 // L16, better-auth#11073: a log-in that log-out everywhere has missed.
 func TestLogoutEverywhereMissesNoLogin(t *testing.T) {
 	for range 50 {
@@ -258,6 +262,7 @@ func TestLoginAgainIsNotCountedTwice(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 15.4.1.
 func TestManyUsersNeverSeeEachOther(t *testing.T) {
 	m := newManager(t, session.Config{})
 	var wg sync.WaitGroup

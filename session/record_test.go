@@ -117,6 +117,7 @@ func live(d logins.Digest) *Session {
 	}}
 }
 
+// ASVS 5.0, 16.5.3.
 // A damaged record opens nothing, makes nobody somebody else, and is told.
 func TestDamagedRecordAuthenticatesNobody(t *testing.T) {
 	p := plant(t, nil)
@@ -207,6 +208,7 @@ func TestDamagedRecordIsInNobodysWay(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.5.2.
 func FuzzRecord(f *testing.F) {
 	d := logins.Digest{1, 2, 3}
 	f.Add(live(d).encode())

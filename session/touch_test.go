@@ -99,6 +99,7 @@ func TestSlowTouchNeverMovesLastUseBackwards(t *testing.T) {
 	})
 }
 
+// ASVS 5.0, 7.4.1 and 15.4.2.
 // L1: a touch that has looked before the log-out and writes after it.
 func TestSlowTouchNeverUndoesLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

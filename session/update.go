@@ -40,7 +40,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		}
 		swapped, err := m.swap(ctx, fresh, fresh.encode())
 		if err != nil {
-			return fmt.Errorf("session: update: %w", err)
+			return m.unanswered(ctx, s.subject, s.loginID, fmt.Errorf("session: update: %w", err))
 		}
 		if swapped {
 			return nil

@@ -38,6 +38,7 @@ func refuses(t *testing.T, v *token.Verifier, text string, name ...string) {
 	}
 }
 
+// ASVS 5.0, 1.4.2, 2.2.1, 6.8.1, 9.2.1, 9.2.3, 10.3.1, 10.3.3 and 15.3.5.
 // A token is altered in its claims, all else being good.
 func TestBadClaimsAreRefused(t *testing.T) {
 	now := time.Now().Unix()
@@ -136,6 +137,7 @@ func TestBadClaimsAreRefused(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.3.3, 1.3.6, 9.1.2, 9.1.3 and 9.2.2.
 // The header is altered, and signed as it is.
 func TestBadHeadersAreRefused(t *testing.T) {
 	m := newMinter(t)
@@ -209,6 +211,7 @@ func TestBadHeadersAreRefused(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.2.2.
 func TestTypIsComparedAsAMediaType(t *testing.T) {
 	m := newMinter(t)
 	for _, typ := range []string{"at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"} {
@@ -220,6 +223,7 @@ func TestTypIsComparedAsAMediaType(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.5.3.
 // Text that encoding/json would not write, signed as it is.
 func TestBadTextsAreRefused(t *testing.T) {
 	m := newMinter(t)
@@ -276,6 +280,7 @@ func TestBadTextsAreRefused(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.1.1, 6.8.2, 9.1.1 and 11.2.5.
 // The text of a good token is altered after it was signed.
 func TestAlteredTokensAreRefused(t *testing.T) {
 	m := newMinter(t)
@@ -352,6 +357,7 @@ func addOrder(s []byte) {
 	copy(s, reversed(sum.FillBytes(make([]byte, len(s)))))
 }
 
+// ASVS 5.0, 9.1.2.
 // Whoever knows the public key, as everybody does, signs with it as a secret
 // (CVE-2015-9235 and its like).
 func TestPublicKeyIsNoSecret(t *testing.T) {
@@ -396,6 +402,7 @@ func TestMalleatedTokenIsTheSameToken(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.2.3 and 10.3.1.
 // Two verifiers of one issuer keep their audiences apart, also in their caches.
 func TestVerifierOfAnotherAudienceRefuses(t *testing.T) {
 	m := newMinter(t)
@@ -410,6 +417,7 @@ func TestVerifierOfAnotherAudienceRefuses(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.6.1.
 // RSA keys of the issuer's own are used with PSS alone.
 func TestRS256UnderAnOwnKeyIsRefused(t *testing.T) {
 	m := minterOf(t, readRSA(t, "rsa3072.pem"), "RS256")

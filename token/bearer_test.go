@@ -35,6 +35,7 @@ func outcome(err error) string {
 	return "unknown"
 }
 
+// ASVS 5.0, 2.2.1 and 15.3.7.
 func TestTokenIsTakenFromOneHeader(t *testing.T) {
 	m := newMinter(t)
 	v := m.verifier()
@@ -219,6 +220,7 @@ func TestChallengesOfGuards(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 6.8.4 and 10.3.4.
 // A token without auth_time is never recent.
 func TestWithoutAuthTimeNothingIsRecent(t *testing.T) {
 	m := newMinter(t)

@@ -222,6 +222,7 @@ func TestHitsShareWhatNobodyCanChange(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 15.4.1.
 // Many users at once never see each other (CVE-2026-24894), while keys change.
 func TestManyTokensAtOnceStayApart(t *testing.T) {
 	m := newMinter(t)

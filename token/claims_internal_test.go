@@ -105,6 +105,7 @@ func TestEmptyFactsAreNone(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.2.3.
 // The application's facts can neither shadow nor add a registered claim, in
 // whatever way their name is written (GHSA-4cf7-xm37-g63h and its class).
 func TestFactsNeverShadow(t *testing.T) {
@@ -169,6 +170,7 @@ func TestRegisteredNamesAreThoseOfPackageAuth(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.2.3.
 // Whatever the names and values of facts are, exactly they come back, and no
 // registered claim has another value.
 func FuzzFacts(f *testing.F) {
@@ -201,6 +203,7 @@ func FuzzFacts(f *testing.F) {
 	})
 }
 
+// ASVS 5.0, 1.5.2 and 1.5.3.
 // An accepted payload says what encoding/json reads in it as well.
 func FuzzClaims(f *testing.F) {
 	keys := newKeys(f, "")

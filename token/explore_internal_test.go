@@ -407,6 +407,7 @@ var explored = []struct {
 	{"a thief outside of windows, with a request", world{thief: true, captures: true}, atMost(3)},
 }
 
+// ASVS 5.0, 10.4.5.
 func TestEveryOrderOfSixRefreshes(t *testing.T) {
 	for _, scenario := range explored {
 		w := scenario.world

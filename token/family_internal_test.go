@@ -158,6 +158,7 @@ func harmless(t *testing.T, raw []byte) {
 	}
 }
 
+// ASVS 5.0, 1.5.2.
 func FuzzFamily(f *testing.F) {
 	f.Add(goldenFamily().encode())
 	f.Add((&family{subject: "a"}).encode())

@@ -145,8 +145,8 @@ func (i *Issuer) post(serve func(http.ResponseWriter, *http.Request) error) http
 			return
 		}
 		err := i.checkOrigin(r)
-		if err == nil && !i.attemptAllowed(r.Header.Get(AttemptHeader)) {
-			err = errAttempt
+		if err == nil {
+			err = i.checkAttempt(r.Context(), r.Header.Get(AttemptHeader))
 		}
 		if err == nil {
 			err = serve(w, r)

@@ -229,6 +229,7 @@ func (w *theatre) facts() string {
 	return text
 }
 
+// ASVS 5.0, 2.3.3 and 15.4.2.
 func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 	const open, shut = time.Second, time.Hour
 	type actors = []func(store.Store)

@@ -242,6 +242,15 @@ func orElse[T time.Duration | int](field *T, value T) {
 	}
 }
 
+// unanswered tells of a question that could not be answered, and returns the
+// error. A client that does not wait for the answer is no fault.
+func (i *Issuer) unanswered(ctx context.Context, subject, loginID string, err error) error {
+	if !errors.Is(err, context.Canceled) {
+		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, LoginID: loginID, Err: err})
+	}
+	return err
+}
+
 func (i *Issuer) event(ctx context.Context, e auth.Event) {
 	e.Time, e.Mode = time.Now().UTC(), "token"
 	i.config.Events(ctx, e)

@@ -12,6 +12,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
+// ASVS 5.0, 9.2.4.
 func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 	const day = 24 * time.Hour
 	for rule, change := range map[string]func(*token.Config){

@@ -63,6 +63,7 @@ func problemOf(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 	return strings.TrimSpace(strings.TrimPrefix(a.Type, "urn:authlatch:refresh:") + " " + a.Reason)
 }
 
+// ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4.
 // The Set-Cookie fields, letter by letter: what a browser does follows from
 // them.
 func TestCookiesAreGolden(t *testing.T) {
@@ -104,6 +105,7 @@ func TestCookiesAreGolden(t *testing.T) {
 	})(t)
 }
 
+// ASVS 5.0, 3.3.4, 4.1.1 and 14.2.2.
 func TestAnswersToBrowsers(t *testing.T) {
 	i := newIssuer(t)
 	b := &browser{}
@@ -152,6 +154,7 @@ func TestAccessTokenInACookieIsNotInTheBody(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 3.5.3, 4.1.4 and 14.2.1.
 func TestOnlyPOSTRefreshesAndLogsOut(t *testing.T) {
 	s := &meter{}
 	i := newIssuer(t, over(s, cheapKeys(t)))
@@ -261,6 +264,7 @@ func TestAttemptFieldIsRequired(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 4.1.1.
 // Each refusal has a type of its own, and none touches the cookie (I10).
 func TestRefusalsTellThemselvesApart(t *testing.T) {
 	other := newIssuer(t)
@@ -319,6 +323,7 @@ func TestRefusalsTellThemselvesApart(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 16.5.1 and 16.5.2.
 // A question that cannot be answered is to be asked again: no 401, no cookie.
 func TestFailuresAreToBeTriedAgain(t *testing.T) {
 	s := &meter{}
@@ -459,6 +464,7 @@ func TestCookieGoesBeforeTheBody(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 14.2.1.
 // Security row 21: a token in the URL is none.
 func TestTokenInTheURLIsNotSeen(t *testing.T) {
 	i := newIssuer(t, func(c *token.Config) { c.NativeClients = true })

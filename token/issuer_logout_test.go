@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
+// ASVS 5.0, 7.4.1 and 10.4.9.
 // Log-out is 204 whatever the cookie is. It deletes what is dead, and leaves a
 // cookie that a newer one may have replaced.
 func TestLogoutForEachStateOfTheCookie(t *testing.T) {
@@ -99,6 +100,7 @@ func loginIDOf(t testing.TB, i *token.Issuer, tokens token.Tokens) string {
 	return v.Identity().LoginID
 }
 
+// ASVS 5.0, 7.5.2.
 func TestListShowsWhatGoesOn(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, func(c *token.Config) {
@@ -133,6 +135,7 @@ func TestListShowsWhatGoesOn(t *testing.T) {
 	})(t)
 }
 
+// ASVS 5.0, 7.4.2, 7.4.3, 7.4.5 and 10.4.9.
 // Sessions and tokens of one namespace share a list: LogoutAll ends both, and
 // List and LogoutOne are about their own kind.
 func TestSessionsAndTokensShareAList(t *testing.T) {
@@ -195,6 +198,7 @@ func TestSessionsAndTokensShareAList(t *testing.T) {
 	wants(t, elsewhere, other.RefreshToken, valid)
 }
 
+// ASVS 5.0, 2.3.4.
 // The bound counts all log-ins of a subject, and the oldest goes.
 func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
 	s, keys := &store.Memory{}, cheapKeys(t)

@@ -39,6 +39,7 @@ func (d *dump) CompareAndSwap(ctx context.Context, key string, old, new []byte, 
 	return d.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
+// ASVS 5.0, 6.5.2.
 // I12, security row 27: nothing that a store holds, or has held, refreshes or
 // verifies, in whatever form it is presented; nor does the store together with
 // half of what a MAC is made from.
@@ -127,6 +128,7 @@ func TestStoreAndSecretTogetherMakeAToken(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 16.2.5.
 // No event, error or answer has a secret in it, whatever happens; and each
 // thing that happens is told by its kind.
 func TestNoSecretIsTold(t *testing.T) {
@@ -227,6 +229,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	})(t)
 }
 
+// ASVS 5.0, 16.3.3 and 16.4.1.
 // The reuse event has what an owner asks for: who was here before, and who is
 // now.
 func TestReuseIsToldWithItsEvidence(t *testing.T) {

@@ -81,6 +81,7 @@ func TestNewKeysSignAndVerify(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.4.3 and 11.6.1.
 func TestUnknownAlgorithmsAreRefused(t *testing.T) {
 	for _, algorithm := range []Algorithm{"RS256", "none", "Ed448", "es256"} {
 		if set, err := NewKeySet(algorithm); err == nil || set != nil {
@@ -111,6 +112,7 @@ func TestLoadedKeysAreTheSavedOnes(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.2.2 and 13.3.4.
 func TestRotationPublishesBeforeUse(t *testing.T) {
 	set := newKeys(t, "")
 	published := set.verificationSet()
@@ -165,6 +167,7 @@ func TestRotationKeepsTheVeryKeys(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 13.3.4.
 func TestFormerKeysAreDroppedByAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		set := newKeys(t, "")
@@ -276,6 +279,7 @@ func TestReadersOfTheFileSeeAWholeOne(t *testing.T) {
 	wg.Wait()
 }
 
+// ASVS 5.0, 11.2.2 and 15.4.1.
 func TestKeysChangeWhileTheySign(t *testing.T) {
 	set := newKeys(t, "")
 	path := saved(t, set)
@@ -335,6 +339,7 @@ func rawKeys(t testing.TB) map[string]crypto.Signer {
 	return map[string]crypto.Signer{"Ed25519": ed, "ES256": ec, "PS256": rawRSA()}
 }
 
+// ASVS 5.0, 13.3.3.
 func TestAnySignerSigns(t *testing.T) {
 	for name, raw := range rawKeys(t) {
 		t.Run(name, func(t *testing.T) {
@@ -369,6 +374,7 @@ func TestSignerRotatesThroughItsOthers(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 13.3.1 and 13.3.3.
 func TestFileOfASignerHoldsRefreshSecretsOnly(t *testing.T) {
 	set := newKeys(t, "")
 	check(t, set.SetSigner(kms{Signer: rawKeys(t)["ES256"]}))
@@ -392,6 +398,7 @@ func TestFileOfASignerHoldsRefreshSecretsOnly(t *testing.T) {
 	mintWith(t, loaded)
 }
 
+// ASVS 5.0, 11.2.3 and 11.6.1.
 func TestUnfitSignersAreRefused(t *testing.T) {
 	raw := rawKeys(t)
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -449,6 +456,7 @@ func setSigning(file map[string]any, keys ...any) {
 	file["signing"].(map[string]any)["keys"] = keys
 }
 
+// ASVS 5.0, 11.2.3.
 func TestHostileKeyFilesAreRefused(t *testing.T) {
 	good := readFile(t, saved(t, newKeys(t, "")))
 	ec := readFile(t, saved(t, newKeys(t, ES256)))

@@ -96,6 +96,7 @@ func TestLiveCheckAnswersByTheFamily(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 7.4.1 and 8.3.2.
 // Revocation stands outside of the cache.
 func TestLogOutIsSeenAtOnce(t *testing.T) {
 	m, s := newMinter(t), &store.Memory{}
@@ -124,6 +125,7 @@ func TestLiveCheckIsOfOneNamespace(t *testing.T) {
 	refuses(t, other, m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
 }
 
+// ASVS 5.0, 16.5.2.
 func TestStoreThatIsDownIsNeitherYesNorNo(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))

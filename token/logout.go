@@ -23,7 +23,7 @@ func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
 		return err
 	}
 	if err := i.lists.EndOne(ctx, login.subject, logins.Family, login.digest, logins.LoggedOut); err != nil {
-		return fmt.Errorf("token: log out: %w", err)
+		return i.unanswered(ctx, login.subject, login.digest.LoginID(), fmt.Errorf("token: log out: %w", err))
 	}
 	i.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: login.subject, LoginID: login.digest.LoginID()})
 	return nil
@@ -45,20 +45,20 @@ type Login struct {
 func (i *Issuer) List(ctx context.Context, subject string) ([]Login, error) {
 	entries, err := i.lists.Entries(ctx, subject, logins.Family)
 	if err != nil {
-		return nil, fmt.Errorf("token: list: %w", err)
+		return nil, i.unanswered(ctx, subject, "", fmt.Errorf("token: list: %w", err))
 	}
 	var list []Login
 	for _, e := range entries {
 		raw, ok, err := i.store.Get(ctx, e.Digest.Key())
 		if err != nil {
-			return nil, fmt.Errorf("token: list: %w", err)
+			return nil, i.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("token: list: %w", err))
 		}
 		if !ok {
 			continue
 		}
 		f, err := parseFamily(raw)
 		if errors.Is(err, errNewerFamily) {
-			return nil, fmt.Errorf("token: list: %w", err)
+			return nil, i.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("token: list: %w", err))
 		}
 		if err != nil || !time.Now().Before(f.ends()) {
 			continue // it has ended, and its entry goes with the next change
@@ -97,7 +97,7 @@ func (i *Issuer) revoke(ctx context.Context, subject string, pick func(logins.En
 	defer cancel()
 	ended, err := i.lists.End(ctx, subject, logins.Revoked, pick)
 	if err != nil {
-		return fmt.Errorf("token: revoke: %w", err)
+		return i.unanswered(ctx, subject, "", fmt.Errorf("token: revoke: %w", err))
 	}
 	for _, e := range ended {
 		i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})

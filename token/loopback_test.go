@@ -16,6 +16,7 @@ import (
 
 // These tests use the network of this machine, where the others use a fake.
 
+// ASVS 5.0, 1.3.6 and 9.1.3.
 func TestOnlyHTTPSAndLoopbackAreFetchedFrom(t *testing.T) {
 	for _, address := range []string{
 		"", "jwks", "/jwks", "http://issuer.test/jwks", "http://10.0.0.1/jwks", "http://127.0.0.1.evil.test/", "http://localhost.evil.test/",
@@ -72,6 +73,7 @@ func TestHMACKeysVerifyNowhereElse(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.3.6 and 15.3.2.
 func TestRedirectsAndCookiesAreNotFollowed(t *testing.T) {
 	m := newMinter(t)
 	var trapped atomic.Int32

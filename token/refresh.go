@@ -53,8 +53,8 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 	if !ok {
 		return Tokens{}, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
-	if !i.attemptAllowed(attempt) {
-		return Tokens{}, errAttempt
+	if err := i.checkAttempt(ctx, attempt); err != nil {
+		return Tokens{}, err
 	}
 	ctx, cancel := logins.Writing(ctx)
 	defer cancel()
@@ -82,7 +82,7 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 			}
 			if err != nil {
 				if failures++; failures > 1 {
-					return Tokens{}, err
+					return Tokens{}, i.unanswered(ctx, f.subject, digest.LoginID(), err)
 				}
 			}
 			continue
@@ -98,13 +98,13 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 		}
 		if err != nil {
 			if failures++; failures > 1 {
-				return Tokens{}, fmt.Errorf("token: refresh: %w", err)
+				return Tokens{}, i.unanswered(ctx, f.subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 			}
 		} else {
 			written = nil
 		}
 	}
-	return Tokens{}, errors.New("token: refresh: others of the same log-in were faster each time")
+	return Tokens{}, i.unanswered(ctx, "", digest.LoginID(), errors.New("token: refresh: others of the same log-in were faster each time"))
 }
 
 // family is the rules 2 to 4: it reads the family of a token that is ours.
@@ -112,7 +112,7 @@ func (i *Issuer) family(ctx context.Context, digest logins.Digest, t refreshToke
 	raw, ok, err := i.store.Get(ctx, digest.Key())
 	switch {
 	case err != nil:
-		return nil, nil, nil, fmt.Errorf("token: read a family: %w", err)
+		return nil, nil, nil, i.unanswered(ctx, "", digest.LoginID(), fmt.Errorf("token: read a family: %w", err))
 	case !ok:
 		return nil, nil, nil, i.refuse(ctx, auth.EventExpired, "", digest.LoginID(), codeExpired, "unknown")
 	}
@@ -151,11 +151,14 @@ func (i *Issuer) secret(id string) ([]byte, error) {
 // subject's list, and ends it if not: a store has lost a write then.
 func (i *Issuer) listed(ctx context.Context, f *family, digest logins.Digest) error {
 	ok, err := i.lists.Listed(ctx, f.subject, digest)
-	if err != nil || ok {
-		return err
+	if err == nil && !ok {
+		err = i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked)
 	}
-	if err := i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked); err != nil {
-		return err
+	if err != nil {
+		return i.unanswered(ctx, f.subject, digest.LoginID(), err)
+	}
+	if ok {
+		return nil
 	}
 	i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: f.subject, LoginID: digest.LoginID(), Reason: "not in the list"})
 	return &refusal{code: codeRevoked, reason: logins.Revoked}
@@ -190,12 +193,13 @@ func (i *Issuer) reused(ctx context.Context, f *family, raw []byte, digest login
 
 // answer makes the tokens of the current generation.
 func (i *Issuer) answer(ctx context.Context, f *family, id [16]byte, secret []byte, outcome verdict) (Tokens, error) {
+	loginID := familyDigest(i.config.Namespace, familyText(id)).LoginID()
 	tokens, err := i.tokens(f, id, secret)
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, i.unanswered(ctx, f.subject, loginID, err)
 	}
 	if kind, ok := events[outcome]; ok {
-		i.event(ctx, auth.Event{Kind: kind, Subject: f.subject, LoginID: familyDigest(i.config.Namespace, familyText(id)).LoginID()})
+		i.event(ctx, auth.Event{Kind: kind, Subject: f.subject, LoginID: loginID})
 	}
 	return tokens, nil
 }
@@ -281,6 +285,15 @@ func attemptHash(attempt string) string {
 	}
 	sum := sha256.Sum256([]byte(attempt))
 	return string(sum[:])
+}
+
+// checkAttempt refuses what is no attempt of a client.
+func (i *Issuer) checkAttempt(ctx context.Context, attempt string) error {
+	if i.attemptAllowed(attempt) {
+		return nil
+	}
+	i.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "no refresh attempt"})
+	return errAttempt
 }
 
 // attemptAllowed reports whether a client may send this attempt.

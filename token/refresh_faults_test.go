@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
+// ASVS 5.0, 2.3.3 and 16.5.2.
 // I13: a store that fails is never a log-out. Whichever call fails, before or
 // after it was done, the same client gets its answer by trying again.
 func TestI13FailingStoreIsNoLogOut(t *testing.T) {
@@ -59,6 +60,7 @@ func TestI13FailingStoreIsNoLogOut(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 16.5.2 and 16.5.3.
 // A store that stays down is neither yes nor no, and touches nothing.
 func TestI13StoreThatStaysDownIsUnavailable(t *testing.T) {
 	for _, broken := range []string{"get", "swap"} {

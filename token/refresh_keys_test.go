@@ -37,6 +37,7 @@ func TestI4LostAnswerIsGotAgainByItsAttempt(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.2.2.
 // I15: new keys in the middle of a window change no answer.
 func TestI15KeysRotateInsideAWindow(t *testing.T) {
 	inBubble(func(t *testing.T) {

@@ -45,6 +45,7 @@ func TestI1GenerationNeverGoesBack(t *testing.T) {
 	})(t)
 }
 
+// ASVS 5.0, 10.4.5 and 15.4.2.
 // I2: many refreshes at once, on two hosts, have one answer.
 func TestI2ParallelRefreshesHaveOneAnswer(t *testing.T) {
 	for _, n := range []int{2, 8, 64} {
@@ -157,6 +158,7 @@ func TestI4RetriesDoNotKeepTheWindowOpen(t *testing.T) {
 	})(t)
 }
 
+// ASVS 5.0, 10.4.5.
 // I5: a spent token ends the family, on every host, and once.
 func TestI5SpentTokenEndsTheLogIn(t *testing.T) {
 	for rule, c := range map[string]struct {
@@ -328,6 +330,7 @@ func gate(s *meter, key string) (reached <-chan struct{}, open func()) {
 	return at, func() { close(opened) }
 }
 
+// ASVS 5.0, 7.4.1.
 // I8: a refresh that was under way when its log-in ended brings nothing back,
 // also once the tombstone has gone.
 func TestI8EndedLogInStaysEnded(t *testing.T) {
@@ -364,6 +367,7 @@ func TestI8EndedLogInStaysEnded(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 7.3.2 and 10.4.8.
 // I9: nothing outlives the absolute limit, and without a refresh the idle one.
 func TestI9NothingOutlivesItsLimits(t *testing.T) {
 	inBubble(func(t *testing.T) {
@@ -403,6 +407,7 @@ func TestI9NothingOutlivesItsLimits(t *testing.T) {
 	})(t)
 }
 
+// ASVS 5.0, 7.3.1.
 func TestI9IdleLogInEnds(t *testing.T) {
 	for idle, want := range map[time.Duration]string{3*time.Hour - time.Millisecond: valid, 3 * time.Hour: refusedAs, 3*time.Hour + 30*time.Second: refusedAs, 20 * time.Hour: refusedAs} {
 		inBubble(func(t *testing.T) {

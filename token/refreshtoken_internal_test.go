@@ -37,6 +37,7 @@ func TestSizeOfARefreshTokenIsBounded(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.1.1.
 func TestRefreshTokenHasOneSpelling(t *testing.T) {
 	good := someRefreshToken(300)
 	text := good.String()
@@ -93,6 +94,7 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 2.2.1.
 // The check finds every change of a byte, so noise asks the store nothing. The
 // last character of the longest spelling has bits to spare, which must be zero.
 func TestEveryOtherByteIsRefused(t *testing.T) {
@@ -142,6 +144,7 @@ func TestMACBindsAllOfTheToken(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 2.2.1.
 // A token is read only as it would be written.
 func FuzzRefreshToken(f *testing.F) {
 	f.Add(someRefreshToken(0).String())

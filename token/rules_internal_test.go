@@ -85,6 +85,7 @@ func TestWhatIsWrittenForAVerdict(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 10.4.8.
 func TestEndOfAFamilyNeverMoves(t *testing.T) {
 	f := goldenFamily()
 	end := f.expires

@@ -103,7 +103,7 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, old *
 	}
 	if err != nil {
 		i.abandon(ctx, fresh)
-		return Tokens{}, nil, fmt.Errorf("token: log in: %w", err)
+		return Tokens{}, nil, i.unanswered(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
 	}
 	return tokens, fresh, nil
 }
@@ -168,6 +168,9 @@ func (i *Issuer) create(ctx context.Context, f *family) (id [16]byte, digest log
 		digest = familyDigest(i.config.Namespace, familyText(id))
 		return digest, f.encode(), f.ttl(time.Now())
 	})
+	if err != nil {
+		err = i.unanswered(ctx, f.subject, "", fmt.Errorf("token: log in: %w", err))
+	}
 	return id, digest, err
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
+// ASVS 5.0, 10.3.3.
 func TestIdentityIsWhatTheTokenSays(t *testing.T) {
 	m := newMinter(t)
 	all := with(map[string]any{"role": "editor", "tenant": map[string]any{"id": 7}, "acr": "1", "azp": "app", "nbf": time.Now().Unix()})
@@ -65,6 +66,7 @@ func TestOptionalClaimsMayBeMissing(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.2.1.
 // Each date is tried on both sides of its bound, to the second and, through the
 // clock, to the nanosecond.
 func TestDatesHoldToTheNanosecond(t *testing.T) {
@@ -112,6 +114,7 @@ func TestDatesHoldToTheNanosecond(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.4.2 and 8.3.2.
 func TestLifetimeOfATokenIsBounded(t *testing.T) {
 	m := newMinter(t)
 	now := time.Now().Unix()
@@ -216,6 +219,7 @@ func TestNoKeysIsNeitherYesNorNo(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 16.3.1 and 16.3.3.
 func TestRefusalsAreEvents(t *testing.T) {
 	m := newMinter(t)
 	var heard []auth.Event
