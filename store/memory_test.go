@@ -242,6 +242,7 @@ func TestMemoryDoesNothingAfterTheContextEnded(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 15.4.1.
 func TestMemoryUnderParallelUse(t *testing.T) {
 	var m store.Memory
 	var wins atomic.Int64

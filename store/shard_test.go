@@ -39,6 +39,7 @@ func TestMemoryRemovesFewRecordsPerCall(t *testing.T) {
 	})
 }
 
+// ASVS 5.0, 14.2.7.
 // TestMemoryKeepsNothingThatHasExpired does random writes with lives from a
 // microsecond to years, many of which are changed later, and counts at random
 // times what is kept: all that lives, and nothing that is over for a tick.

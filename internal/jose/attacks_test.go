@@ -22,6 +22,7 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
+// ASVS 5.0, 9.1.2.
 // CVE-2015-9235, -2022-23541, -2022-29217, -2023-48223, -2026-33322: a public
 // key in whatever encoding as the secret of an HMAC.
 func TestAttackAlgorithmConfusion(t *testing.T) {
@@ -60,6 +61,7 @@ func publicEncodings(t *testing.T, key *jose.SigningKey) [][]byte {
 	return encodings
 }
 
+// ASVS 5.0, 6.8.2 and 9.1.2.
 // CVE-2022-23540, -2020-28042, -2019-20933, -2020-28637: no signature at all.
 func TestAttackNone(t *testing.T) {
 	for _, alg := range minted {
@@ -76,6 +78,7 @@ func TestAttackNone(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.1.2.
 // CVE-2026-48523: the header agrees with a list, and the key is used with its
 // own algorithm.
 func TestAttackAlgorithmOfAnotherKeyOfTheSet(t *testing.T) {
@@ -89,6 +92,7 @@ func TestAttackAlgorithmOfAnotherKeyOfTheSet(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.3.6 and 9.1.3.
 // CVE-2018-0114: the key comes with the token. The source test shows that this
 // package has no way to fetch anything.
 func TestAttackKeyInTheToken(t *testing.T) {
@@ -127,6 +131,7 @@ func TestAttackGarbageCostsNothing(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.3.1.
 // CVE-2024-28122, -2023-49290, -2024-28180: what is compressed, or makes a key
 // of a password at whatever cost.
 func TestAttackDecompressionAndPasswords(t *testing.T) {
@@ -156,6 +161,7 @@ func TestAttackHostileInputPanicsNowhere(t *testing.T) {
 	refused(t, empty, mint(t, signingKey(t, rawEd25519(t)), goodPayload), nil)
 }
 
+// ASVS 5.0, 6.8.2 and 9.1.1.
 // CVE-2026-38651, -2015-10004: a signature that is not looked at. One changed
 // byte anywhere in a signature, or a signature of another token, is refused.
 func TestAttackSignatureOfAnotherToken(t *testing.T) {

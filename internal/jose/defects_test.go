@@ -27,6 +27,7 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
+// ASVS 5.0, 1.2.3.
 func TestD01MemberNamesAreNeverInjected(t *testing.T) {
 	key := signingKey(t, rawEd25519(t))
 	set := setOf(t, key)
@@ -65,6 +66,7 @@ func TestD02TokensShareNothing(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.3.1.
 func TestD03EncryptedTokensAreRefusedBeforeDecoding(t *testing.T) {
 	set := setOf(t, signingKey(t, rawEd25519(t)))
 	refused(t, set, "eyJhbGciOiJBMjU2S1ciLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA", jose.ErrMalformed)
@@ -277,6 +279,7 @@ func TestD15NothingStandsBehindThePayload(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.5.3.
 func TestD16NoMemberStandsTwice(t *testing.T) {
 	raw := rawEd25519(t)
 	key := signingKey(t, raw)
@@ -300,6 +303,7 @@ func TestD16NoMemberStandsTwice(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.4.2.
 func TestD17DatesAreWholeNumbers(t *testing.T) {
 	raw := rawEd25519(t)
 	key := signingKey(t, raw)
@@ -319,6 +323,7 @@ func TestD17DatesAreWholeNumbers(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.2.3 and 11.6.1.
 func TestD18CurvesAndSizesAreBound(t *testing.T) {
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	check(t, err)
@@ -452,6 +457,7 @@ func TestD25SaltIsAsLongAsTheHash(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.1.2.
 func TestD26SecretsAreNoEncodedKeys(t *testing.T) {
 	public := &rawP256(t).PublicKey
 	spki, err := x509.MarshalPKIXPublicKey(public)

@@ -48,6 +48,7 @@ func TestTokensOfAnotherShapeAreRefused(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.1.1.
 func TestAnyChangedBitIsRefused(t *testing.T) {
 	for _, alg := range minted {
 		key := signingKey(t, rawKey(t, alg))
@@ -194,6 +195,7 @@ func TestApplicationIsLeftOutBeforeASubtypeOnly(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.2.2.
 // Tokens of one kind must be no tokens of another (RFC 8725, 3.12).
 func TestKindsOfTokensExcludeEachOther(t *testing.T) {
 	raw := rawEd25519(t)
@@ -289,6 +291,7 @@ func TestPayloadsAreStrictObjects(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 4.2.5.
 func TestMintedTokensHaveAtMost4096Bytes(t *testing.T) {
 	key := signingKey(t, rawEd25519(t))
 	set := setOf(t, key)
@@ -312,6 +315,7 @@ func TestMintedTokensHaveAtMost4096Bytes(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 16.2.5.
 func TestErrorsShowNothingOfTheToken(t *testing.T) {
 	raw := rawEd25519(t)
 	key := signingKey(t, raw)

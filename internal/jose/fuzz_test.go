@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
+// ASVS 5.0, 1.5.3 and 9.1.1.
 // Whatever is accepted, the whole engine accepts with the same key and reads as
 // the same payload: this package only ever refuses more. The token is made of a
 // header and a payload, which are signed, so that the fuzzer comes behind the
@@ -86,6 +87,7 @@ func asTheEngine(t *testing.T, raw ed25519.PrivateKey, token string, payload []b
 	}
 }
 
+// ASVS 5.0, 1.2.3.
 // What is minted says exactly what was asked for, whatever the name (D1).
 func FuzzMint(f *testing.F) {
 	key := signingKey(f, rawEd25519(f))

@@ -184,6 +184,7 @@ func TestHeaderIsDecodedOnce(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.6.1.
 // A modulus of the broken generator is a power of 65537 modulo the product of
 // the first primes.
 func TestRocaKeysAreFound(t *testing.T) {
@@ -206,6 +207,7 @@ func TestRocaKeysAreFound(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.2.1.
 // The engine is more than its primitives. Only these parts of it are used, and
 // only here; in particular nothing of it that takes a whole message, fetches,
 // caches or registers.

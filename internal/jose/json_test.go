@@ -112,6 +112,7 @@ func duplicate(t testing.TB, text []byte) bool {
 	}
 }
 
+// ASVS 5.0, 1.5.3.
 // What is accepted is JSON to everybody else, has no member twice, and says
 // the same after it was decoded and encoded again.
 func FuzzCheckObject(f *testing.F) {

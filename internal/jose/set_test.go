@@ -179,6 +179,7 @@ func TestKidMayBePlainBase64(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.2.3.
 func TestForeignRSAKeysFollowTheRules(t *testing.T) {
 	n := encoding.EncodeToString(raw2048().N.Bytes())
 	key := func(alg string) string { return `{"kty":"RSA","kid":"1","n":"` + n + `","e":"AQAB"` + alg + `}` }
@@ -208,6 +209,7 @@ func TestForeignRSAKeysFollowTheRules(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 9.1.2.
 func TestSetsMixNothingAndRepeatNothing(t *testing.T) {
 	ed, ec, secret, other := signingKey(t, rawEd25519(t)), signingKey(t, rawP256(t)), signingKey(t, rawSecret()), signingKey(t, rawSecret())
 	for name, c := range map[string]struct {

@@ -172,6 +172,7 @@ func only(d Digest) func(Entry) bool {
 	return func(e Entry) bool { return e.Digest == d }
 }
 
+// ASVS 5.0, 2.3.3, 2.3.4, 7.4.2 and 15.4.2.
 func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 	scenarios := []struct {
 		name   string

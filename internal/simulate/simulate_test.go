@@ -11,6 +11,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
+// ASVS 5.0, 10.4.5 and 10.4.8.
 // The number of schedules is set by AUTH_SCHEDULES; each has a seed of its own.
 func TestRefreshInAHostileWorld(t *testing.T) {
 	schedules := fewSchedules

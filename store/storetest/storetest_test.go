@@ -7,6 +7,7 @@ import (
 	"github.com/authlatch/auth/store/storetest"
 )
 
+// ASVS 5.0, 15.4.2.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
