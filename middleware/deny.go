@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/authlatch/auth"
 )
@@ -17,6 +18,7 @@ import (
 //     loginPage instead (303), if that is not empty, with the page it asked for
 //     in the query parameter "next"; see [SafeNext]. As in [Guard], loginPage
 //     is a path or an http or https URL; it is not used if it is neither.
+//   - [*ThrottledError]: 429, with Retry-After if waiting helps.
 //   - [auth.ErrForbidden]: 403.
 //   - any other: 503, with Retry-After.
 //
@@ -30,7 +32,13 @@ func Deny(w http.ResponseWriter, r *http.Request, err error, loginPage string) {
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
+	var throttled *ThrottledError
 	switch {
+	case errors.As(err, &throttled):
+		if wait := throttled.RetryAfter; wait > 0 {
+			h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
+		}
+		problem(w, http.StatusTooManyRequests)
 	case errors.Is(err, auth.ErrForbidden):
 		problem(w, http.StatusForbidden)
 	case errors.Is(err, auth.ErrUnauthenticated):

@@ -1,0 +1,194 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/authlatch/auth"
+)
+
+// Throttle limits how often a password, or another proof that could be guessed,
+// is tried (ASVS 5.0, 2.4.1, 6.3.1 and 6.6.3). An attempt is counted in the store
+// before it is made, so however many come at once, to however many servers, no
+// more than allowed are made:
+//
+//	err := throttle.Try(w, r, name, func() (bool, error) {
+//		err := passwords.Verify(r.Context(), hashOf(name), password)
+//		if errors.Is(err, password.ErrWrong) {
+//			return false, nil
+//		}
+//		return err == nil, err
+//	})
+//	if err != nil {
+//		middleware.Deny(w, r, err, "") // 401, 429 or 503
+//		return
+//	}
+//
+// Attempts count for the account and for the client's address, IPv6 by its /64.
+// An account has some at once; then each further one waits, from 30 seconds up to
+// an hour. After 100 failures in a row it is closed until [Throttle.Forgive]. A
+// success ends the row. An address has more, which come back with time; a success
+// gives back only itself there. Whoever has no address shares one count. Accounts
+// that do not exist are counted like others, so that nothing tells them apart.
+//
+// With a Sealer, a browser from which an account was proved keeps a cookie and
+// has attempts of its own there, with the same waits, that count for neither the
+// account nor the address: so no stranger can lock an owner out. The cookie
+// remembers the last six accounts, and authenticates nobody. Whoever steals it
+// gains some guesses. All browsers that an account knows have MaxFailures in a row
+// together, however many there are; beyond it, as without a cookie, they are
+// strangers. Their successes reset nothing that strangers have failed at.
+//
+// Failures are remembered for 30 days after the last one, and without an end once
+// there have been so many that attempts wait. In the store, accounts and addresses
+// stand as digests; whoever reads it can find them by trying names. A record that
+// is damaged, or of a newer version, is an error, and nothing is tried, until it
+// ends or is forgiven.
+//
+// A code of a second factor, which belongs to a subject that is known, is tried
+// in the same way. Let it have a Throttle with a Namespace of its own, such as
+// "otp", and the same Store, Sealer and Cookie: in one namespace a name that is
+// typed at log-in could be that of another count. To limit how many messages are
+// sent, as for a forgotten password, let check send one and return false: each
+// then counts. Forgive when a link from one has been used.
+//
+// Create it with [NewThrottle]. It has no state but its configuration, and is
+// safe for concurrent use. The clocks of servers that share a store agree to the
+// second or so.
+type Throttle struct {
+	config  ThrottleConfig
+	waits   waits
+	known   waits // all browsers of an account together
+	address allowance
+}
+
+// ThrottledError says that there were too many attempts. It is an
+// [auth.ErrForbidden]; [Deny] answers it with 429 (RFC 6585, 4).
+type ThrottledError struct {
+	// RetryAfter is how long to wait before another attempt has a chance. Zero
+	// means that waiting does not help: the account is closed.
+	RetryAfter time.Duration
+}
+
+// Error says so.
+func (e *ThrottledError) Error() string {
+	if e.RetryAfter == 0 {
+		return "middleware: throttle: too many attempts: closed"
+	}
+	return fmt.Sprintf("middleware: throttle: too many attempts: wait for %v", e.RetryAfter)
+}
+
+// Is reports which of the outcomes the error is.
+func (e *ThrottledError) Is(target error) bool { return target == auth.ErrForbidden }
+
+// NewThrottle returns a Throttle, or an error that names the field of the
+// configuration that cannot work. It does no I/O.
+func NewThrottle(c ThrottleConfig) (*Throttle, error) {
+	if c.Store == nil {
+		return nil, errors.New("middleware: ThrottleConfig.Store is required")
+	}
+	if err := c.limits(); err != nil {
+		return nil, err
+	}
+	if err := c.devices(); err != nil {
+		return nil, err
+	}
+	for _, network := range c.TrustedProxies {
+		// One that trusts everybody believes whatever an attacker writes.
+		if !network.IsValid() || network.Bits() == 0 || network.Addr().Is4In6() {
+			return nil, errors.New("middleware: ThrottleConfig.TrustedProxies has a network that is not valid, is everybody, or is IPv4 written as IPv6")
+		}
+	}
+	c.TrustedProxies = slices.Clone(c.TrustedProxies)
+	if c.Events == nil {
+		c.Events = func(context.Context, auth.Event) {}
+	}
+	return &Throttle{
+		config:  c,
+		waits:   waits{c.Failures, c.MaxFailures, c.FirstWait, c.LongestWait},
+		known:   waits{free: c.MaxFailures, most: c.MaxFailures},
+		address: allowance{c.AddressFailures, c.AddressRecovery},
+	}, nil
+}
+
+// Try calls check, which proves that r comes from the owner of account, unless
+// there were too many attempts; at most once, and not before the attempt is
+// counted. account is what the application looks the account up by, in the form
+// in which it does: folded to lower case, say, if it finds "Alice" as "alice".
+//
+// check returns true if the proof is right, false if it is wrong, and an error if
+// it could not tell, because a database is down, say. Try then returns
+//
+//   - nil if check returned true. With a Sealer it has set a cookie: call it
+//     before the body.
+//   - an error that wraps [auth.ErrUnauthenticated] if check returned false.
+//   - a [*ThrottledError], without a call of check, after too many attempts.
+//   - the error of check, wrapped. The attempt does not count, unless the error
+//     is one of the outcomes [auth.ErrUnauthenticated] and [auth.ErrForbidden], or
+//     the client has hung up meanwhile. Beware of an error that says "wrong" in
+//     other words, such as password.ErrWrong: check turns that into false.
+//   - any other error if the store could not answer; check was not called.
+//
+// What is counted stays so if check panics. Writes go on when a client hangs up,
+// but for 5 seconds at most. If the store fails after check has returned, that is
+// an event: a success stands, and a count that could not be taken back stays.
+func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, check func() (right bool, err error)) error {
+	a := t.attempt(w, r, account)
+	if err := a.count(); err != nil {
+		return a.refused(err)
+	}
+	right, err := check()
+	switch {
+	case err == nil && right:
+		a.settle((*tally).succeed)
+		if err := t.remember(w, r, a.device, a.tag()); err != nil {
+			a.event(auth.EventFault, "", err)
+		}
+		return nil
+	case err == nil:
+		err = errWrong
+	case !errors.Is(err, auth.ErrUnauthenticated) && !errors.Is(err, auth.ErrForbidden):
+		// A client that hangs up makes checks fail, and undoes no count.
+		if !errors.Is(r.Context().Err(), context.Canceled) {
+			a.settle((*tally).takeBack)
+		}
+		a.event(auth.EventFault, "", err)
+		return fmt.Errorf("middleware: throttle: check: %w", err)
+	default:
+		err = fmt.Errorf("middleware: throttle: check: %w", err)
+	}
+	a.event(auth.EventFailed, "", nil)
+	return err
+}
+
+var errWrong = fmt.Errorf("middleware: throttle: a wrong proof: %w", auth.ErrUnauthenticated)
+
+// Forgive forgets what has failed on an account, and opens it if it is closed:
+// when its owner has proved that by other means, as after the reset of a password.
+// Attempts from an address stay counted. The error means that the store could not
+// do it.
+func (t *Throttle) Forgive(ctx context.Context, account string) error {
+	ctx, done := writing(ctx)
+	defer done()
+	for _, d := range []digest{t.digest("account", account), t.digest("devices", account)} {
+		if err := t.config.Store.Delete(ctx, d.key()); err != nil {
+			return fmt.Errorf("middleware: throttle: forgive: %w", err)
+		}
+	}
+	return nil
+}
+
+// digest is what the store knows a count of this namespace by.
+func (t *Throttle) digest(parts ...string) digest {
+	return digestOf(slices.Insert(parts, 0, t.config.Namespace)...)
+}
+
+// writing returns the context for the store calls of an attempt: they go on when
+// the client hangs up, but for 5 seconds at most.
+func writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+}

@@ -1,0 +1,139 @@
+package middleware
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/store"
+)
+
+// attempt is one call of Try.
+type attempt struct {
+	throttle *Throttle
+	ctx      context.Context
+	account  string
+	address  netip.Addr
+	device   *device
+
+	name    attemptName
+	counted []*tally // where it is counted
+}
+
+func (t *Throttle) attempt(w http.ResponseWriter, r *http.Request, account string) *attempt {
+	a := &attempt{
+		throttle: t, ctx: r.Context(), account: account, device: t.device(w, r),
+		address: ClientAddress(r, t.config.TrustedProxies...),
+	}
+	rand.Read(a.name[:])
+	return a
+}
+
+// tag is how a browser's cookie calls the account.
+func (a *attempt) tag() [16]byte {
+	d := a.throttle.digest("tag", a.account)
+	return [16]byte(d[:])
+}
+
+// count counts the attempt, or returns a *tooMany. After an error it is counted
+// nowhere, as far as the store can be reached.
+func (a *attempt) count() error {
+	t := a.throttle
+	if a.device.knows(a.tag()) {
+		err := a.countIn(
+			&tally{reason: "device", limit: t.waits, resets: true, digest: t.digest("device", a.account, string(a.device.id[:]))},
+			&tally{reason: "device", limit: t.known, resets: true, digest: t.digest("devices", a.account)},
+		)
+		var refused *tooMany
+		if !errors.As(err, &refused) || refused.wait > 0 {
+			return err
+		}
+		// It has used up its attempts, and is a stranger.
+	}
+	return a.countIn(
+		&tally{reason: "account", limit: t.waits, resets: true, digest: t.digest("account", a.account)},
+		&tally{reason: "address", limit: t.address, digest: t.digest("address", network(a.address))},
+	)
+}
+
+// network is what is one client for the purposes of counting: whoever has one
+// IPv6 address has the other 2^64 of its subnet. An address that is not valid is
+// "invalid IP", whoever has it.
+func network(address netip.Addr) string {
+	if !address.Is6() {
+		return address.String()
+	}
+	subnet, _ := address.Prefix(64) // 64 bits are not too many
+	return subnet.String()
+}
+
+// countIn counts the attempt in all tallies or in none. It looks at all of them
+// first, so that what one refuses makes nobody wait at another meanwhile.
+func (a *attempt) countIn(tallies ...*tally) error {
+	ctx, done := writing(a.ctx)
+	defer done()
+	s := a.throttle.config.Store
+	for _, t := range tallies {
+		if err := t.read(ctx, s); err != nil {
+			return err
+		}
+		if err := t.admits(time.Now()); err != nil {
+			return err
+		}
+	}
+	for _, t := range tallies {
+		a.counted = append(a.counted, t)
+		if err := t.take(ctx, s, a.name); err != nil {
+			a.settle((*tally).takeBack)
+			return err
+		}
+	}
+	return nil
+}
+
+// settle changes the counts after the attempt. What fails stays counted.
+func (a *attempt) settle(change func(*tally, context.Context, store.Store, attemptName) error) {
+	ctx, done := writing(a.ctx)
+	defer done()
+	for _, t := range a.counted {
+		if err := change(t, ctx, a.throttle.config.Store, a.name); err != nil {
+			a.event(auth.EventFault, "", err)
+		}
+	}
+	a.counted = nil
+}
+
+// refused tells why the attempt is not made.
+func (a *attempt) refused(err error) error {
+	var refused *tooMany
+	if !errors.As(err, &refused) {
+		a.event(auth.EventFault, "", err)
+		return err
+	}
+	a.event(auth.EventThrottled, refused.reason, nil)
+	return &ThrottledError{RetryAfter: refused.wait}
+}
+
+func (a *attempt) event(kind auth.EventKind, reason string, err error) {
+	a.throttle.config.Events(a.ctx, auth.Event{
+		Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: printable(a.account), Reason: reason, Err: err,
+	})
+}
+
+// printable cuts what somebody has typed to what an event may hold.
+func printable(text string) string {
+	const most = 128
+	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, text)
+}

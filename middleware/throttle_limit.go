@@ -1,0 +1,91 @@
+package middleware
+
+import "time"
+
+// limit says whether one more attempt is let through.
+type limit interface {
+	// refuses reports whether an attempt has to wait, and how long; zero means
+	// that waiting does not help. It takes out of c what has come back by now.
+	refuses(c *count, now time.Time) (wait time.Duration, refused bool)
+
+	// ttl is how long the store is to remember c.
+	ttl(c *count) time.Duration
+}
+
+// How long failures are remembered that nobody adds to. As long as they have led
+// to no wait there are few, and many of them are in names that do not exist. The
+// others count until a success or Forgive, in effect.
+const (
+	memory        = 30 * 24 * time.Hour
+	longMemory    = 10 * 365 * 24 * time.Hour
+	nothingToKnow = time.Minute
+)
+
+// waits lets a number of attempts through at once, and each further one after a
+// wait that doubles, up to the most that there may be.
+type waits struct {
+	free, most     int
+	first, longest time.Duration
+}
+
+func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
+	n := len(c.attempts)
+	if n >= l.most {
+		return 0, true
+	}
+	if n < l.free {
+		return 0, false
+	}
+	wait := l.wait(n)
+	left := time.UnixMilli(c.attempts[n-1].at).Add(wait).Sub(now)
+	// The clock of whoever has written that may be ahead: it promises no more
+	// than the wait.
+	return min(left, wait), left > 0
+}
+
+// wait returns how long to wait after n failures, of which there are free ones
+// or more.
+func (l waits) wait(n int) time.Duration {
+	wait := l.first
+	for ; n > l.free && wait < l.longest; n-- {
+		wait *= 2
+	}
+	return min(wait, l.longest)
+}
+
+func (l waits) ttl(c *count) time.Duration {
+	switch n := len(c.attempts); {
+	case n == 0:
+		return nothingToKnow
+	case n < l.free:
+		return memory
+	}
+	return longMemory
+}
+
+// allowance lets a number of attempts through, of which one comes back after
+// each interval.
+type allowance struct {
+	size     int
+	interval time.Duration
+}
+
+func (l allowance) refuses(c *count, now time.Time) (time.Duration, bool) {
+	for len(c.attempts) > 0 && !l.next(c).After(now) {
+		c.returned = l.next(c).UnixMilli()
+		c.attempts = c.attempts[1:]
+	}
+	if len(c.attempts) < l.size {
+		return 0, false
+	}
+	return min(l.next(c).Sub(now), l.interval), true
+}
+
+// next returns when the oldest attempt comes back.
+func (l allowance) next(c *count) time.Time {
+	return time.UnixMilli(max(c.returned, c.attempts[0].at)).Add(l.interval)
+}
+
+func (l allowance) ttl(c *count) time.Duration {
+	return nothingToKnow + time.Duration(len(c.attempts))*l.interval
+}

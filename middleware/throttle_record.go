@@ -1,0 +1,107 @@
+package middleware
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"slices"
+)
+
+// count is the attempts of somebody that stand against a limit, oldest first.
+// Each has a name of its own: so it is seen whether an attempt was counted, it
+// is counted once, and taking it back takes no other.
+//
+// Format 0x40, times in milliseconds since 1970:
+//
+//	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | returned (8 bytes)
+//	for each attempt: time (8 bytes) | name (8 bytes)
+//
+// A later format gets the next byte up to 0x4f, and this one stays readable.
+// The checksum covers the record and its digest: a damaged byte, or a store that
+// mixes up two answers, must not forget what was counted.
+type count struct {
+	returned int64 // when the last attempt came back with time
+	attempts []counted
+}
+
+type counted struct {
+	at   int64
+	name attemptName
+}
+
+// attemptName is random.
+type attemptName [8]byte
+
+const (
+	countFormat     = 0x40
+	lastCountFormat = 0x4f
+	countCheckAt    = 1 + 8
+	countReturnedAt = countCheckAt + 4
+	countAttemptsAt = countReturnedAt + 8
+	attemptSize     = 8 + 8
+	maxAttempts     = 1000 // of an address; 16 KB
+)
+
+var (
+	errNewerCount   = errors.New("middleware: throttle: a record is of a newer version")
+	errCorruptCount = errors.New("middleware: throttle: a record is corrupt")
+)
+
+// encode returns other bytes each time, so equal bytes mean the same write.
+func (c *count) encode(d digest) []byte {
+	b := make([]byte, countAttemptsAt, countAttemptsAt+len(c.attempts)*attemptSize)
+	b[0] = countFormat
+	rand.Read(b[1:countCheckAt])
+	binary.BigEndian.PutUint64(b[countReturnedAt:], uint64(c.returned))
+	for _, a := range c.attempts {
+		b = binary.BigEndian.AppendUint64(b, uint64(a.at))
+		b = append(b, a.name[:]...)
+	}
+	binary.BigEndian.PutUint32(b[countCheckAt:], countChecksum(b, d))
+	return b
+}
+
+func countChecksum(raw []byte, d digest) uint32 {
+	sum := crc32.Update(crc32.ChecksumIEEE(d[:]), crc32.IEEETable, raw[:countCheckAt])
+	return crc32.Update(sum, crc32.IEEETable, raw[countReturnedAt:])
+}
+
+func decodeCount(raw []byte, d digest) (count, error) {
+	switch {
+	case len(raw) > 0 && raw[0] > countFormat && raw[0] <= lastCountFormat:
+		return count{}, errNewerCount
+	case len(raw) < countAttemptsAt || raw[0] != countFormat,
+		(len(raw)-countAttemptsAt)%attemptSize != 0,
+		len(raw) > countAttemptsAt+maxAttempts*attemptSize,
+		binary.BigEndian.Uint32(raw[countCheckAt:]) != countChecksum(raw, d):
+		return count{}, errCorruptCount
+	}
+	c := count{returned: int64(binary.BigEndian.Uint64(raw[countReturnedAt:]))}
+	for each := range slices.Chunk(raw[countAttemptsAt:], attemptSize) {
+		c.attempts = append(c.attempts, counted{int64(binary.BigEndian.Uint64(each)), attemptName(each[8:])})
+	}
+	return c, nil
+}
+
+// find returns where an attempt stands, or -1.
+func (c *count) find(name attemptName) int {
+	return slices.IndexFunc(c.attempts, func(a counted) bool { return a.name == name })
+}
+
+// digest is what the store knows a count by.
+type digest [sha256.Size]byte
+
+func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
+
+// digestOf covers all parts, each with its length before it.
+func digestOf(parts ...string) digest {
+	b := []byte("authlatch throttle\n")
+	for _, part := range parts {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return sha256.Sum256(b)
+}

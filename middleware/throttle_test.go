@@ -1,0 +1,577 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
+)
+
+// door is a throttle before a check, and what was heard of it.
+type door struct {
+	*middleware.Throttle
+	t testing.TB
+
+	mu     sync.Mutex
+	events []auth.Event
+	checks int
+}
+
+func newDoor(t testing.TB, c middleware.ThrottleConfig) *door {
+	t.Helper()
+	d := &door{t: t}
+	if c.Store == nil {
+		c.Store = &store.Memory{}
+	}
+	c.Events = func(_ context.Context, e auth.Event) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.events = append(d.events, e)
+	}
+	var err error
+	if d.Throttle, err = middleware.NewThrottle(c); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func newSealer(t testing.TB) *cookie.Sealer {
+	t.Helper()
+	s, err := cookie.NewSealer([]byte(strings.Repeat("0123456789abcdef", 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// guest is a browser at an address.
+type guest struct {
+	address string
+	cookie  string
+}
+
+// from returns a browser of an address that nobody else has.
+func from(i int) *guest {
+	return &guest{address: fmt.Sprintf("198.%d.%d.%d:1024", 18+i>>16, i>>8&255, i&255)}
+}
+
+func (v *guest) request() *http.Request {
+	r := httptest.NewRequest("POST", "https://shop.example/login", nil)
+	r.RemoteAddr = v.address
+	if v.cookie != "" {
+		r.Header.Set("Cookie", v.cookie)
+	}
+	return r
+}
+
+// try tries a proof that is right or wrong, keeps the cookie, and returns how it
+// ended in a word.
+func (d *door) try(v *guest, account string, right bool) string {
+	d.t.Helper()
+	outcome, _ := d.attempt(v, account, right)
+	return outcome
+}
+
+func (d *door) attempt(v *guest, account string, right bool) (outcome string, wait time.Duration) {
+	d.t.Helper()
+	w, called := httptest.NewRecorder(), false
+	err := d.Try(w, v.request(), account, func() (bool, error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.checks++
+		called = true
+		return right, nil
+	})
+	if set := w.Header().Get("Set-Cookie"); set != "" {
+		if err != nil {
+			d.t.Error("a cookie beside an error")
+		}
+		v.cookie, _, _ = strings.Cut(set, ";")
+	}
+	var throttled *middleware.ThrottledError
+	switch {
+	case errors.As(err, &throttled) && errors.Is(err, auth.ErrForbidden) && !errors.Is(err, auth.ErrUnauthenticated) && !called:
+		return "throttled", throttled.RetryAfter
+	case err == nil && right && called:
+		return "right", 0
+	case errors.Is(err, auth.ErrUnauthenticated) && !errors.Is(err, auth.ErrForbidden) && !right && called:
+		return "wrong", 0
+	case !called:
+		return "no answer", 0
+	}
+	d.t.Fatalf("Try returns %v, called %t", err, called)
+	return "", 0
+}
+
+// wrongs tries n wrong proofs, all of which are looked at.
+func (d *door) wrongs(v *guest, account string, n int) {
+	d.t.Helper()
+	for i := range n {
+		if got := d.try(v, account, false); got != "wrong" {
+			d.t.Fatalf("attempt %d of %d is %s", i+1, n, got)
+		}
+	}
+}
+
+func (d *door) expect(want string, v *guest, account string, right bool) {
+	d.t.Helper()
+	if got := d.try(v, account, right); got != want {
+		d.t.Fatalf("it is %s, want %s", got, want)
+	}
+}
+
+// ASVS 5.0, 2.4.1 and 6.3.1: five at once, then none without a wait.
+func TestAnAccountHasFiveAttemptsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, middleware.ThrottleConfig{})
+		for i := range 5 {
+			d.expect("wrong", from(i), "alice", false)
+		}
+		got, wait := d.attempt(from(5), "alice", true)
+		if got != "throttled" || wait != 30*time.Second {
+			t.Fatalf("the sixth is %s for %v", got, wait)
+		}
+		d.expect("right", from(5), "bob", true)
+		time.Sleep(30*time.Second - time.Millisecond)
+		if got, wait = d.attempt(from(6), "alice", true); got != "throttled" || wait != time.Millisecond {
+			t.Fatalf("too early: %s for %v", got, wait)
+		}
+		time.Sleep(time.Millisecond)
+		d.expect("right", from(7), "alice", true)
+		d.wrongs(from(8), "alice", 5) // all of them are back
+		d.expect("throttled", from(9), "alice", true)
+	})
+}
+
+func TestASuccessEndsTheRow(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{})
+	for i := range 20 {
+		d.wrongs(from(i), "alice", 4)
+		d.expect("right", from(i), "alice", true)
+	}
+}
+
+// What is under way while another attempt succeeds still counts: it came later.
+func TestASuccessForgivesOnlyWhatCameBefore(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{})
+	d.wrongs(from(0), "alice", 2)
+	err := d.Try(httptest.NewRecorder(), from(0).request(), "alice", func() (bool, error) {
+		d.wrongs(from(1), "alice", 2)
+		return true, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.wrongs(from(2), "alice", 3)
+	d.expect("throttled", from(2), "alice", true)
+}
+
+// NIST SP 800-63B-4, 3.2.2: after 100 failures in a row an account is closed,
+// until the application says that it knows better.
+func TestAnAccountClosesAfterAHundredFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, middleware.ThrottleConfig{})
+		failed := 0
+		for i := range 200 {
+			if d.try(from(i), "alice", false) == "wrong" {
+				failed++
+			}
+			time.Sleep(time.Hour)
+		}
+		if failed != 100 {
+			t.Errorf("%d failures", failed)
+		}
+		time.Sleep(5 * 365 * 24 * time.Hour)
+		if got, wait := d.attempt(from(0), "alice", true); got != "throttled" || wait != 0 {
+			t.Errorf("five years later: %s for %v", got, wait)
+		}
+		d.expect("right", from(0), "bob", true)
+		if err := d.Forgive(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		d.wrongs(from(1), "alice", 5)
+		d.expect("throttled", from(1), "alice", true)
+	})
+}
+
+func TestFewFailuresAreForgottenAndManyAreNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, middleware.ThrottleConfig{})
+		d.wrongs(from(0), "alice", 4)
+		d.wrongs(from(0), "bob", 5)
+		time.Sleep(31 * 24 * time.Hour)
+		d.wrongs(from(0), "alice", 5)
+		d.wrongs(from(0), "bob", 1)
+		if got, wait := d.attempt(from(0), "bob", true); got != "throttled" || wait != time.Minute {
+			t.Errorf("%s for %v", got, wait)
+		}
+	})
+}
+
+// ASVS 5.0, 6.3.1: who tries one password on many accounts is held up as well.
+func TestAnAddressHasAHundredAttemptsAndOneAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, middleware.ThrottleConfig{})
+		spray := func(n int) {
+			t.Helper()
+			for i := range n {
+				d.expect("wrong", from(1), fmt.Sprint("somebody ", d.checks, i), false)
+			}
+			got, wait := d.attempt(from(1), "alice", true)
+			if got != "throttled" || wait <= 0 || wait > time.Minute {
+				t.Fatalf("after %d it is %s for %v", n, got, wait)
+			}
+		}
+		spray(100)
+		d.expect("right", from(2), "alice", true)
+		time.Sleep(time.Minute)
+		spray(1)
+		time.Sleep(150 * time.Second)
+		spray(2)
+		time.Sleep(30 * time.Second)
+		spray(1)
+		time.Sleep(24 * time.Hour)
+		spray(100)
+	})
+}
+
+// An attacker who has an account too does not begin anew by logging in.
+func TestASuccessGivesAnAddressOnlyItsOwnAttemptBack(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{})
+	for i := range 100 {
+		d.expect("right", from(1), "mallory", true)
+		d.expect("wrong", from(1), fmt.Sprint("somebody ", i), false)
+	}
+	d.expect("throttled", from(1), "mallory", true)
+}
+
+// An account that refuses costs the address nothing, and an address that refuses
+// makes no account wait.
+func TestARefusedAttemptCountsNowhere(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{AddressFailures: 10})
+	d.wrongs(from(1), "alice", 5)
+	for range 50 {
+		d.expect("throttled", from(1), "alice", false)
+	}
+	d.wrongs(from(1), "bob", 4)
+	d.wrongs(from(1), "carol", 1)
+	for range 50 {
+		d.expect("throttled", from(1), "bob", false)
+	}
+	d.wrongs(from(2), "bob", 1)
+	d.expect("throttled", from(2), "bob", false)
+}
+
+func TestAddressesAreCountedAsClients(t *testing.T) {
+	for _, test := range []struct {
+		rule       string
+		one, other string
+		same       bool
+	}{
+		{"two IPv4 addresses are two", "192.0.2.1:1", "192.0.2.2:1", false},
+		{"the port does not matter", "192.0.2.1:1", "192.0.2.1:2", true},
+		{"IPv4-mapped is IPv4", "192.0.2.1:1", "[::ffff:192.0.2.1]:1", true},
+		{"two mapped addresses are two", "[::ffff:192.0.2.2]:1", "[::ffff:192.0.2.1]:1", false},
+		{"a /64 is one client", "[2001:db8:1:2::1]:1", "[2001:db8:1:2:ffff::1]:1", true},
+		{"the next /64 is another", "[2001:db8:1:2::1]:1", "[2001:db8:1:3::1]:1", false},
+		{"a zone does not matter", "[fe80::1%eth0]:1", "[fe80::1%eth1]:1", true},
+		{"without a port it is the same", "192.0.2.1:1", "192.0.2.1", true},
+		{"who has no address shares one count", "@", "", true},
+		{"which is not that of the others", "@", "0.0.0.0:1", false},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			d := newDoor(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1})
+			d.wrongs(&guest{address: test.one}, "alice", 1)
+			want := map[bool]string{true: "throttled", false: "wrong"}[test.same]
+			d.expect(want, &guest{address: test.other}, "bob", false)
+		})
+	}
+}
+
+// ASVS 5.0, 4.1.3 and 15.3.4: a throttle believes its proxies, and nobody else.
+func TestAThrottleBelievesItsProxies(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for trusted, want := range map[bool]string{true: "wrong", false: "throttled"} {
+		c := middleware.ThrottleConfig{Failures: 1, AddressFailures: 1}
+		if trusted {
+			c.TrustedProxies = proxies
+		}
+		d := newDoor(t, c)
+		for i, client := range []string{"192.0.2.1", "192.0.2.2"} {
+			r := (&guest{address: "10.0.0.1:1"}).request()
+			r.Header.Set("X-Forwarded-For", client)
+			err := d.Try(httptest.NewRecorder(), r, fmt.Sprint(i), func() (bool, error) { return false, nil })
+			if got := map[bool]string{true: "wrong", false: "throttled"}[errors.Is(err, auth.ErrUnauthenticated)]; i == 1 && got != want {
+				t.Errorf("trusted %t: the second client is %s", trusted, got)
+			}
+		}
+	}
+	proxies[0] = netip.MustParsePrefix("192.0.2.0/24") // is not the throttle's any more
+}
+
+// What check returns decides what is counted.
+func TestWhatCheckReturns(t *testing.T) {
+	hangUp := func(t *testing.T, r *http.Request) (*http.Request, func()) {
+		ctx, cancel := context.WithCancel(r.Context())
+		return r.WithContext(ctx), cancel
+	}
+	for _, test := range []struct {
+		rule    string
+		right   bool
+		err     error
+		hangsUp bool
+		is      error // what the error wraps
+		status  int
+		counted bool
+	}{
+		{"wrong counts", false, nil, false, auth.ErrUnauthenticated, 401, true},
+		{"wrong counts after the client has hung up", false, nil, true, auth.ErrUnauthenticated, 401, true},
+		{"right does not", true, nil, false, nil, 0, false},
+		{"right does not after the client has hung up", true, nil, true, nil, 0, false},
+		{"a check that could not tell does not", false, errStore, false, errStore, 503, false},
+		{"nor does it with a careless value", true, errStore, false, errStore, 503, false},
+		{"nor does it after a deadline of the server's", false, context.DeadlineExceeded, false, context.DeadlineExceeded, 503, false},
+		{"but it does if the client has hung up", false, context.Canceled, true, context.Canceled, 503, true},
+		{"unauthenticated as an error counts", false, auth.ErrUnauthenticated, false, auth.ErrUnauthenticated, 401, true},
+		{"forbidden as an error counts", true, auth.ErrForbidden, false, auth.ErrForbidden, 403, true},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			d := newDoor(t, middleware.ThrottleConfig{Failures: 2, AddressFailures: 2})
+			w := httptest.NewRecorder()
+			r, cancel := hangUp(t, from(1).request())
+			defer cancel()
+			err := d.Try(w, r, "alice", func() (bool, error) {
+				if test.hangsUp {
+					cancel()
+				}
+				return test.right, test.err
+			})
+			if (err == nil) != (test.is == nil) || !errors.Is(err, test.is) {
+				t.Fatalf("Try returns %v", err)
+			}
+			if err != nil {
+				middleware.Deny(w, r, err, "")
+				if w.Code != test.status {
+					t.Errorf("status %d", w.Code)
+				}
+			}
+			want := "wrong"
+			if test.counted {
+				want = "throttled"
+			}
+			d.wrongs(from(2), "alice", 1)
+			d.expect(want, from(2), "alice", false)
+			d.wrongs(from(1), "bob", 1)
+			d.expect(want, from(1), "carol", false)
+		})
+	}
+}
+
+func TestAPanicInCheckStaysCounted(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{})
+	for range 5 {
+		func() {
+			defer func() {
+				if recover() != "check" {
+					t.Error("the panic is lost")
+				}
+			}()
+			d.Try(httptest.NewRecorder(), from(1).request(), "alice", func() (bool, error) { panic("check") })
+		}()
+	}
+	d.expect("throttled", from(2), "alice", true)
+}
+
+// A client that has hung up before is counted all the same, or not served.
+func TestAClientThatHangsUpUndoesNoCount(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{})
+	for range 5 {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		err := d.Try(httptest.NewRecorder(), from(1).request().WithContext(ctx), "alice", func() (bool, error) { return false, nil })
+		if !errors.Is(err, auth.ErrUnauthenticated) {
+			t.Fatal(err)
+		}
+	}
+	d.expect("throttled", from(2), "alice", true)
+}
+
+// ASVS 5.0, 6.3.8: accounts that exist and accounts that do not are answered
+// alike, byte for byte, whatever the moment.
+func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t)})
+		d.expect("right", from(0), "alice", true) // as only she can
+		answer := func(i int, account string) string {
+			w, r := httptest.NewRecorder(), from(i).request()
+			if err := d.Try(w, r, account, func() (bool, error) { return false, nil }); err != nil {
+				middleware.Deny(w, r, err, "")
+			}
+			return fmt.Sprint(w.Code, w.Header(), w.Body)
+		}
+		for i := range 150 {
+			if known, unknown := answer(i, "alice"), answer(i, "nobody"); known != unknown {
+				t.Fatalf("attempt %d:\n%s\n%s", i, known, unknown)
+			}
+			time.Sleep(time.Duration(i) * time.Minute)
+		}
+	})
+}
+
+// RFC 6585, 4; RFC 9110, 10.2.3: whole seconds, and never too early.
+func TestDenyTellsHowLongToWait(t *testing.T) {
+	for wait, want := range map[time.Duration]string{
+		0: "", 1: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2",
+		30 * time.Second: "30", time.Hour - time.Millisecond: "3600", time.Hour: "3600",
+	} {
+		w := httptest.NewRecorder()
+		r := get("/")
+		r.Header.Set("Sec-Fetch-Mode", "navigate") // no log-in page helps
+		middleware.Deny(w, r, fmt.Errorf("log-in: %w", &middleware.ThrottledError{RetryAfter: wait}), "/login")
+		if w.Code != 429 || w.Header().Get("Retry-After") != want {
+			t.Errorf("%v: %d, Retry-After %q, want %q", wait, w.Code, w.Header().Get("Retry-After"), want)
+		}
+		isProblem(t, w.Result())
+	}
+}
+
+// ASVS 5.0, 16.2.1, 16.2.5 and 16.3.1.
+func TestAThrottleTellsOfWhatItCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), Failures: 1, AddressFailures: 2})
+		event := func(kind auth.EventKind, subject, reason string) auth.Event {
+			return auth.Event{Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: subject, Reason: reason}
+		}
+		owner := from(1)
+		d.try(owner, "alice", true)
+		d.try(from(2), "alice", false)
+		d.try(from(2), "alice", false)
+		d.try(from(2), "bob", false)
+		d.try(from(2), "carol", false)
+		d.try(owner, "alice", false)
+		d.try(owner, "alice", false)
+		fault := event(auth.EventFault, "dave", "")
+		fault.Err = errStore
+		d.Try(httptest.NewRecorder(), from(3).request(), "dave", func() (bool, error) { return false, errStore })
+		want := []auth.Event{
+			event(auth.EventFailed, "alice", ""), event(auth.EventThrottled, "alice", "account"),
+			event(auth.EventFailed, "bob", ""), event(auth.EventThrottled, "carol", "address"),
+			event(auth.EventFailed, "alice", ""), event(auth.EventThrottled, "alice", "device"),
+			fault,
+		}
+		if !reflect.DeepEqual(d.events, want) {
+			t.Errorf("%+v\nwant\n%+v", d.events, want)
+		}
+	})
+}
+
+// ASVS 5.0, 16.4.1: an event holds what somebody has typed, and not more of it
+// than can be shown.
+func TestAnEventCutsWhatWasTyped(t *testing.T) {
+	for typed, want := range map[string]string{
+		"alice":                                 "alice",
+		"":                                      "",
+		"a\r\nb\x00\x1b[31mc\u202ed":            "ab[31mcd",
+		"\xff\xfe":                              "",
+		strings.Repeat("x", 10_000):             strings.Repeat("x", 128),
+		strings.Repeat("x", 127) + "é and more": strings.Repeat("x", 127),
+		"José":                                  "José",
+	} {
+		d := newDoor(t, middleware.ThrottleConfig{})
+		d.try(from(1), typed, false)
+		if len(d.events) != 1 || d.events[0].Subject != want {
+			t.Errorf("%.40q: %+v", typed, d.events)
+		}
+	}
+}
+
+// What is counted under one name counts under no other.
+func TestCountsAreKeptApart(t *testing.T) {
+	s := &store.Memory{}
+	a := newDoor(t, middleware.ThrottleConfig{Store: s})
+	b := newDoor(t, middleware.ThrottleConfig{Store: s, Namespace: "otp"})
+	a.wrongs(from(1), "alice", 5)
+	for i, other := range []string{"Alice", "alice ", "", "\x05alice", "alic"} {
+		a.expect("wrong", from(1), other, false)
+		b.expect("wrong", from(i), "alice", false)
+	}
+	a.expect("throttled", from(2), "alice", true)
+	b.expect("throttled", from(2), "alice", true)
+	if err := b.Forgive(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	a.expect("throttled", from(2), "alice", true)
+	b.expect("wrong", from(2), "alice", false)
+}
+
+func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
+	sealer := newSealer(t)
+	prefix := netip.MustParsePrefix
+	for name, c := range map[string]middleware.ThrottleConfig{
+		"Failures":        {Failures: -1},
+		"MaxFailures":     {MaxFailures: -1},
+		"AddressFailures": {AddressFailures: -1},
+		"FirstWait":       {FirstWait: -1},
+		"LongestWait":     {LongestWait: -1},
+		"AddressRecovery": {AddressRecovery: -1},
+		"DeviceLifetime":  {DeviceLifetime: -1, Sealer: sealer},
+
+		"MaxFailures is more":                            {MaxFailures: 101},
+		"Failures is more":                               {Failures: 6, MaxFailures: 5},
+		"FirstWait is under":                             {FirstWait: time.Second - 1},
+		"LongestWait is shorter":                         {FirstWait: time.Minute, LongestWait: time.Second},
+		"or longer than 30 days":                         {LongestWait: 31 * 24 * time.Hour},
+		"AddressFailures is less":                        {AddressFailures: 4},
+		"or more than 1000":                              {AddressFailures: 1001},
+		"AddressRecovery is under":                       {AddressRecovery: time.Second - 1},
+		"AddressRecovery is under one second, or longer": {AddressRecovery: 31 * 24 * time.Hour},
+
+		"TrustedProxies has":         {TrustedProxies: []netip.Prefix{prefix("10.0.0.0/8"), {}}},
+		"TrustedProxies has a":       {TrustedProxies: []netip.Prefix{prefix("0.0.0.0/0")}},
+		"TrustedProxies has a n":     {TrustedProxies: []netip.Prefix{prefix("::/0")}},
+		"IPv4 written as IPv6":       {TrustedProxies: []netip.Prefix{prefix("::ffff:10.0.0.0/104")}},
+		"Cookie and DeviceLifetime":  {Cookie: cookie.New("device")},
+		"DeviceLifetime need":        {DeviceLifetime: time.Hour},
+		"Cookie: cookie":             {Sealer: sealer, Cookie: cookie.New("a b")},
+		"Cookie is readable":         {Sealer: sealer, Cookie: cookie.New("device").ReadableByScripts()},
+		"DeviceLifetime: ":           {Sealer: sealer, DeviceLifetime: 401 * 24 * time.Hour},
+		"DeviceLifetime: cookie":     {Sealer: sealer, DeviceLifetime: time.Second + 1},
+		"Sealer: cookie":             {Sealer: &cookie.Sealer{}},
+		"Sealer: cookie: Seal: __Ho": {Sealer: sealer, Cookie: cookie.New(strings.Repeat("n", 3900))},
+	} {
+		c.Store = &store.Memory{}
+		if throttle, err := middleware.NewThrottle(c); err == nil || throttle != nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := middleware.NewThrottle(middleware.ThrottleConfig{}); err == nil || !strings.Contains(err.Error(), "Store") {
+		t.Error(err)
+	}
+	for name, c := range map[string]middleware.ThrottleConfig{
+		"few failures":   {MaxFailures: 2},
+		"a long wait":    {FirstWait: 2 * time.Hour},
+		"many failures":  {Failures: 100},
+		"the strictest":  {Failures: 1, MaxFailures: 1, AddressFailures: 1},
+		"the longest":    {Sealer: sealer, DeviceLifetime: 400 * 24 * time.Hour},
+		"a policy":       {Sealer: sealer, Cookie: cookie.New("known").Insecure()},
+		"a private /128": {TrustedProxies: []netip.Prefix{prefix("::1/128")}},
+	} {
+		c.Store = &store.Memory{}
+		if _, err := middleware.NewThrottle(c); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
