@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
@@ -56,6 +57,41 @@ func TestIsolateMatrix(t *testing.T) {
 	}
 }
 
+// Without Fetch metadata Origin decides, if there is one: browsers send it with
+// what acts and with a WebSocket's handshake.
+func TestIsolateFallsBackOnOrigin(t *testing.T) {
+	for _, test := range []struct {
+		rule, site string
+		origin     []string
+		status     int
+	}{
+		{"a program passes", "", nil, 200},
+		{"our own page passes", "", []string{"https://app.example"}, 200},
+		{"another site is refused", "", []string{"https://evil.example"}, 403},
+		{"a sibling is refused", "", []string{"https://evil.app.example"}, 403},
+		{"another port is refused", "", []string{"https://app.example:8443"}, 403},
+		{"no origin to speak of is refused", "", []string{"null"}, 403},
+		{"what is no URL is refused", "", []string{"https://app.example/%zz"}, 403},
+		{"two are refused", "", []string{"https://app.example", "https://app.example"}, 403},
+		{"our name before another is refused", "", []string{"https://app.example@evil.example"}, 403},
+		{"it does not count beside Fetch metadata", "same-origin", []string{"null"}, 200},
+		{"nor does our own", "cross-site", []string{"https://app.example"}, 403},
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			r := httptest.NewRequest(method, "https://app.example/", nil)
+			if test.origin != nil {
+				r.Header["Origin"] = test.origin
+			}
+			if test.site != "" {
+				r.Header.Set("Sec-Fetch-Site", test.site)
+			}
+			if res := serve(middleware.Isolate(hello), r); res.StatusCode != test.status {
+				t.Errorf("%s: %s: status %d, want %d", test.rule, method, res.StatusCode, test.status)
+			}
+		}
+	}
+}
+
 // What a client sends twice, no browser has sent.
 func TestIsolateBelievesNoDoubledField(t *testing.T) {
 	for i, header := range []http.Header{
@@ -75,7 +111,7 @@ func TestIsolateBelievesNoDoubledField(t *testing.T) {
 // Each answer differs by what decided, so a cache has to know it, beside what
 // others say.
 func TestIsolateAddsVary(t *testing.T) {
-	const decided = "Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest"
+	const decided = "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest"
 	guard := &middleware.Guard{Authenticator: valid}
 	h := outside((http.Header).Set, "Vary", "Accept-Encoding", middleware.Isolate(guard.Require(hello)))
 	for site, want := range map[string][]string{
