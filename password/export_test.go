@@ -2,7 +2,6 @@ package password
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
@@ -33,20 +32,8 @@ func NewIdle(c Config, note func(Call)) (*Hasher, error) {
 	}, note))
 }
 
-// NewHungry is NewIdle for argon2id alone, but takes the memory for a moment.
-func NewHungry(c Config, note func(Call)) (*Hasher, error) {
-	return newHasher(c, noted(kdf{argon2id: func(_, _ []byte, _, memory uint32, _ uint8, size uint32) []byte {
-		blocks := make([]byte, memory<<10)
-		for i := 0; i < len(blocks); i += 4096 {
-			blocks[i] = 1
-			if i&0xfffff == 0 {
-				runtime.Gosched()
-			}
-		}
-		runtime.KeepAlive(blocks)
-		return random(int(size))
-	}}, note))
-}
+// Noting makes h call note with each expensive call, before that.
+func Noting(h *Hasher, note func(Call)) { h.kdf = noted(h.kdf, note) }
 
 func noted(k kdf, note func(Call)) kdf {
 	return kdf{

@@ -1,0 +1,106 @@
+package password_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+// A storm of log-ins comes over real connections to a service in a process of
+// its own, which hashes as [password.New] does by default on two processors:
+// 4 at once, of 19 MiB each. Nobody is hashed for before all have come.
+
+const (
+	inUse     = 4 * 19 << 20
+	largeHash = 128 << 20 // the most that a stored hash may ask for
+)
+
+// fewer makes a storm smaller where it would take too long.
+func fewer(logins, instead int) int {
+	if raceEnabled || testing.Short() {
+		return instead
+	}
+	return logins
+}
+
+// ASVS 5.0, 15.2.2: a thousand log-ins at once stay within the bound. What is
+// in use is Concurrent × Memory. What was hashed in before is not collected at
+// once, so the heap grows to up to four times that.
+func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
+	logins := fewer(1000, 60)
+	s := startStorm(t, "off")
+	for i := range logins {
+		s.login(t.Context(), []string{"known", "unknown"}[i%2], 401)
+	}
+	s.wait("entered", logins)
+	r := s.run()
+	t.Logf("numbers: %d log-ins took %.1f × Concurrent × Memory, the process %.1f", logins, times(r.Heap, inUse), times(r.Resident, inUse))
+	if r.Counts["wrong"] != logins || r.Counts["hashed"] != logins {
+		t.Errorf("%v of %d", r.Counts, logins)
+	}
+	r.within(t, 4*inUse)
+}
+
+// ASVS 5.0, 15.2.2: with GOMEMLIMIT it is as much as that says, and two places
+// more, which are asked for while the collector runs.
+func TestMemoryLimitHoldsInAStorm(t *testing.T) {
+	const limit = inUse * 3 / 2
+	logins := fewer(100, 30)
+	s := startStorm(t, fmt.Sprint(limit))
+	for range logins {
+		s.login(t.Context(), "known", 401)
+	}
+	s.wait("entered", logins)
+	r := s.run()
+	t.Logf("numbers: with a limit of 1.5 × Concurrent × Memory it is %.1f, the process %.1f", times(r.Heap, inUse), times(r.Resident, inUse))
+	r.within(t, limit+2*(inUse/4))
+}
+
+// ASVS 5.0, 6.3.8 and 15.2.2: whatever comes along, it is no more, but for a
+// stored hash that asks for more than all places. That runs alone, so the
+// larger of the two is in use. For clients that are gone nothing is hashed.
+func TestMixedStormStaysWithinItsMemory(t *testing.T) {
+	each := fewer(30, 5)
+	s := startStorm(t, "off")
+	for i := range each {
+		s.login(t.Context(), "known", 401)
+		s.login(t.Context(), "unknown", 401)
+		s.login(t.Context(), "known, 10 MB", 401)
+		s.login(t.Context(), "unknown, 10 MB", 401)
+		s.login(t.Context(), "a hash of 4 GiB", 503)
+		s.login(t.Context(), "a body of 10 MB", 413)
+		if i%10 == 0 {
+			s.login(t.Context(), "a hash of 128 MiB", 401)
+		}
+	}
+	ctx, hangUp := context.WithCancel(t.Context())
+	for range 3 * each {
+		s.login(ctx, "unknown", 0)
+	}
+	answered, hasty := 4*each+(each+9)/10, 3*each
+	s.wait("entered", answered+each+hasty)
+	hangUp()
+	s.wait("gone", hasty-4) // of which at most 4 have begun
+	r := s.run()
+	t.Logf("numbers: a mixed storm took %.1f × 128 MiB, the process %.1f", times(r.Heap, largeHash), times(r.Resident, largeHash))
+	if c := r.Counts; c["wrong"]+c["gone"] != answered+hasty || c["hashed"] != c["wrong"] || c["refused"] != each {
+		t.Errorf("%v of %d, %d and %d", c, answered, hasty, each)
+	}
+	r.within(t, 4*largeHash)
+}
+
+func times(bytes, unit int) float64 { return float64(bytes) / float64(unit) }
+
+// within asserts a bound on the heap and, where the system tells, on all of the
+// process. 64 MiB are the program's, and those of the clients that wait, which
+// have a connection and goroutines each.
+func (r report) within(t *testing.T, bound int) {
+	t.Helper()
+	const rest = 64 << 20
+	if r.Heap > bound+rest {
+		t.Errorf("%d MiB of heap, want %d at most", r.Heap>>20, bound>>20)
+	}
+	if r.Resident > bound+rest && !raceEnabled { // the race detector keeps books on all of it
+		t.Errorf("%d MiB resident, want %d at most", r.Resident>>20, bound>>20)
+	}
+}
