@@ -218,7 +218,8 @@ func TestOnlyARememberedCookieOutlivesTheBrowser(t *testing.T) {
 	})
 }
 
-// ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4.
+// ASVS 5.0, 3.3.1, 3.3.2, 3.3.3, 3.3.4 and 14.3.3: it is a random token and
+// nothing else.
 func TestSessionCookieIsStrict(t *testing.T) {
 	b := loggedIn(t, newManager(t, session.Config{}), "alice")
 	c := b.set

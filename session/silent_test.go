@@ -115,6 +115,7 @@ func TestMalformedCookieNeverReachesTheStore(t *testing.T) {
 	(&browser{token: good}).wants(t, m, valid)
 }
 
+// ASVS 5.0, 7.2.1.
 // Each token of the right shape costs one read, and no write.
 func TestUnknownTokenCostsOneRead(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}

@@ -273,3 +273,36 @@ func TestMemoryUnderParallelUse(t *testing.T) {
 		t.Error("nobody wrote")
 	}
 }
+
+// Whoever gives up, and however full it is, nobody waits for a lock that is not
+// given back: all ends, and the store works.
+//
+// ASVS 5.0, 15.4.3.
+func TestMemoryLeavesNoLockBehind(t *testing.T) {
+	m := store.Memory{MaxBytes: 64 << 10}
+	var group sync.WaitGroup
+	for client := range 16 {
+		group.Go(func() {
+			for n := range 500 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if n%3 == 0 {
+					go cancel() // before, during or after the call
+				}
+				key := fmt.Sprint("key", (client*7+n)%400)
+				m.CompareAndSwap(ctx, key, nil, make([]byte, 1+n%300), time.Duration(1+n%5)*time.Millisecond)
+				value, _, _ := m.Get(ctx, key)
+				m.CompareAndSwap(ctx, key, value, make([]byte, 1+n%900), time.Hour)
+				m.CompareAndSwap(ctx, "bad key", nil, nil, -1)
+				m.Delete(ctx, key)
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	for n := range 400 {
+		if _, _, err := m.Get(t.Context(), fmt.Sprint("key", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create(t, &m, "new", "value", time.Hour)
+}

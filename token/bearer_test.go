@@ -233,6 +233,7 @@ func TestWithoutAuthTimeNothingIsRecent(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 16.5.3.
 func TestOptionalGuardRefusesABadToken(t *testing.T) {
 	m := newMinter(t)
 	guard := (&middleware.Guard{Authenticator: m.verifier()}).Optional(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

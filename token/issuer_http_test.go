@@ -129,6 +129,7 @@ func TestAnswersToBrowsers(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 10.1.1 and 14.3.3.
 // With a cookie for the access token no script sees it, and Authenticate takes
 // it from there, behind the cross-origin check.
 func TestAccessTokenInACookieIsNotInTheBody(t *testing.T) {

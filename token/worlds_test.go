@@ -1,11 +1,16 @@
 package token_test
 
 import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,5 +119,98 @@ func TestTokensAreNotPrinted(t *testing.T) {
 		if strings.Contains(text, "very-secret") || strings.Contains(text, fmt.Sprintf("%x", "very-secret")) {
 			t.Errorf("printed as %s", text)
 		}
+	}
+}
+
+// The same name at two issuers is two subjects: the token of one opens nothing
+// with the keys of the other, and what is verified says whose it is.
+//
+// ASVS 5.0, 6.8.1 and 10.3.3.
+func TestSubjectsOfTwoIssuersAreTwo(t *testing.T) {
+	one, other := newMinter(t), newMinter(t)
+	const elsewhere = "https://other.test"
+	ours, theirs := one.verifier(), other.verifier(func(c *token.VerifierConfig) { c.Issuer = elsewhere })
+	seen := make(map[auth.Identity]bool)
+	for _, c := range []struct {
+		text     string
+		accepts  *token.Verifier
+		refused  *token.Verifier
+		identity string
+	}{
+		{one.mint(claims()), ours, theirs, issuerName},
+		{other.mint(with(map[string]any{"iss": elsewhere})), theirs, ours, elsewhere},
+	} {
+		refuses(t, c.refused, c.text)
+		got, err := c.accepts.Verify(t.Context(), c.text)
+		must(t, err)
+		id := got.Identity()
+		if id.Subject != "alice" || id.Issuer != c.identity {
+			t.Errorf("%+v", id)
+		}
+		seen[auth.Identity{Issuer: id.Issuer, Subject: id.Subject}] = true
+	}
+	refuses(t, ours, other.mint(claims())) // who claims to be the other
+	if len(seen) != 2 {
+		t.Error("they are one subject")
+	}
+}
+
+// reentrant is a signer that asks the key set for which it signs.
+type reentrant struct {
+	crypto.Signer
+	keys *token.KeySet
+}
+
+func (s reentrant) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	s.keys.JWKSHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if err := s.keys.Rotate(); err != nil {
+		return nil, err
+	}
+	return s.Signer.Sign(random, digest, opts)
+}
+
+// Hooks and signers may call what calls them: no lock is held meanwhile.
+//
+// ASVS 5.0, 15.4.3.
+func TestHooksAndSignersMayCallBack(t *testing.T) {
+	keys := newKeys(t, token.Ed25519)
+	_, private, err := ed25519.GenerateKey(nil)
+	must(t, err)
+	must(t, keys.SetSigner(reentrant{private, keys}))
+	var i *token.Issuer
+	calls := 0
+	i = newIssuer(t, func(c *token.Config) {
+		c.Keys, c.MaxLogins = keys, 1
+		c.Events = func(ctx context.Context, e auth.Event) {
+			if calls++; calls > 20 {
+				return
+			}
+			i.Verify(ctx, "x")
+			i.List(ctx, "alice")
+			i.LogoutOne(ctx, "alice", e.LoginID)
+		}
+	})
+	for range 3 {
+		issued(t, i)
+	}
+	must(t, i.LogoutAll(t.Context(), "alice"))
+	if calls < 20 {
+		t.Errorf("%d calls of the hook", calls)
+	}
+
+	host := httptest.NewTLSServer(http.NotFoundHandler())
+	defer host.Close()
+	var remote atomic.Pointer[token.RemoteKeySet]
+	told := make(chan error, 100)
+	set, err := token.NewRemoteKeySet(host.URL, token.RemoteConfig{Events: func(context.Context, auth.Event) {
+		if set := remote.Load(); set != nil {
+			told <- set.Ready()
+		}
+	}})
+	must(t, err)
+	defer set.Close()
+	remote.Store(set)
+	if err := <-told; err == nil { // the first failure, or that a second later
+		t.Error("there are keys")
 	}
 }

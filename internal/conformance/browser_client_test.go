@@ -49,6 +49,7 @@ func TestBrowserClientRefreshesBeforeItIsDue(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 10.4.5.
 // B12
 func TestBrowserClientTwoTabsRefreshAtOnce(t *testing.T) {
 	t.Parallel()
@@ -154,6 +155,7 @@ func TestBrowserClientALogOutEndsTheOtherTab(t *testing.T) {
 	a.eventually("ready()", "true") // and a log-in is one for both
 }
 
+// ASVS 5.0, 14.3.3.
 // B2, B18: neither token is where another script would look.
 func TestBrowserClientNoScriptFindsAToken(t *testing.T) {
 	t.Parallel()
@@ -217,6 +219,7 @@ func (s *tokenSite) steals(refreshToken string) (status int, successor string) {
 	return res.StatusCode, successor
 }
 
+// ASVS 5.0, 10.4.5.
 func TestBrowserClientAStolenTokenEndsTheLogInForBoth(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"the owner", "the thief"} {

@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/store/storetest"
 )
 
+// ASVS 5.0, 1.2.4, 14.2.7 and 15.4.2.
 func TestMariaDB(t *testing.T) {
 	server := servers.MariaDB(t)
 	for rule, settings := range map[string]string{

@@ -19,6 +19,7 @@ import (
 
 var _ store.Store = (*postgresstore.Store)(nil)
 
+// ASVS 5.0, 1.2.4, 14.2.7 and 15.4.2.
 func TestPostgres(t *testing.T) {
 	server := servers.Postgres(t, "")
 	levels := []string{"read committed", "serializable"}

@@ -26,6 +26,7 @@ var storesProgram = sync.OnceValues(func() (string, error) {
 	return file, build.Run()
 })
 
+// ASVS 5.0, 16.5.2 and 16.5.3.
 // TestProcessesSurviveFaults has two processes of an application, as their users
 // run it, on one store, and clients that know nothing but HTTP. It prints a
 // table: in none of its rows a log-out is undone, something in a cart lost, or

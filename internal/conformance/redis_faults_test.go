@@ -15,6 +15,7 @@ import (
 
 var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
+// ASVS 5.0, 16.5.2.
 // TestRedisSurvivesFaults prints a table: in none of its rows a log-out is
 // undone, an update lost, or somebody let in or logged out who should not be.
 // Two processes serve users, and a third one with a near cache watches them.

@@ -23,6 +23,7 @@ var _ store.Store = (*sqlstore.Store)(nil)
 // sqliteSettings are those of the README.
 const sqliteSettings = "?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)"
 
+// ASVS 5.0, 1.2.4 and 15.4.2.
 func TestSQLite(t *testing.T) {
 	t.Run("keeps the contract", func(t *testing.T) {
 		file := sqliteFile(t)
@@ -92,6 +93,7 @@ func rows(t testing.TB, db *sql.DB, query string) (n int) {
 	return n
 }
 
+// ASVS 5.0, 14.2.7.
 func TestSQLiteSweep(t *testing.T) {
 	file := sqliteFile(t)
 	s := openSQLite(t, file)
@@ -158,6 +160,7 @@ func TestSQLiteMigrationByMany(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 15.4.3.
 // sweeper is a store of this repository that is swept.
 // useAll makes every call with the record k, whose value is v.
 // Another process has the only write lock for long.

@@ -50,6 +50,7 @@ var backends = []struct {
 	}},
 }
 
+// ASVS 5.0, 1.2.4 and 15.4.2.
 // Over each backend: the contract, the races of sessions, and the schedules of
 // refreshes, of which there are 1,000 unless AUTH_BACKEND_SCHEDULES says another
 // number. At the end it prints a table.

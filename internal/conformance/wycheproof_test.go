@@ -100,6 +100,7 @@ func (o *outcomes) count(v vector, err error) bool {
 	return true
 }
 
+// ASVS 5.0, 11.6.1.
 // Without rules, P-256 is all that is left of their keys: all RSA keys have 2048
 // bits or less, and a set with a secret is none.
 func TestWycheproofIsRefusedWithoutRules(t *testing.T) {
@@ -123,6 +124,7 @@ func TestWycheproofIsRefusedWithoutRules(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.3.1.
 // A JWE is no JWS, whatever the keys.
 func TestWycheproofEncryptionIsRefused(t *testing.T) {
 	groups := vectors(t, "json_web_crypto_test.json")
@@ -146,6 +148,7 @@ func TestWycheproofEncryptionIsRefused(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.2.3.
 // What is wrong with a key is seen when it is read, before any signature.
 func TestWycheproofKeysAreRefusedWhenRead(t *testing.T) {
 	const file = "json_web_key_test.json"
