@@ -1,0 +1,105 @@
+// Slog is a service that logs what happens to its log-ins, as JSON that a
+// machine reads: one record on one line for each event.
+//
+//	go -C examples/integrations run ./slog
+//	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
+//	curl -b jar http://localhost:8080/me
+//	curl -b jar http://localhost:8080/reports
+//	curl -H 'Cookie: __Host-Http-session=made-up' http://localhost:8080/me
+//	curl -H 'Authorization: Bearer made.up.token' http://localhost:8080/me
+//	curl -c jar -b jar -X POST http://localhost:8080/logout
+//
+// Whoever has the password "correct horse" is whom they say.
+package main
+
+import (
+	"crypto/subtle"
+	"flag"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+func main() {
+	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on, port 0 for any")
+	flag.Parse()
+	handler, err := newService(slog.New(slog.NewJSONHandler(os.Stdout, nil)), &store.Memory{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	log.Printf("listening on http://%s", listener.Addr())
+	log.Fatal(server.Serve(listener))
+}
+
+// newService has both modes, and lets one listener hear of all three.
+func newService(logger *slog.Logger, s store.Store) (http.Handler, error) {
+	events := logTo(logger)
+	keys, err := token.NewKeySet(token.Ed25519)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := session.New(session.Config{Store: s, Events: events})
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := token.NewIssuer(token.Config{
+		Keys: keys, Store: s, Events: events,
+		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "slog",
+	})
+	if err != nil {
+		return nil, err
+	}
+	guard := &middleware.Guard{Authenticator: middleware.First(sessions, issuer), Events: events}
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", login(sessions))
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.Logout(w, r); err != nil {
+			middleware.Deny(w, r, err, "")
+		}
+	})
+	mux.HandleFunc("POST /token/login", login(issuer))
+	mux.Handle("POST /token/refresh", issuer.RefreshHandler())
+	mux.Handle("POST /token/logout", issuer.LogoutHandler())
+	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
+	mux.Handle("GET /reports", guard.RequireScope("reports:read")(http.HandlerFunc(me)))
+	return mux, nil
+}
+
+func me(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	fmt.Fprintln(w, "hello,", id.Subject)
+}
+
+// mode is either of the two: both log in the same identity.
+type mode interface {
+	Login(http.ResponseWriter, *http.Request, auth.Identity) error
+}
+
+func login(m mode) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		// A STUB in which all users have one password. Look users up and check
+		// hashes here.
+		user, password := r.PostFormValue("user"), r.PostFormValue("password")
+		if user == "" || subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) != 1 {
+			http.Error(w, "wrong user or password", http.StatusUnauthorized)
+		} else if err := m.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}); err != nil {
+			middleware.Deny(w, r, err, "")
+		}
+	}
+}
