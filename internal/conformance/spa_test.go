@@ -44,7 +44,8 @@ func spaExpire() { time.Sleep(3100 * time.Millisecond) }
 
 func openSPA(t *testing.T, flags ...string) *spa {
 	t.Helper()
-	target, err := url.Parse(startSPA(t, flags...))
+	address, _ := startProgram(t, "examples/spa", spaProgram, append([]string{"-addr", "127.0.0.1:0"}, flags...)...)
+	target, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +69,15 @@ func openSPA(t *testing.T, flags ...string) *spa {
 	return s
 }
 
-// startSPA returns the address that the program says it listens on.
-func startSPA(t *testing.T, flags ...string) string {
+// startProgram returns the address that a program says it listens on, and what
+// ends it before the test does.
+func startProgram(t *testing.T, name string, program func() (string, error), flags ...string) (address string, stop func()) {
 	t.Helper()
-	file, err := spaProgram()
+	file, err := program()
 	if err != nil {
-		t.Fatalf("examples/spa does not build: %v", err)
+		t.Fatalf("%s does not build: %v", name, err)
 	}
-	command := exec.Command(file, append([]string{"-addr", "127.0.0.1:0"}, flags...)...)
+	command := exec.Command(file, flags...)
 	stderr, err := command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -83,20 +85,21 @@ func startSPA(t *testing.T, flags ...string) string {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		command.Process.Kill()
 		command.Wait()
 	})
+	t.Cleanup(stop)
 	late := time.AfterFunc(15*time.Second, func() { command.Process.Kill() })
 	defer late.Stop()
 	lines := bufio.NewReader(stderr)
 	line, err := lines.ReadString('\n')
 	_, address, ok := strings.Cut(line, "listening on ")
 	if !ok {
-		t.Fatalf("the page is not served: %q, %v", line, err)
+		t.Fatalf("%s does not listen: %q, %v", name, line, err)
 	}
 	go io.Copy(io.Discard, lines)
-	return strings.TrimSpace(address)
+	return strings.TrimSpace(address), stop
 }
 
 // answered returns the statuses of the requests with a method to a path after

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/password"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+// limits are how long things last here.
+type limits struct{ access, window, idle, lifetime time.Duration }
+
+// The cookies of the two modes, in production settings.
+var (
+	sessionCookie = cookie.Session()
+	refreshCookie = cookie.Refresh()
+)
+
+// demo has the two modes over one store and one namespace, so that each of them
+// knows of the other's log-ins.
+type demo struct {
+	limits    limits
+	passwords *password.Hasher
+	accounts  map[string]string // hashes by user name
+	sessions  *session.Manager
+	tokens    *token.Issuer
+	live      *token.Verifier // of the same tokens, for an API that must see a log-out at once
+	visitors  visitors
+}
+
+func newDemo(l limits) (*demo, error) {
+	d := &demo{limits: l}
+	var err error
+	if d.passwords, err = password.New(password.Config{}); err != nil {
+		return nil, err
+	}
+	hash, err := d.passwords.Hash(context.Background(), "correct horse")
+	if err != nil {
+		return nil, err
+	}
+	d.accounts = map[string]string{"alice": hash}
+
+	// Log-ins are kept here. Another store is a change to this line alone.
+	logins := &store.Memory{}
+	d.sessions, err = session.New(session.Config{
+		Store: logins, Cookie: sessionCookie,
+		IdleTimeout: l.idle, Lifetime: l.lifetime,
+		Events: note,
+	})
+	if err != nil {
+		return nil, err
+	}
+	keys, err := token.NewKeySet(token.Ed25519)
+	if err != nil {
+		return nil, err
+	}
+	const origin, sameClock = "http://localhost", time.Nanosecond
+	d.tokens, err = token.NewIssuer(token.Config{
+		Keys: keys, Store: logins, Cookie: refreshCookie,
+		Issuer: origin, Audience: origin, ClientID: "demo",
+		AccessLifetime: l.access, Window: l.window, IdleTimeout: l.idle, Lifetime: l.lifetime,
+		Leeway: sameClock, Events: note,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.live, err = token.NewVerifier(token.VerifierConfig{
+		Keys: keys, Issuer: origin, Audience: origin,
+		LiveCheck: &token.LiveCheck{Store: logins},
+		Leeway:    sameClock, Events: note,
+	})
+	return d, err
+}
+
+// api returns what the demo is about. Each handler below is written once and
+// serves both modes.
+func (d *demo) api() http.Handler {
+	bySession := &middleware.Guard{Authenticator: d.sessions}
+	byToken := &middleware.Guard{Authenticator: d.tokens}
+	byLiveToken := &middleware.Guard{Authenticator: d.live}
+	mux := http.NewServeMux()
+
+	mux.Handle("POST /session/login", d.login(d.sessions))
+	mux.Handle("GET /session/me", bySession.Require(http.HandlerFunc(me)))
+	mux.Handle("POST /session/transfer", bySession.Require(http.HandlerFunc(transfer)))
+	mux.Handle("POST /session/logout-everywhere", bySession.Require(logoutEverywhere(d.sessions)))
+	mux.HandleFunc("POST /session/logout", func(w http.ResponseWriter, r *http.Request) {
+		if err := d.sessions.Logout(w, r); err != nil {
+			middleware.Deny(w, r, err, "")
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+
+	mux.Handle("POST /token/login", d.login(d.tokens))
+	mux.Handle("GET /token/me", byToken.Require(http.HandlerFunc(me)))
+	mux.Handle("GET /token/live/me", byLiveToken.Require(http.HandlerFunc(me)))
+	mux.Handle("POST /token/logout-everywhere", byToken.Require(logoutEverywhere(d.tokens)))
+	mux.Handle("POST /token/refresh", d.tokens.RefreshHandler())
+	mux.Handle("POST /token/logout", d.tokens.LogoutHandler())
+	return mux
+}
+
+func me(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	fmt.Fprintln(w, "hello,", id.Subject)
+}
+
+// transfer is what another site would like alice's browser to do.
+func transfer(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	fmt.Fprintln(w, id.Subject, "sends 5 to bob")
+}
+
+// login checks a password and logs in by a mode.
+func (d *demo) login(mode interface {
+	Login(http.ResponseWriter, *http.Request, auth.Identity) error
+}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		user := r.PostFormValue("user")
+		if ok, err := d.isPassword(r.Context(), user, r.PostFormValue("password")); err != nil {
+			middleware.Deny(w, r, err, "")
+		} else if !ok {
+			http.Error(w, "wrong user or password", http.StatusUnauthorized)
+		} else if err := mode.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}); err != nil {
+			middleware.Deny(w, r, err, "")
+		}
+	}
+}
+
+// logoutEverywhere ends all log-ins of whoever asks, those of the other mode
+// included.
+func logoutEverywhere(mode interface {
+	LogoutAll(ctx context.Context, subject string, keep ...string) error
+}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id, _ := auth.FromContext(r.Context())
+		if err := mode.LogoutAll(r.Context(), id.Subject); err != nil {
+			middleware.Deny(w, r, err, "")
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}

@@ -1,0 +1,25 @@
+// What a page of another site can make the browser send to the demo.
+const query = new URLSearchParams(location.search);
+const target = `http://localhost${location.port && ':' + location.port}`;
+const tag = '?' + new URLSearchParams({ visitor: query.get('visitor'), step: query.get('step') });
+
+// submit posts a form into the frame, and waits for the answer.
+function submit(path) {
+  const form = document.querySelector('form');
+  form.action = target + path + tag;
+  return new Promise((resolve) => {
+    document.querySelector('iframe').addEventListener('load', resolve, { once: true });
+    form.submit();
+  });
+}
+
+if (query.get('mode') === 'session') {
+  await submit('/session/transfer');
+  await submit('/session/logout');
+} else {
+  await submit('/token/refresh');
+  // A form cannot send the field that a refresh needs. A script can try to.
+  const init = { method: 'POST', credentials: 'include', headers: { 'Refresh-Attempt': 'x'.repeat(32) } };
+  await fetch(target + '/token/refresh' + tag, init).catch(() => {});
+}
+parent.postMessage('done', target);

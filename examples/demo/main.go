@@ -1,0 +1,57 @@
+// Demo is one page that shows the two modes side by side: log-ins that the
+// server keeps, and log-ins that it signs into tokens. One handler answers for
+// both. Each button shows what went over the network, as the server saw it:
+// log-in, calls, refreshes, a theft, a post from another site, log-out here and
+// everywhere.
+//
+//	go run ./examples/demo
+//
+// Open http://localhost:8080. The account is alice, the password "correct
+// horse". The page is in English and Korean.
+//
+// All ends soon, so that it can be watched: an access token after a minute, a
+// log-in after three minutes without use. Flags change that.
+//
+// The cookies are Secure. Chromium and Firefox take such cookies on
+// http://localhost, Safari does not; the page says so if none comes back. What is
+// listened on is also http://127.0.0.1:8080, which is another site to a browser:
+// there the demo has its attacker.
+package main
+
+import (
+	"flag"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+func main() {
+	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on, on this machine")
+	var l limits
+	flag.DurationVar(&l.access, "access", time.Minute, "how long an access token is valid")
+	flag.DurationVar(&l.window, "window", 3*time.Second, "how long a spent refresh token is answered once more")
+	flag.DurationVar(&l.idle, "idle", 3*time.Minute, "how long a log-in lasts without use")
+	flag.DurationVar(&l.lifetime, "lifetime", 15*time.Minute, "how long a log-in lasts at most")
+	flag.Parse()
+
+	demo, err := newDemo(l)
+	if err != nil {
+		log.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	log.Println("listening on http://localhost:" + port)
+	server := &http.Server{
+		Handler:           http.MaxBytesHandler(demo.handler(), 16<<10),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      10 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
+	log.Fatal(server.Serve(listener))
+}

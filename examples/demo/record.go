@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/authlatch/auth"
+)
+
+// step is what one button, or one opening of the page, has led to.
+type step struct {
+	ID        string      `json:"id"`
+	Time      int64       `json:"time"` // in ms since 1970
+	Exchanges []*exchange `json:"exchanges"`
+}
+
+// exchange is a request and its answer as the server saw them, without secrets.
+// That the thief has copied a cookie is one too, with neither.
+type exchange struct {
+	visitor *visitor
+
+	From     string  `json:"from"` // "browser", "thief" or "site"
+	Copied   *string `json:"copied,omitempty"`
+	Method   string  `json:"method,omitempty"`
+	Path     string  `json:"path,omitempty"`
+	Sent     []field `json:"sent,omitempty"`
+	Status   int     `json:"status,omitempty"`
+	Received []field `json:"received,omitempty"`
+	Body     string  `json:"body,omitempty"`
+	Events   []event `json:"events,omitempty"`
+}
+
+// field is a line of a header. What is aside went along and was not looked at.
+type field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Aside bool   `json:"aside,omitempty"`
+}
+
+// event is what the hook of a mode has told during an exchange.
+type event struct {
+	Kind    string `json:"kind"`
+	Mode    string `json:"mode"`
+	Subject string `json:"subject,omitempty"`
+	LoginID string `json:"login,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+const (
+	maxSteps     = 20  // of a visitor
+	maxExchanges = 12  // of a step
+	maxEvents    = 12  // of an exchange
+	maxText      = 300 // bytes of a body or a field, as it is shown
+	maxSeen      = 8 << 10
+)
+
+// stepHeader names the step to which a request of the page belongs.
+const stepHeader = "Demo-Step"
+
+var stepID = regexp.MustCompile(`^[a-z]{2,12}-(session|token)-[0-9a-f]{16}$`)
+
+type exchangeKey struct{}
+
+// record notes the exchanges of visitors. The thief and the other site have
+// no cookie that says whose they are, so their query does. Whoever says nothing
+// is served all the same.
+func (d *demo) record(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, id := d.visitors.of(r), r.Header.Get(stepHeader)
+		if label := r.URL.Query().Get("visitor"); label != "" {
+			v, id = d.visitors.labelled(label), r.URL.Query().Get("step")
+		}
+		if v == nil || !stepID.MatchString(id) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		x := &exchange{visitor: v, From: sender(r), Method: r.Method, Path: legible(r.URL.Path), Sent: sent(r)}
+		watched := &watcher{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(watched, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		x.Status, x.Body = watched.status, legible(string(watched.body))
+		x.Received = fields(watched.Header(), "Set-Cookie", "WWW-Authenticate", "Location", "Cache-Control", "Vary")
+		v.file(id, x)
+	})
+}
+
+// note is the hook for events of both modes.
+func note(ctx context.Context, e auth.Event) {
+	x, ok := ctx.Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return
+	}
+	x.visitor.mu.Lock()
+	defer x.visitor.mu.Unlock()
+	if len(x.Events) < maxEvents {
+		x.Events = append(x.Events, event{string(e.Kind), e.Mode, e.Subject, e.LoginID, e.Reason})
+	}
+	switch e.Kind {
+	case auth.EventLogin:
+		x.visitor.logins[e.Mode] = e
+	case auth.EventRenewed:
+		x.visitor.renewed = e.Time
+	}
+}
+
+// file adds an exchange to its step, which is a new one if need be. The lock is
+// held.
+func (v *visitor) file(id string, x *exchange) {
+	var s *step
+	for _, old := range v.steps {
+		if old.ID == id {
+			s = old
+		}
+	}
+	if s == nil {
+		s = &step{ID: id, Time: time.Now().UnixMilli()}
+		v.steps = append(v.steps, s)
+		if len(v.steps) > maxSteps {
+			v.steps = v.steps[1:]
+		}
+	}
+	if len(s.Exchanges) < maxExchanges {
+		s.Exchanges = append(s.Exchanges, x)
+	}
+}
+
+func sender(r *http.Request) string {
+	switch {
+	case r.UserAgent() == thiefAgent:
+		return "thief"
+	case r.Header.Get("Sec-Fetch-Site") == "cross-site":
+		return "site"
+	}
+	return "browser"
+}
+
+// sent returns the fields of a request that matter. There is one Cookie field; it
+// is shown as a line for each cookie of the two modes, and as an empty one if
+// there is none of them.
+func sent(r *http.Request) []field {
+	own := sessionCookie.Name()
+	if strings.HasPrefix(r.URL.Path, "/token/") {
+		own = refreshCookie.Name()
+	}
+	bearer := r.Header.Get("Authorization") != ""
+	var lines []field
+	for _, c := range r.Cookies() {
+		if c.Name == sessionCookie.Name() || c.Name == refreshCookie.Name() {
+			lines = append(lines, field{"Cookie", c.Name + "=" + legible(c.Value), c.Name != own || bearer})
+		}
+	}
+	if lines == nil {
+		lines = append(lines, field{Name: "Cookie"})
+	}
+	return append(lines, fields(r.Header, "Authorization", "Origin", "Sec-Fetch-Site", "Refresh-Attempt", "Access-Control-Request-Headers")...)
+}
+
+func fields(h http.Header, names ...string) (lines []field) {
+	for _, name := range names {
+		for _, value := range h.Values(name) {
+			lines = append(lines, field{Name: name, Value: legible(value)})
+		}
+	}
+	return lines
+}
+
+var secret = regexp.MustCompile(`[A-Za-z0-9_.-]{32,}`)
+
+// legible shortens whatever is long enough to be a secret, and the text itself.
+// What is left of a secret tells it from others and opens nothing.
+func legible(text string) string {
+	text = text[:min(maxSeen, len(text))]
+	text = secret.ReplaceAllStringFunc(text, func(s string) string { return s[:4] + "…" + s[len(s)-6:] })
+	if len(text) > maxText {
+		text = text[:maxText] + "…"
+	}
+	return strings.ToValidUTF8(text, "�")
+}
+
+// watcher notes the status and the beginning of a body.
+type watcher struct {
+	http.ResponseWriter
+	status int // 200 unless the handler says otherwise
+	body   []byte
+}
+
+func (w *watcher) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watcher) Write(b []byte) (int, error) {
+	room := max(0, maxSeen-len(w.body))
+	w.body = append(w.body, b[:min(room, len(b))]...)
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
+)
+
+// state is all that the page shows, but for what the page itself holds. Times
+// are in ms: those that are left count from the answer, others since 1970.
+type state struct {
+	Known   bool               `json:"known"` // the browser has sent its cookies back
+	Label   string             `json:"label"`
+	Limits  map[string]float64 `json:"limits"` // in seconds
+	Session modeState          `json:"session"`
+	Token   modeState          `json:"token"`
+	Logins  []login            `json:"logins"` // where the subject is logged in, oldest first
+	Steps   []*step            `json:"steps"`  // oldest first
+}
+
+// modeState is what there is of a mode in this browser, and on the server for it.
+type modeState struct {
+	Name       string   `json:"name"`       // of the cookie
+	Attributes []string `json:"attributes"` // of the cookie
+	Cookie     string   `json:"cookie"`     // its value, shortened; empty if there is none
+	Login      *login   `json:"login"`      // what the server keeps, or nil
+	Stolen     string   `json:"stolen"`     // what the thief has, shortened
+}
+
+type login struct {
+	ID       string `json:"id"`
+	Mode     string `json:"mode"`
+	Subject  string `json:"subject"`
+	Since    int64  `json:"since"`
+	Used     int64  `json:"used"`
+	IdleLeft int64  `json:"idleLeft"`
+	Left     int64  `json:"left"`
+	Here     bool   `json:"here"` // it is this browser's
+}
+
+// state answers with what is true now. It uses no log-in, so looking at the page
+// keeps none alive.
+func (d *demo) state(w http.ResponseWriter, r *http.Request) {
+	known := d.visitors.of(r) != nil
+	v, err := d.visitors.welcome(w, r)
+	if err != nil {
+		middleware.Deny(w, r, err, "")
+		return
+	}
+	if err := d.remember(r, v); err != nil {
+		middleware.Deny(w, r, err, "")
+		return
+	}
+	v.mu.Lock()
+	mine := map[string]string{sessionMode: v.logins[sessionMode].LoginID, tokenMode: v.logins[tokenMode].LoginID}
+	subjects := []string{v.logins[sessionMode].Subject, v.logins[tokenMode].Subject}
+	v.mu.Unlock()
+	s := state{
+		Known: known, Label: v.label,
+		Limits: map[string]float64{
+			"access": d.limits.access.Seconds(), "window": d.limits.window.Seconds(),
+			"idle": d.limits.idle.Seconds(), "lifetime": d.limits.lifetime.Seconds(),
+		},
+		Session: cookieState(r, sessionCookie), Token: cookieState(r, refreshCookie),
+	}
+	slices.Sort(subjects)
+	for _, subject := range slices.Compact(subjects) {
+		logins, err := d.logins(r.Context(), subject, mine)
+		if err != nil {
+			middleware.Deny(w, r, err, "")
+			return
+		}
+		s.Logins = append(s.Logins, logins...)
+	}
+	for i, l := range s.Logins {
+		switch {
+		case l.Here && l.Mode == sessionMode:
+			s.Session.Login = &s.Logins[i]
+		case l.Here:
+			s.Token.Login = &s.Logins[i]
+		}
+	}
+	v.mu.Lock()
+	s.Session.Stolen, s.Token.Stolen = legible(v.stolen[sessionMode]), legible(v.stolen[tokenMode])
+	s.Steps = v.steps
+	text, err := json.Marshal(s) // others may add to the steps after
+	v.mu.Unlock()
+	if err != nil {
+		middleware.Deny(w, r, err, "")
+		return
+	}
+	answer(w, json.RawMessage(text))
+}
+
+// remember finds out whose the session is, if the browser has one of which the
+// visitor's record does not tell: the record is bounded, and may be gone.
+func (d *demo) remember(r *http.Request, v *visitor) error {
+	v.mu.Lock()
+	_, known := v.logins[sessionMode]
+	v.mu.Unlock()
+	if _, sent, _ := sessionCookie.Read(r); known || !sent {
+		return nil
+	}
+	id, err := d.sessions.Authenticate(r)
+	switch {
+	case errors.Is(err, auth.ErrUnauthenticated):
+		return nil // the server knows it no more
+	case err != nil:
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.logins[sessionMode] = auth.Event{Subject: id.Subject, LoginID: id.LoginID}
+	return nil
+}
+
+// logins lists the log-ins of a subject, oldest first.
+func (d *demo) logins(ctx context.Context, subject string, mine map[string]string) (all []login, err error) {
+	if subject == "" {
+		return nil, nil
+	}
+	sessions, err := d.sessions.List(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range sessions {
+		all = append(all, d.newLogin(sessionMode, subject, l.ID, mine, l.AuthTime, l.Used, l.Expires))
+	}
+	tokens, err := d.tokens.List(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range tokens {
+		all = append(all, d.newLogin(tokenMode, subject, l.ID, mine, l.AuthTime, l.Used, l.Expires))
+	}
+	slices.SortStableFunc(all, func(a, b login) int { return cmp.Compare(a.Since, b.Since) })
+	return all, nil
+}
+
+func (d *demo) newLogin(mode, subject, id string, mine map[string]string, since, used, expires time.Time) login {
+	idle := used.Add(d.limits.idle)
+	if expires.Before(idle) {
+		idle = expires
+	}
+	return login{
+		ID: id, Mode: mode, Subject: subject, Here: id == mine[mode],
+		Since: since.UnixMilli(), Used: used.UnixMilli(),
+		IdleLeft: time.Until(idle).Milliseconds(), Left: time.Until(expires).Milliseconds(),
+	}
+}
+
+// cookieState says what the browser has sent, and by what policy it got it.
+func cookieState(r *http.Request, policy cookie.Policy) modeState {
+	value, _, _ := policy.Read(r)
+	m := modeState{Name: policy.Name(), Cookie: legible(value)}
+	h := make(http.Header)
+	if policy.Set(h, r, "probe") != nil {
+		return m
+	}
+	c, err := http.ParseSetCookie(h.Get("Set-Cookie"))
+	if err != nil {
+		return m
+	}
+	if c.HttpOnly {
+		m.Attributes = append(m.Attributes, "HttpOnly")
+	}
+	if c.Secure {
+		m.Attributes = append(m.Attributes, "Secure")
+	}
+	switch c.SameSite {
+	case http.SameSiteLaxMode:
+		m.Attributes = append(m.Attributes, "SameSite=Lax")
+	case http.SameSiteStrictMode:
+		m.Attributes = append(m.Attributes, "SameSite=Strict")
+	}
+	return m
+}
+
+// hostname returns the name that the browser has asked for, and the port.
+func hostname(r *http.Request) (name, port string) {
+	name, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		return r.Host, ""
+	}
+	return name, ":" + port
+}

@@ -1,0 +1,99 @@
+// What each button does. Nothing is made up: whatever the page shows of a step is
+// what the server has recorded of it.
+import * as client from '/client.js';
+
+// steps are called with the mode, and with what they need of the page: form, the
+// log-in form; state, what the server has told; tell, to show the record so far;
+// and wait, to show a time that passes.
+export const steps = {
+  async login(mode, { form }) {
+    const body = new URLSearchParams(new FormData(form));
+    await (mode === 'session' ? client.post('/session/login', body) : client.login(body));
+  },
+
+  async me(mode) {
+    await (mode === 'session' ? client.send('/session/me') : client.call('/token/me'));
+  },
+
+  async live() {
+    await client.call('/token/live/me');
+  },
+
+  async renew() {
+    await client.renew();
+  },
+
+  // A thief uses the cookie of a session at once. The refresh token waits until
+  // its owner has spent it.
+  async steal(mode, { state, tell, wait }) {
+    const response = await client.post('/thief/steal', { mode });
+    const { copied, wait: pause } = await response.json();
+    if (!copied) return;
+    if (mode === 'session') {
+      await client.post('/thief/use', { mode });
+      return;
+    }
+    if (pause > 0) await wait('waitRest', pause + 200);
+    if (!(await client.renew())) return;
+    await tell();
+    await wait('waitWindow', 1000 * state.limits.window + 300);
+    await client.post('/thief/use', { mode });
+    await client.renew();
+  },
+
+  async again(mode) {
+    await client.post('/thief/use', { mode });
+  },
+
+  async elsewhere(mode, { state }) {
+    if (mode === 'session') await client.post('/session/transfer', {});
+    await visitElsewhere(mode, state.label);
+  },
+
+  async logout(mode) {
+    await (mode === 'session' ? client.post('/session/logout', {}) : client.logout());
+  },
+
+  // Afterwards both APIs are asked, of which this browser had a log-in.
+  async everywhere(mode, { state }) {
+    const init = { method: 'POST' };
+    const response = await (mode === 'session' ? client.send('/session/logout-everywhere', init) : client.call('/token/logout-everywhere', init));
+    if (!response.ok) return;
+    if (state.session.login) await client.send('/session/me');
+    if (client.access.ends > performance.now()) await client.call('/token/me');
+  },
+};
+
+// visitElsewhere opens the other site in a frame, which does what it can.
+function visitElsewhere(mode, label) {
+  const origin = `http://127.0.0.1${location.port && ':' + location.port}`;
+  const frame = document.createElement('iframe');
+  frame.className = 'elsewhere';
+  frame.tabIndex = -1;
+  frame.setAttribute('aria-hidden', 'true');
+  frame.src = `${origin}/elsewhere?${new URLSearchParams({ mode, visitor: label, step: client.step() })}`;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => done(reject, new Error('the other site does not answer')), 8000);
+    const hear = (event) => {
+      if (event.origin === origin && event.source === frame.contentWindow) done(resolve);
+    };
+    const done = (settle, value) => {
+      clearTimeout(timer);
+      removeEventListener('message', hear);
+      frame.remove();
+      settle(value);
+    };
+    addEventListener('message', hear);
+    document.body.append(frame);
+  });
+}
+
+// read finds out what script of this page can read, and so what script that
+// somebody smuggles in could take away.
+export function read() {
+  const kept = { ...localStorage };
+  return {
+    cookies: document.cookie,
+    storage: Object.keys(kept).length ? JSON.stringify(kept) : '',
+  };
+}
