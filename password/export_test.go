@@ -35,6 +35,14 @@ func NewIdle(c Config, note func(Call)) (*Hasher, error) {
 // Noting makes h call note with each expensive call, before that.
 func Noting(h *Hasher, note func(Call)) { h.kdf = noted(h.kdf, note) }
 
+// Written returns a stored argon2id hash as it would be written, and false for
+// what is not one.
+func (h *Hasher) Written(hash string) (string, bool) {
+	s, _ := h.limits.parse(hash)
+	a, ok := s.(argon2id)
+	return a.String(), ok
+}
+
 func noted(k kdf, note func(Call)) kdf {
 	return kdf{
 		func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/authlatch/auth/password"
 )
@@ -101,38 +99,5 @@ func TestDefaults(t *testing.T) {
 	}
 	if err := h.Verify(t.Context(), s, "q"); !errors.Is(err, password.ErrWrong) {
 		t.Error(err)
-	}
-}
-
-// What an attacker could measure: the times for a user who exists and for one
-// who does not, in turn, in one run. The ratio of medians is near to 1.
-func BenchmarkKnownAndUnknownUser(b *testing.B) {
-	h, err := password.New(password.Config{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	known := hash(b, h, "the right one")
-	long := strings.Repeat("x", 1<<20)
-	cases := map[string]func() error{
-		"known":        func() error { return h.Verify(b.Context(), known, "the wrong one") },
-		"unknown":      func() error { return h.VerifyNobody(b.Context(), "the wrong one") },
-		"known-long":   func() error { return h.Verify(b.Context(), known, long) },
-		"unknown-long": func() error { return h.VerifyNobody(b.Context(), long) },
-	}
-	times := make(map[string][]time.Duration)
-	for b.Loop() {
-		for name, verify := range cases { // in another order each time
-			start := time.Now()
-			if err := verify(); !errors.Is(err, password.ErrWrong) {
-				b.Fatal(err)
-			}
-			times[name] = append(times[name], time.Since(start))
-		}
-	}
-	for name, all := range times {
-		slices.Sort(all)
-		for _, percent := range []int{10, 50, 90} {
-			b.ReportMetric(float64(all[len(all)*percent/100].Microseconds())/1000, fmt.Sprintf("ms-%s-p%d", name, percent))
-		}
 	}
 }

@@ -33,7 +33,7 @@ var (
 
 const bcryptRest = "DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s."
 
-// hostile hashes are refused without any work (ASVS 5.0, 15.2.2).
+// hostile hashes are refused without any work.
 var hostile = map[string]string{
 	"argon2id of 4 GiB":                  "$argon2id$v=19$m=4194304,t=1,p=1$" + salt + "$" + tag,
 	"argon2id of more than 128 MiB":      "$argon2id$v=19$m=131073,t=1,p=1$" + salt + "$" + tag,
@@ -47,6 +47,30 @@ var hostile = map[string]string{
 	"argon2id of no passes":              "$argon2id$v=19$m=4096,t=0,p=1$" + salt + "$" + tag,
 	"argon2id of no lanes":               "$argon2id$v=19$m=4096,t=1,p=0$" + salt + "$" + tag,
 	"argon2id of less memory than lanes": "$argon2id$v=19$m=7,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of 2³²+4096 KiB":           "$argon2id$v=19$m=4294971392,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of 2⁶⁴+4096 KiB":           "$argon2id$v=19$m=18446744073709555712,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of negative passes":        "$argon2id$v=19$m=4096,t=-1,p=1$" + salt + "$" + tag,
+	"argon2id of negative lanes":         "$argon2id$v=19$m=4096,t=1,p=-1$" + salt + "$" + tag,
+	"argon2id of memory in hex":          "$argon2id$v=19$m=0x1000,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of memory with exponent":   "$argon2id$v=19$m=4e3,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of memory with underscore": "$argon2id$v=19$m=4_096,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of memory in other digits": "$argon2id$v=19$m=٤٠٩٦,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of no number":              "$argon2id$v=19$m=,t=1,p=1$" + salt + "$" + tag,
+	"argon2id with a space":              "$argon2id$v=19$m=4096, t=1,p=1$" + salt + "$" + tag,
+	"argon2id with memory twice":         "$argon2id$v=19$m=4096,m=4096,t=1,p=1$" + salt + "$" + tag,
+	"argon2id with memory for passes":    "$argon2id$v=19$m=4096,m=1,p=1$" + salt + "$" + tag,
+	"argon2id without lanes":             "$argon2id$v=19$m=4096,t=1$" + salt + "$" + tag,
+	"argon2id with its version twice":    "$argon2id$v=19$v=19$m=4096,t=1,p=1$" + salt + "$" + tag,
+	"argon2id with a zero in front of t": "$argon2id$v=19$m=4096,t=01,p=1$" + salt + "$" + tag,
+	"argon2id of version 019":            "$argon2id$v=019$m=4096,t=1,p=1$" + salt + "$" + tag,
+	"argon2id of version 20":             "$argon2id$v=20$m=4096,t=1,p=1$" + salt + "$" + tag,
+	"argon2id in capitals":               "$ARGON2ID$v=19$m=4096,t=1,p=1$" + salt + "$" + tag,
+	"argon2id with a salt of 7 bytes":    "$argon2id$v=19$m=4096,t=1,p=1$" + b64(make([]byte, 7)) + "$" + tag,
+	"argon2id with half a byte of salt":  "$argon2id$v=19$m=4096,t=1,p=1$" + salt[:21] + "$" + tag,
+	"argon2id cut off":                   "$argon2id$v=19$m=4096,t=1,p=1$" + salt,
+	"argon2id with a NUL in its salt":    "$argon2id$v=19$m=4096,t=1,p=1$" + salt[:21] + "\x00$" + tag,
+	"argon2id with a URL's alphabet":     "$argon2id$v=19$m=4096,t=1,p=1$" + salt + "$" + tag[:42] + "_",
+	"argon2":                             "$argon2$v=19$m=4096,t=1,p=1$" + salt + "$" + tag,
 	"argon2id of negative memory":        "$argon2id$v=19$m=-4096,t=1,p=1$" + salt + "$" + tag,
 	"argon2id with a sign":               "$argon2id$v=19$m=+4096,t=1,p=1$" + salt + "$" + tag,
 	"argon2id with a leading zero":       "$argon2id$v=19$m=04096,t=1,p=1$" + salt + "$" + tag,
@@ -72,6 +96,13 @@ var hostile = map[string]string{
 	"scrypt of a huge r":                 "$scrypt$ln=1,r=1000000,p=1$" + salt + "$" + tag,
 	"scrypt of 17 lanes":                 "$scrypt$ln=1,r=1,p=17$" + salt + "$" + tag,
 	"scrypt of more than 1 GiB in all":   "$scrypt$ln=17,r=8,p=9$" + salt + "$" + tag,
+	"scrypt of negative N":               "$scrypt$ln=-4,r=8,p=1$" + salt + "$" + tag,
+	"scrypt with a leading zero":         "$scrypt$ln=04,r=8,p=1$" + salt + "$" + tag,
+	"scrypt with r twice":                "$scrypt$ln=4,r=8,r=8,p=1$" + salt + "$" + tag,
+	"scrypt of r·p that overflows":       "$scrypt$ln=4,r=2147483647,p=2147483647$" + salt + "$" + tag,
+	"scrypt with a salt of 7 bytes":      "$scrypt$ln=4,r=8,p=1$" + b64(make([]byte, 7)) + "$" + tag,
+	"scrypt with a short tag":            "$scrypt$ln=4,r=8,p=1$" + salt + "$" + b64(make([]byte, 15)),
+	"scrypt with a version":              "$scrypt$v=1$ln=4,r=8,p=1$" + salt + "$" + tag,
 	"scrypt of r = 0":                    "$scrypt$ln=4,r=0,p=1$" + salt + "$" + tag,
 	"scrypt of p = 0":                    "$scrypt$ln=4,r=8,p=0$" + salt + "$" + tag,
 	"scrypt with an empty tag":           "$scrypt$ln=4,r=8,p=1$" + salt + "$",
@@ -79,6 +110,12 @@ var hostile = map[string]string{
 	"bcrypt of cost 16":                  "$2b$16$" + bcryptRest,
 	"bcrypt of cost 3":                   "$2b$03$" + bcryptRest,
 	"bcrypt of cost 1 and a sign":        "$2b$+5$" + bcryptRest,
+	"bcrypt of one digit":                "$2b$6$" + bcryptRest,
+	"bcrypt of three digits":             "$2b$006$" + bcryptRest,
+	"bcrypt of a negative cost":          "$2b$-6$" + bcryptRest,
+	"bcrypt with a line break":           "$2b$06$" + bcryptRest + "\n",
+	"bcrypt with a dollar in its salt":   "$2b$06$" + bcryptRest[:52] + "$",
+	"bcrypt with a NUL":                  "$2b$06$" + bcryptRest[:52] + "\x00",
 	"bcrypt of the signed bytes":         "$2x$06$" + bcryptRest,
 	"bcrypt without a version":           "$2$06$" + bcryptRest,
 	"bcrypt that is short":               "$2b$06$" + bcryptRest[:52],
@@ -91,6 +128,7 @@ var hostile = map[string]string{
 	"a NUL in front":                     "\x00$argon2id$v=19$m=4096,t=1,p=1$" + salt + "$" + tag,
 }
 
+// ASVS 5.0, 15.2.2.
 func TestHostileHashesAreRefusedBeforeAnyWork(t *testing.T) {
 	h := noting(t, password.NewIdle, password.Config{}, func(c password.Call) { t.Errorf("work: %s", c.What) })
 	for name, hash := range hostile {
@@ -130,6 +168,7 @@ func TestLargestHashesAreRead(t *testing.T) {
 }
 
 // Whatever a database holds: no panic, no work beyond the bounds, and never right.
+// What is read of argon2id is what would be written: one hash has one spelling.
 func FuzzStoredHash(f *testing.F) {
 	for _, hash := range hostile {
 		f.Add(hash[:min(len(hash), 1024)])
@@ -149,6 +188,9 @@ func FuzzStoredHash(f *testing.F) {
 			t.Errorf("%q is right", hash)
 		} else if wrong := errors.Is(err, password.ErrWrong); wrong != (calls == 1) {
 			t.Errorf("%q: %v after %d calls", hash, err, calls)
+		}
+		if written, ok := h.Written(hash); ok && written != hash {
+			t.Errorf("%q would be written as %q", hash, written)
 		}
 	})
 }

@@ -93,9 +93,7 @@ func TestTwoPasswordsNeverVerifyAlike(t *testing.T) {
 					right = append(right, tried)
 				}
 			}
-			// A hash that was made elsewhere, of what its scheme confuses, opens
-			// for one password at most.
-			confused := kind != "argon2id" && strings.Contains(chosen, "\x00") || kind == "scrypt" && !utf8.ValidString(chosen)
+			confused := confused(kind, chosen)
 			if len(right) > 1 || !confused && !slices.Equal(right, []string{chosen}) || confused && slices.Contains(right, chosen) {
 				t.Errorf("the %s hash of %q opens for %q", kind, chosen, right)
 			}
@@ -135,7 +133,8 @@ func TestKnownAndUnknownUsersCostTheSame(t *testing.T) {
 	}
 }
 
-// What bcrypt and scrypt cannot tell apart is wrong only after the same work.
+// ASVS 5.0, 6.3.8: what bcrypt and scrypt cannot tell apart is wrong only after
+// the same work.
 func TestOtherKindsCostTheSameForEveryPassword(t *testing.T) {
 	var calls []string
 	h := noting(t, password.NewWeak, password.Config{}, func(c password.Call) { calls = append(calls, c.What) })
@@ -146,12 +145,33 @@ func TestOtherKindsCostTheSameForEveryPassword(t *testing.T) {
 		if len(want) != 1 {
 			t.Fatalf("%s: %q", kind, want)
 		}
-		for _, p := range []string{"", "wrong", "the right one\x00", "\xff", strings.Repeat("x", 73), strings.Repeat("x", 1<<20)} {
+		for _, p := range []string{"", "wrong", "the right one\x00", "\xff", strings.Repeat("x", 73), strings.Repeat("x", 1025), strings.Repeat("x", 10<<20)} {
 			calls = nil
 			if err := h.Verify(t.Context(), hash, p); !errors.Is(err, password.ErrWrong) {
 				t.Errorf("%s: %v", kind, err)
 			}
 			if !slices.Equal(calls, want) {
+				t.Errorf("%s, %d bytes: %q", kind, len(p), calls)
+			}
+		}
+	}
+}
+
+// ASVS 5.0, 6.3.8: a service whose hashes are mostly of another kind has one of
+// nobody's for whom does not exist, which costs what they cost.
+func TestHashOfNobodysStandsInForOtherKinds(t *testing.T) {
+	var calls []string
+	h := noting(t, password.NewWeak, password.Config{}, func(c password.Call) { calls = append(calls, c.What) })
+	known, nobodys := each(t, h, "the right one"), each(t, h, "what nobody knows")
+	for kind := range known {
+		for _, p := range []string{"", "wrong", "a\x00", "\xff", strings.Repeat("x", 73), strings.Repeat("x", 10<<20)} {
+			calls = nil
+			for _, hash := range []string{known[kind], nobodys[kind]} {
+				if err := h.Verify(t.Context(), hash, p); !errors.Is(err, password.ErrWrong) {
+					t.Errorf("%s: %v", kind, err)
+				}
+			}
+			if len(calls) != 2 || calls[0] != calls[1] {
 				t.Errorf("%s, %d bytes: %q", kind, len(p), calls)
 			}
 		}
@@ -221,7 +241,29 @@ func TestNeedsRehash(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.2.3.
+// ASVS 5.0, 11.2.2: a hash of whatever kind verifies until the log-in that
+// renews it, and the new one needs no other.
+func TestOldHashesAreRenewedAtLogin(t *testing.T) {
+	today := weak(t, password.Config{Memory: 64, Passes: 2})
+	old := each(t, weak(t, password.Config{}), "the right one")
+	for kind, stored := range old {
+		for login := range 2 {
+			if err := today.Verify(t.Context(), stored, "the wrong one"); !errors.Is(err, password.ErrWrong) {
+				t.Errorf("%s, log-in %d: %v", kind, login, err)
+			}
+			if err := today.Verify(t.Context(), stored, "the right one"); err != nil {
+				t.Errorf("%s, log-in %d: %v", kind, login, err)
+			}
+			if renew := today.NeedsRehash(stored); renew != (login == 0) {
+				t.Errorf("%s, log-in %d: a new hash is needed: %v", kind, login, renew)
+			}
+			stored = hash(t, today, "the right one")
+		}
+	}
+}
+
+// ASVS 5.0, 6.2.3: Change asks for the current password, and says nothing of the
+// next one before that is right.
 func TestChangeNeedsTheCurrentPassword(t *testing.T) {
 	h := weak(t, password.Config{})
 	const next = "k7Qz!m2Wp0xR_eL"
@@ -248,6 +290,42 @@ func TestChangeNeedsTheCurrentPassword(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ASVS 5.0, 6.2.8: whatever two passwords are, a hash of one opens for the other
+// only if they are the same.
+func FuzzTwoPasswordsNeverVerifyAlike(f *testing.F) {
+	f.Add("a", "a ")
+	f.Add("a", "a\x00")
+	f.Add("ab", "ab\x00ab")
+	f.Add("á", "a\u0301")
+	f.Add("\xff", "\ufffd")
+	f.Add(strings.Repeat("x", 72), strings.Repeat("x", 73))
+	f.Add(strings.Repeat("x", 65), sha(strings.Repeat("x", 65)))
+	f.Add(strings.Repeat("x", 1024), strings.Repeat("x", 1025))
+	f.Fuzz(func(t *testing.T, chosen, tried string) {
+		if chosen == "" || len(chosen) > 1024 {
+			return // Hash takes none of these
+		}
+		h := weak(t, password.Config{})
+		for kind, hash := range each(t, h, chosen) {
+			if raceEnabled && kind == "bcrypt" {
+				continue // nothing here runs at once
+			}
+			if err := h.Verify(t.Context(), hash, tried); err == nil && chosen != tried && !confused(kind, chosen) {
+				t.Errorf("the %s hash of %q opens for %q", kind, chosen, tried)
+			}
+			if err := h.Verify(t.Context(), hash, chosen); (err == nil) == confused(kind, chosen) {
+				t.Errorf("the %s hash of %q: %v", kind, chosen, err)
+			}
+		}
+	})
+}
+
+// confused reports whether a scheme takes other passwords for this one. A hash
+// that was made elsewhere of such a one opens for one password at most.
+func confused(kind, chosen string) bool {
+	return kind != "argon2id" && strings.Contains(chosen, "\x00") || kind == "scrypt" && !utf8.ValidString(chosen)
 }
 
 // A question that could not be answered is neither right nor wrong.

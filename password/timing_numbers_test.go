@@ -1,0 +1,75 @@
+package password_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/password"
+)
+
+// ASVS 5.0, 6.3.8; CVE-2025-22234, CVE-2026-44332. The medians of the times of
+// wrong log-ins lie within a factor of 1.3, whoever it is and whatever the
+// password. What hashing takes is small here, so that other work shows: with
+// the defaults it is 20 times as much. A hash of half the passes shows that
+// such a factor is seen.
+//
+// A run in which that is not seen, or that is disturbed, is repeated: what
+// always takes longer fails each time. go -C internal/bench run . -logins
+// shows finer differences.
+func TestTimeDoesNotTellWhoExists(t *testing.T) {
+	h := noting(t, password.NewWeak, password.Config{Memory: 1024, Passes: 2}, func(password.Call) {})
+	half := hash(t, noting(t, password.NewWeak, password.Config{Memory: 1024, Passes: 1}, func(password.Call) {}), "the right one")
+	known := hash(t, h, "the right one")
+	logins := []login{
+		{"known", known, "the wrong one"},
+		{"unknown", "", "the wrong one"},
+		{"known, empty", known, ""},
+		{"unknown, empty", "", ""},
+		{"known, 10 MB", known, tenMegabytes},
+		{"unknown, 10 MB", "", tenMegabytes},
+		{"known, 1024 bytes", known, strings.Repeat("x", 1024)},
+		{"unknown, 1024 bytes", "", strings.Repeat("x", 1024)},
+		{"control", half, "the wrong one"},
+	}
+	const most = 1.3
+	for try := range 10 {
+		to := ratios(t, h, logins, 41)
+		t.Logf("numbers: medians of times, to that of a known subject: %.2f", to)
+		alike := slices.IndexFunc(to[:len(to)-1], func(r float64) bool { return r > most || r < 1/most }) < 0
+		if alike && to[len(to)-1] < 1/most {
+			return
+		}
+		t.Logf("run %d is repeated", try)
+	}
+	t.Errorf("times differ by more than a factor of %.1f, or cannot be told here", most)
+}
+
+type login struct{ name, hash, password string }
+
+// ratios returns the medians of the times of log-ins, each to that of the first.
+// They take turns, in another order each time, so that what else the machine
+// does meets all alike.
+func ratios(t *testing.T, h *password.Hasher, logins []login, rounds int) []float64 {
+	t.Helper()
+	times := make([][]float64, len(logins))
+	for range rounds {
+		for _, i := range rand.Perm(len(logins)) {
+			start := time.Now()
+			err := h.Verify(t.Context(), logins[i].hash, logins[i].password)
+			times[i] = append(times[i], float64(time.Since(start)))
+			if !errors.Is(err, password.ErrWrong) {
+				t.Fatalf("%s: %v", logins[i].name, err)
+			}
+		}
+	}
+	medians := make([]float64, len(logins))
+	for i := range times {
+		slices.Sort(times[i])
+		medians[i] = times[i][rounds/2] / times[0][rounds/2]
+	}
+	return medians
+}
