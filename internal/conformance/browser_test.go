@@ -2,6 +2,9 @@ package conformance
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,8 +24,9 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(file),
-		chromedp.Env("TMPDIR="+lasting), // it leaves things behind
-		chromedp.IgnoreCertErrors,       // the servers of the tests sign for themselves
+		chromedp.Env("TMPDIR="+lasting),                                 // it leaves things behind
+		chromedp.IgnoreCertErrors,                                       // the servers of the tests sign for themselves
+		chromedp.Flag("ignore-certificate-errors-spki-list", testKey()), // and are believed, so that pages are cached
 		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"),
 		chromedp.Flag("disable-features", "HttpsUpgrades"), // plain http stays plain
 	)
@@ -36,6 +40,14 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 })
 
 var closeBrowser = func() {}
+
+// testKey is the digest of the key that all servers of package httptest have.
+func testKey() string {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	digest := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(digest[:])
+}
 
 // tab is one tab of a browser that shares its cookies with no other.
 type tab struct {

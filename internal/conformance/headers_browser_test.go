@@ -194,3 +194,21 @@ func TestAPictureWithSecurityHeadersIsShownNowhereElse(t *testing.T) {
 		}
 	}
 }
+
+// ASVS 5.0, 3.4.1: the browser comes by TLS alone from then on, to the hosts
+// under this one too.
+func TestAPageWithSecurityHeadersIsAskedForByTLSAlone(t *testing.T) {
+	s := openPages(t)
+	s.page("img."+app, "picture")
+	for path, want := range map[string]string{"/bare/own": "http:", "/safe/own": "https:"} {
+		b := newTab(t)
+		b.visit(s.url(app, path))
+		for _, host := range []string{app, "img." + app} {
+			// The TLS server answers to plain http too: with 400.
+			b.visit(strings.Replace(s.url(host, path), "https:", "http:", 1))
+			if got := eval[string](b, "location.protocol"); got != want {
+				t.Errorf("after %s: %s is asked for by %s, want %s", path, host, got, want)
+			}
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -32,7 +34,9 @@ type asked struct {
 func openHosts(t *testing.T) *hosts {
 	t.Helper()
 	s := &hosts{t: t, sites: make(map[string]http.Handler)}
-	server := httptest.NewTLSServer(http.HandlerFunc(s.serve))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of browsers that come without TLS
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	_, s.port, _ = net.SplitHostPort(server.Listener.Addr().String())
 	return s
