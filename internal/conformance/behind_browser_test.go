@@ -29,7 +29,7 @@ type behind struct {
 	secrets []string // all that was issued
 }
 
-const accessToken = session.Key[string]("access token")
+const tokenBehind = session.Key[string]("access token")
 
 func openBehind(t *testing.T) (*behind, http.Handler) {
 	keys, err := token.NewKeySet(token.Ed25519)
@@ -70,7 +70,7 @@ func (s *behind) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	err = s.sessions.Update(r.Context(), visit, func(visit *session.Session) error {
-		return accessToken.Set(visit, tokens.AccessToken)
+		return tokenBehind.Set(visit, tokens.AccessToken)
 	})
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *behind) orders(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	access, err := accessToken.Get(visit)
+	access, err := tokenBehind.Get(visit)
 	if err != nil {
 		return err
 	}
