@@ -1,0 +1,98 @@
+package auth_test
+
+import (
+	"go/ast"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// docs are the texts that a newcomer reads.
+func docs(t *testing.T) map[string]string {
+	t.Helper()
+	names, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string]string)
+	for _, name := range append(names, "README.md", "SECURITY.md", "CONTRIBUTING.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[filepath.ToSlash(name)] = string(text)
+	}
+	return texts
+}
+
+func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
+	texts := docs(t)
+	for name, text := range texts {
+		for _, link := range regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(text, -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			file := filepath.Join(filepath.Dir(name), filepath.FromSlash(link[1]))
+			if link[1] == "" {
+				file = name
+			} else if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s leads to %s: %v", name, link[1], err)
+			}
+			if to := texts[filepath.ToSlash(file)]; link[2] != "" && !slices.Contains(anchors(to), link[2]) {
+				t.Errorf("%s leads to %s of %s, which has no such heading", name, link[2], file)
+			}
+		}
+	}
+}
+
+// anchors are the headings of a text as links call them.
+func anchors(text string) (names []string) {
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := strings.ReplaceAll(strings.ToLower(heading[1]), " ", "-")
+		names = append(names, regexp.MustCompile(`[^\p{L}\p{N}_-]`).ReplaceAllString(name, ""))
+	}
+	return names
+}
+
+// Whoever listens to events finds each kind, and each reason, in the table.
+func TestOperatingExplainsEveryEvent(t *testing.T) {
+	text := docs(t)["docs/operating.md"]
+	for _, f := range folders(t) {
+		for _, s := range f.code {
+			if f.internal() || strings.HasPrefix(f.name, "examples") {
+				continue
+			}
+			ast.Inspect(s.file, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.ValueSpec:
+					if typ, ok := n.Type.(*ast.Ident); ok && typ.Name == "EventKind" {
+						if kind := literal(n.Values[0]); !strings.Contains(text, "\n| "+kind+" | ") {
+							t.Errorf("%v: the kind %q has no row", files.Position(n.Pos()), kind)
+						}
+					}
+				case *ast.KeyValueExpr:
+					if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Reason" {
+						if reason := literal(n.Value); !strings.Contains(text, "`"+reason+"`") && reason != "" {
+							t.Errorf("%v: the reason %q is not explained", files.Position(n.Pos()), reason)
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+}
+
+// literal returns the text of a string in the source, or nothing.
+func literal(e ast.Expr) string {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok {
+		return ""
+	}
+	text, _ := strconv.Unquote(lit.Value)
+	return text
+}
