@@ -27,7 +27,8 @@ type EventKind string
 
 // The kinds of events. All have Kind, Time and Mode.
 const (
-	// EventLogin is a log-in, with Subject and LoginID.
+	// EventLogin is a log-in, with Subject and LoginID. That the browser's old
+	// log-in ends by it is not told apart.
 	EventLogin EventKind = "log-in"
 
 	// EventLogout is a log-out by the subject itself, with Subject, unless
@@ -40,12 +41,15 @@ const (
 	EventRevoked EventKind = "revoked"
 
 	// EventExpired is a credential that was presented after its end, with
-	// LoginID, and with Subject unless the store has forgotten whose it was.
+	// LoginID, and with Subject unless the session was anonymous, or the store
+	// has forgotten whose it was and Reason is "unknown".
 	EventExpired EventKind = "expired"
 
-	// EventRejected is a credential that is malformed, forged, doubled, unknown
-	// or sent by another site, or without the attempt that a refresh needs, with
-	// the Reason. LoginID stands where the credential had the form of one.
+	// EventRejected is a credential that is malformed, forged, doubled, unknown,
+	// not meant for here, of a log-in that is over, sent by another site, or
+	// without the attempt that a refresh needs, with the Reason. Subject and
+	// LoginID stand where they are known: of what is unknown or forged at most
+	// the LoginID that it names.
 	EventRejected EventKind = "rejected"
 
 	// EventRenewed is a refresh token that was exchanged, with Subject and
@@ -53,7 +57,8 @@ const (
 	EventRenewed EventKind = "renewed"
 
 	// EventReuse is a spent refresh token that came back, and has ended its
-	// log-in: with Subject, LoginID and Reason. Somebody should look at it.
+	// log-in: with Subject, LoginID and Reason, and as Err who has refreshed
+	// last and who has now. Somebody should look at it.
 	EventReuse EventKind = "reuse"
 
 	// EventRecovered is a client that got the answer that it had lost, with
@@ -74,12 +79,13 @@ const (
 	EventThrottled EventKind = "throttled"
 
 	// EventDenied is a request whose sender is known and not allowed, with
-	// Subject, LoginID, and what is insufficient as Reason.
+	// Subject, LoginID, and what is insufficient as Reason, which is empty for
+	// a rule of the application's own.
 	EventDenied EventKind = "denied"
 
 	// EventFault is a store, a key server or a check that failed, or a record
 	// that cannot be, with Err, and with Subject and LoginID where they are
-	// known. What is answered with 503 is told by one, unless the client has
-	// gone.
+	// known, and with Reason for a key server. What is answered with 503 is told
+	// by one, unless the client has gone.
 	EventFault EventKind = "fault"
 )

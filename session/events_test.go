@@ -85,6 +85,29 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 	}
 }
 
+func TestAVisitorsSessionIsToldWithoutASubject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		m := newManager(t, session.Config{Events: j.hear})
+		out, late := &browser{}, &browser{}
+		for _, b := range []*browser{out, late} {
+			_, err := b.ensure(m)
+			check(t, err)
+		}
+		check(t, out.logout(m))
+		time.Sleep(time.Hour)
+		late.wants(t, m, nobody)
+		for _, e := range j.events {
+			if e.Subject != "" || len(e.LoginID) != 22 || e.Reason != "" || e.Err != nil {
+				t.Errorf("%+v", e)
+			}
+		}
+		if got := j.take(); !slices.Equal(got, []auth.EventKind{auth.EventLogout, auth.EventExpired}) {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
 // ASVS 5.0, 16.2.5: nothing that is told holds a secret.
 func TestNothingSecretIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

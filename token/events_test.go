@@ -1,0 +1,62 @@
+package token_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
+)
+
+// What has proved nothing is about nobody.
+func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
+	refresh := func(change func([]byte)) func(*testing.T, *token.Issuer, token.Tokens) {
+		return func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+			i.Refresh(t.Context(), respell(tokens.RefreshToken, change), newAttempt())
+		}
+	}
+	verify := func(t *testing.T, i *token.Issuer, tokens token.Tokens) { i.Verify(t.Context(), tokens.AccessToken) }
+	for rule, c := range map[string]struct {
+		later    time.Duration
+		audience string // that of the issuer that is asked
+		do       func(*testing.T, *token.Issuer, token.Tokens)
+		kind     auth.EventKind
+		reason   string
+		subject  bool
+		loginID  bool
+	}{
+		"a refresh token that is not one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+			i.Refresh(t.Context(), tokens.RefreshToken[1:], newAttempt())
+		}, auth.EventRejected, "malformed refresh token", false, false},
+		"a forged one":                 {0, audienceName, refresh(func(b []byte) { b[len(b)-1]++ }), auth.EventRejected, "forged refresh token", false, true},
+		"one of a log-in that is gone": {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true},
+		"one that is over":             {3*time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true},
+		"an access token that is over": {11 * time.Minute, audienceName, verify, auth.EventExpired, "", true, true},
+		"one of a log-in that is over": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+			must(t, i.LogoutAll(t.Context(), "alice"))
+			verify(t, i, tokens)
+		}, auth.EventRejected, "log-in is over", true, true},
+		"one for somebody else": {0, "another", verify, auth.EventRejected, "wrong audience", false, false},
+		"one that is not one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+			i.Verify(t.Context(), tokens.AccessToken[1:])
+		}, auth.EventRejected, "malformed token", false, false},
+	} {
+		t.Run(rule, inBubble(func(t *testing.T) {
+			s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
+			tokens := issued(t, newIssuer(t, over(s, keys)))
+			time.Sleep(c.later)
+			c.do(t, newIssuer(t, over(s, keys), heard(j), func(config *token.Config) {
+				config.Audience, config.LiveCheck = c.audience, true
+			}), tokens)
+			events := j.take()
+			if len(events) == 0 {
+				t.Fatal("nothing is told")
+			}
+			e := events[len(events)-1]
+			if e.Kind != c.kind || e.Reason != c.reason || (e.Subject == "alice") != c.subject || (len(e.LoginID) == 22) != c.loginID {
+				t.Errorf("%+v", e)
+			}
+		}))
+	}
+}
