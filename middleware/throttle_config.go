@@ -48,7 +48,8 @@ type ThrottleConfig struct {
 	AddressFailures int
 
 	// AddressRecovery is how long it takes until an address has one of its
-	// attempts back. The default is one minute, the least one second.
+	// attempts back. The default is one minute, the least one second, the most
+	// one day.
 	AddressRecovery time.Duration
 
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is
@@ -102,20 +103,17 @@ func (c *ThrottleConfig) limits() error {
 		return errors.New("middleware: ThrottleConfig.Failures is more than MaxFailures")
 	case c.FirstWait < time.Second:
 		return errors.New("middleware: ThrottleConfig.FirstWait is under one second")
-	case c.LongestWait < c.FirstWait || c.LongestWait > maxWait:
+	case c.LongestWait < c.FirstWait || c.LongestWait > 30*24*time.Hour:
 		return errors.New("middleware: ThrottleConfig.LongestWait is shorter than FirstWait, or longer than 30 days")
 	case c.AddressFailures < c.Failures || c.AddressFailures > maxAttempts:
 		return fmt.Errorf("middleware: ThrottleConfig.AddressFailures is less than Failures, or more than %d", maxAttempts)
-	case c.AddressRecovery < time.Second || c.AddressRecovery > maxWait:
-		return errors.New("middleware: ThrottleConfig.AddressRecovery is under one second, or longer than 30 days")
+	case c.AddressRecovery < time.Second || c.AddressRecovery > 24*time.Hour:
+		return errors.New("middleware: ThrottleConfig.AddressRecovery is under one second, or longer than a day")
 	}
 	return nil
 }
 
-const (
-	maxFailures = 100
-	maxWait     = 30 * 24 * time.Hour
-)
+const maxFailures = 100
 
 // devices fills in the defaults of the cookie and refuses one that cannot work.
 func (c *ThrottleConfig) devices() error {

@@ -68,27 +68,27 @@ func from(i int) *guest {
 	return &guest{address: fmt.Sprintf("198.%d.%d.%d:1024", 18+i>>16, i>>8&255, i&255)}
 }
 
-func (v *guest) request() *http.Request {
+func (g *guest) request() *http.Request {
 	r := httptest.NewRequest("POST", "https://shop.example/login", nil)
-	r.RemoteAddr = v.address
-	if v.cookie != "" {
-		r.Header.Set("Cookie", v.cookie)
+	r.RemoteAddr = g.address
+	if g.cookie != "" {
+		r.Header.Set("Cookie", g.cookie)
 	}
 	return r
 }
 
 // try tries a proof that is right or wrong, keeps the cookie, and returns how it
 // ended in a word.
-func (d *door) try(v *guest, account string, right bool) string {
+func (d *door) try(g *guest, account string, right bool) string {
 	d.t.Helper()
-	outcome, _ := d.attempt(v, account, right)
+	outcome, _ := d.attempt(g, account, right)
 	return outcome
 }
 
-func (d *door) attempt(v *guest, account string, right bool) (outcome string, wait time.Duration) {
+func (d *door) attempt(g *guest, account string, right bool) (outcome string, wait time.Duration) {
 	d.t.Helper()
 	w, called := httptest.NewRecorder(), false
-	err := d.Try(w, v.request(), account, func() (bool, error) {
+	err := d.Try(w, g.request(), account, func() (bool, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.checks++
@@ -99,7 +99,7 @@ func (d *door) attempt(v *guest, account string, right bool) (outcome string, wa
 		if err != nil {
 			d.t.Error("a cookie beside an error")
 		}
-		v.cookie, _, _ = strings.Cut(set, ";")
+		g.cookie, _, _ = strings.Cut(set, ";")
 	}
 	var throttled *middleware.ThrottledError
 	switch {
@@ -116,19 +116,28 @@ func (d *door) attempt(v *guest, account string, right bool) (outcome string, wa
 	return "", 0
 }
 
+// unable is an attempt whose check cannot tell.
+func (d *door) unable(g *guest, account string) string {
+	err := d.Try(httptest.NewRecorder(), g.request(), account, func() (bool, error) { return false, errStore })
+	if errors.Is(err, errStore) {
+		return "unable"
+	}
+	return fmt.Sprint(err)
+}
+
 // wrongs tries n wrong proofs, all of which are looked at.
-func (d *door) wrongs(v *guest, account string, n int) {
+func (d *door) wrongs(g *guest, account string, n int) {
 	d.t.Helper()
 	for i := range n {
-		if got := d.try(v, account, false); got != "wrong" {
+		if got := d.try(g, account, false); got != "wrong" {
 			d.t.Fatalf("attempt %d of %d is %s", i+1, n, got)
 		}
 	}
 }
 
-func (d *door) expect(want string, v *guest, account string, right bool) {
+func (d *door) expect(want string, g *guest, account string, right bool) {
 	d.t.Helper()
-	if got := d.try(v, account, right); got != want {
+	if got := d.try(g, account, right); got != want {
 		d.t.Fatalf("it is %s, want %s", got, want)
 	}
 }

@@ -1,0 +1,260 @@
+package middleware_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
+)
+
+// sealed returns a door whose throttle knows browsers again, with one browser
+// from which alice has logged in.
+func sealed(t testing.TB, c middleware.ThrottleConfig) (*door, *guest) {
+	t.Helper()
+	if c.Sealer == nil {
+		c.Sealer = newSealer(t)
+	}
+	d, owner := newDoor(t, c), from(0)
+	d.expect("right", owner, "alice", true)
+	if owner.cookie == "" {
+		t.Fatal("there is no cookie")
+	}
+	return d, owner
+}
+
+func TestTheCookieOfADevice(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t)})
+	w := httptest.NewRecorder()
+	if err := d.Try(w, from(0).request(), "alice", func() (bool, error) { return true, nil }); err != nil {
+		t.Fatal(err)
+	}
+	set := w.Header().Get("Set-Cookie")
+	pair, attributes, _ := strings.Cut(set, "; ")
+	if !strings.HasPrefix(pair, "__Host-Http-device=") || len(pair) > 250 || attributes != "Path=/; Max-Age=31536000; HttpOnly; Secure; SameSite=Lax" {
+		t.Errorf("%q", set)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(pair, "__Host-Http-device="))
+	if err != nil || strings.Contains(string(raw), "alice") {
+		t.Errorf("%q, %v", raw, err)
+	}
+}
+
+// ASVS 5.0, 6.3.1: a lock-out is not in the hands of strangers, neither from
+// anywhere nor from the owner's own address.
+func TestNoStrangerLocksTheOwnerOut(t *testing.T) {
+	for rule, stranger := range map[string]func(i int) *guest{
+		"from everywhere":          from,
+		"from the owner's address": func(int) *guest { return from(0) },
+	} {
+		t.Run(rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, owner := sealed(t, middleware.ThrottleConfig{})
+				for i := range 300 {
+					d.try(stranger(i), "alice", false)
+					d.try(stranger(i), fmt.Sprint("somebody ", i), false)
+					d.expect("right", owner, "alice", true)
+					time.Sleep(time.Duration(i) * time.Minute)
+				}
+				d.expect("throttled", stranger(301), "alice", true)
+			})
+		})
+	}
+}
+
+// The owner's success is no stranger's.
+func TestASuccessFromADeviceForgivesNoStranger(t *testing.T) {
+	d, owner := sealed(t, middleware.ThrottleConfig{})
+	for range 5 {
+		d.wrongs(from(1), "alice", 1)
+		d.expect("right", owner, "alice", true)
+	}
+	d.expect("throttled", from(1), "alice", false)
+}
+
+// What fails on a device makes neither strangers nor the address wait.
+func TestADeviceCountsForItselfAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, owner := sealed(t, middleware.ThrottleConfig{AddressFailures: 5})
+		d.wrongs(owner, "alice", 5)
+		if got, wait := d.attempt(owner, "alice", true); got != "throttled" || wait != 30*time.Second {
+			t.Errorf("%s for %v", got, wait)
+		}
+		d.wrongs(&guest{address: owner.address}, "alice", 5)
+		time.Sleep(30 * time.Second)
+		d.expect("right", owner, "alice", true)
+		d.wrongs(owner, "alice", 5)
+		d.expect("throttled", owner, "alice", true)
+	})
+}
+
+// A thief with the cookie has a hundred guesses beside those of strangers, and
+// then those of strangers; so has somebody who once knew the password, and has
+// made as many cookies as he liked.
+func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
+	for rule, devices := range map[string]int{"one device": 1, "fifty devices": 50} {
+		t.Run(rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, owner := sealed(t, middleware.ThrottleConfig{})
+				known := []*guest{owner}
+				for range devices - 1 {
+					g := from(0)
+					d.expect("right", g, "alice", true)
+					known = append(known, g)
+				}
+				for range 250 {
+					for _, g := range known {
+						d.try(g, "alice", false)
+					}
+					time.Sleep(time.Hour)
+				}
+				if failed := d.checks - devices; failed != 200 {
+					t.Errorf("%d guesses", failed)
+				}
+				d.expect("throttled", known[0], "alice", true)
+				if err := d.Forgive(t.Context(), "alice"); err != nil {
+					t.Fatal(err)
+				}
+				d.expect("right", from(1), "alice", true)
+			})
+		})
+	}
+}
+
+// With the cookie of an account nothing is gained at another.
+func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
+	d, owner := sealed(t, middleware.ThrottleConfig{})
+	d.wrongs(from(1), "bob", 5)
+	d.expect("throttled", owner, "bob", true)
+	d.wrongs(owner, "carol", 5)
+	d.expect("throttled", owner, "carol", true)
+	d.expect("throttled", from(1), "carol", true)
+}
+
+// What does not open makes a stranger, and is no error.
+func TestACookieThatDoesNotOpenIsAStrangers(t *testing.T) {
+	s := &store.Memory{}
+	d, owner := sealed(t, middleware.ThrottleConfig{Store: s})
+	other, err := cookie.NewSealer([]byte(strings.Repeat("another key 1234", 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, foreign := sealed(t, middleware.ThrottleConfig{Store: s, Sealer: other})
+	_, staff := sealed(t, middleware.ThrottleConfig{Store: s, Namespace: "staff"})
+	_, renamed := sealed(t, middleware.ThrottleConfig{Store: s, Cookie: cookie.New("other").SameSiteLax()})
+	policy := cookie.New("device").SameSiteLax()
+	made := func(value []byte) string {
+		text, err := newSealer(t).Seal(policy, value, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return policy.Name() + "=" + text
+	}
+	d.wrongs(from(1), "alice", 5)
+	for rule, cookie := range map[string]string{
+		"none":                     "",
+		"empty":                    policy.Name() + "=",
+		"nonsense":                 policy.Name() + "=nonsense",
+		"changed":                  owner.cookie[:len(owner.cookie)-2] + "AA",
+		"doubled":                  owner.cookie + "; " + owner.cookie,
+		"another name":             strings.Replace(owner.cookie, "__Host-Http-", "__Secure-", 1),
+		"of another key":           foreign.cookie,
+		"of another namespace":     staff.cookie,
+		"of another policy":        strings.Replace(renamed.cookie, "other", "device", 1),
+		"too short":                made([]byte{1}),
+		"no account":               made(append([]byte{1}, make([]byte, 16)...)),
+		"half an account":          made(append([]byte{1}, make([]byte, 24)...)),
+		"too many accounts":        made(append([]byte{1}, make([]byte, 16*8)...)),
+		"of another format":        made(append([]byte{2}, make([]byte, 32)...)),
+		"of nobody":                made(append([]byte{1}, make([]byte, 32)...)),
+		"of the sealer's last use": made([]byte("dark mode")),
+	} {
+		t.Run(rule, func(t *testing.T) {
+			d.expect("throttled", &guest{from(2).address, cookie}, "alice", true)
+		})
+	}
+	d.expect("right", owner, "alice", true)
+}
+
+func TestADeviceIsForgottenAYearAfterItsLastSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, owner := sealed(t, middleware.ThrottleConfig{})
+		d.wrongs(from(1), "alice", 5)
+		for range 3 {
+			time.Sleep(364 * 24 * time.Hour)
+			d.wrongs(from(1), "alice", 1)
+			d.expect("right", owner, "alice", true)
+		}
+		time.Sleep(365*24*time.Hour - time.Second)
+		d.wrongs(from(1), "alice", 1)
+		time.Sleep(time.Second)
+		d.expect("throttled", owner, "alice", true)
+	})
+}
+
+// A family, or a password and a second factor, share a browser.
+func TestADeviceKnowsTheLastSixAccounts(t *testing.T) {
+	s := &store.Memory{}
+	d, owner := sealed(t, middleware.ThrottleConfig{Store: s})
+	otp := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t), Namespace: "otp"})
+	accounts := []string{"alice", "bob", "carol", "dave", "erin"}
+	for _, account := range accounts {
+		d.expect("right", owner, account, true)
+	}
+	otp.expect("right", owner, "alice", true)
+	locked := func(d *door, account string, want string) {
+		t.Helper()
+		d.wrongs(from(d.checks), account, 5)
+		d.expect(want, &guest{from(999).address, owner.cookie}, account, true)
+	}
+	for _, account := range accounts {
+		locked(d, account, "right")
+	}
+	locked(otp, "alice", "right")
+	if len(owner.cookie) > 250 {
+		t.Errorf("the cookie has %d bytes", len(owner.cookie))
+	}
+	d.expect("right", owner, "alice", true) // not for the second time, and the last again
+	d.expect("right", owner, "mallory", true)
+	d.expect("throttled", &guest{from(999).address, owner.cookie}, "bob", true)
+	d.expect("right", &guest{from(999).address, owner.cookie}, "alice", true)
+}
+
+// Two proofs in one request leave one cookie, which knows both.
+func TestTwoProofsInOneRequest(t *testing.T) {
+	s := &store.Memory{}
+	password := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t)})
+	otp := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t), Namespace: "otp"})
+	w, r := httptest.NewRecorder(), from(0).request()
+	for _, d := range []*door{password, otp} {
+		if err := d.Try(w, r, "alice", func() (bool, error) { return true, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set := w.Header().Values("Set-Cookie")
+	if len(set) != 1 {
+		t.Fatalf("%q", set)
+	}
+	pair, _, _ := strings.Cut(set[0], ";")
+	for _, d := range []*door{password, otp} {
+		d.wrongs(from(1), "alice", 5)
+		d.expect("right", &guest{from(2).address, pair}, "alice", true)
+	}
+}
+
+// A cookie that cannot be set costs protection, and no log-in; somebody hears
+// of it.
+func TestACookieThatCannotBeSetIsAnEvent(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), Cookie: cookie.New("device").Insecure()})
+	g := from(0)
+	d.expect("right", g, "alice", true) // at shop.example, which is not this machine
+	if g.cookie != "" || len(d.events) != 1 || d.events[0].Kind != "fault" || d.events[0].Err == nil {
+		t.Errorf("%q, %+v", g.cookie, d.events)
+	}
+}

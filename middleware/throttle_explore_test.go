@@ -1,0 +1,168 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/interleave"
+	"github.com/authlatch/auth/store"
+)
+
+// room is one account and one address, and what came of the attempts.
+type room struct {
+	model    *interleave.Model
+	throttle *Throttle
+
+	checks   []string // how each call of check ended, in this order
+	ended    int      // attempts that are over, with an answer
+	answers  []string
+	forgiven bool
+}
+
+const allowed = 2
+
+func newRoom(t *testing.T, model *interleave.Model) *room {
+	throttle, err := NewThrottle(ThrottleConfig{Store: model, Failures: allowed, FirstWait: time.Hour, AddressFailures: 3, AddressRecovery: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &room{model: model, throttle: throttle}
+}
+
+// try is an attempt on a server of its own, with a check that ends in this way.
+func (m *room) try(how string) func(store.Store) {
+	i := len(m.answers)
+	m.answers = append(m.answers, "")
+	return func(s store.Store) {
+		mine := *m.throttle
+		mine.config.Store = s
+		err := mine.Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", func() (bool, error) {
+			m.checks = append(m.checks, how)
+			if how == "unable" {
+				return false, errors.ErrUnsupported
+			}
+			return how == "right", nil
+		})
+		var throttled *ThrottledError
+		switch {
+		case err == nil:
+			m.answers[i] = "right"
+		case errors.Is(err, auth.ErrUnauthenticated):
+			m.answers[i] = "wrong"
+		case errors.As(err, &throttled):
+			m.answers[i] = "throttled"
+		case errors.Is(err, errors.ErrUnsupported):
+			m.answers[i] = "unable"
+		default:
+			m.answers[i] = "no answer"
+		}
+	}
+}
+
+func (m *room) forgive(s store.Store) {
+	mine := *m.throttle
+	mine.config.Store = s
+	if mine.Forgive(context.Background(), "alice") == nil {
+		m.forgiven = true
+	}
+}
+
+// standing returns how many attempts stand against the account and the address.
+func (m *room) standing() (account, address int) {
+	for where, parts := range map[*int][]string{&account: {"account", "alice"}, &address: {"address", "192.0.2.1"}} {
+		d := m.throttle.digest(parts...)
+		raw, ok, _ := m.model.Get(context.Background(), d.key())
+		if !ok {
+			continue
+		}
+		c, err := decodeCount(raw, d)
+		if err != nil {
+			return -1, -1
+		}
+		*where = len(c.attempts)
+	}
+	return account, address
+}
+
+func (m *room) number(of []string, how string) (n int) {
+	for _, each := range of {
+		if each == how {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *room) facts() string { return fmt.Sprint(m.checks, m.answers, m.forgiven) }
+
+// ASVS 5.0, 2.4.1: in every order of store calls, with a number of calls that fail
+// before or after they took place and servers that crash, no more attempts are
+// made than allowed, and each that fails stands where it was counted, once.
+func TestEveryInterleavingCountsWhatIsTried(t *testing.T) {
+	for _, scenario := range []struct {
+		name         string
+		hows         []string
+		faults, long int // as many with AUTH_LONG=1
+		forgives     bool
+	}{
+		{"two wrong", []string{"wrong", "wrong"}, 2, 3, false},
+		{"three wrong", []string{"wrong", "wrong", "wrong"}, 0, 1, false},
+		{"wrong and right", []string{"wrong", "right"}, 1, 2, false},
+		{"wrong and unable", []string{"wrong", "unable"}, 1, 2, false},
+		{"two unable", []string{"unable", "unable"}, 0, 1, false},
+		{"wrong and forgiveness", []string{"wrong"}, 2, 3, true},
+		{"two wrong and forgiveness", []string{"wrong", "wrong"}, 0, 1, true},
+	} {
+		t.Run(scenario.name, func(t *testing.T) {
+			if os.Getenv("AUTH_LONG") != "" {
+				scenario.faults = scenario.long
+			}
+			states := interleave.Explore(t, func(model *interleave.Model) interleave.Scenario {
+				m := newRoom(t, model)
+				s := interleave.Scenario{Faults: scenario.faults, Facts: m.facts}
+				for _, how := range scenario.hows {
+					s.Actors = append(s.Actors, m.try(how))
+				}
+				if scenario.forgives {
+					s.Actors = append(s.Actors, m.forgive)
+				}
+				s.Check = func(done bool) error { return m.judge(done, scenario.faults, scenario.forgives) }
+				return s
+			})
+			t.Logf("%d states, with up to %d faults", states, scenario.faults)
+		})
+	}
+}
+
+func (m *room) judge(done bool, faults int, forgives bool) error {
+	account, address := m.standing()
+	wrong, right := m.number(m.checks, "wrong"), m.number(m.checks, "right")
+	resets := right > 0 || forgives
+	switch {
+	case account < 0:
+		return errors.New("a record makes no sense")
+	case !resets && wrong > allowed:
+		return fmt.Errorf("%d wrong attempts were made", wrong)
+	case !resets && account < wrong:
+		return fmt.Errorf("%d wrong attempts were made, %d stand against the account", wrong, account)
+	case address < wrong:
+		return fmt.Errorf("%d wrong attempts were made, %d stand against the address", wrong, address)
+	case account > len(m.answers) || address > len(m.answers):
+		return fmt.Errorf("of %d attempts %d stand against the account and %d against the address", len(m.answers), account, address)
+	}
+	if !done || faults > 0 {
+		return nil
+	}
+	// Without a fault nothing stands that was not wrong, and all are answered.
+	if address != wrong || !resets && account != wrong || slices.Contains(m.answers, "no answer") || slices.Contains(m.answers, "") {
+		return fmt.Errorf("%q: %d stand against the account, %d against the address", m.answers, account, address)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package middleware_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
+)
+
+// servers are throttles of several hosts over one store.
+func servers(t testing.TB, n int, c middleware.ThrottleConfig) []*door {
+	if c.Store == nil {
+		c.Store = &store.Memory{}
+	}
+	var doors []*door
+	for range n {
+		doors = append(doors, newDoor(t, c))
+	}
+	return doors
+}
+
+func checks(doors []*door) (n int) {
+	for _, d := range doors {
+		n += d.checks
+	}
+	return n
+}
+
+// atOnce runs n attempts at the same time, spread over the servers, and returns
+// how many ended in each way.
+func atOnce(doors []*door, n int, attempt func(i int, d *door) string) map[string]int {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	ended, start := make(map[string]int), make(chan struct{})
+	for i := range n {
+		all.Go(func() {
+			<-start
+			got := attempt(i, doors[i%len(doors)])
+			mu.Lock()
+			defer mu.Unlock()
+			ended[got]++
+		})
+	}
+	close(start)
+	all.Wait()
+	return ended
+}
+
+// ASVS 5.0, 2.4.1 and 6.3.1: a thousand at once, from everywhere and to several
+// servers, are no more attempts than five. The owner gets in meanwhile.
+func TestAThousandAttemptsAtOnceOnOneAccount(t *testing.T) {
+	doors := servers(t, 4, middleware.ThrottleConfig{Sealer: newSealer(t)})
+	owner := from(0)
+	doors[0].expect("right", owner, "alice", true)
+	ended := atOnce(doors, 1000, func(i int, d *door) string {
+		if i%100 == 0 {
+			known := *owner
+			if got := d.try(&known, "alice", true); got != "right" {
+				t.Errorf("the owner is %s", got)
+			}
+		}
+		return d.try(from(1+i), "alice", false)
+	})
+	if ended["wrong"] != 5 || ended["throttled"] != 995 || checks(doors) != 1+10+5 {
+		t.Errorf("%v, %d checks", ended, checks(doors))
+	}
+}
+
+func TestAThousandAttemptsAtOnceFromOneAddress(t *testing.T) {
+	doors := servers(t, 4, middleware.ThrottleConfig{})
+	ended := atOnce(doors, 1000, func(i int, d *door) string {
+		return d.try(from(1), fmt.Sprint("account ", i), false)
+	})
+	if ended["wrong"] != 100 || ended["throttled"] != 900 || checks(doors) != 100 {
+		t.Errorf("%v, %d checks", ended, checks(doors))
+	}
+	// What was refused by the address makes none of the accounts wait.
+	for i := range 1000 {
+		doors[0].wrongs(from(2+i), fmt.Sprint("account ", i), 4)
+	}
+}
+
+func TestAThousandAttemptsAtOnceOnOneDevice(t *testing.T) {
+	doors := servers(t, 4, middleware.ThrottleConfig{Sealer: newSealer(t)})
+	owner := from(0)
+	doors[0].expect("right", owner, "alice", true)
+	ended := atOnce(doors, 1000, func(_ int, d *door) string {
+		known := *owner
+		return d.try(&known, "alice", false)
+	})
+	if ended["wrong"] != 5 || ended["throttled"] != 995 {
+		t.Errorf("%v", ended)
+	}
+	doors[0].wrongs(from(1), "alice", 5)
+}
+
+// However many come at the end of a wait, one is let through.
+func TestOneAttemptPassesAtTheEndOfEachWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		doors := servers(t, 3, middleware.ThrottleConfig{})
+		ended := atOnce(doors, 50, func(i int, d *door) string { return d.try(from(i), "alice", false) })
+		if ended["wrong"] != 5 {
+			t.Fatal(ended)
+		}
+		for wait := 30 * time.Second; wait <= time.Hour; wait *= 2 {
+			time.Sleep(wait)
+			ended := atOnce(doors, 50, func(i int, d *door) string { return d.try(from(i), "alice", false) })
+			if ended["wrong"] != 1 || ended["throttled"] != 49 {
+				t.Errorf("after %v: %v", wait, ended)
+			}
+		}
+	})
+}
+
+// Right and wrong attempts at once, and checks that cannot tell: what is counted
+// in the end is what failed after the last success.
+func TestNothingIsLostAmongParallelAttempts(t *testing.T) {
+	doors := servers(t, 3, middleware.ThrottleConfig{Failures: 100})
+	for round := range 20 {
+		account := fmt.Sprint("account ", round)
+		ended := atOnce(doors, 60, func(i int, d *door) string {
+			if i%3 == 0 {
+				return d.unable(from(i), account)
+			}
+			return d.try(from(i), account, false)
+		})
+		if ended["wrong"] != 40 || ended["unable"] != 20 {
+			t.Fatal(ended)
+		}
+		doors[0].wrongs(from(1000+round), account, 60)
+		doors[0].expect("throttled", from(2), account, true)
+	}
+}

@@ -1,0 +1,235 @@
+package middleware
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/store"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// An upgrade must not forget what was counted: the keys stay the same.
+func TestKeysOfCountsStayTheSame(t *testing.T) {
+	throttle := &Throttle{config: ThrottleConfig{Namespace: "shop"}}
+	for want, parts := range map[string][]string{
+		"oW2QqBVGpNPvrT7_IfNpFAtGEYvGITEzsugxQA8fPQ0": {"account", "alice"},
+		"Poc_VpZDyIBzQfMO90-I4Nyc4RJi8itAmlxEIIBpEeU": {"address", network(ClientAddress(&http.Request{RemoteAddr: "192.0.2.7:1"}))},
+		"i6TN36DGTQLkSJRdbvT0rIL90xLBe7KwArt-USOEjQQ": {"address", network(ClientAddress(&http.Request{RemoteAddr: "[2001:db8::7]:1"}))},
+		"xO7LPr8gvAtVN6X1PD5BdoyNSA2m9jNPnl8N8bpEdCk": {"address", network(ClientAddress(&http.Request{}))},
+		"8KXmHdQ7DzAn33qiEdN215sNVDksLt1s5EW9dPYv_pg": {"device", "alice", string(make([]byte, 16))},
+		"uYkPV4PLOcfC5HGArZWJtmLMlF9CLnokmDA-kfeQjkE": {"devices", "alice"},
+		"mekMjbi5NUrN6LpiGMJtsatlpNojTZivetblfsMFWMU": {"tag", "alice"},
+	} {
+		if got := throttle.digest(parts...).key(); got != want {
+			t.Errorf("the key of %q is %s", parts, got)
+		}
+	}
+}
+
+func goldenCount() (count, digest) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixMilli()
+	return count{returned: at - 1, attempts: []counted{
+		{at, attemptName{1, 2, 3, 4, 5, 6, 7, 8}}, {at + 60_000, attemptName{8, 7, 6, 5, 4, 3, 2, 1}},
+	}}, digestOf("shop", "account", "alice")
+}
+
+func TestRecordOfFormat40StaysReadable(t *testing.T) {
+	const file = "testdata/count-0x40.bin"
+	want, d := goldenCount()
+	if *update {
+		raw := want.encode(d)
+		copy(raw[1:], "writeID8")
+		if err := os.WriteFile(file, sum(raw, d), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeCount(raw, d)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	// What is written today is the same but for its write ID and checksum.
+	now := got.encode(d)
+	if len(now) != len(raw) || now[0] != raw[0] || !bytes.Equal(now[countReturnedAt:], raw[countReturnedAt:]) {
+		t.Errorf("written today:\n%x\n%x", now, raw)
+	}
+	if bytes.Equal(now, got.encode(d)) {
+		t.Error("two writes have the same bytes")
+	}
+}
+
+// What a cookie of format 1 holds stays readable, or owners become strangers.
+func TestDeviceOfFormat1StaysReadable(t *testing.T) {
+	const golden = "01" + "000102030405060708090a0b0c0d0e0f" + "11111111111111111111111111111111" + "22222222222222222222222222222222"
+	raw, err := hex.DecodeString(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := [16]byte(bytes.Repeat([]byte{0x11}, 16)), [16]byte(bytes.Repeat([]byte{0x22}, 16))
+	d, ok := decodeDevice(raw)
+	if !ok || d.id[15] != 15 || !reflect.DeepEqual(d.accounts, [][16]byte{one, two}) || !bytes.Equal(d.encode(), raw) {
+		t.Errorf("%+v, %t", d, ok)
+	}
+	d.add(two)
+	if !reflect.DeepEqual(d.accounts, [][16]byte{two, one}) {
+		t.Errorf("%+v", d)
+	}
+}
+
+// What is damaged, newer or another's is no answer: nothing is tried, nothing is
+// written, and Forgive sets it right.
+func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
+	full, _ := goldenCount()
+	for name, stored := range map[string]func(d digest) []byte{
+		"every byte":      nil,
+		"cut off":         func(d digest) []byte { return full.encode(d)[:countAttemptsAt-1] },
+		"one byte":        func(digest) []byte { return []byte{countFormat} },
+		"half an attempt": func(d digest) []byte { raw := full.encode(d); return sum(raw[:len(raw)-8], d) },
+		"too long": func(d digest) []byte {
+			return (&count{attempts: make([]counted, maxAttempts+1)}).encode(d)
+		},
+		"another's":    func(digest) []byte { return full.encode(digest{1}) },
+		"a session":    func(d digest) []byte { raw := full.encode(d); raw[0] = 0x10; return sum(raw, d) },
+		"a tombstone":  func(d digest) []byte { raw := full.encode(d); raw[0] = 0x80; return sum(raw, d) },
+		"newer":        func(d digest) []byte { raw := full.encode(d); raw[0] = countFormat + 1; return sum(raw, d) },
+		"much newer":   func(digest) []byte { return []byte{lastCountFormat, 1, 2, 3} },
+		"of no format": func(d digest) []byte { raw := full.encode(d); raw[0] = lastCountFormat + 1; return sum(raw, d) },
+	} {
+		var heard []auth.Event
+		s := &store.Memory{}
+		throttle, err := NewThrottle(ThrottleConfig{Store: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		throttle.config.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+		d := throttle.digest("account", "alice")
+		var raws [][]byte
+		if stored != nil {
+			raws = append(raws, stored(d))
+		} else {
+			for i := range full.encode(d) {
+				raw := full.encode(d)
+				raw[i] ^= 0x01
+				raws = append(raws, raw)
+			}
+		}
+		for _, raw := range raws {
+			s.Delete(t.Context(), d.key())
+			if ok, err := s.CompareAndSwap(t.Context(), d.key(), nil, raw, time.Hour); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			heard = nil
+			try := func(check func() (bool, error)) error {
+				return throttle.Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", check)
+			}
+			err := try(func() (bool, error) { t.Errorf("%s: check was called", name); return true, nil })
+			if err == nil || errors.Is(err, auth.ErrForbidden) || errors.Is(err, auth.ErrUnauthenticated) {
+				t.Errorf("%s: %v", name, err)
+			}
+			newer := raw[0] > countFormat && raw[0] <= lastCountFormat
+			if newer != errors.Is(err, errNewerCount) || len(heard) != 1 || heard[0].Kind != auth.EventFault || heard[0].Err != err {
+				t.Errorf("%s: %v, heard %+v", name, err, heard)
+			}
+			if now, _, _ := s.Get(t.Context(), d.key()); !bytes.Equal(now, raw) {
+				t.Errorf("%s: it was written", name)
+			}
+			if err := throttle.Forgive(t.Context(), "alice"); err != nil {
+				t.Error(err)
+			}
+			if err := try(func() (bool, error) { return true, nil }); err != nil {
+				t.Errorf("%s: after Forgive: %v", name, err)
+			}
+		}
+	}
+}
+
+// The store holds digests: nothing that could be read, and no key that a store
+// would not take.
+func TestStoreHoldsNoNames(t *testing.T) {
+	s := &watched{}
+	throttle, err := NewThrottle(ThrottleConfig{Store: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/", nil)
+	throttle.Try(httptest.NewRecorder(), r, "alice@example.com", func() (bool, error) { return false, nil })
+	if len(s.keys) != 2 {
+		t.Errorf("%q", s.keys)
+	}
+	for key, value := range s.keys {
+		if len(key) != 43 || bytes.Contains(value, []byte("alice")) || bytes.Contains(value, []byte("192.0.2.1")) {
+			t.Errorf("%q: %q", key, value)
+		}
+	}
+	for _, ttl := range s.ttls {
+		if ttl <= 0 || ttl > longMemory {
+			t.Errorf("%v to live", ttl)
+		}
+	}
+}
+
+// watched remembers what was written.
+type watched struct {
+	store.Memory
+	keys map[string][]byte
+	ttls []time.Duration
+}
+
+func (s *watched) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+	if s.keys == nil {
+		s.keys = make(map[string][]byte)
+	}
+	s.keys[key] = new
+	s.ttls = append(s.ttls, ttl)
+	return s.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+}
+
+func sum(raw []byte, d digest) []byte {
+	binary.BigEndian.PutUint32(raw[countCheckAt:], countChecksum(raw, d))
+	return raw
+}
+
+// Whatever a store holds: no panic, and what is accepted is what would be written;
+// the limits take it.
+func FuzzCount(f *testing.F) {
+	full, d := goldenCount()
+	f.Add([]byte(nil), false)
+	f.Add(full.encode(d), false)
+	f.Add((&count{}).encode(d), true)
+	f.Fuzz(func(t *testing.T, raw []byte, repair bool) {
+		if repair && len(raw) >= countAttemptsAt {
+			raw = sum(bytes.Clone(raw), d)
+		}
+		c, err := decodeCount(raw, d)
+		if err != nil {
+			if c.attempts != nil || c.returned != 0 {
+				t.Errorf("%+v beside %v", c, err)
+			}
+			return
+		}
+		if again := c.encode(d); !bytes.Equal(again[countReturnedAt:], raw[countReturnedAt:]) {
+			t.Errorf("%x became %x", raw, again)
+		}
+		for _, l := range []limit{waits{5, 100, time.Second, time.Hour}, allowance{100, time.Minute}} {
+			wait, refused := l.refuses(&c, time.Now())
+			if refused && wait < 0 || wait > time.Hour || l.ttl(&c) <= 0 || l.ttl(&c) > longMemory {
+				t.Errorf("%T: %v, %t, %v to live", l, wait, refused, l.ttl(&c))
+			}
+		}
+	})
+}
