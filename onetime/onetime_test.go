@@ -138,7 +138,7 @@ func TestTokenOpensNothingElse(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.5.5, and 4.4.3 for a ticket of a minute.
+// ASVS 5.0, 6.4.1 and 6.5.5, and 4.4.3 for a ticket of a minute.
 func TestTokenLivesForItsTime(t *testing.T) {
 	for _, ttl := range []time.Duration{time.Minute, time.Hour, 24 * time.Hour} {
 		for name, s := range map[string]store.Store{
