@@ -8,8 +8,9 @@
 //	err = passwords.Verify(ctx, hash, presented)   // nil, ErrWrong, or no answer
 //
 // A password is taken exactly as it is: nothing is trimmed, cut, folded or
-// normalised before it is hashed (ASVS 5.0, 6.2.8). It does not expire, and no
-// kinds of characters are asked for (6.2.5, 6.2.10).
+// normalised before it is hashed (ASVS 5.0, 6.2.8), not to NFC either. Two
+// devices that write the same letters in other code points have two passwords.
+// It does not expire, and no kinds of characters are asked for (6.2.5, 6.2.10).
 //
 // Hashing is meant to be expensive, so how much of it runs at once is bounded.
 // How often somebody may try is not the matter of this package.
@@ -54,7 +55,8 @@ type Config struct {
 	// wait. The default is twice GOMAXPROCS. With Memory it bounds what a storm
 	// of log-ins takes: Concurrent × Memory in use, and up to four times that
 	// with what is not yet collected, unless GOMEMLIMIT says less (ASVS 5.0,
-	// 15.2.2). A stored hash that needs more than Memory takes several places.
+	// 15.2.2). A stored hash that needs more than Memory takes several places;
+	// one that needs more than all of them, up to 128 MiB, runs alone.
 	Concurrent int
 
 	// SecondFactor tells that no account can be entered with a password alone.

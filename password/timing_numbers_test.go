@@ -37,7 +37,7 @@ func TestTimeDoesNotTellWhoExists(t *testing.T) {
 	}
 	const most = 1.3
 	for try := range 10 {
-		to := ratios(t, h, logins, 41)
+		to := ratios(t, h, logins, 81)
 		t.Logf("numbers: medians of times, to that of a known subject: %.2f", to)
 		alike := slices.IndexFunc(to[:len(to)-1], func(r float64) bool { return r > most || r < 1/most }) < 0
 		if alike && to[len(to)-1] < 1/most {

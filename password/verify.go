@@ -35,7 +35,9 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) error {
 // VerifyNobody does what Verify does for a hash of this Config, and returns
 // [ErrWrong]. It is for a user who does not exist, so that the time of the
 // answer does not tell (ASVS 5.0, 6.3.8). Users whose hashes are of another kind
-// can be told by time until [Hasher.NeedsRehash] has renewed them.
+// can be told by time until [Hasher.NeedsRehash] has renewed them. While those
+// are the most, give Verify a hash like theirs, of random bytes that nobody
+// knows, for a user who does not exist; the renewed ones can then be told.
 func (h *Hasher) VerifyNobody(ctx context.Context, password string) error {
 	if err := h.verify(ctx, h.nobody, password); err != nil {
 		return err
