@@ -288,6 +288,7 @@ func TestASessionProgramLinksNoJWX(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 11.4.1 and 11.5.1.
 func TestNoBannedImports(t *testing.T) {
 	for _, f := range folders(t) {
 		for _, s := range f.code {

@@ -21,6 +21,7 @@ func TestDeleteHasTheSameAttributes(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.2.1, 3.3.5 and 4.2.5.
 func TestSetRefusesValues(t *testing.T) {
 	p := cookie.Session()
 	room := 4093 - len(p.Name())
@@ -131,6 +132,7 @@ func TestPending(t *testing.T) {
 	check("after somebody else", "d", true)
 }
 
+// ASVS 5.0, 13.4.2.
 func TestInsecureIsForLoopbackHosts(t *testing.T) {
 	for _, test := range []struct {
 		host string

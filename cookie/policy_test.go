@@ -19,6 +19,8 @@ func request() *http.Request {
 }
 
 // The literal headers: an upgrade must change none of them unnoticed.
+//
+// ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4.
 func TestGoldenHeaders(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -61,6 +63,8 @@ func TestGoldenHeaders(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.2.1 and 1.4.2: no name, domain or path reaches a header that would
+// mean something else in it, and no lifetime one that browsers would cut.
 func TestBadPolicies(t *testing.T) {
 	id := cookie.New("id")
 	long := strings.Repeat("x", 4096)

@@ -73,6 +73,7 @@ func readCases() []readCase {
 	}
 }
 
+// ASVS 5.0, 2.2.1 and 15.3.7.
 func TestRead(t *testing.T) {
 	p := cookie.New("id").InsecureAnywhere()
 	for _, test := range readCases() {

@@ -120,6 +120,7 @@ func keyID(key []byte) [4]byte {
 	return [4]byte(digest[:])
 }
 
+// ASVS 5.0, 11.2.3.
 func TestNewSealerRefusesKeys(t *testing.T) {
 	good, other := newKey(), newKey()
 	a, b := collidingKeys()
@@ -211,6 +212,7 @@ func TestSealedValueExpires(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.4.2.
 func TestNothingIsSealedForEver(t *testing.T) {
 	s := newSealer(t, newKey())
 	for _, ttl := range []time.Duration{-1 << 63, -time.Hour, 0, 1, time.Second - 1, 400*day + 1, 1<<63 - 1} {
@@ -220,7 +222,7 @@ func TestNothingIsSealedForEver(t *testing.T) {
 	}
 }
 
-// ASVS 3.3.5: what Seal returns can be set, and what could not be is refused.
+// ASVS 5.0, 3.3.5 and 4.2.5: what Seal returns can be set, and what could not be is refused.
 func TestSealRefusesWhatCannotBeSet(t *testing.T) {
 	s := newSealer(t, newKey())
 	for _, p := range []cookie.Policy{cookie.Session(), cookie.New("id").InsecureAnywhere(), cookie.New(strings.Repeat("n", 4000))} {
@@ -248,7 +250,7 @@ func TestSealRefusesWhatCannotBeSet(t *testing.T) {
 	}
 }
 
-// ASVS 11.2.2 and 13.3.4: the drill of NewSealer's comment. At each step, two
+// ASVS 5.0, 11.2.2 and 13.3.4: the drill of NewSealer's comment. At each step, two
 // hosts of which only one has taken it understand each other.
 func TestKeyRotation(t *testing.T) {
 	p := cookie.Session()
@@ -271,7 +273,7 @@ func TestKeyRotation(t *testing.T) {
 	mustNotOpen(t, steps[0], p, seal(t, steps[2], p, "v"))
 }
 
-// ASVS 11.3.4: equal values give texts that have nothing in common.
+// ASVS 5.0, 11.3.4: equal values give texts that have nothing in common.
 func TestNoncesDiffer(t *testing.T) {
 	s := newSealer(t, newKey())
 	seen := map[string]bool{}

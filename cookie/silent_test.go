@@ -49,7 +49,8 @@ func TestNothingIsDroppedSilently(t *testing.T) {
 	}
 }
 
-func TestSameSiteIsAlwaysExplicit(t *testing.T) { // row 9; ASVS 3.3.2
+// Row 9; ASVS 5.0, 3.3.2.
+func TestSameSiteIsAlwaysExplicit(t *testing.T) {
 	for _, p := range everyPolicy() {
 		h := http.Header{}
 		p.Set(h, request(), "v")
@@ -63,8 +64,8 @@ func TestSameSiteIsAlwaysExplicit(t *testing.T) { // row 9; ASVS 3.3.2
 	}
 }
 
-// Row 11; ASVS 3.3.1: no name promises more than the attributes keep, in what
-// is set and in what is deleted.
+// Row 11; ASVS 5.0, 3.3.1 and 3.3.3: no name promises more than the attributes
+// keep, in what is set and in what is deleted.
 func TestPrefixesAreKept(t *testing.T) {
 	for _, p := range everyPolicy() {
 		h := http.Header{}
@@ -132,7 +133,7 @@ func TestStagedWritesLeaveOneField(t *testing.T) { // row 12
 }
 
 // The rows on reading: what net/http skips, merges or strips is malformed, and
-// never nothing. (Row 13, a cookie after the header went out, cannot be seen
+// never nothing (ASVS 5.0, 15.3.7). (Row 13, a cookie after the header went out, cannot be seen
 // here; the doc comments say so.)
 func TestNothingIsReadAsAnonymous(t *testing.T) {
 	p := cookie.Session()

@@ -21,7 +21,8 @@ func mustNotOpen(t testing.TB, s *cookie.Sealer, p cookie.Policy, sealed string)
 	}
 }
 
-// ASVS 11.3.3: every bit counts, of the text as sent and of the bytes in it.
+// ASVS 5.0, 11.2.5 and 11.3.3: every bit counts, of the text as sent and of the
+// bytes in it, and all failures look alike.
 func TestFlippedBitsDoNotOpen(t *testing.T) {
 	s := newSealer(t, newKey(), newKey())
 	// Lengths with 0, 4 and 2 spare bits in the last character.
@@ -46,6 +47,8 @@ func TestFlippedBitsDoNotOpen(t *testing.T) {
 	}
 }
 
+// ASVS 5.0, 1.1.1, 11.2.5 and 11.3.2: a value has one form, and it does not
+// choose how it is opened.
 func TestOtherFormsDoNotOpen(t *testing.T) {
 	s := newSealer(t, newKey())
 	p := cookie.Session()
@@ -83,7 +86,7 @@ func TestOpenRefusesLongTextsFirst(t *testing.T) {
 }
 
 // A later version may mean something else by the same bytes, so it is refused
-// even if its tag is right.
+// even if its tag is right. What opens is XChaCha20-Poly1305 (ASVS 5.0, 11.3.2).
 func TestFutureVersionDoesNotOpen(t *testing.T) {
 	s := newSealer(t, countingKey())
 	p := cookie.Session()

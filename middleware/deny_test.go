@@ -15,6 +15,8 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
+// ASVS 5.0, 1.2.3, 4.1.1 and 16.5.1: a body tells the status, and nothing of the
+// error.
 func TestDenyTellsTheOutcomesApart(t *testing.T) {
 	tests := []struct {
 		rule   string

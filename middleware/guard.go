@@ -53,7 +53,8 @@ type Challenger interface {
 // leads nowhere, since a program must not start with an open door.
 //
 // The response to an authenticated request says Cache-Control: no-store, unless
-// the handler says otherwise (ASVS 5.0, 14.3.2). Whatever a guard lets through
+// the handler says otherwise (ASVS 5.0, 14.3.2). A page that is stored may come
+// back by the Back button after log-out. Whatever a guard lets through
 // says Vary: Cookie, Authorization beside what was there, so that no cache gives
 // to one what was meant for another (ASVS 5.0, 14.2.2): add to it, and replace
 // it only by more. An Authenticator of your own that reads other fields of the

@@ -11,7 +11,7 @@ import (
 )
 
 // hostile are values that an attacker puts into a link to the log-in page.
-// ASVS 5.0, 1.2.2 and 3.7.2; CVE-2022-40083, CVE-2021-21291, CVE-2021-21411.
+// CVE-2022-40083, CVE-2021-21291, CVE-2021-21411.
 var hostile = []struct{ name, next string }{
 	{"nothing", ""},
 	{"a word", "me"},
@@ -104,6 +104,7 @@ var hostile = []struct{ name, next string }{
 	{"what is very long", "/" + strings.Repeat("/a", 1<<20)},
 }
 
+// ASVS 5.0, 1.2.2 and 3.7.2.
 func TestSafeNextRefuses(t *testing.T) {
 	for _, test := range hostile {
 		t.Run(test.name, func(t *testing.T) {
