@@ -14,7 +14,6 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// ASVS 5.0, 15.4.3.
 // More calls than the client can queue end in time, and when the server goes
 // on, so does everything.
 func TestRedisCallsEndWithTheirContext(t *testing.T) {
