@@ -85,8 +85,16 @@ type Config struct {
 	AccessCookie cookie.Policy
 
 	// CrossOrigin refuses what another site makes a browser send to log-in,
-	// refresh and log-out (ASVS 5.0, 3.5.1). The default trusts no other origin.
+	// refresh and log-out (ASVS 5.0, 3.5.1), and with an AccessCookie to
+	// Authenticate. The default trusts no other origin.
 	CrossOrigin *http.CrossOriginProtection
+
+	// RequireOrigin also refuses, in the same places, an unsafe request with
+	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5), which no current
+	// browser sends. The default lets it pass, as net/http does, unless a bypass
+	// pattern of CrossOrigin is for it. NativeClients send neither, so both
+	// together are an error.
+	RequireOrigin bool
 
 	// LiveCheck makes Authenticate look whether the log-in goes on, so that a
 	// log-out is seen at once. The default is not to look.
@@ -134,6 +142,8 @@ func NewIssuer(c Config) (*Issuer, error) {
 		return nil, errors.New("token: Config.Store is required")
 	case c.Issuer == "" || c.Audience == "" || c.ClientID == "":
 		return nil, errors.New("token: Config.Issuer, Audience and ClientID are required")
+	case c.RequireOrigin && c.NativeClients:
+		return nil, errors.New("token: Config.RequireOrigin is for browsers, and Config.NativeClients is set")
 	}
 	if _, err := c.Keys.currentSecret(); err != nil {
 		return nil, fmt.Errorf("token: Config.Keys: %w", err)
@@ -175,7 +185,7 @@ func (c *Config) verifier() VerifierConfig {
 	v := VerifierConfig{
 		Keys: c.Keys, Issuer: c.Issuer, Audience: c.Audience,
 		Leeway: c.Leeway, CacheSize: c.CacheSize,
-		Cookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, Events: c.Events,
+		Cookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, RequireOrigin: c.RequireOrigin, Events: c.Events,
 		namespace: &c.Namespace,
 	}
 	if c.LiveCheck {

@@ -54,8 +54,15 @@ type VerifierConfig struct {
 	Cookie cookie.Policy
 
 	// CrossOrigin refuses what another site makes a browser send with that
-	// cookie (ASVS 5.0, 3.5.1). The default trusts no other origin.
+	// cookie (ASVS 5.0, 3.5.1), the handshakes of WebSockets included. The
+	// default trusts no other origin.
 	CrossOrigin *http.CrossOriginProtection
+
+	// RequireOrigin also refuses an unsafe request with that cookie and with
+	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5). Browsers have sent one
+	// of them with every such request since 2020. The default lets it pass, as
+	// net/http does. A token in the Authorization field needs neither.
+	RequireOrigin bool
 
 	// LiveCheck looks whether the log-in behind a token goes on. The default is
 	// not to look: a token is then valid until it expires, log-out or not.
@@ -83,6 +90,7 @@ type Verifier struct {
 	foreign *Foreign
 	cookie  cookie.Policy // zero: none
 	origin  *http.CrossOriginProtection
+	strict  bool       // RequireOrigin
 	world   *string    // the namespace of an Issuer's own tokens, or nil
 	live    *liveCheck // nil: none
 	cache   *cache     // nil: none
@@ -103,7 +111,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: c.Keys, cookie: c.Cookie, origin: c.CrossOrigin, events: c.Events, world: c.namespace,
+		keys: c.Keys, cookie: c.Cookie, origin: c.CrossOrigin, strict: c.RequireOrigin, events: c.Events, world: c.namespace,
 		form: jose.Form{Types: []string{accessType}},
 		rules: rules{
 			issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway, lifetime: ownLifetime,

@@ -6,12 +6,24 @@ import "net/http"
 
 // Check is that of the protection, which lets every GET through, and beside it
 // for the handshake of a WebSocket (RFC 6455, 4.1; ASVS 5.0, 4.4.2): that is a
-// GET, but opens a channel to act by. Browsers send Origin with it.
-func Check(protection *http.CrossOriginProtection, r *http.Request) error {
-	if len(r.Header["Upgrade"]) > 0 || r.Method == http.MethodConnect {
+// GET, but opens a channel to act by, and so has to pass as a POST, too. Browsers
+// send Origin with it.
+//
+// A request with neither Sec-Fetch-Site nor Origin passes, unless an origin is
+// required (ASVS 5.0, 3.7.5): it is then taken for one of another site, which
+// only the protection's bypass patterns let through.
+func Check(protection *http.CrossOriginProtection, required bool, r *http.Request) error {
+	upgrades := len(r.Header["Upgrade"]) > 0
+	if required && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		elsewhere := *r
+		elsewhere.Header = http.Header{"Sec-Fetch-Site": {"cross-site"}}
+		r = &elsewhere
+	}
+	err := protection.Check(r)
+	if err == nil && upgrades {
 		acting := *r
 		acting.Method = http.MethodPost
-		r = &acting
+		err = protection.Check(&acting)
 	}
-	return protection.Check(r)
+	return err
 }

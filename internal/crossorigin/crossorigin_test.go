@@ -33,11 +33,56 @@ func TestCheck(t *testing.T) {
 				r.Header.Set(field, value)
 			}
 		}
-		if err := Check(protection, r); (err != nil) != c.refused {
+		if err := Check(protection, false, r); (err != nil) != c.refused {
 			t.Errorf("%s: %v", rule, err)
 		}
 		if r.Method != c.method {
 			t.Errorf("%s: the request was changed", rule)
 		}
+	}
+}
+
+// ASVS 5.0, 3.5.1, 3.7.5 and 4.4.2.
+// Over all that the headers can say: we are never weaker than net/http, and
+// stricter for handshakes alone; and to require an origin refuses more, namely
+// what says nothing and acts, unless a bypass pattern is for it.
+func TestRequiredOriginOnlyRefusesMore(t *testing.T) {
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin("https://partner.example"); err != nil {
+		t.Fatal(err)
+	}
+	protection.AddInsecureBypassPattern("POST /callback")
+	cases, more := 0, 0
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "QUERY", "get", "post", ""} {
+		for _, path := range []string{"/", "/callback", "/callback/x"} {
+			for _, upgrade := range [][]string{nil, {""}, {"websocket"}, {"h2c"}} {
+				for _, site := range [][]string{nil, {""}, {"same-origin"}, {"none"}, {"same-site"}, {"cross-site"}, {"odd"}, {"", "same-origin"}} {
+					for _, origin := range [][]string{nil, {""}, {"null"}, {"https://app.example"}, {"http://app.example"}, {"https://evil.example"}, {"https://partner.example"}, {"%"}} {
+						r := httptest.NewRequest("GET", "https://app.example"+path, nil)
+						r.Method, r.Header = method, http.Header{"Upgrade": upgrade, "Sec-Fetch-Site": site, "Origin": origin, "Cookie": {"a=b"}}
+						standard, lax, strict := protection.Check(r) == nil, Check(protection, false, r) == nil, Check(protection, true, r) == nil
+						safe := (method == "GET" || method == "HEAD" || method == "OPTIONS") && len(upgrade) == 0
+						silent := r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == ""
+						bypassed := path == "/callback" && (method == "POST" || method == "GET" || method == "HEAD" || method == "OPTIONS")
+						if lax && !standard || strict && !lax {
+							t.Errorf("%q %s %q: net/http %v, ours %v, with an origin required %v", method, path, r.Header, standard, lax, strict)
+						}
+						if want := lax && (safe || !silent || bypassed); strict != want {
+							t.Errorf("%q %s %q: with an origin required %v, want %v", method, path, r.Header, strict, want)
+						}
+						if r.Method != method || len(r.Header) != 4 {
+							t.Fatal("the request was changed")
+						}
+						if cases++; lax != strict {
+							more++
+						}
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d requests, of which it refuses %d more", cases, more)
+	if more == 0 {
+		t.Error("it refuses nothing more")
 	}
 }
