@@ -63,6 +63,7 @@ func elsewhere() http.Handler {
 		_, port := hostname(r)
 		target := "http://localhost" + port
 		protect(w, "default-src 'none'; script-src 'self'; connect-src "+target+"; form-action "+target+"; frame-src "+target+"; frame-ancestors "+target+"; base-uri 'none'")
+		w.Header().Set("Referrer-Policy", "origin") // or a form's Origin would be null
 		http.ServeFileFS(w, r, files, "elsewhere.html")
 	})
 	mux.HandleFunc("GET /elsewhere.js", serveFile("elsewhere.js"))

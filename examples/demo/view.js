@@ -41,6 +41,8 @@ function showMode(panel, mode, state) {
   value('name', name);
   value('cookie', cookie ? '= ' + cookie : '—');
   value('attributes', cookie ? attributes.join(' · ') : '');
+  value('stolen', state[mode].stolen || t('keptNothing'));
+  $('[data-value=stolen]', panel).classList.toggle('some', Boolean(state[mode].stolen));
   value('server', login
     ? t(mode === 'session' ? 'keptSession' : 'keptToken', { subject: login.subject, since: clock(login.since), used: clock(login.used) })
     : t('keptNothing'));
@@ -76,8 +78,9 @@ export function tick(state) {
   const left = (access.ends - now) / 1000;
   const token = $('#token');
   bar($('[data-bar=access]', token), access.lifetime ? left / access.lifetime : 0);
-  put($('[data-value=access]', token), left > 0 ? t('accessHeld', { hint: access.hint, n: Math.ceil(left) })
+  put($('[data-value=access]', token), left > 0 ? t('accessHeld', { n: Math.ceil(left) })
     : token.dataset.state === 'in' && access.hint ? t('accessOver') : t('accessNone'));
+  put($('[data-value=hint]', token), left > 0 ? access.hint : '');
   return over;
 }
 
@@ -145,9 +148,10 @@ function exchangeItem(x, latest) {
     const what = x.copied ? t('copied', { value: x.copied }) : t('copiedNothing');
     return element('p', 'exchange line', from, ' ', element('span', '', what));
   }
-  const details = element('details', 'exchange',
-    element('summary', 'line', from, ' ', element('code', '', `${x.method} ${x.path}`), ' ',
-      element('b', x.status < 400 ? 'good' : 'bad', `${x.status} ${statusTexts[x.status] ?? ''}`)),
+  const line = element('summary', 'line', from, ' ', element('code', '', `${x.method} ${x.path}`), ' ',
+    element('b', x.status < 400 ? 'good' : 'bad', `${x.status} ${statusTexts[x.status] ?? ''}`));
+  for (const { kind } of x.events ?? []) line.append(' ', element('span', kind === 'reuse' ? 'chip alarm' : 'chip', kind));
+  const details = element('details', 'exchange', line,
     fields('request', x.sent ?? []),
     fields('response', x.received ?? [], x.body));
   for (const e of x.events ?? []) {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -31,21 +30,6 @@ func TestDemoPictures(t *testing.T) {
 	d.does("token", "login")
 	eval[any](d.tab, `document.activeElement.blur()`)
 	d.picture(filepath.Join(folder, "demo.png"))
-}
-
-func (d *demo) size(width, height int64) {
-	d.t.Helper()
-	if err := chromedp.Do(d.ctx, chromedp.EmulateViewport(width, height)); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-func (d *demo) prefers(feature, value string) {
-	d.t.Helper()
-	params := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: feature, Value: value}}}
-	if _, err := chromedp.Call(d.ctx, emulation.SetEmulatedMedia, params); err != nil {
-		d.t.Fatal(err)
-	}
 }
 
 func (d *demo) picture(file string) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -27,7 +28,8 @@ var demoProgram = sync.OnceValues(func() (string, error) {
 // demo is a tab with the page of examples/demo, which its users run as it is.
 type demo struct {
 	tab
-	url string
+	url  string
+	stop func() // the program
 
 	mu       sync.Mutex
 	bad      []string // what the console tells of errors
@@ -38,9 +40,10 @@ type demo struct {
 func openDemo(t *testing.T, flags ...string) *demo {
 	t.Helper()
 	b := newTab(t)
-	url, _ := startProgram(t, "examples/demo", demoProgram, append([]string{"-addr", "127.0.0.1:0", "-window", "1s"}, flags...)...)
-	d := &demo{tab: b, url: url + "/"}
+	url, stop := startProgram(t, "examples/demo", demoProgram, append([]string{"-addr", "127.0.0.1:0", "-window", "1s"}, flags...)...)
+	d := &demo{tab: b, url: url + "/", stop: stop}
 	d.watch()
+	d.size(1280, 900)
 	d.language("en-US")
 	d.load()
 	return d
@@ -62,8 +65,9 @@ func (d *demo) watch() {
 		case *runtime.EventConsoleAPICalled:
 			d.bad = append(d.bad, string(e.Type))
 		case *log.EventEntryAdded:
-			// A 401 is an entry as well, and what a step is about.
-			if e.Entry.Level == "error" && e.Entry.Source != "network" {
+			// A 401 is an entry as well, and so is what CORS refuses: that
+			// is what steps are about.
+			if e.Entry.Level == "error" && e.Entry.Source != "network" && !strings.Contains(e.Entry.Text, "blocked by CORS policy") {
 				d.bad = append(d.bad, e.Entry.Text)
 			}
 		case *network.EventRequestWillBeSent:
@@ -149,4 +153,122 @@ func (d *demo) wants(mode, step, exchanges, why string) {
 func (d *demo) who(session, token string) {
 	d.t.Helper()
 	d.waitFor(`[...document.querySelectorAll(".who")].map((who) => who.textContent)`, session+","+token)
+}
+
+func TestDemoSessionStory(t *testing.T) {
+	d := openDemo(t)
+	d.who("nobody", "nobody")
+	d.wants("session", "me", "You GET /session/me 401 Unauthorized", "No cookie came along")
+	d.wants("session", "steal", "Thief has nothing", "no cookie here to steal")
+	d.wants("session", "again", "Thief has nothing", "nothing yet")
+	d.wants("session", "logout", "You POST /session/logout 204 No Content", "Nobody was logged in")
+	d.wants("session", "everywhere", "You POST /session/logout-everywhere 401 Unauthorized", "Only who is logged in")
+
+	d.wants("session", "login", "You POST /session/login 200 OK log-in", "sets a cookie with a random number")
+	d.who("alice", "nobody")
+	d.wants("session", "me", "You GET /session/me 200 OK", "sent the cookie by itself")
+	d.shows("hello, alice")
+	d.wants("session", "read", "", "cookie is HttpOnly")
+	stolen := d.does("session", "steal")
+	if !strings.HasPrefix(stolen, "Thief copies ") || !strings.HasSuffix(stolen, "; Thief GET /session/me 200 OK") {
+		t.Errorf("steal: %q", stolen)
+	}
+	d.wants("session", "again", "Thief GET /session/me 200 OK", "still works for the thief")
+	d.wants("session", "everywhere", "You POST /session/logout-everywhere 204 No Content revoked; You GET /session/me 401 Unauthorized", "out at its next request")
+	d.who("nobody", "nobody")
+	d.wants("session", "again", "Thief GET /session/me 401 Unauthorized", "The session is over")
+	if cookies := d.cookies(d.url); len(cookies) != 1 || cookies[0].Name != "__Host-Http-visitor" {
+		t.Errorf("%d cookies are left", len(cookies))
+	}
+	d.does("session", "login")
+	d.wants("session", "logout", "You POST /session/logout 204 No Content log-out", "over at once")
+	d.who("nobody", "nobody")
+}
+
+func TestDemoTokenStory(t *testing.T) {
+	d := openDemo(t)
+	d.wants("token", "me", "You POST /token/refresh 401 Unauthorized; You GET /token/me 401 Unauthorized", "There is no access token")
+	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized", "a new log-in is needed")
+	d.wants("token", "steal", "Thief has nothing", "no cookie here to steal")
+	d.wants("token", "login", "You POST /token/login 200 OK log-in", "The body has the access token")
+	d.who("nobody", "alice")
+	d.wants("token", "me", "You GET /token/me 200 OK", "asked no store")
+	d.shows("hello, alice")
+	d.wants("token", "live", "You GET /token/live/me 200 OK", "asks the store")
+	d.wants("token", "renew", "You POST /token/refresh 200 OK renewed", "was exchanged")
+	d.wants("token", "renew", "You POST /token/refresh 200 OK", "less than 1 s ago")
+	d.wants("token", "read", "", "no token in cookies or storage")
+	d.wants("token", "logout", "You POST /token/logout 204 No Content log-out", "forgotten the access token")
+	d.who("nobody", "nobody")
+	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no access token")
+}
+
+// A spent refresh token ends the log-in for thief and owner.
+func TestDemoTheftEndsTheLogIn(t *testing.T) {
+	d := openDemo(t)
+	d.does("token", "login")
+	_, story, _ := strings.Cut(d.does("token", "steal"), "; ")
+	if want := "You POST /token/refresh 200 OK renewed; Thief POST /token/refresh 401 Unauthorized reuse; You POST /token/refresh 401 Unauthorized"; story != want {
+		t.Errorf("%q, want %q", story, want)
+	}
+	if why := d.why(); !strings.Contains(why, "ends the log-in for both") {
+		t.Error(why)
+	}
+	d.shows("spent refresh token")
+	d.shows("urn:authlatch:refresh:reused")
+	d.who("nobody", "nobody")
+	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized", "refreshes nothing")
+}
+
+// A thief who is the first to use the token is found out by its owner.
+func TestDemoAThiefWhoIsFirstIsFoundOut(t *testing.T) {
+	d := openDemo(t)
+	d.does("token", "login")
+	// The page is left in the middle of the theft, before its owner refreshes.
+	eval[any](d.tab, `fetch("/thief/steal", { method: "POST", headers: { "Demo-Step": "steal-token-0123456789abcdef" }, body: new URLSearchParams({ mode: "token" }) })`)
+	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "had not refreshed since")
+	time.Sleep(1100 * time.Millisecond) // the window
+	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new log-in is needed")
+	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized", "refreshes nothing")
+	d.who("nobody", "nobody")
+}
+
+// The page of the attacker is on 127.0.0.1, which is another site.
+func TestDemoRefusesTheOtherSite(t *testing.T) {
+	d := openDemo(t)
+	d.wants("session", "elsewhere", "You POST /session/transfer 401 Unauthorized; Other site POST /session/transfer 401 Unauthorized; Other site POST /session/logout 403 Forbidden rejected", "Log in first")
+	d.does("session", "login")
+	d.does("token", "login")
+	d.wants("session", "elsewhere", "You POST /session/transfer 200 OK; Other site POST /session/transfer 401 Unauthorized; Other site POST /session/logout 403 Forbidden rejected", "keeps the SameSite cookie back")
+	fields := eval[string](d.tab, `[...document.querySelectorAll("#log > li:first-child details")].slice(1).map((x) => x.querySelector(".request").innerText).join("\n")`)
+	if strings.Contains(fields, "__Host-") || strings.Count(fields, "Sec-Fetch-Site: cross-site") != 2 || strings.Count(fields, "Origin: http://127.0.0.1:") != 2 {
+		t.Errorf("the browser has sent %q", fields)
+	}
+	d.wants("token", "elsewhere", "Other site POST /token/refresh 403 Forbidden rejected; Other site OPTIONS /token/refresh 405 Method Not Allowed", "says cross-site")
+	d.who("alice", "alice")
+	d.wants("session", "me", "You GET /session/me 200 OK", "")
+}
+
+// Log-out everywhere is seen by a session at once, and by an API of tokens where
+// it looks.
+func TestDemoLogOutEverywhereIsTheDifference(t *testing.T) {
+	for _, mode := range []string{"session", "token"} {
+		d := openDemo(t)
+		d.does("session", "login")
+		d.does("token", "login")
+		d.wants(mode, "everywhere", "You POST /"+mode+"/logout-everywhere 204 No Content revoked revoked; You GET /session/me 401 Unauthorized; You GET /token/me 200 OK", "that is the difference")
+		d.who("nobody", "ended, still let in")
+		d.wants("token", "me", "You GET /token/me 200 OK", "asked no store")
+		d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized", "sees at once")
+		d.who("nobody", "nobody")
+	}
+}
+
+func TestDemoWrongPassword(t *testing.T) {
+	d := openDemo(t)
+	for _, mode := range []string{"session", "token"} {
+		d.fill("#"+mode+" input[name=password]", "wrong")
+		d.wants(mode, "login", "You POST /"+mode+"/login 401 Unauthorized", "does not say which")
+	}
+	d.who("nobody", "nobody")
 }
