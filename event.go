@@ -42,14 +42,15 @@ const (
 
 	// EventExpired is a credential that was presented after its end, with
 	// LoginID, and with Subject unless the session was anonymous, or the store
-	// has forgotten whose it was and Reason is "unknown".
+	// has forgotten whose it was and Reason is "unknown". Of an access token,
+	// Err says more.
 	EventExpired EventKind = "expired"
 
 	// EventRejected is a credential that is malformed, forged, doubled, unknown,
 	// not meant for here, of a log-in that is over, sent by another site, or
 	// without the attempt that a refresh needs, with the Reason. Subject and
 	// LoginID stand where they are known: of what is unknown or forged at most
-	// the LoginID that it names.
+	// the LoginID that it names. Of an access token, Err says more.
 	EventRejected EventKind = "rejected"
 
 	// EventRenewed is a refresh token that was exchanged, with Subject and
@@ -58,7 +59,7 @@ const (
 
 	// EventReuse is a spent refresh token that came back, and has ended its
 	// log-in: with Subject, LoginID and Reason, and as Err who has refreshed
-	// last and who has now. Somebody should look at it.
+	// last and who does now. Somebody should look at it.
 	EventReuse EventKind = "reuse"
 
 	// EventRecovered is a client that got the answer that it had lost, with

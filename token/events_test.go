@@ -9,7 +9,8 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// What has proved nothing is about nobody.
+// What has proved nothing is about nobody. What is wrong with an access token
+// is told in an error as well.
 func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 	refresh := func(change func([]byte)) func(*testing.T, *token.Issuer, token.Tokens) {
 		return func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
@@ -25,22 +26,23 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 		reason   string
 		subject  bool
 		loginID  bool
+		err      bool
 	}{
 		"a refresh token that is not one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			i.Refresh(t.Context(), tokens.RefreshToken[1:], newAttempt())
-		}, auth.EventRejected, "malformed refresh token", false, false},
-		"a forged one":                 {0, audienceName, refresh(func(b []byte) { b[len(b)-1]++ }), auth.EventRejected, "forged refresh token", false, true},
-		"one of a log-in that is gone": {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true},
-		"one that is over":             {3*time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true},
-		"an access token that is over": {11 * time.Minute, audienceName, verify, auth.EventExpired, "", true, true},
+		}, auth.EventRejected, "malformed refresh token", false, false, false},
+		"a forged one":                 {0, audienceName, refresh(func(b []byte) { b[len(b)-1]++ }), auth.EventRejected, "forged refresh token", false, true, false},
+		"one of a log-in that is gone": {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true, false},
+		"one that is over":             {3*time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true, false},
+		"an access token that is over": {11 * time.Minute, audienceName, verify, auth.EventExpired, "", true, true, true},
 		"one of a log-in that is over": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.LogoutAll(t.Context(), "alice"))
 			verify(t, i, tokens)
-		}, auth.EventRejected, "log-in is over", true, true},
-		"one for somebody else": {0, "another", verify, auth.EventRejected, "wrong audience", false, false},
+		}, auth.EventRejected, "log-in is over", true, true, true},
+		"one for somebody else": {0, "another", verify, auth.EventRejected, "wrong audience", false, false, true},
 		"one that is not one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			i.Verify(t.Context(), tokens.AccessToken[1:])
-		}, auth.EventRejected, "malformed token", false, false},
+		}, auth.EventRejected, "malformed token", false, false, true},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
@@ -54,7 +56,7 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 				t.Fatal("nothing is told")
 			}
 			e := events[len(events)-1]
-			if e.Kind != c.kind || e.Reason != c.reason || (e.Subject == "alice") != c.subject || (len(e.LoginID) == 22) != c.loginID {
+			if e.Kind != c.kind || e.Reason != c.reason || (e.Subject == "alice") != c.subject || (len(e.LoginID) == 22) != c.loginID || (e.Err != nil) != c.err {
 				t.Errorf("%+v", e)
 			}
 		}))

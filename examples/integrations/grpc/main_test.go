@@ -122,7 +122,9 @@ func watch(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error
 }
 
 // The three outcomes arrive as three codes, whichever way a call is served, and
-// nothing arrives of why. ASVS 5.0, 16.5.1.
+// nothing arrives of why.
+//
+// ASVS 5.0, 16.5.1.
 func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 	w := start(t)
 	alice, bob := "Bearer "+w.token("alice"), "Bearer "+w.token("bob")

@@ -98,6 +98,7 @@ func TestWhatHappensIsCountedAndStandsInItsTrace(t *testing.T) {
 	}{
 		{"POST", "/login", "", "", account, []string{"session: log-in"}},
 		{"GET", "/me", "", "", nil, nil},
+		{"POST", "/login", "", "", url.Values{"user": {"alice"}}, []string{"throttle: failed"}},
 		{"GET", "/reports", "", "", nil, []string{"guard: denied, insufficient scope"}},
 		{"POST", "/logout", "Origin", "https://elsewhere.example", nil, []string{"session: rejected, cross-origin request"}},
 		{"POST", "/logout", "", "", nil, []string{"session: log-out"}},

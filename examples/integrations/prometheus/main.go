@@ -5,6 +5,7 @@
 //	go -C examples/integrations run ./prometheus
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
 //	curl -b jar http://localhost:8080/reports
+//	curl -d user=alice -d 'password=battery staple' http://localhost:8080/login
 //	curl -H 'Authorization: Bearer made.up.token' http://localhost:8080/me
 //	curl http://localhost:9090/metrics
 //
@@ -68,7 +69,7 @@ func newMetrics(registry *prometheus.Registry) http.Handler {
 	return mux
 }
 
-// newService has both modes, and lets one listener hear of all three.
+// newService has both modes behind one guard. One listener hears of all.
 func newService(registry prometheus.Registerer, s store.Store) (http.Handler, error) {
 	events, err := countIn(registry)
 	if err != nil {
@@ -90,15 +91,19 @@ func newService(registry prometheus.Registerer, s store.Store) (http.Handler, er
 		return nil, err
 	}
 	guard := &middleware.Guard{Authenticator: middleware.First(sessions, issuer), Events: events}
+	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{Store: s, Events: events})
+	if err != nil {
+		return nil, err
+	}
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /login", login(sessions))
+	mux.HandleFunc("POST /login", login(sessions, throttle))
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Logout(w, r); err != nil {
 			middleware.Deny(w, r, err, "")
 		}
 	})
-	mux.HandleFunc("POST /token/login", login(issuer))
+	mux.HandleFunc("POST /token/login", login(issuer, throttle))
 	mux.Handle("POST /token/refresh", issuer.RefreshHandler())
 	mux.Handle("POST /token/logout", issuer.LogoutHandler())
 	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
@@ -116,15 +121,23 @@ type mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }
 
-func login(m mode) http.HandlerFunc {
+func login(m mode, throttle *middleware.Throttle) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		// A STUB in which all users have one password. Look users up and check
-		// hashes here.
-		user, password := r.PostFormValue("user"), r.PostFormValue("password")
-		if user == "" || subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) != 1 {
-			http.Error(w, "wrong user or password", http.StatusUnauthorized)
-		} else if err := m.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}); err != nil {
+		user := r.PostFormValue("user")
+		err := throttle.Try(w, r, user, func() (bool, error) {
+			return isPassword(user, r.PostFormValue("password")), nil
+		})
+		if err == nil {
+			err = m.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"})
+		}
+		if err != nil {
 			middleware.Deny(w, r, err, "")
 		}
 	}
+}
+
+// isPassword is a STUB in which all users have one password. Look users up and
+// check hashes here.
+func isPassword(user, password string) bool {
+	return user != "" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }

@@ -96,7 +96,9 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	c.do("GET", "/me", nil)
 	c.do("GET", "/reports", nil)
 	c.do("GET", "/reports", nil)
-	c.do("POST", "/login", nil, "Origin", "https://elsewhere.example")
+	for range 6 {
+		c.do("POST", "/login", url.Values{"user": {"bob"}, "password": {"battery staple"}})
+	}
 	c.do("POST", "/logout", nil, "Origin", "https://elsewhere.example")
 	c.do("POST", "/logout", nil)
 	c.do("GET", "/me", nil, "Authorization", "Bearer made.up.token")
@@ -107,6 +109,8 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		series(auth.EventLogin, "session", ""):                        "1",
 		series(auth.EventDenied, "guard", "insufficient scope"):       "2",
 		series(auth.EventRejected, "session", "cross-origin request"): "1",
+		series(auth.EventFailed, "throttle", ""):                      "5",
+		series(auth.EventThrottled, "throttle", "account"):            "1",
 		series(auth.EventLogout, "session", ""):                       "1",
 		series(auth.EventRejected, "token", "malformed token"):        "1",
 		series(auth.EventLogin, "token", ""):                          "1",
@@ -125,6 +129,7 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	hostile := func(i int) {
 		name := fmt.Sprintf("canary-%d", i)
 		c.Jar, _ = cookiejar.New(nil)
+		c.do("POST", "/login", url.Values{"user": {name}, "password": {name}})
 		c.login("/login", name)
 		c.do("GET", "/reports", nil)
 		c.do("POST", "/logout", nil, "Origin", "https://"+name+".example")

@@ -30,7 +30,9 @@ var levels = map[auth.EventKind]slog.Level{
 }
 
 // logTo returns a listener that makes a record of each event. The record has the
-// time of the event, in UTC, and only those fields that the event has.
+// time of the event, in UTC, and only those fields that the event has. Of a wrong
+// password the subject is what somebody has typed as a name, which may be a
+// password too: a log is for few to read.
 func logTo(logger *slog.Logger) func(context.Context, auth.Event) {
 	return func(ctx context.Context, e auth.Event) {
 		level, known := levels[e.Kind]
