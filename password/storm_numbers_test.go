@@ -69,7 +69,7 @@ func TestMixedStormStaysWithinItsMemory(t *testing.T) {
 		s.login(t.Context(), "unknown, 10 MB", 401)
 		s.login(t.Context(), "a hash of 4 GiB", 503)
 		s.login(t.Context(), "a body of 10 MB", 413)
-		if i%10 == 0 {
+		if i%5 == 0 {
 			s.login(t.Context(), "a hash of 128 MiB", 401)
 		}
 	}
@@ -77,7 +77,7 @@ func TestMixedStormStaysWithinItsMemory(t *testing.T) {
 	for range 3 * each {
 		s.login(ctx, "unknown", 0)
 	}
-	answered, hasty := 4*each+(each+9)/10, 3*each
+	answered, hasty := 4*each+each/5, 3*each
 	s.wait("entered", answered+each+hasty)
 	hangUp()
 	s.wait("gone", hasty-4) // of which at most 4 have begun
