@@ -22,7 +22,8 @@ import (
 // Browsers then come by TLS alone for a year, to every host under this one too.
 // They ignore the field over plain HTTP (RFC 6797, 8.1), so it is there
 // whatever r.TLS says: only a proxy that ends TLS knows better. It is not there
-// over TLS on localhost, where it would shut out other programs on other ports.
+// over TLS on localhost, since a browser that obeys it there, as Chromium does
+// not, no longer comes to programs on other ports that have no TLS.
 //
 // A page loads what it needs from its own origin, and inline scripts and styles
 // not at all; it stands in no frame; and its forms lead nowhere else, not even

@@ -29,7 +29,7 @@ func TestALogOutIsForGood(t *testing.T) {
 	b.shows("Log in")
 }
 
-// B13
+// B13, ASVS 5.0, 14.3.2
 func TestBackAfterLogOutDoesNotShowThePage(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
