@@ -142,8 +142,10 @@ function stepItem(id, step, latest, state) {
 
 const statusTexts = { 200: 'OK', 204: 'No Content', 401: 'Unauthorized', 403: 'Forbidden', 405: 'Method Not Allowed', 503: 'Service Unavailable' };
 
+const senders = { browser: 'you', thief: 'thief', site: 'site' };
+
 function exchangeItem(x, latest) {
-  const from = element('span', 'from ' + x.from, t(x.from));
+  const from = element('span', 'from ' + x.from, t(senders[x.from]));
   if (x.copied !== undefined) {
     const what = x.copied ? t('copied', { value: x.copied }) : t('copiedNothing');
     return element('p', 'exchange line', from, ' ', element('span', '', what));

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTheRecordHasNoSecrets(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(sessionMode)
+	access := b.login(tokenMode)
+	before := b.cookies[refreshCookie.Name()]
+	b.refresh()
+	b.step("steal", sessionMode, "POST", "/thief/steal", url.Values{"mode": {sessionMode}}, nil)
+	b.step("me", tokenMode, "GET", "/token/me", nil, bearer(access))
+	b.step("me", tokenMode, "GET", "/token/me", nil, bearer(strings.Repeat("x", 5000)))
+	_, body := b.do("GET", "/state", nil, nil)
+	secrets := append(strings.Split(access, "."), before, b.cookies[sessionCookie.Name()], b.cookies[refreshCookie.Name()], b.cookies[visitorCookie.Name()], "correct horse")
+	for i, secret := range secrets {
+		if secret == "" || strings.Contains(body, secret) {
+			t.Errorf("secret %d is in the record", i)
+		}
+	}
+	if !strings.Contains(body, "Bearer eyJh…") || !strings.Contains(body, sessionCookie.Name()+"=") {
+		t.Error("the record does not show what was sent")
+	}
+}
+
+// What went along and is not looked at is told from what counts.
+func TestCookiesThatDoNotCountAreAside(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(sessionMode)
+	access := b.login(tokenMode)
+	for _, c := range []struct {
+		path   string
+		header http.Header
+		counts []string
+	}{
+		{"/session/me", nil, []string{sessionCookie.Name()}},
+		{"/token/me", bearer(access), nil},
+		{"/token/logout", nil, []string{refreshCookie.Name()}},
+	} {
+		b.step("me", sessionMode, "GET", c.path, nil, c.header)
+		steps := b.state().Steps
+		var counts []string
+		for _, f := range steps[len(steps)-1].Exchanges[0].Sent {
+			if name, _, _ := strings.Cut(f.Value, "="); f.Name == "Cookie" && !f.Aside {
+				counts = append(counts, name)
+			}
+		}
+		if !slices.Equal(counts, c.counts) {
+			t.Errorf("%s: %q count", c.path, counts)
+		}
+	}
+}
+
+func TestNobodySeesTheStepsOfOthers(t *testing.T) {
+	_, server := open(t)
+	a, b := visit(t, server), visit(t, server)
+	a.login(sessionMode)
+	a.step("steal", sessionMode, "POST", "/thief/steal", url.Values{"mode": {sessionMode}}, nil)
+	if s := b.state(); len(s.Steps) != 0 || s.Session.Stolen != "" || len(s.Logins) != 0 {
+		t.Errorf("another browser sees %d steps", len(s.Steps))
+	}
+	b.step("again", sessionMode, "POST", "/thief/use", url.Values{"mode": {sessionMode}}, nil)
+	b.tells("thief copies") // nothing
+	if s := a.state(); len(s.Steps) != 2 {
+		t.Errorf("the browser itself sees %d steps", len(s.Steps))
+	}
+	// Of one account the two browsers do see that both are logged in.
+	b.login(sessionMode)
+	if s := b.state(); len(s.Logins) != 2 || s.Logins[0].Here || !s.Logins[1].Here {
+		t.Errorf("the list shows %d log-ins", len(s.Logins))
+	}
+}
+
+// The other site has no cookie that says whose its requests are.
+func TestALabelFilesWhatHasNoCookie(t *testing.T) {
+	_, server := open(t)
+	a, stranger := visit(t, server), &guest{t: t, url: server.URL}
+	tag := func(label, step string) string {
+		return "/session/logout?" + url.Values{"visitor": {label}, "step": {step}}.Encode()
+	}
+	crossSite := http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"http://127.0.0.1"}}
+	for _, path := range []string{
+		tag(a.cookies[visitorCookie.Name()], "elsewhere-session-0123456789abcdef"), // the ID is no label
+		tag("", "elsewhere-session-0123456789abcdef"),
+		tag(a.state().Label, "elsewhere"),
+		tag(a.state().Label, "elsewhere-session-0123456789abcdef\n"),
+	} {
+		if status, _ := stranger.do("POST", path, url.Values{}, crossSite); status != http.StatusForbidden {
+			t.Errorf("status %d", status)
+		}
+		a.tells("")
+	}
+	stranger.do("POST", tag(a.state().Label, "elsewhere-session-0123456789abcdef"), url.Values{}, crossSite)
+	a.tells("site POST /session/logout 403 rejected")
+}
+
+func TestTheRecordIsBounded(t *testing.T) {
+	d, server := open(t)
+	b := visit(t, server)
+	for i := range maxSteps + 5 {
+		b.step("me", sessionMode, "GET", "/session/"+strings.Repeat("x", i*100), nil, http.Header{"Origin": {strings.Repeat("y ", 500)}})
+	}
+	for range maxExchanges + 5 {
+		b.do("GET", "/session/me", nil, http.Header{stepHeader: {"me-session-0123456789abcdef"}})
+	}
+	steps := b.state().Steps
+	if len(steps) != maxSteps || len(steps[maxSteps-1].Exchanges) != maxExchanges {
+		t.Errorf("%d steps, the last of %d exchanges", len(steps), len(steps[len(steps)-1].Exchanges))
+	}
+	for _, s := range steps {
+		for _, x := range s.Exchanges {
+			for _, text := range append([]string{x.Path, x.Body}, values(x)...) {
+				if len(text) > maxText+len("…") {
+					t.Errorf("a text of %d bytes", len(text))
+				}
+			}
+		}
+	}
+	for range maxVisitors {
+		visit(t, server)
+	}
+	if len(d.visitors.byID) != maxVisitors || len(d.visitors.byLabel) != maxVisitors || len(d.visitors.ids) != maxVisitors {
+		t.Errorf("%d visitors", len(d.visitors.byID))
+	}
+	if s := b.state(); s.Known || len(s.Steps) != 0 {
+		t.Error("the oldest visitor is still known")
+	}
+}
+
+func values(x *exchange) (all []string) {
+	for _, f := range append(x.Sent, x.Received...) {
+		all = append(all, f.Value)
+	}
+	return all
+}
+
+// A browser that the demo has forgotten is logged in all the same.
+func TestAForgottenVisitorKeepsItsSession(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(sessionMode)
+	b.cookies[visitorCookie.Name()] = "of before the restart"
+	if s := b.state(); s.Known {
+		t.Error("the visitor is known")
+	}
+	if s := b.state(); !s.Known || s.Session.Login == nil || s.Session.Login.Subject != "alice" {
+		t.Errorf("the state does not show the log-in: %+v", s.Session)
+	}
+}
+
+func TestWhatIsLegibleIsShortAndNoSecret(t *testing.T) {
+	for _, text := range []string{
+		"", "hello, alice", strings.Repeat("x", 31), strings.Repeat("x", 32), strings.Repeat("x", 100_000), strings.Repeat("세", 200),
+		"\xff\xfe", "a." + strings.Repeat("b", 40) + " " + strings.Repeat("c", 40), fmt.Sprint(strings.Repeat("é", 150), strings.Repeat("z", 40)),
+	} {
+		got := legible(text)
+		if secret.MatchString(got) || len(got) > maxText+len("…�") || strings.ToValidUTF8(got, "") != got {
+			t.Errorf("%d bytes become %q", len(text), got)
+		}
+	}
+}

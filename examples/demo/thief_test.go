@@ -1,0 +1,88 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+)
+
+func TestAStolenSessionWorksUntilItEnds(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(sessionMode)
+	mode := url.Values{"mode": {sessionMode}}
+	b.step("steal", sessionMode, "POST", "/thief/steal", mode, nil)
+	b.tells("thief copies")
+	if s := b.state(); s.Session.Stolen == "" || s.Session.Stolen != s.Session.Cookie || s.Token.Stolen != "" {
+		t.Errorf("the thief has %q and %q", s.Session.Stolen, s.Token.Stolen)
+	}
+	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
+	b.tells("thief GET /session/me 200")
+	b.step("logout", sessionMode, "POST", "/session/logout", url.Values{}, nil)
+	b.tells("browser POST /session/logout 204 log-out")
+	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
+	b.tells("thief GET /session/me 401")
+}
+
+// Within the window the thief is not seen: that is its price. That the theft is
+// seen after it is tested in a browser, by a clock that runs.
+func TestAThiefWithinTheWindowGetsWhatTheOwnerGets(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(tokenMode)
+	mode := url.Values{"mode": {tokenMode}}
+	b.step("steal", tokenMode, "POST", "/thief/steal", mode, nil)
+	if status := b.refresh(); status != http.StatusOK {
+		t.Fatalf("the owner's refresh: status %d", status)
+	}
+	b.step("again", tokenMode, "POST", "/thief/use", mode, nil)
+	b.tells("thief POST /token/refresh 200")
+	if s := b.state(); s.Token.Stolen != s.Token.Cookie {
+		t.Errorf("the thief has %q, the owner %q", s.Token.Stolen, s.Token.Cookie)
+	}
+}
+
+func TestThereIsNothingToStealBeforeTheLogIn(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	for _, mode := range []string{sessionMode, tokenMode} {
+		for _, path := range []string{"/thief/steal", "/thief/use"} {
+			if status, body := b.step("steal", mode, "POST", path, url.Values{"mode": {mode}}, nil); status != http.StatusOK {
+				t.Errorf("%s of %s: %d %s", path, mode, status, body)
+			}
+			b.tells("thief copies") // nothing, as is shown
+		}
+	}
+}
+
+func TestTheThiefServesItsVictimAlone(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(sessionMode)
+	good := http.Header{stepHeader: {"steal-session-0123456789abcdef"}}
+	for name, c := range map[string]struct {
+		browser *guest
+		header  http.Header
+		mode    string
+		want    int
+	}{
+		"no visitor":        {&guest{t: t, url: server.URL}, good, sessionMode, http.StatusBadRequest},
+		"no step":           {b, nil, sessionMode, http.StatusBadRequest},
+		"another mode":      {b, good, "basic", http.StatusBadRequest},
+		"a step of no kind": {b, http.Header{stepHeader: {"<script>"}}, sessionMode, http.StatusBadRequest},
+		"another site":      {b, http.Header{stepHeader: good[stepHeader], "Sec-Fetch-Site": {"cross-site"}}, sessionMode, http.StatusForbidden},
+	} {
+		for _, path := range []string{"/thief/steal", "/thief/use"} {
+			if status, _ := c.browser.do("POST", path, url.Values{"mode": {c.mode}}, c.header); status != c.want {
+				t.Errorf("%s, %s: status %d", name, path, status)
+			}
+		}
+	}
+	// The header Host does not lead the thief to another server.
+	header := http.Header{stepHeader: good[stepHeader], "Host": {"localhost:1"}}
+	b.do("POST", "/thief/steal", url.Values{"mode": {sessionMode}}, header)
+	if status, _ := b.do("POST", "/thief/use", url.Values{"mode": {sessionMode}}, header); status != http.StatusOK {
+		t.Errorf("the thief asks whom it is told: status %d", status)
+	}
+	b.tells("thief copies; thief GET /session/me 200")
+}
