@@ -56,7 +56,7 @@ import (
 // sent, as for a forgotten password, let check send one and return false: each
 // then counts. Forgive when a link from one has been used.
 //
-// Create it with [NewThrottle]. It has no state but its configuration, and is
+// Create it with [NewThrottle]. It keeps nothing between attempts, and is
 // safe for concurrent use. The clocks of servers that share a store agree to the
 // second or so.
 type Throttle struct {
@@ -64,6 +64,7 @@ type Throttle struct {
 	waits   waits
 	known   waits // all browsers of an account together
 	address allowance
+	queue   queue
 }
 
 // ThrottledError says that there were too many attempts. It is an

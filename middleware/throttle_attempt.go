@@ -11,7 +11,6 @@ import (
 	"unicode"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/store"
 )
 
 // attempt is one call of Try.
@@ -47,8 +46,8 @@ func (a *attempt) count() error {
 	t := a.throttle
 	if a.device.knows(a.tag()) {
 		err := a.countIn(
-			&tally{reason: "device", limit: t.waits, resets: true, digest: t.digest("device", a.account, string(a.device.id[:]))},
-			&tally{reason: "device", limit: t.known, resets: true, digest: t.digest("devices", a.account)},
+			a.tally("device", t.waits, true, "device", a.account, string(a.device.id[:])),
+			a.tally("device", t.known, true, "devices", a.account),
 		)
 		var refused *tooMany
 		if !errors.As(err, &refused) || refused.wait > 0 {
@@ -57,9 +56,13 @@ func (a *attempt) count() error {
 		// It has used up its attempts, and is a stranger.
 	}
 	return a.countIn(
-		&tally{reason: "account", limit: t.waits, resets: true, digest: t.digest("account", a.account)},
-		&tally{reason: "address", limit: t.address, digest: t.digest("address", network(a.address))},
+		a.tally("account", t.waits, true, "account", a.account),
+		a.tally("address", t.address, false, "address", network(a.address)),
 	)
+}
+
+func (a *attempt) tally(reason string, l limit, resets bool, of ...string) *tally {
+	return &tally{throttle: a.throttle, reason: reason, limit: l, resets: resets, digest: a.throttle.digest(of...)}
 }
 
 // network is what is one client for the purposes of counting: whoever has one
@@ -78,9 +81,8 @@ func network(address netip.Addr) string {
 func (a *attempt) countIn(tallies ...*tally) error {
 	ctx, done := writing(a.ctx)
 	defer done()
-	s := a.throttle.config.Store
 	for _, t := range tallies {
-		if err := t.read(ctx, s); err != nil {
+		if err := t.read(ctx); err != nil {
 			return err
 		}
 		if err := t.admits(time.Now()); err != nil {
@@ -89,7 +91,7 @@ func (a *attempt) countIn(tallies ...*tally) error {
 	}
 	for _, t := range tallies {
 		a.counted = append(a.counted, t)
-		if err := t.take(ctx, s, a.name); err != nil {
+		if err := t.take(ctx, a.name); err != nil {
 			a.settle((*tally).takeBack)
 			return err
 		}
@@ -98,11 +100,11 @@ func (a *attempt) countIn(tallies ...*tally) error {
 }
 
 // settle changes the counts after the attempt. What fails stays counted.
-func (a *attempt) settle(change func(*tally, context.Context, store.Store, attemptName) error) {
+func (a *attempt) settle(change func(*tally, context.Context, attemptName) error) {
 	ctx, done := writing(a.ctx)
 	defer done()
 	for _, t := range a.counted {
-		if err := change(t, ctx, a.throttle.config.Store, a.name); err != nil {
+		if err := change(t, ctx, a.name); err != nil {
 			a.event(auth.EventFault, "", err)
 		}
 	}

@@ -6,18 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/authlatch/auth/store"
 )
 
 // tally is one count in the store, and what was last read of it.
 type tally struct {
-	reason string // in events
-	limit  limit
-	resets bool // a success forgives what was counted before it
-	digest digest
+	throttle *Throttle
+	reason   string // in events
+	limit    limit
+	resets   bool // a success forgives what was counted before it
+	digest   digest
 
-	raw   []byte
+	raw   []byte // nil: there is no record
 	count count
 }
 
@@ -29,8 +28,8 @@ type tooMany struct {
 
 func (*tooMany) Error() string { return "middleware: throttle: too many attempts" }
 
-func (t *tally) read(ctx context.Context, s store.Store) error {
-	raw, ok, err := s.Get(ctx, t.digest.key())
+func (t *tally) read(ctx context.Context) error {
+	raw, ok, err := t.throttle.config.Store.Get(ctx, t.digest.key())
 	if err != nil {
 		return fmt.Errorf("middleware: throttle: read: %w", err)
 	}
@@ -52,8 +51,8 @@ func (t *tally) admits(now time.Time) error {
 
 // take counts an attempt, or returns a *tooMany. After any other error it may be
 // counted or not.
-func (t *tally) take(ctx context.Context, s store.Store, name attemptName) error {
-	return t.swap(ctx, s, func(now time.Time) (bool, error) {
+func (t *tally) take(ctx context.Context, name attemptName) error {
+	return t.swap(ctx, func(now time.Time) (bool, error) {
 		if t.count.find(name) >= 0 {
 			return false, nil // a swap of unknown outcome was applied
 		}
@@ -66,8 +65,8 @@ func (t *tally) take(ctx context.Context, s store.Store, name attemptName) error
 }
 
 // takeBack uncounts an attempt and nothing else.
-func (t *tally) takeBack(ctx context.Context, s store.Store, name attemptName) error {
-	return t.swap(ctx, s, func(time.Time) (bool, error) {
+func (t *tally) takeBack(ctx context.Context, name attemptName) error {
+	return t.swap(ctx, func(time.Time) (bool, error) {
 		i := t.count.find(name)
 		if i < 0 {
 			return false, nil
@@ -79,11 +78,11 @@ func (t *tally) takeBack(ctx context.Context, s store.Store, name attemptName) e
 
 // succeed uncounts an attempt that was right. Where a success resets the count,
 // those before it go with it, and those after it stay: they are under way.
-func (t *tally) succeed(ctx context.Context, s store.Store, name attemptName) error {
+func (t *tally) succeed(ctx context.Context, name attemptName) error {
 	if !t.resets {
-		return t.takeBack(ctx, s, name)
+		return t.takeBack(ctx, name)
 	}
-	return t.swap(ctx, s, func(time.Time) (bool, error) {
+	return t.swap(ctx, func(time.Time) (bool, error) {
 		i := t.count.find(name)
 		t.count.attempts = t.count.attempts[i+1:]
 		return i >= 0, nil
@@ -93,9 +92,9 @@ func (t *tally) succeed(ctx context.Context, s store.Store, name attemptName) er
 // swap changes the count by one swap. It calls edit with what was read, and again
 // with what it finds whenever a swap has failed, so edit must know its own work
 // when it sees it.
-func (t *tally) swap(ctx context.Context, s store.Store, edit func(now time.Time) (changed bool, err error)) error {
+func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool, err error)) error {
 	var fault error
-	for faults := 0; ; {
+	for tries, faults := 0, 0; ; tries++ {
 		changed, err := edit(time.Now())
 		if err != nil || !changed {
 			return err
@@ -104,12 +103,19 @@ func (t *tally) swap(ctx context.Context, s store.Store, edit func(now time.Time
 			return fmt.Errorf("middleware: throttle: write: %w", fault)
 		}
 		before, next := t.raw, t.count.encode(t.digest)
-		swapped, err := s.CompareAndSwap(ctx, t.digest.key(), before, next, t.limit.ttl(&t.count))
+		swapped, err := t.throttle.config.Store.CompareAndSwap(ctx, t.digest.key(), before, next, t.limit.ttl(&t.count))
 		if err == nil && swapped {
 			t.raw = next
 			return nil
 		}
-		if err := t.read(ctx, s); err != nil {
+		if tries == 0 { // somebody is in the way, and may not be the only one
+			leave, err := t.throttle.queue.enter(ctx, t.digest)
+			if err != nil {
+				return fmt.Errorf("middleware: throttle: write: %w", err)
+			}
+			defer leave()
+		}
+		if err := t.read(ctx); err != nil {
 			return err
 		}
 		if err == nil && bytes.Equal(before, t.raw) {

@@ -17,11 +17,11 @@ import (
 
 // room is one account and one address, and what came of the attempts.
 type room struct {
+	t        *testing.T
 	model    *interleave.Model
 	throttle *Throttle
 
 	checks   []string // how each call of check ended, in this order
-	ended    int      // attempts that are over, with an answer
 	answers  []string
 	forgiven bool
 }
@@ -29,11 +29,17 @@ type room struct {
 const allowed = 2
 
 func newRoom(t *testing.T, model *interleave.Model) *room {
-	throttle, err := NewThrottle(ThrottleConfig{Store: model, Failures: allowed, FirstWait: time.Hour, AddressFailures: 3, AddressRecovery: time.Hour})
+	m := &room{t: t, model: model}
+	m.throttle = m.server(model)
+	return m
+}
+
+func (m *room) server(s store.Store) *Throttle {
+	throttle, err := NewThrottle(ThrottleConfig{Store: s, Failures: allowed, FirstWait: time.Hour, AddressFailures: 3, AddressRecovery: time.Hour})
 	if err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
-	return &room{model: model, throttle: throttle}
+	return throttle
 }
 
 // try is an attempt on a server of its own, with a check that ends in this way.
@@ -41,9 +47,7 @@ func (m *room) try(how string) func(store.Store) {
 	i := len(m.answers)
 	m.answers = append(m.answers, "")
 	return func(s store.Store) {
-		mine := *m.throttle
-		mine.config.Store = s
-		err := mine.Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", func() (bool, error) {
+		err := m.server(s).Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", func() (bool, error) {
 			m.checks = append(m.checks, how)
 			if how == "unable" {
 				return false, errors.ErrUnsupported
@@ -67,9 +71,7 @@ func (m *room) try(how string) func(store.Store) {
 }
 
 func (m *room) forgive(s store.Store) {
-	mine := *m.throttle
-	mine.config.Store = s
-	if mine.Forgive(context.Background(), "alice") == nil {
+	if m.server(s).Forgive(context.Background(), "alice") == nil {
 		m.forgiven = true
 	}
 }

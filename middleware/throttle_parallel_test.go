@@ -1,8 +1,10 @@
 package middleware_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,5 +135,45 @@ func TestNothingIsLostAmongParallelAttempts(t *testing.T) {
 		}
 		doors[0].wrongs(from(1000+round), account, 60)
 		doors[0].expect("throttled", from(2), account, true)
+	}
+}
+
+// slow is a store that takes a millisecond for each call, and counts them.
+type slow struct {
+	store.Memory
+	calls atomic.Int64
+}
+
+func (s *slow) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	s.calls.Add(1)
+	time.Sleep(time.Millisecond)
+	return s.Memory.Get(ctx, key)
+}
+
+func (s *slow) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+	s.calls.Add(1)
+	time.Sleep(time.Millisecond)
+	return s.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+}
+
+// A flood is answered with some calls for each attempt, not with some for each
+// pair of attempts, and before anybody's time is over.
+func TestAFloodCostsTheStoreFewCalls(t *testing.T) {
+	for rule, attempt := range map[string]func(i int, d *door) string{
+		"of one account":               func(i int, d *door) string { return d.try(from(i), "alice", false) },
+		"from one address":             func(i int, d *door) string { return d.try(from(0), fmt.Sprint("account ", i), false) },
+		"of one account, by its owner": func(i int, d *door) string { return d.try(from(0), "alice", true) },
+	} {
+		t.Run(rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &slow{}
+				ended := atOnce(servers(t, 1, middleware.ThrottleConfig{Store: s, Failures: 100}), 1000, attempt)
+				if calls := s.calls.Load(); calls > 8*1000 || ended["no answer"] > 0 {
+					t.Errorf("%d calls, %v", calls, ended)
+				} else {
+					t.Logf("%d calls, %v", calls, ended)
+				}
+			})
+		})
 	}
 }
