@@ -55,16 +55,16 @@ func ExampleThrottle() {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
 		login(w, r)
-		fmt.Println(w.Code, w.Header().Get("Retry-After"))
+		fmt.Println(w.Code, http.StatusText(w.Code), w.Header().Get("Retry-After") != "")
 	}
 	// Output:
-	// 401
-	// 401
-	// 401
-	// 401
-	// 401
-	// 429 30
-	// 429 30
+	// 401 Unauthorized false
+	// 401 Unauthorized false
+	// 401 Unauthorized false
+	// 401 Unauthorized false
+	// 401 Unauthorized false
+	// 429 Too Many Requests true
+	// 429 Too Many Requests true
 }
 
 // A server behind a proxy on the same host and a load balancer in 10.0.0.0/8.
