@@ -13,7 +13,7 @@ const strictTransport = "max-age=31536000; includeSubDomains"
 
 // The literal fields: an upgrade must change none of them unnoticed.
 //
-// ASVS 5.0, 3.4.1, 3.4.4, 3.4.5, 3.4.6 and 3.4.8.
+// ASVS 5.0, 3.4.1, 3.4.3, 3.4.4, 3.4.5, 3.4.6 and 3.4.8.
 func TestGoldenSecurityHeaders(t *testing.T) {
 	want := http.Header{
 		"Strict-Transport-Security":    {strictTransport},

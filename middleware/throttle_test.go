@@ -142,7 +142,8 @@ func (d *door) expect(want string, g *guest, account string, right bool) {
 	}
 }
 
-// ASVS 5.0, 2.4.1 and 6.3.1: five at once, then none without a wait.
+// ASVS 5.0, 2.4.1, 6.3.1 and 6.6.3: five at once, then none without a wait,
+// whatever is guessed.
 func TestAnAccountHasFiveAttemptsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, middleware.ThrottleConfig{})
