@@ -18,9 +18,18 @@ import (
 
 // chromium starts one headless browser for all tests.
 var chromium = sync.OnceValues(func() (context.Context, error) {
+	ctx, stop, err := startChromium()
+	closeBrowser = stop
+	return ctx, err
+})
+
+var closeBrowser = func() {}
+
+// startChromium starts a browser of its own.
+func startChromium(more ...chromedp.ExecAllocatorOption) (ctx context.Context, stop func(), err error) {
 	file, err := exec.LookPath("chromium")
 	if err != nil {
-		return nil, err
+		return nil, func() {}, err
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(file),
@@ -33,13 +42,10 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, end := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	closeBrowser = func() { cancel(); stop() }
-	return ctx, chromedp.Do(ctx)
-})
-
-var closeBrowser = func() {}
+	return ctx, func() { cancel(); end() }, chromedp.Do(ctx)
+}
 
 // testKey is the digest of the key that all servers of package httptest have.
 func testKey() string {
@@ -64,6 +70,11 @@ func newTab(t *testing.T) tab {
 	if err != nil {
 		t.Fatalf("chromium does not start: %v", err)
 	}
+	return newTabIn(t, browser)
+}
+
+func newTabIn(t *testing.T, browser context.Context) tab {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
