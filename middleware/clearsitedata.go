@@ -20,9 +20,10 @@ import "net/http"
 // response sets.
 //
 // It does not reach pages that are open, in this tab or in others, with what
-// their scripts hold, nor the pages to which Back leads: these are not kept if
-// they say no-store, as a guard's do. Browsers obey over TLS and on localhost
-// alone. Emptying the cache may take a moment, and the response waits for it.
+// their scripts hold, nor those to which Back leads: a browser does not show
+// these again if they say no-store, as a guard's do, and the log-out has deleted
+// a cookie. Browsers obey over TLS and on localhost alone. Emptying the cache
+// may take a moment, and the response waits for it.
 func ClearSiteData(h http.Header) {
 	h.Set("Clear-Site-Data", `"cache", "storage"`)
 }
