@@ -66,10 +66,9 @@ type Config struct {
 	CrossOrigin *http.CrossOriginProtection
 
 	// RequireOrigin also refuses, in the same places, an unsafe request with
-	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5). Browsers have sent one
-	// of them with every such request since 2020; curl and other programs send
-	// none. The default lets it pass, as net/http does. A bypass pattern of
-	// CrossOrigin counts here, too.
+	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5). No current browser
+	// sends such a request; curl and other programs do. The default lets it pass,
+	// as net/http does. A bypass pattern of CrossOrigin counts here, too.
 	RequireOrigin bool
 
 	// Device says what to keep of the browser that logs in, for the subject's

@@ -46,6 +46,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		},
 		"an access cookie that is none": func(c *token.Config) { c.AccessCookie = cookie.New("a b") },
 		"two cookies of one name":       func(c *token.Config) { c.AccessCookie = cookie.New("refresh").MaxAge(time.Hour) },
+		"an origin of native clients":   func(c *token.Config) { c.RequireOrigin, c.NativeClients = true, true },
 	} {
 		c := token.Config{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
 		change(&c)

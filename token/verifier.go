@@ -59,9 +59,9 @@ type VerifierConfig struct {
 	CrossOrigin *http.CrossOriginProtection
 
 	// RequireOrigin also refuses an unsafe request with that cookie and with
-	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5). Browsers have sent one
-	// of them with every such request since 2020. The default lets it pass, as
-	// net/http does. A token in the Authorization field needs neither.
+	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5), which no current
+	// browser sends. The default lets it pass, as net/http does. A token in the
+	// Authorization field needs neither.
 	RequireOrigin bool
 
 	// LiveCheck looks whether the log-in behind a token goes on. The default is
