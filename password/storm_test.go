@@ -84,7 +84,7 @@ func (s *storm) login(ctx context.Context, who string, want int) {
 	})
 }
 
-// wait returns when the service has counted to n. A minute is too long.
+// wait returns when the service has counted to n.
 func (s *storm) wait(what string, n int) {
 	s.t.Helper()
 	s.get("/wait/" + what + "/" + strconv.Itoa(n))
@@ -103,7 +103,7 @@ func (s *storm) run() (r report) {
 
 func (s *storm) get(path string) []byte {
 	s.t.Helper()
-	ctx, done := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, done := context.WithTimeout(s.t.Context(), 3*time.Minute)
 	defer done()
 	r, err := http.NewRequestWithContext(ctx, "GET", s.url+path, nil)
 	if err != nil {
