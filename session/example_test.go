@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/middleware"
@@ -89,4 +91,49 @@ func ExampleKey() {
 	}
 	fmt.Println(cart.Get(s))
 	// Output: [book lamp] <nil>
+}
+
+// A log-in form that only its own page can send.
+func ExampleManager_CheckCSRF() {
+	sessions, err := session.New(session.Config{Store: &store.Memory{}})
+	if err != nil {
+		panic(err)
+	}
+	site := http.NewServeMux()
+	site.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+		_, err := sessions.Ensure(w, r)
+		var token string
+		if err == nil {
+			token, err = sessions.CSRFToken(w, r)
+		}
+		if err != nil {
+			middleware.Deny(w, r, err, "")
+			return
+		}
+		fmt.Fprint(w, token) // a template would put it into the form
+	})
+	site.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		err := sessions.CheckCSRF(r)
+		if err == nil {
+			// Check a password here.
+			err = sessions.Login(w, r, auth.Identity{Subject: "alice"})
+		}
+		if err != nil {
+			middleware.Deny(w, r, err, "")
+		}
+	})
+
+	page := httptest.NewRecorder()
+	site.ServeHTTP(page, httptest.NewRequest("GET", "/login", nil))
+	for _, token := range []string{"", page.Body.String()} {
+		r := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"csrf_token": {token}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.AddCookie(page.Result().Cookies()[0])
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// 403
+	// 200
 }

@@ -15,13 +15,24 @@ func (s *shop) devices(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, r, err)
 		return
 	}
-	show(w, http.StatusOK, "devices", page{Subject: id.Subject, LoginID: id.LoginID, Devices: list})
+	csrf, err := s.sessions.CSRFToken(w, r)
+	if err != nil {
+		s.deny(w, r, err)
+		return
+	}
+	show(w, http.StatusOK, "devices", page{Subject: id.Subject, LoginID: id.LoginID, Devices: list, CSRF: csrf})
 }
 
-// logoutOne ends one of the log-ins of whoever asks, perhaps this one.
+// logoutOne ends one of the log-ins of whoever asks, perhaps this one. The guard
+// refuses the forms of other sites; that this one comes from the page of devices
+// is proved by a token in it.
 func (s *shop) logoutOne(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
-	if err := s.sessions.LogoutOne(r.Context(), id.Subject, r.PostFormValue("id")); err != nil {
+	err := s.sessions.CheckCSRF(r)
+	if err == nil {
+		err = s.sessions.LogoutOne(r.Context(), id.Subject, r.PostFormValue("id"))
+	}
+	if err != nil {
 		s.deny(w, r, err)
 		return
 	}

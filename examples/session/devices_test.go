@@ -7,7 +7,10 @@ import (
 	"testing"
 )
 
-var loginID = regexp.MustCompile(`name="id" type="hidden" value="([^"]+)"`)
+var (
+	loginID   = regexp.MustCompile(`name="id" type="hidden" value="([^"]+)"`)
+	csrfToken = regexp.MustCompile(`name="csrf_token" type="hidden" value="([^"]+)"`)
+)
 
 // ids returns the log-ins that the list of devices shows.
 func (c client) ids() (ids []string) {
@@ -28,11 +31,42 @@ func TestADeviceIsLoggedOutFromAnother(t *testing.T) {
 	if len(first) != 1 || len(here.ids()) != 2 {
 		t.Fatalf("the lists show %d and %d log-ins", len(first), len(here.ids()))
 	}
-	here.post("/logout-one", url.Values{"id": first})
+	here.post("/logout-one", url.Values{"id": first, "csrf_token": {here.csrf()}})
 	there.wants("/me", http.StatusUnauthorized)
 	here.wants("/me", http.StatusOK)
 	if len(here.ids()) != 1 {
 		t.Error("the list still shows the other device")
+	}
+}
+
+// csrf returns the token of the forms in the list of devices.
+func (c client) csrf() string {
+	c.t.Helper()
+	_, body := c.get("/devices")
+	match := csrfToken.FindStringSubmatch(body)
+	if match == nil {
+		c.t.Fatal("the forms have no token")
+	}
+	return match[1]
+}
+
+func TestADeviceIsLoggedOutByTheFormAlone(t *testing.T) {
+	shop := open(t)
+	here, other := visit(t, shop), visit(t, shop)
+	here.login()
+	before := here.csrf()
+	here.login()
+	other.login()
+	first := here.ids()[:1]
+	for rule, token := range map[string][]string{"none": nil, "of another browser": {other.csrf()}, "of before the log-in": {before}} {
+		if status, _ := here.post("/logout-one", url.Values{"id": first, "csrf_token": token}); status != http.StatusForbidden {
+			t.Errorf("a token %s: status %d", rule, status)
+		}
+	}
+	here.wants("/me", http.StatusOK)
+	other.wants("/me", http.StatusOK)
+	if len(here.ids()) != 2 {
+		t.Error("a device was logged out")
 	}
 }
 

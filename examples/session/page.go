@@ -17,6 +17,7 @@ type page struct {
 	Cart    []string        // of home
 	LoginID string          // of devices: this one
 	Devices []session.Login // of devices
+	CSRF    string          // of devices: what its forms prove themselves by
 }
 
 //go:embed page.html style.css
