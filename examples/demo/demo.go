@@ -120,7 +120,8 @@ func transfer(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, id.Subject, "sends 5 to bob")
 }
 
-// login checks a password and logs in by a mode.
+// login checks a password and logs in by a mode. A service bounds the attempts
+// as well, by middleware.Throttle; here they may be made without end.
 func (d *demo) login(mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }) http.HandlerFunc {

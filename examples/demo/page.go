@@ -52,7 +52,7 @@ func (d *demo) here() http.Handler {
 	for _, name := range []string{"page.js", "view.js", "steps.js", "client.js", "style.css"} {
 		mux.HandleFunc("GET /"+name, serveFile(name))
 	}
-	return mux
+	return middleware.SecurityHeaders(mux)
 }
 
 // elsewhere is another site to a browser, though it is the same program. Who
@@ -62,8 +62,9 @@ func elsewhere() http.Handler {
 	mux.HandleFunc("GET /elsewhere", func(w http.ResponseWriter, r *http.Request) {
 		_, port := hostname(r)
 		target := "http://localhost" + port
-		protect(w, "default-src 'none'; script-src 'self'; connect-src "+target+"; form-action "+target+"; frame-src "+target+"; frame-ancestors "+target+"; base-uri 'none'")
-		w.Header().Set("Referrer-Policy", "origin") // or a form's Origin would be null
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src "+target+"; form-action "+target+"; frame-src "+target+"; frame-ancestors "+target+"; base-uri 'none'")
+		h.Set("Referrer-Policy", "origin") // or a form's Origin would be null
 		http.ServeFileFS(w, r, files, "elsewhere.html")
 	})
 	mux.HandleFunc("GET /elsewhere.js", serveFile("elsewhere.js"))
@@ -71,7 +72,7 @@ func elsewhere() http.Handler {
 		_, port := hostname(r)
 		http.Redirect(w, r, "http://localhost"+port+"/?moved", http.StatusTemporaryRedirect)
 	})
-	return mux
+	return middleware.SecurityHeaders(mux)
 }
 
 func (d *demo) page(w http.ResponseWriter, r *http.Request) {
@@ -80,36 +81,29 @@ func (d *demo) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, port := hostname(r)
-	protect(w, "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; frame-src http://127.0.0.1"+port+"; frame-ancestors 'none'; form-action 'self'; base-uri 'none'")
 	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'self'; frame-src http://127.0.0.1"+port+"; img-src data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	page.Execute(w, language(r))
 }
 
-// serveFile serves a part of the page.
+// serveFile serves a part of the page. Browsers ask each time whether theirs is
+// the newest.
 func serveFile(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		protect(w, "default-src 'none'; frame-ancestors 'none'")
+		w.Header().Set("Cache-Control", "no-cache")
 		http.ServeFileFS(w, r, files, name)
 	}
-}
-
-// protect lets in no script but that of the policy, and none of it inline.
-func protect(w http.ResponseWriter, policy string) {
-	h := w.Header()
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-cache")
 }
 
 // texts serves all that the page says, in both languages.
 func texts(w http.ResponseWriter, r *http.Request) {
 	english, _ := files.ReadFile("en.json")
 	korean, _ := files.ReadFile("ko.json")
-	protect(w, "default-src 'none'; frame-ancestors 'none'")
-	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Write([]byte("export default {en: " + string(english) + ", ko: " + string(korean) + "};\n"))
 }
 

@@ -51,12 +51,12 @@ async function run(name, mode, form) {
   const id = client.step();
   try {
     if (name === 'read') {
-      local.push({ id, time: Date.now(), facts: facts(mode), why: mode === 'session' ? 'whyReadSession' : 'whyReadToken' });
+      keep({ id, facts: facts(mode), why: mode === 'session' ? 'whyReadSession' : 'whyReadToken' });
     } else {
       await steps[name](mode, { form, state, tell: look, wait });
     }
-  } catch {
-    local.push({ id: id + '-', time: Date.now(), why: 'whyUnreachable' });
+  } catch (error) {
+    keep({ id: id + '-', why: error.why ?? 'whyUnreachable' }); // beside what the server may have of it
   } finally {
     client.end();
     await look();
@@ -64,6 +64,11 @@ async function run(name, mode, form) {
   }
   const done = [...local, ...state.steps ?? []].find((step) => step.id === id || step.id === id + '-');
   if (done) say(() => why(done, state));
+}
+
+function keep(step) {
+  local.push({ ...step, time: Date.now() });
+  if (local.length > 20) local.shift();
 }
 
 function facts(mode) {

@@ -47,8 +47,8 @@ type login struct {
 	Here     bool   `json:"here"` // it is this browser's
 }
 
-// state answers with what is true now. It uses no log-in, so looking at the page
-// keeps none alive.
+// state answers with what is true now. It uses no log-in that the demo knows of, so
+// looking at the page keeps none alive.
 func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	known := d.visitors.of(r) != nil
 	v, err := d.visitors.welcome(w, r)

@@ -73,7 +73,7 @@ function visitElsewhere(mode, label) {
   frame.setAttribute('aria-hidden', 'true');
   frame.src = `${origin}/elsewhere?${new URLSearchParams({ mode, visitor: label, step: client.step() })}`;
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => done(reject, new Error('the other site does not answer')), 8000);
+    const timer = setTimeout(() => done(reject, { why: 'whyElsewhereSilent' }), 8000);
     const hear = (event) => {
       if (event.origin === origin && event.source === frame.contentWindow) done(resolve);
     };

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -103,9 +104,12 @@ func present(r *http.Request, label, step, mode, stolen string) (newer string, e
 		method, path = http.MethodPost, "/token/refresh"
 	}
 	// Where the victim's request has come in, and not where its Host points.
-	here := r.Context().Value(http.LocalAddrContextKey).(net.Addr).String()
+	here, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return "", errors.New("the request has come by no server")
+	}
 	query := url.Values{"visitor": {label}, "step": {step}}
-	request, err := http.NewRequestWithContext(r.Context(), method, "http://"+here+path+"?"+query.Encode(), nil)
+	request, err := http.NewRequestWithContext(r.Context(), method, "http://"+here.String()+path+"?"+query.Encode(), nil)
 	if err != nil {
 		return "", err
 	}
@@ -115,7 +119,7 @@ func present(r *http.Request, label, step, mode, stolen string) (newer string, e
 	if mode == tokenMode {
 		request.Header.Set(token.AttemptHeader, rand.Text())
 	}
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second} // by no proxy
 	response, err := client.Do(request)
 	if err != nil {
 		return "", err

@@ -36,15 +36,15 @@ export function show(state, local) {
 }
 
 function showMode(panel, mode, state) {
-  const { name, cookie, attributes, login } = state[mode];
+  const { name: named, cookie, attributes, login } = state[mode];
   const value = (key, text) => put($(`[data-value=${key}]`, panel), text);
-  value('name', name);
+  value('name', named);
   value('cookie', cookie ? '= ' + cookie : '—');
   value('attributes', cookie ? attributes.join(' · ') : '');
   value('stolen', state[mode].stolen || t('keptNothing'));
   $('[data-value=stolen]', panel).classList.toggle('some', Boolean(state[mode].stolen));
   value('server', login
-    ? t(mode === 'session' ? 'keptSession' : 'keptToken', { subject: login.subject, since: clock(login.since), used: clock(login.used) })
+    ? t(mode === 'session' ? 'keptSession' : 'keptToken', { used: clock(login.used) })
     : t('keptNothing'));
 }
 
@@ -53,8 +53,12 @@ function showLogins(logins) {
   return logins.map((login) => element('li', '',
     element('span', 'tag ' + login.mode, t(login.mode)),
     ' ' + t('loginLine', { subject: login.subject, since: clock(login.since) }) + ' ',
+    element('code', '', name(login.id)), ' ',
     element('small', '', t(login.here ? 'here' : 'there'))));
 }
+
+// name is enough of a LoginID to tell log-ins apart.
+const name = (loginID) => loginID.slice(0, 6);
 
 // tick shows the times that run down, and reports whether one has come to its end.
 export function tick(state) {
@@ -152,12 +156,15 @@ function exchangeItem(x, latest) {
   }
   const line = element('summary', 'line', from, ' ', element('code', '', `${x.method} ${x.path}`), ' ',
     element('b', x.status < 400 ? 'good' : 'bad', `${x.status} ${statusTexts[x.status] ?? ''}`));
-  for (const { kind } of x.events ?? []) line.append(' ', element('span', kind === 'reuse' ? 'chip alarm' : 'chip', kind));
+  for (const [kind, events] of Map.groupBy(x.events ?? [], (e) => e.kind)) {
+    const times = events.length > 1 ? ` × ${events.length}` : '';
+    line.append(' ', element('span', kind === 'reuse' ? 'chip alarm' : 'chip', kind + times));
+  }
   const details = element('details', 'exchange', line,
     fields('request', x.sent ?? []),
     fields('response', x.received ?? [], x.body));
   for (const e of x.events ?? []) {
-    const words = [e.kind, e.mode, e.subject, e.reason].filter(Boolean).join(' · ');
+    const words = [e.kind, e.mode, e.subject, e.login && name(e.login), e.reason].filter(Boolean).join(' · ');
     details.append(element('p', 'event ' + (e.kind === 'reuse' ? 'alarm' : ''), element('span', '', t('event')), ' ', words));
   }
   details.open = latest;

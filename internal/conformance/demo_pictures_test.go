@@ -1,8 +1,16 @@
 package conformance
 
 import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,17 +27,24 @@ func TestDemoPictures(t *testing.T) {
 	if folder == "" {
 		return // nobody has asked for any
 	}
-	d := openDemo(t, "-window", "3s")
-	d.size(1440, 900)
-	d.does("session", "login")
-	d.does("token", "login")
-	d.does("session", "me")
-	d.does("token", "steal")
-	d.does("token", "login")
-	d.does("token", "steal")
-	d.does("token", "login")
-	eval[any](d.tab, `document.activeElement.blur()`)
-	d.picture(filepath.Join(folder, "demo.png"))
+	take := func(name, language, scheme string, width, height int64, steps ...string) {
+		d := openDemo(t, "-window", "3s")
+		d.language(language)
+		d.prefers("prefers-color-scheme", scheme)
+		d.size(width, height)
+		d.load()
+		for _, step := range steps {
+			mode, step, _ := strings.Cut(step, " ")
+			eval[any](d.tab, `document.querySelector('[data-show="`+mode+`"]').click()`)
+			d.does(mode, step)
+		}
+		eval[any](d.tab, `document.activeElement.blur(), scrollTo(0, 0)`)
+		d.picture(filepath.Join(folder, name))
+	}
+	take("demo.png", "en", "light", 1440, 900, "session login", "token login", "session me", "token me", "token steal")
+	take("demo-dark.png", "en", "dark", 1440, 900, "token login", "session login", "session steal", "token me", "session elsewhere")
+	take("demo-phone.png", "en", "light", 390, 844, "session login", "token login", "token me")
+	take("demo-korean.png", "ko", "light", 1440, 900, "session login", "token login", "token me", "session everywhere")
 }
 
 func (d *demo) picture(file string) {
@@ -39,7 +54,40 @@ func (d *demo) picture(file string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if err := os.WriteFile(file, shot, 0o644); err != nil {
+	small, err := fewColours(shot)
+	if err != nil {
 		d.t.Fatal(err)
 	}
+	if err := os.WriteFile(file, small, 0o644); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// fewColours makes a picture small: it keeps 256 colours, of those that are used
+// most, and of others one of each kind. The nearest of them stands for the rest.
+func fewColours(picture []byte) ([]byte, error) {
+	full, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return nil, err
+	}
+	bounds, count := full.Bounds(), make(map[color.RGBA]int)
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			count[color.RGBAModel.Convert(full.At(x, y)).(color.RGBA)]++
+		}
+	}
+	var few color.Palette
+	kinds := make(map[[3]uint8]bool)
+	for i, c := range slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int { return count[b] - count[a] }) {
+		kind := [3]uint8{c.R >> 4, c.G >> 4, c.B >> 4}
+		if len(few) < 256 && (i < 48 || !kinds[kind]) {
+			few = append(few, c)
+			kinds[kind] = true
+		}
+	}
+	small := image.NewPaletted(bounds, few)
+	draw.Draw(small, bounds, full, bounds.Min, draw.Src)
+	var out bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, small)
+	return out.Bytes(), err
 }
