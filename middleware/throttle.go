@@ -35,13 +35,14 @@ import (
 // gives back only itself there. Whoever has no address shares one count. Accounts
 // that do not exist are counted like others, so that nothing tells them apart.
 //
-// With a Sealer, a browser from which an account was proved keeps a cookie and
-// has attempts of its own there, with the same waits, that count for neither the
-// account nor the address: so no stranger can lock an owner out. The cookie
-// remembers the last six accounts, and authenticates nobody. Whoever steals it
-// gains some guesses. All browsers that an account knows have MaxFailures in a row
-// together, however many there are; beyond it, as without a cookie, they are
-// strangers. Their successes reset nothing that strangers have failed at.
+// With a Sealer, a browser from which an account was proved keeps a cookie, and has
+// attempts of its own there, with the same waits, that count for neither the account
+// nor the address: so no stranger can lock an owner out. A success there forgives
+// the browsers that the account knows, and no stranger. Together they have
+// MaxFailures in a row, however many cookies somebody has made or taken along;
+// beyond that they are strangers until the owner gets in as one. The cookie knows
+// the last six accounts, and authenticates nobody: whoever steals it gains some
+// guesses.
 //
 // Failures are remembered for 30 days after the last one, and without an end once
 // there have been so many that attempts wait. In the store, accounts and addresses
@@ -62,7 +63,6 @@ import (
 type Throttle struct {
 	config  ThrottleConfig
 	waits   waits
-	known   waits // all browsers of an account together
 	address allowance
 	queue   queue
 }
@@ -111,7 +111,6 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 	return &Throttle{
 		config:  c,
 		waits:   waits{c.Failures, c.MaxFailures, c.FirstWait, c.LongestWait},
-		known:   waits{free: c.MaxFailures, most: c.MaxFailures},
 		address: allowance{c.AddressFailures, c.AddressRecovery},
 	}, nil
 }
@@ -145,10 +144,7 @@ func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, c
 	right, err := check()
 	switch {
 	case err == nil && right:
-		a.settle((*tally).succeed)
-		if err := t.remember(w, r, a.device, a.tag()); err != nil {
-			a.event(auth.EventFault, "", err)
-		}
+		a.succeed(w, r)
 		return nil
 	case err == nil:
 		err = errWrong
@@ -168,14 +164,20 @@ func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, c
 
 var errWrong = fmt.Errorf("middleware: throttle: a wrong proof: %w", auth.ErrUnauthenticated)
 
-// Forgive forgets what has failed on an account, and opens it if it is closed:
-// when its owner has proved that by other means, as after the reset of a password.
-// Attempts from an address stay counted. The error means that the store could not
+// Forgive forgets what has failed on an account, from anywhere, and opens it if it
+// is closed: when its owner has proved that by other means, as after the reset of
+// a password. Addresses stay as they are. The error means that the store could not
 // do it.
 func (t *Throttle) Forgive(ctx context.Context, account string) error {
+	return t.forget(ctx, t.digest("account", account), t.digest("devices", account))
+}
+
+// forget removes counts. What comes after it begins a new one, so that nothing can
+// be lost but what is to be forgotten.
+func (t *Throttle) forget(ctx context.Context, counts ...digest) error {
 	ctx, done := writing(ctx)
 	defer done()
-	for _, d := range []digest{t.digest("account", account), t.digest("devices", account)} {
+	for _, d := range counts {
 		if err := t.config.Store.Delete(ctx, d.key()); err != nil {
 			return fmt.Errorf("middleware: throttle: forgive: %w", err)
 		}

@@ -21,8 +21,9 @@ type attempt struct {
 	address  netip.Addr
 	device   *device
 
-	name    attemptName
-	counted []*tally // where it is counted
+	name     attemptName
+	stranger bool     // or it comes from a browser that the account knows
+	counted  []*tally // where it is counted
 }
 
 func (t *Throttle) attempt(w http.ResponseWriter, r *http.Request, account string) *attempt {
@@ -45,24 +46,20 @@ func (a *attempt) tag() [16]byte {
 func (a *attempt) count() error {
 	t := a.throttle
 	if a.device.knows(a.tag()) {
-		err := a.countIn(
-			a.tally("device", t.waits, true, "device", a.account, string(a.device.id[:])),
-			a.tally("device", t.known, true, "devices", a.account),
-		)
+		id := [4]byte(a.device.id[:])
+		err := a.countIn(&tally{
+			throttle: t, reason: "device", limit: deviceWaits{t.waits, id}, device: id, resets: true, digest: t.digest("devices", a.account),
+		})
 		var refused *tooMany
 		if !errors.As(err, &refused) || refused.wait > 0 {
 			return err
 		}
-		// It has used up its attempts, and is a stranger.
 	}
+	a.stranger = true
 	return a.countIn(
-		a.tally("account", t.waits, true, "account", a.account),
-		a.tally("address", t.address, false, "address", network(a.address)),
+		&tally{throttle: t, reason: "account", limit: t.waits, resets: true, digest: t.digest("account", a.account)},
+		&tally{throttle: t, reason: "address", limit: t.address, digest: t.digest("address", network(a.address))},
 	)
-}
-
-func (a *attempt) tally(reason string, l limit, resets bool, of ...string) *tally {
-	return &tally{throttle: a.throttle, reason: reason, limit: l, resets: resets, digest: a.throttle.digest(of...)}
 }
 
 // network is what is one client for the purposes of counting: whoever has one
@@ -109,6 +106,26 @@ func (a *attempt) settle(change func(*tally, context.Context, attemptName) error
 		}
 	}
 	a.counted = nil
+}
+
+// succeed ends the row of failures, and lets the account know the browser. A
+// stranger who was right also ends that of the browsers it knows: they may have
+// used up all they have.
+func (a *attempt) succeed(w http.ResponseWriter, r *http.Request) {
+	t := a.throttle
+	a.settle((*tally).succeed)
+	if t.config.Sealer == nil {
+		return
+	}
+	if a.stranger {
+		if err := t.forget(a.ctx, t.digest("devices", a.account)); err != nil {
+			a.event(auth.EventFault, "", err)
+		}
+	}
+	a.device.add(a.tag())
+	if err := t.setDevice(w, r, a.device); err != nil {
+		a.event(auth.EventFault, "", err)
+	}
 }
 
 // refused tells why the attempt is not made.

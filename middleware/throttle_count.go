@@ -13,7 +13,8 @@ type tally struct {
 	throttle *Throttle
 	reason   string // in events
 	limit    limit
-	resets   bool // a success forgives what was counted before it
+	device   [4]byte // to count with an attempt
+	resets   bool    // a success forgives what was counted before it
 	digest   digest
 
 	raw   []byte // nil: there is no record
@@ -59,7 +60,7 @@ func (t *tally) take(ctx context.Context, name attemptName) error {
 		if err := t.admits(now); err != nil {
 			return false, err
 		}
-		t.count.attempts = append(t.count.attempts, counted{now.UnixMilli(), name})
+		t.count.attempts = append(t.count.attempts, counted{now.UnixMilli(), t.device, name})
 		return true, nil
 	})
 }

@@ -81,12 +81,8 @@ func (t *Throttle) device(w http.ResponseWriter, r *http.Request) *device {
 	return d
 }
 
-// remember sets the cookie of a browser from which an account has proved itself.
-func (t *Throttle) remember(w http.ResponseWriter, r *http.Request, d *device, account [16]byte) error {
-	if t.config.Sealer == nil {
-		return nil
-	}
-	d.add(account)
+// setDevice sets the cookie of a browser.
+func (t *Throttle) setDevice(w http.ResponseWriter, r *http.Request, d *device) error {
 	sealed, err := t.config.Sealer.Seal(t.config.Cookie, d.encode(), t.config.DeviceLifetime)
 	if err != nil {
 		return err

@@ -127,6 +127,59 @@ func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 	}
 }
 
+// Who has mistyped until his browser has to wait, and has then reset his password,
+// does not wait.
+func TestForgiveForgivesBrowsersToo(t *testing.T) {
+	d, owner := sealed(t, middleware.ThrottleConfig{})
+	d.wrongs(owner, "alice", 5)
+	d.wrongs(from(1), "alice", 5)
+	d.expect("throttled", owner, "alice", true)
+	if err := d.Forgive(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	d.expect("right", owner, "alice", true)
+	d.expect("right", from(1), "alice", true)
+}
+
+// Somebody has used up what the browsers of an account have. Its owner gets in as
+// a stranger once, and is known again, in this browser and in the others.
+func TestASuccessOfAStrangerLetsBrowsersBeKnownAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, owner := sealed(t, middleware.ThrottleConfig{MaxFailures: 10})
+		thief := &guest{address: from(1).address, cookie: owner.cookie}
+		for range 20 {
+			d.try(thief, "alice", false)
+			time.Sleep(time.Hour)
+		}
+		d.expect("throttled", owner, "alice", true) // strangers have failed ten times too
+		if err := d.Forgive(t.Context(), "bob"); err != nil {
+			t.Fatal(err)
+		}
+		d.expect("throttled", owner, "alice", true)
+
+		d, owner = sealed(t, middleware.ThrottleConfig{MaxFailures: 10})
+		thief.cookie = owner.cookie
+		for range 10 {
+			d.wrongs(thief, "alice", 1)
+			time.Sleep(time.Hour)
+		}
+		d.expect("right", from(2), "alice", true)
+		d.wrongs(from(3), "alice", 5)
+		d.expect("right", owner, "alice", true)
+	})
+}
+
+// A browser that has to wait is one of several.
+func TestBrowsersOfAnAccountWaitEachForItself(t *testing.T) {
+	d, phone := sealed(t, middleware.ThrottleConfig{})
+	laptop := from(1)
+	d.expect("right", laptop, "alice", true)
+	d.wrongs(phone, "alice", 5)
+	d.expect("throttled", phone, "alice", true)
+	d.wrongs(laptop, "alice", 4)
+	d.expect("right", laptop, "alice", true)
+}
+
 // With the cookie of an account nothing is gained at another.
 func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
 	d, owner := sealed(t, middleware.ThrottleConfig{})

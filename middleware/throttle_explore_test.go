@@ -114,7 +114,7 @@ func TestEveryInterleavingCountsWhatIsTried(t *testing.T) {
 		faults, long int // as many with AUTH_LONG=1
 		forgives     bool
 	}{
-		{"two wrong", []string{"wrong", "wrong"}, 2, 3, false},
+		{"two wrong", []string{"wrong", "wrong"}, 1, 2, false},
 		{"three wrong", []string{"wrong", "wrong", "wrong"}, 0, 1, false},
 		{"wrong and right", []string{"wrong", "right"}, 1, 2, false},
 		{"wrong and unable", []string{"wrong", "unable"}, 1, 2, false},

@@ -63,6 +63,26 @@ func (l waits) ttl(c *count) time.Duration {
 	return longMemory
 }
 
+// deviceWaits are the waits of one browser, in the count of all browsers that an
+// account knows. That has no more failures than one browser alone may have.
+type deviceWaits struct {
+	waits
+	device [4]byte
+}
+
+func (l deviceWaits) refuses(c *count, now time.Time) (time.Duration, bool) {
+	if len(c.attempts) >= l.most {
+		return 0, true
+	}
+	var own count
+	for _, a := range c.attempts {
+		if a.device == l.device {
+			own.attempts = append(own.attempts, a)
+		}
+	}
+	return l.waits.refuses(&own, now)
+}
+
 // allowance lets a number of attempts through, of which one comes back after
 // each interval.
 type allowance struct {

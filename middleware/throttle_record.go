@@ -17,7 +17,7 @@ import (
 // Format 0x40, times in milliseconds since 1970:
 //
 //	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | returned (8 bytes)
-//	for each attempt: time (8 bytes) | name (8 bytes)
+//	for each attempt: time (8 bytes) | device (4 bytes) | name (8 bytes)
 //
 // A later format gets the next byte up to 0x4f, and this one stays readable.
 // The checksum covers the record and its digest: a damaged byte, or a store that
@@ -28,8 +28,9 @@ type count struct {
 }
 
 type counted struct {
-	at   int64
-	name attemptName
+	at     int64
+	device [4]byte // the first bytes of a browser's ID, or zero
+	name   attemptName
 }
 
 // attemptName is random.
@@ -41,8 +42,8 @@ const (
 	countCheckAt    = 1 + 8
 	countReturnedAt = countCheckAt + 4
 	countAttemptsAt = countReturnedAt + 8
-	attemptSize     = 8 + 8
-	maxAttempts     = 1000 // of an address; 16 KB
+	attemptSize     = 8 + 4 + 8
+	maxAttempts     = 1000 // of an address; 20 KB
 )
 
 var (
@@ -58,7 +59,7 @@ func (c *count) encode(d digest) []byte {
 	binary.BigEndian.PutUint64(b[countReturnedAt:], uint64(c.returned))
 	for _, a := range c.attempts {
 		b = binary.BigEndian.AppendUint64(b, uint64(a.at))
-		b = append(b, a.name[:]...)
+		b = append(append(b, a.device[:]...), a.name[:]...)
 	}
 	binary.BigEndian.PutUint32(b[countCheckAt:], countChecksum(b, d))
 	return b
@@ -81,7 +82,7 @@ func decodeCount(raw []byte, d digest) (count, error) {
 	}
 	c := count{returned: int64(binary.BigEndian.Uint64(raw[countReturnedAt:]))}
 	for each := range slices.Chunk(raw[countAttemptsAt:], attemptSize) {
-		c.attempts = append(c.attempts, counted{int64(binary.BigEndian.Uint64(each)), attemptName(each[8:])})
+		c.attempts = append(c.attempts, counted{int64(binary.BigEndian.Uint64(each)), [4]byte(each[8:]), attemptName(each[12:])})
 	}
 	return c, nil
 }

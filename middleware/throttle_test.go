@@ -441,6 +441,27 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 	})
 }
 
+// ASVS 5.0, 2.4.1 and 6.6.3: codes of a second factor, and messages that are sent,
+// whether or not there is somebody to send them to.
+func TestCodesAndMessagesAreThrottledLikePasswords(t *testing.T) {
+	s := &store.Memory{}
+	codes := newDoor(t, middleware.ThrottleConfig{Store: s, Namespace: "otp"})
+	messages := newDoor(t, middleware.ThrottleConfig{Store: s, Namespace: "reset"})
+	for _, d := range []*door{codes, messages} {
+		for _, account := range []string{"alice", "nobody"} {
+			d.checks = 0
+			ended := atOnce([]*door{d}, 100, func(i int, d *door) string { return d.try(from(i), account, false) })
+			if ended["wrong"] != 5 || d.checks != 5 {
+				t.Errorf("%v", ended)
+			}
+		}
+		if err := d.Forgive(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		d.wrongs(from(200), "alice", 5)
+	}
+}
+
 // RFC 6585, 4; RFC 9110, 10.2.3: whole seconds, and never too early.
 func TestDenyTellsHowLongToWait(t *testing.T) {
 	for wait, want := range map[time.Duration]string{
