@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 
 	"github.com/authlatch/auth"
@@ -63,9 +65,10 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 //
 // The error wraps [auth.ErrForbidden] if the token is missing, doubled,
 // malformed or of another session, if the cookie names none, and if another site
-// made the browser send the request. Any other error means that the form could
-// not be read, and says nothing of the token; it wraps the cause, such as a
-// [*http.MaxBytesError], and does not quote it.
+// made the browser send the request. So it does if the form is too large or
+// broken, and then wraps the cause as well, such as the [*http.MaxBytesError] that
+// may be answered with a 413. Any other error means that the files of a form could
+// not be kept.
 //
 // Forms are parsed as by [http.Request.ParseMultipartForm], with 1 MiB of files
 // in memory, unless they have been before; the files of a request that is refused
@@ -89,7 +92,7 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 			r.MultipartForm.RemoveAll() // the server does not see to copies of r
 		}
 		if err != nil {
-			return &unreadError{err}
+			return m.unread(r.Context(), err)
 		}
 	}
 	m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "csrf token"})
@@ -150,9 +153,20 @@ func sentCSRFToken(r *http.Request) (string, error) {
 	return values[0], nil
 }
 
-// unreadError is the error of a form that could not be read. Its text leaves out
-// the cause, which can quote what was sent.
+// unread returns the error of a form that could not be read. What is wrong with a
+// form is the client's doing, and wakes up nobody; a disk that is full is not.
+func (m *Manager) unread(ctx context.Context, cause error) error {
+	var disk *fs.PathError
+	if errors.As(cause, &disk) {
+		return m.unanswered(ctx, "", "", fmt.Errorf("session: csrf token: keep the files of a form: %w", cause))
+	}
+	m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "unreadable form"})
+	return &unreadError{cause}
+}
+
+// unreadError leaves the cause out of its text, since that can quote what was
+// sent.
 type unreadError struct{ cause error }
 
-func (e *unreadError) Error() string { return "session: csrf token: the form cannot be read" }
-func (e *unreadError) Unwrap() error { return e.cause }
+func (e *unreadError) Error() string   { return "session: csrf token: the form cannot be read" }
+func (e *unreadError) Unwrap() []error { return []error{auth.ErrForbidden, e.cause} }

@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/session"
 )
 
@@ -125,9 +128,9 @@ func TestCSRFTokenInAnotherTypeOfBodyIsNotSeen(t *testing.T) {
 	}
 }
 
-// A form that cannot be read says nothing of the token: the request is not
-// served, nobody is accused, and what was sent stands in no error.
-func TestCSRFFormThatCannotBeReadIsAnErrorOfItsOwn(t *testing.T) {
+// A form that cannot be read is not served, whatever its token: that is told
+// apart from a bad token, and what was sent stands in no error.
+func TestCSRFFormThatCannotBeReadIsRefused(t *testing.T) {
 	var j journal
 	m := newManager(t, session.Config{Events: j.hear})
 	b := loggedIn(t, m, "alice")
@@ -155,12 +158,13 @@ func TestCSRFFormThatCannotBeReadIsAnErrorOfItsOwn(t *testing.T) {
 		r.Header.Set("Content-Type", c.contentType)
 		r.Body, r.URL.RawQuery = io.NopCloser(c.body), c.query
 		err := m.CheckCSRF(r)
-		if outcome(err) != unavailable || c.cause != nil && !errors.Is(err, c.cause) || strings.Contains(err.Error(), "secret") {
+		if outcome(err) != forbidden || c.cause != nil && !errors.Is(err, c.cause) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", rule, err)
 		}
-		if kinds := j.take(); len(kinds) > 0 {
-			t.Errorf("%s: events %q", rule, kinds)
+		if len(j.events) != 1 || j.events[0].Kind != auth.EventRejected || j.events[0].Reason != "unreadable form" || j.events[0].Err != nil {
+			t.Errorf("%s: events %+v", rule, j.events)
 		}
+		j.take()
 	}
 	for rule, r := range map[string]*http.Request{
 		"a form":           b.form(url.Values{"csrf_token": {good}, "text": {strings.Repeat("x", 2000)}}),
@@ -168,14 +172,14 @@ func TestCSRFFormThatCannotBeReadIsAnErrorOfItsOwn(t *testing.T) {
 	} {
 		r.Body = http.MaxBytesReader(httptest.NewRecorder(), r.Body, 1000)
 		var tooLarge *http.MaxBytesError
-		if err := m.CheckCSRF(r); outcome(err) != unavailable || !errors.As(err, &tooLarge) {
+		if err := m.CheckCSRF(r); outcome(err) != forbidden || !errors.As(err, &tooLarge) {
 			t.Errorf("%s that is too large: %v", rule, err)
 		}
 	}
 	r := b.multipart(part{"csrf_token", "", good})
 	_, err := r.MultipartReader()
 	check(t, err)
-	if err := m.CheckCSRF(r); outcome(err) != unavailable {
+	if err := m.CheckCSRF(r); outcome(err) != forbidden {
 		t.Errorf("a stream: %v", err)
 	}
 	r.Header.Set("X-CSRF-Token", good)
@@ -206,6 +210,24 @@ func TestFilesOfARefusedFormAreRemoved(t *testing.T) {
 		t.Errorf("%d files of a good form", files())
 	}
 	check(t, r.MultipartForm.RemoveAll())
+}
+
+// A disk that is full is nobody's bad form.
+func TestFilesThatCannotBeKeptAreAFault(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "missing")
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir)
+	var j journal
+	m := newManager(t, session.Config{Events: j.hear})
+	b := loggedIn(t, m, "alice")
+	r := b.multipart(part{"csrf_token", "", b.csrf(t, m)}, part{"photo", "a.jpg", strings.Repeat("x", 2<<20)})
+	j.take()
+	if err := m.CheckCSRF(r); outcome(err) != unavailable || !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if kinds := j.take(); len(kinds) != 1 || kinds[0] != auth.EventFault {
+		t.Errorf("events %q", kinds)
+	}
 }
 
 // Nobody makes the server read a body without a session.

@@ -176,6 +176,7 @@ func TestCSRFTokenThatWeDidNotMakeIsRefused(t *testing.T) {
 		"another spelling of the end":   good[:85] + string(base64URL[strings.IndexByte(base64URL, good[85])|1]),
 		"in the other alphabet":         base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\xff", 64))),
 		"no characters":                 strings.Repeat("\x00", 86),
+		"line breaks alone":             strings.Repeat("\n", 86),
 		"a bit of the pad":              changed(0),
 		"a bit of the proof":            changed(32),
 		"the last bit":                  changed(63),
