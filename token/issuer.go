@@ -61,7 +61,8 @@ type Config struct {
 
 	// AttemptOptional admits clients that send no Refresh-Attempt. Such a client
 	// that loses an answer, and asks again after the Window, is taken for a
-	// thief and loses its log-in.
+	// thief and loses its log-in. What keeps other sites out is then
+	// CrossOrigin alone.
 	AttemptOptional bool
 
 	// NativeClients admits clients that keep the refresh token themselves to
