@@ -27,8 +27,9 @@ type EventKind string
 
 // The kinds of events. All have Kind, Time and Mode.
 const (
-	// EventLogin is a log-in, with Subject and LoginID. That the browser's old
-	// log-in ends by it is not told apart.
+	// EventLogin is a log-in, with Subject and LoginID, and with "pending" as
+	// Reason if it waits for its second factor. That the browser's old log-in
+	// ends by it is not told apart.
 	EventLogin EventKind = "log-in"
 
 	// EventLogout is a log-out by the subject itself, with Subject, unless
@@ -86,7 +87,7 @@ const (
 
 	// EventFault is a store, a key server or a check that failed, or a record
 	// that cannot be, with Err, and with Subject and LoginID where they are
-	// known, and with Reason for a key server. What is answered with 503 is told
-	// by one, unless the client has gone.
+	// known, and with Reason for a key server. The modes and the throttle tell of
+	// whatever they could not answer because of one, unless the client has gone.
 	EventFault EventKind = "fault"
 )

@@ -72,7 +72,11 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 		m.abandon(ctx, fresh)
 		return err
 	}
-	m.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.loginID})
+	e := auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.loginID}
+	if flags&flagPending != 0 {
+		e.Reason = "pending"
+	}
+	m.event(ctx, e)
 	return nil
 }
 

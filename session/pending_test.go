@@ -3,6 +3,7 @@ package session_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +46,22 @@ func TestPendingLoginPassesNoGuard(t *testing.T) {
 		if w.Code != c.want || w.Header()["Set-Cookie"] != nil {
 			t.Errorf("%s: %d, %q; want %d and no cookie", rule, w.Code, w.Header()["Set-Cookie"], c.want)
 		}
+	}
+}
+
+// ASVS 5.0, 16.3.1: an operator tells a password alone from both factors.
+func TestAPendingLoginIsToldApart(t *testing.T) {
+	var j journal
+	m := newManager(t, session.Config{Events: j.hear})
+	b := &browser{}
+	check(t, b.pending(m, "alice"))
+	check(t, b.login(m, "alice"))
+	var reasons []string
+	for _, e := range j.events {
+		reasons = append(reasons, string(e.Kind)+" "+e.Reason)
+	}
+	if want := []string{"log-in pending", "log-in "}; !slices.Equal(reasons, want) {
+		t.Errorf("%q, want %q", reasons, want)
 	}
 }
 
