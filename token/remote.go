@@ -100,7 +100,8 @@ func newRemoteKeySet(address string, c RemoteConfig, transport http.RoundTripper
 	return k, nil
 }
 
-// Close ends the fetching and waits until it has. No token is verified after.
+// Close ends the fetching and waits until it has. No token is verified after. Do
+// not call it from the hook for events, which it would wait for.
 func (k *RemoteKeySet) Close() error {
 	k.stop()
 	<-k.stopped
