@@ -75,17 +75,25 @@ func TestAThousandAttemptsAtOnceOnOneAccount(t *testing.T) {
 }
 
 func TestAThousandAttemptsAtOnceFromOneAddress(t *testing.T) {
-	doors := servers(t, 4, middleware.ThrottleConfig{})
-	ended := atOnce(doors, 1000, func(i int, d *door) string {
-		return d.try(from(1), fmt.Sprint("account ", i), false)
+	synctest.Test(t, func(t *testing.T) {
+		doors := servers(t, 4, middleware.ThrottleConfig{Store: &slow{}}) // so that all look before any counts
+		tried := make([]atomic.Bool, 1000)
+		ended := atOnce(doors, 1000, func(i int, d *door) string {
+			got := d.try(from(1), fmt.Sprint("account ", i), false)
+			tried[i].Store(got == "wrong")
+			return got
+		})
+		if ended["wrong"] != 100 || ended["throttled"] != 900 || checks(doors) != 100 {
+			t.Errorf("%v, %d checks", ended, checks(doors))
+		}
+		// What was refused by the address makes no account wait.
+		for i := range tried {
+			want := map[bool]int{true: 4, false: 5}[tried[i].Load()]
+			if got := doors[0].left(func(j int) *guest { return from(2 + i) }, fmt.Sprint("account ", i), true); got != want {
+				t.Fatalf("account %d has %d attempts left, want %d", i, got, want)
+			}
+		}
 	})
-	if ended["wrong"] != 100 || ended["throttled"] != 900 || checks(doors) != 100 {
-		t.Errorf("%v, %d checks", ended, checks(doors))
-	}
-	// What was refused by the address makes none of the accounts wait.
-	for i := range 1000 {
-		doors[0].wrongs(from(2+i), fmt.Sprint("account ", i), 4)
-	}
 }
 
 func TestAThousandAttemptsAtOnceOnOneDevice(t *testing.T) {
@@ -140,10 +148,35 @@ func TestNothingIsLostAmongParallelAttempts(t *testing.T) {
 	}
 }
 
+// A refusal costs two reads at most, and no write.
+func TestARefusalWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{}
+		d := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t)})
+		owner := from(0)
+		d.expect("right", owner, "alice", true)
+		d.wrongs(owner, "alice", 5)
+		d.wrongs(from(1), "alice", 5)
+		for i := range 95 {
+			d.wrongs(from(1), fmt.Sprint("account ", i), 1)
+		}
+		s.calls.Store(0)
+		s.swaps.Store(0)
+		for range 10 {
+			d.expect("throttled", owner, "alice", true)
+			d.expect("throttled", from(2), "alice", true)
+			d.expect("throttled", from(1), "bob", true)
+		}
+		if reads, writes := s.calls.Load(), s.swaps.Load(); reads > 10*(1+1+2) || writes != 0 {
+			t.Errorf("%d calls, %d of them swaps", reads, writes)
+		}
+	})
+}
+
 // slow is a store that takes a millisecond for each call, and counts them.
 type slow struct {
 	store.Memory
-	calls atomic.Int64
+	calls, swaps atomic.Int64
 }
 
 func (s *slow) Get(ctx context.Context, key string) ([]byte, bool, error) {
@@ -154,6 +187,7 @@ func (s *slow) Get(ctx context.Context, key string) ([]byte, bool, error) {
 
 func (s *slow) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 	s.calls.Add(1)
+	s.swaps.Add(1)
 	time.Sleep(time.Millisecond)
 	return s.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 }
