@@ -15,14 +15,20 @@ import (
 	"github.com/authlatch/auth"
 )
 
+// CSRFTemplate defines the template "csrf", a hidden field for a form, to be parsed
+// beside the templates of html/template that use it:
+//
+//	pages, err := template.Must(template.New("").Parse(session.CSRFTemplate)).ParseFS(files, "*.html")
+//
+//	<form method="post">{{template "csrf" .CSRF}} … </form>
+//
+// What it is given is the token of [Manager.CSRFToken].
+const CSRFTemplate = `{{define "csrf"}}<input type="hidden" name="csrf_token" value="{{.}}">{{end}}`
+
 // CSRFToken returns a token that proves to [Manager.CheckCSRF] that a request
 // comes from a page of this session: that of the request's cookie, or the one
 // that Login or Ensure has made in the same handler. A page puts it into its
-// forms,
-//
-//	<input type="hidden" name="csrf_token" value="{{.CSRF}}">
-//
-// or lets its script send it in the field X-CSRF-Token. Each call returns
+// forms by [CSRFTemplate], or lets its script send it in the field X-CSRF-Token. Each call returns
 // another text of 86 characters, so that compression gives nothing of it away
 // (BREACH); each is good until a log-in or a log-out gives the browser another
 // session or none. It opens nothing by itself, and the session's token cannot be

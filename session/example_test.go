@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -99,6 +100,8 @@ func ExampleManager_CheckCSRF() {
 	if err != nil {
 		panic(err)
 	}
+	form := template.Must(template.Must(template.New("form").Parse(session.CSRFTemplate)).Parse(
+		`<form method="post">{{template "csrf" .}}<input name="password" type="password"></form>`))
 	site := http.NewServeMux()
 	site.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		_, err := sessions.Ensure(w, r)
@@ -110,7 +113,7 @@ func ExampleManager_CheckCSRF() {
 			middleware.Deny(w, r, err, "")
 			return
 		}
-		fmt.Fprint(w, token) // a template would put it into the form
+		form.Execute(w, token)
 	})
 	site.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		err := sessions.CheckCSRF(r)
@@ -125,7 +128,9 @@ func ExampleManager_CheckCSRF() {
 
 	page := httptest.NewRecorder()
 	site.ServeHTTP(page, httptest.NewRequest("GET", "/login", nil))
-	for _, token := range []string{"", page.Body.String()} {
+	_, token, _ := strings.Cut(page.Body.String(), `value="`)
+	token, _, _ = strings.Cut(token, `"`)
+	for _, token := range []string{"", token} {
 		r := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"csrf_token": {token}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.AddCookie(page.Result().Cookies()[0])

@@ -9,7 +9,7 @@ import (
 
 var (
 	loginID   = regexp.MustCompile(`name="id" type="hidden" value="([^"]+)"`)
-	csrfToken = regexp.MustCompile(`name="csrf_token" type="hidden" value="([^"]+)"`)
+	csrfToken = regexp.MustCompile(`type="hidden" name="csrf_token" value="([^"]+)"`)
 )
 
 // ids returns the log-ins that the list of devices shows.

@@ -23,7 +23,7 @@ type page struct {
 //go:embed page.html style.css
 var files embed.FS
 
-var templates = template.Must(template.ParseFS(files, "page.html"))
+var templates = template.Must(template.Must(template.New("").Parse(session.CSRFTemplate)).ParseFS(files, "page.html"))
 
 // show writes a page that no cache keeps, since it says who is logged in: after
 // the log-out, Back does not bring it back.
