@@ -32,8 +32,10 @@ import (
 // An account has some at once; then each further one waits, from 30 seconds up to
 // an hour. After 100 failures in a row it is closed until [Throttle.Forgive]. A
 // success ends the row. An address has more, which come back with time; a success
-// gives back only itself there. Whoever has no address shares one count. Accounts
-// that do not exist are counted like others, so that nothing tells them apart.
+// gives back only itself there. Requests without an address share one count.
+// Accounts that do not exist are counted like others, and answered alike. What a
+// stranger can see is that a row has ended: then the owner has logged in, from a
+// browser that was not known.
 //
 // With a Sealer, a browser from which an account was proved keeps a cookie, and has
 // attempts of its own there, with the same waits, that count for neither the account
@@ -44,7 +46,7 @@ import (
 // the last six accounts, and authenticates nobody: whoever steals it gains some
 // guesses.
 //
-// Failures are remembered for 30 days after the last one, and without an end once
+// Failures are remembered for 30 days after the last one, and for ten years once
 // there have been so many that attempts wait. In the store, accounts and addresses
 // stand as digests; whoever reads it can find them by trying names. A record that
 // is damaged, or of a newer version, is an error, and nothing is tried, until it

@@ -25,26 +25,28 @@ type ThrottleConfig struct {
 	// default is "".
 	Namespace string
 
-	// Failures is how many attempts an account has at once. The default is 5.
+	// Failures is how many attempts on an account may fail before the next one
+	// has to wait. The default is 5.
 	Failures int
 
-	// FirstWait is how long the next attempt has to wait then. Each one that
-	// fails after it doubles the wait. The default is 30 seconds, the least one
+	// FirstWait is how long it has to wait then. Each attempt that fails after
+	// that doubles the wait. The default is 30 seconds, the least one
 	// second.
 	FirstWait time.Duration
 
-	// LongestWait is where waits stop to grow. The default is one hour, or
-	// FirstWait if that is longer.
+	// LongestWait is where waits stop growing. The default is one hour, or
+	// FirstWait if that is longer, the most 30 days.
 	LongestWait time.Duration
 
-	// MaxFailures is how many attempts on an account fail in a row before it is
-	// closed to browsers that it does not know. The default and the most is 100
-	// (NIST SP 800-63B-4, 3.2.2).
+	// MaxFailures is how many attempts on an account may fail in a row before it
+	// is closed to browsers that it does not know. The default and the most is
+	// 100 (NIST SP 800-63B-4, 3.2.2). Those that it knows have as many for
+	// themselves: with a Sealer, 50 keeps all of them within the letter of that.
 	MaxFailures int
 
 	// AddressFailures is how many attempts a client's address has at once, for
-	// all accounts together. It is larger than Failures, for many people may
-	// share one address. The default is 100, the most 1000.
+	// all accounts together. It is not less than Failures, and better a good
+	// deal more: many people may share one address. The default is 100, the most 1000.
 	AddressFailures int
 
 	// AddressRecovery is how long it takes until an address has one of its
@@ -81,14 +83,11 @@ type ThrottleConfig struct {
 
 // limits fills in the defaults and refuses limits that contradict each other.
 func (c *ThrottleConfig) limits() error {
-	for name, negative := range map[string]bool{
-		"Failures": c.Failures < 0, "MaxFailures": c.MaxFailures < 0, "AddressFailures": c.AddressFailures < 0,
-		"FirstWait": c.FirstWait < 0, "LongestWait": c.LongestWait < 0, "AddressRecovery": c.AddressRecovery < 0,
-		"DeviceLifetime": c.DeviceLifetime < 0,
-	} {
-		if negative {
-			return fmt.Errorf("middleware: ThrottleConfig.%s is negative", name)
-		}
+	if c.Failures < 0 || c.MaxFailures < 0 || c.AddressFailures < 0 {
+		return errors.New("middleware: ThrottleConfig.Failures, MaxFailures or AddressFailures is negative")
+	}
+	if c.FirstWait < 0 || c.LongestWait < 0 || c.AddressRecovery < 0 || c.DeviceLifetime < 0 {
+		return errors.New("middleware: ThrottleConfig.FirstWait, LongestWait, AddressRecovery or DeviceLifetime is negative")
 	}
 	orElse(&c.MaxFailures, maxFailures)
 	orElse(&c.Failures, min(5, c.MaxFailures))

@@ -94,9 +94,8 @@ func TestADeviceCountsForItselfAlone(t *testing.T) {
 	})
 }
 
-// A thief with the cookie has a hundred guesses beside those of strangers, and
-// then those of strangers; so has somebody who once knew the password, and has
-// made as many cookies as he liked.
+// A thief with the cookie has a hundred guesses, and then those of strangers; so
+// has somebody who once knew the password, and has made many cookies then.
 func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 	for rule, devices := range map[string]int{"one device": 1, "fifty devices": 50} {
 		t.Run(rule, func(t *testing.T) {
@@ -127,8 +126,8 @@ func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 	}
 }
 
-// Who has mistyped until his browser has to wait, and has then reset his password,
-// does not wait.
+// An owner who has mistyped until the browser has to wait, and then resets the
+// password, does not wait.
 func TestForgiveForgivesBrowsersToo(t *testing.T) {
 	d, owner := sealed(t, middleware.ThrottleConfig{})
 	d.wrongs(owner, "alice", 5)

@@ -213,7 +213,7 @@ func (d *door) left(who func(i int) *guest, account string, same bool) int {
 	return 100
 }
 
-// A store that is down lets nobody in, and nobody is told that he was wrong.
+// A store that is down lets nobody in, and tells nobody of a wrong proof.
 func TestAStoreThatIsDownLetsNothingThrough(t *testing.T) {
 	s := &crooked{fault: failsBefore}
 	d := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t)})

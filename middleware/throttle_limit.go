@@ -14,7 +14,7 @@ type limit interface {
 
 // How long failures are remembered that nobody adds to. As long as they have led
 // to no wait there are few, and many of them are in names that do not exist. The
-// others count until a success or Forgive, in effect.
+// others count until a success or Forgive: ten years are no end in effect.
 const (
 	memory        = 30 * 24 * time.Hour
 	longMemory    = 10 * 365 * 24 * time.Hour

@@ -29,8 +29,8 @@ func TestWaitsDoubleUpToAnHour(t *testing.T) {
 	})
 }
 
-// Whoever waits for exactly as long as he was told to is let through, and not a
-// millisecond earlier; there are as many free attempts as configured, each wait is
+// Whoever waits for exactly as long as was told is let through, and not a moment
+// earlier; there are as many free attempts as configured, each wait is
 // as long as the one before or longer, and the last attempt is the last.
 func TestWhoWaitsAsToldIsLetThrough(t *testing.T) {
 	for seed := range uint64(200) {
