@@ -29,6 +29,7 @@ func body(b *guest, path string) string {
 	return text
 }
 
+// ASVS 5.0, 3.4.3 and 3.4.6.
 func TestThePolicyLetsInOwnScriptsAlone(t *testing.T) {
 	_, server := open(t)
 	for host, paths := range map[string][]string{

@@ -75,6 +75,7 @@ func TestDemoShowsWhatHasExpired(t *testing.T) {
 		t.Error(got)
 	}
 	d.who("nobody", "nobody")
+	d.waitFor(`document.querySelector("#logins").textContent`, "none") // as the server says
 	d.wants("session", "me", "You GET /session/me 401 Unauthorized expired", "a session that is over")
 }
 
