@@ -107,6 +107,9 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 		}
 	}
 	c.TrustedProxies = slices.Clone(c.TrustedProxies)
+	if c.CrossOrigin == nil {
+		c.CrossOrigin = http.NewCrossOriginProtection()
+	}
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
@@ -133,6 +136,8 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 //     is one of the outcomes [auth.ErrUnauthenticated] and [auth.ErrForbidden], or
 //     the client has hung up meanwhile. Beware of an error that says "wrong" in
 //     other words, such as password.ErrWrong: check turns that into false.
+//   - an error that wraps [auth.ErrForbidden], without a call of check, if another
+//     site made the browser send r.
 //   - any other error if the store could not answer; check was not called.
 //
 // What is counted stays so if check panics. Writes go on when a client hangs up,
@@ -140,6 +145,10 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 // an event: a success stands, and a count that could not be taken back stays.
 func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, check func() (right bool, err error)) error {
 	a := t.attempt(w, r, account)
+	if t.config.CrossOrigin.Check(r) != nil {
+		a.event(auth.EventRejected, "cross-origin request", nil)
+		return errCrossOrigin
+	}
 	if err := a.count(); err != nil {
 		return a.refused(err)
 	}
@@ -164,7 +173,10 @@ func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, c
 	return err
 }
 
-var errWrong = fmt.Errorf("middleware: throttle: a wrong proof: %w", auth.ErrUnauthenticated)
+var (
+	errWrong       = fmt.Errorf("middleware: throttle: a wrong proof: %w", auth.ErrUnauthenticated)
+	errCrossOrigin = fmt.Errorf("middleware: throttle: cross-origin request: %w", auth.ErrForbidden)
+)
 
 // Forgive forgets what has failed on an account, from anywhere, and opens it if it
 // is closed: when its owner has proved that by other means, as after the reset of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -73,8 +74,15 @@ type ThrottleConfig struct {
 	// last proved. The default is one year, the most 400 days.
 	DeviceLifetime time.Duration
 
+	// CrossOrigin refuses what another site makes a browser send, before it is
+	// counted (ASVS 5.0, 3.5.1): it could use up what the browser's address has,
+	// and replace its cookie. The default trusts no other origin. Give it what
+	// the log-in has, such as session.Config.CrossOrigin.
+	CrossOrigin *http.CrossOriginProtection
+
 	// Events hears of failed and refused attempts and of what goes wrong, as
-	// [auth.EventFailed], [auth.EventThrottled] and [auth.EventFault] (ASVS 5.0,
+	// [auth.EventFailed], [auth.EventThrottled], [auth.EventFault] and, if
+	// another site made a browser send them, [auth.EventRejected] (ASVS 5.0,
 	// 16.3.1). Their Subject is the account as somebody has typed it, cut to 128
 	// bytes of printable UTF-8: it may name nobody, or be a password that went
 	// into the wrong field. The default is nobody.

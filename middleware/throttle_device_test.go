@@ -3,12 +3,14 @@ package middleware_test
 import (
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
@@ -232,6 +234,50 @@ func TestACookieThatDoesNotOpenIsAStrangers(t *testing.T) {
 		})
 	}
 	d.expect("right", owner, "alice", true)
+}
+
+// ASVS 5.0, 3.5.1: another site's form tries nothing in a visitor's name, uses up
+// nothing of what an address has, and does not replace the cookie of a browser,
+// which would make a stranger of its owner.
+func TestAnotherSiteTriesNothing(t *testing.T) {
+	trusting := http.NewCrossOriginProtection()
+	if err := trusting.AddTrustedOrigin("https://www.shop.example"); err != nil {
+		t.Fatal(err)
+	}
+	d, owner := sealed(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1})
+	trusts, _ := sealed(t, middleware.ThrottleConfig{CrossOrigin: trusting})
+	for _, test := range []struct {
+		door         *door
+		site, origin string
+		passes       bool
+	}{
+		{d, "cross-site", "https://evil.example", false},
+		{d, "same-site", "https://www.shop.example", false},
+		{d, "", "https://evil.example", false},
+		{d, "", "null", false},
+		{d, "same-origin", "https://shop.example", true},
+		{d, "", "https://shop.example", true},
+		{d, "none", "", true},
+		{d, "", "", true},
+		{trusts, "same-site", "https://www.shop.example", true},
+		{trusts, "cross-site", "https://evil.example", false},
+	} {
+		r, w, called := owner.request(), httptest.NewRecorder(), false
+		setIf(r.Header, "Sec-Fetch-Site", test.site)
+		setIf(r.Header, "Origin", test.origin)
+		test.door.events = nil
+		err := test.door.Try(w, r, "mallory", func() (bool, error) { called = true; return true, nil })
+		if called != test.passes || (err == nil) != test.passes || (w.Header().Get("Set-Cookie") != "") != test.passes {
+			t.Errorf("%q %q: called %t, %v, %v", test.site, test.origin, called, err, w.Header())
+		}
+		if test.passes {
+			continue
+		}
+		if middleware.Deny(w, r, err, ""); w.Code != 403 || len(test.door.events) != 1 || test.door.events[0].Kind != auth.EventRejected {
+			t.Errorf("%q %q: %d, %+v", test.site, test.origin, w.Code, test.door.events)
+		}
+	}
+	d.wrongs(&guest{address: owner.address}, "mallory", 1) // all of what there was is still there
 }
 
 func TestADeviceIsForgottenAYearAfterItsLastSuccess(t *testing.T) {
