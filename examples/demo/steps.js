@@ -91,9 +91,8 @@ function visitElsewhere(mode, label) {
 // read finds out what script of this page can read, and so what script that
 // somebody smuggles in could take away.
 export function read() {
-  const kept = { ...localStorage };
   return {
     cookies: document.cookie,
-    storage: Object.keys(kept).length ? JSON.stringify(kept) : '',
+    storage: Object.entries(localStorage).map(([name, value]) => `${name}: ${value}`).join('; '),
   };
 }

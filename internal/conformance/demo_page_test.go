@@ -70,7 +70,7 @@ func TestDemoShowsWhatHasExpired(t *testing.T) {
 	d := openDemo(t, "-access", "2s", "-idle", "4s")
 	d.does("session", "login")
 	d.does("token", "login")
-	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "access token over; the next call gets another")
+	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "access token over; the next call renews it")
 	if got := d.does("token", "me"); got != "You POST /token/refresh 200 OK renewed; You GET /token/me 200 OK" {
 		t.Error(got)
 	}
