@@ -1,0 +1,71 @@
+package middleware_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
+)
+
+func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
+	sealer := newSealer(t)
+	prefix := netip.MustParsePrefix
+	for name, c := range map[string]middleware.ThrottleConfig{
+		"Failures":        {Failures: -1},
+		"MaxFailures":     {MaxFailures: -1},
+		"AddressFailures": {AddressFailures: -1},
+		"FirstWait":       {FirstWait: -1},
+		"LongestWait":     {LongestWait: -1},
+		"AddressRecovery": {AddressRecovery: -1},
+		"DeviceLifetime":  {DeviceLifetime: -1, Sealer: sealer},
+
+		"MaxFailures is more":                            {MaxFailures: 101},
+		"Failures is more":                               {Failures: 6, MaxFailures: 5},
+		"FirstWait is under":                             {FirstWait: time.Second - 1},
+		"LongestWait is shorter":                         {FirstWait: time.Minute, LongestWait: time.Second},
+		"or longer than 30 days":                         {LongestWait: 31 * 24 * time.Hour},
+		"AddressFailures is less":                        {AddressFailures: 4},
+		"or more than 1000":                              {AddressFailures: 1001},
+		"AddressRecovery is under":                       {AddressRecovery: time.Second - 1},
+		"AddressRecovery is under one second, or longer": {AddressRecovery: 31 * 24 * time.Hour},
+
+		"TrustedProxies has":         {TrustedProxies: []netip.Prefix{prefix("10.0.0.0/8"), {}}},
+		"TrustedProxies has a":       {TrustedProxies: []netip.Prefix{prefix("0.0.0.0/0")}},
+		"TrustedProxies has a n":     {TrustedProxies: []netip.Prefix{prefix("::/0")}},
+		"IPv4 written as IPv6":       {TrustedProxies: []netip.Prefix{prefix("::ffff:10.0.0.0/104")}},
+		"Cookie and DeviceLifetime":  {Cookie: cookie.New("device")},
+		"DeviceLifetime need":        {DeviceLifetime: time.Hour},
+		"Cookie: cookie":             {Sealer: sealer, Cookie: cookie.New("a b")},
+		"Cookie is readable":         {Sealer: sealer, Cookie: cookie.New("device").ReadableByScripts()},
+		"DeviceLifetime: ":           {Sealer: sealer, DeviceLifetime: 401 * 24 * time.Hour},
+		"DeviceLifetime: cookie":     {Sealer: sealer, DeviceLifetime: time.Second + 1},
+		"Sealer: cookie":             {Sealer: &cookie.Sealer{}},
+		"Sealer: cookie: Seal: __Ho": {Sealer: sealer, Cookie: cookie.New(strings.Repeat("n", 3900))},
+	} {
+		c.Store = &store.Memory{}
+		if throttle, err := middleware.NewThrottle(c); err == nil || throttle != nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := middleware.NewThrottle(middleware.ThrottleConfig{}); err == nil || !strings.Contains(err.Error(), "Store") {
+		t.Error(err)
+	}
+	for name, c := range map[string]middleware.ThrottleConfig{
+		"few failures":   {MaxFailures: 2},
+		"a long wait":    {FirstWait: 2 * time.Hour},
+		"many failures":  {Failures: 100},
+		"the strictest":  {Failures: 1, MaxFailures: 1, AddressFailures: 1},
+		"the longest":    {Sealer: sealer, DeviceLifetime: 400 * 24 * time.Hour},
+		"a policy":       {Sealer: sealer, Cookie: cookie.New("known").Insecure()},
+		"a private /128": {TrustedProxies: []netip.Prefix{prefix("::1/128")}},
+	} {
+		c.Store = &store.Memory{}
+		if _, err := middleware.NewThrottle(c); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
