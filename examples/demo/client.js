@@ -2,7 +2,7 @@
 import { createClient } from '/authlatch.js';
 
 // access is of the token in this page: when it ends, by performance.now, how long
-// it lasts, and what may be shown of it. Nothing else here knows the token.
+// it lasts, and what may be shown of it. The client alone keeps the token itself.
 export const access = { ends: 0, lifetime: 0, hint: '' };
 
 let client;

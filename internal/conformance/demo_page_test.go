@@ -67,7 +67,7 @@ func TestDemoTwoTabsShowTheSame(t *testing.T) {
 
 // Log-ins end while nobody does anything, and a step after that says so.
 func TestDemoShowsWhatHasExpired(t *testing.T) {
-	d := openDemo(t, "-access", "2s", "-idle", "4s")
+	d := openDemo(t, "-access", "2s", "-idle", "6s")
 	d.does("session", "login")
 	d.does("token", "login")
 	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "access token over; the next call renews it")
@@ -272,4 +272,18 @@ func TestDemoLeadsFrom127001ToLocalhost(t *testing.T) {
 		t.Error(host)
 	}
 	d.shows("You came by http://127.0.0.1")
+}
+
+// Safari sends no Secure cookies to http://localhost.
+func TestDemoTellsOfCookiesThatDoNotComeBack(t *testing.T) {
+	d := openDemo(t)
+	eval[any](d.tab, `{
+		const real = fetch;
+		globalThis.fetch = async (...request) => {
+			const response = await real(...request);
+			return request[0] === "/state" ? Response.json({ ...await response.json(), known: false }) : response;
+		};
+		document.dispatchEvent(new Event("visibilitychange"));
+	}`)
+	d.waitFor(`document.querySelector("#notice").checkVisibility() && document.querySelector("#notice").textContent.includes("Safari takes no Secure cookies")`, "true")
 }

@@ -192,7 +192,7 @@ func TestDemoSessionStory(t *testing.T) {
 }
 
 func TestDemoTokenStory(t *testing.T) {
-	d := openDemo(t)
+	d := openDemo(t, "-window", "5s")
 	d.wants("token", "me", "You POST /token/refresh 401 Unauthorized; You GET /token/me 401 Unauthorized", "There is no access token")
 	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized", "a new log-in is needed")
 	d.wants("token", "steal", "Thief has nothing", "no cookie here to steal")
@@ -202,7 +202,7 @@ func TestDemoTokenStory(t *testing.T) {
 	d.shows("hello, alice")
 	d.wants("token", "live", "You GET /token/live/me 200 OK", "asks the store")
 	d.wants("token", "renew", "You POST /token/refresh 200 OK renewed", "was exchanged")
-	d.wants("token", "renew", "You POST /token/refresh 200 OK", "less than 1 s ago")
+	d.wants("token", "renew", "You POST /token/refresh 200 OK", "less than 5 s ago")
 	d.wants("token", "read", "", "no token in cookies or storage")
 	d.wants("token", "logout", "You POST /token/logout 204 No Content log-out", "forgotten the access token")
 	d.who("nobody", "nobody")
