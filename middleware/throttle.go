@@ -16,12 +16,8 @@ import (
 // before it is made, so however many come at once, to however many servers, no
 // more than allowed are made:
 //
-//	err := throttle.Try(w, r, name, func() (bool, error) {
-//		err := passwords.Verify(r.Context(), hashOf(name), password)
-//		if errors.Is(err, password.ErrWrong) {
-//			return false, nil
-//		}
-//		return err == nil, err
+//	err := throttle.Try(w, r, name, func() error {
+//		return passwords.Verify(r.Context(), hashOf(name), password)
 //	})
 //	if err != nil {
 //		middleware.Deny(w, r, err, "") // 401, 429 or 503
@@ -56,8 +52,9 @@ import (
 // in the same way. Let it have a Throttle with a Namespace of its own, such as
 // "otp", and the same Store, Sealer and Cookie: in one namespace a name that is
 // typed at log-in could be that of another count. To limit how many messages are
-// sent, as for a forgotten password, let check send one and return false: each
-// then counts. Forgive when a link from one has been used.
+// sent, as for a forgotten password, let check send one and return
+// auth.ErrUnauthenticated: each then counts. Forgive when a link from one has been
+// used.
 //
 // Create it with [NewThrottle]. It keeps nothing between attempts, and is
 // safe for concurrent use. The clocks of servers that share a store agree to the
@@ -125,17 +122,15 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 // counted. account is what the application looks the account up by, in the form
 // in which it does: folded to lower case, say, if it finds "Alice" as "alice".
 //
-// check returns true if the proof is right, false if it is wrong, and an error if
-// it could not tell, because a database is down, say. Try then returns
+// check returns nil if the proof is right, and an error that wraps
+// [auth.ErrUnauthenticated] or [auth.ErrForbidden] if it is wrong, such as those of
+// packages password and onetime. Any other error says that it could not tell,
+// because a database is down, say, and no attempt has failed. Try returns
 //
-//   - nil if check returned true. With a Sealer it has set a cookie: call it
-//     before the body.
-//   - an error that wraps [auth.ErrUnauthenticated] if check returned false.
+//   - nil if check did. With a Sealer it has set a cookie: call it before the body.
+//   - the error of check, wrapped. The attempt does not count if check could not
+//     tell, unless the client has hung up meanwhile.
 //   - a [*ThrottledError], without a call of check, after too many attempts.
-//   - the error of check, wrapped. The attempt does not count, unless the error
-//     is one of the outcomes [auth.ErrUnauthenticated] and [auth.ErrForbidden], or
-//     the client has hung up meanwhile. Beware of an error that says "wrong" in
-//     other words, such as password.ErrWrong: check turns that into false.
 //   - an error that wraps [auth.ErrForbidden], without a call of check, if another
 //     site made the browser send r.
 //   - any other error if the store could not answer; check was not called.
@@ -143,7 +138,7 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 // What is counted stays so if check panics. Writes go on when a client hangs up,
 // but for 5 seconds at most. If the store fails after check has returned, that is
 // an event: a success stands, and a count that could not be taken back stays.
-func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, check func() (right bool, err error)) error {
+func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, check func() error) error {
 	a := t.attempt(w, r, account)
 	if t.config.CrossOrigin.Check(r) != nil {
 		a.event(auth.EventRejected, "cross-origin request", nil)
@@ -152,31 +147,24 @@ func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, c
 	if err := a.count(); err != nil {
 		return a.refused(err)
 	}
-	right, err := check()
+	err := check()
 	switch {
-	case err == nil && right:
+	case err == nil:
 		a.succeed(w, r)
 		return nil
-	case err == nil:
-		err = errWrong
-	case !errors.Is(err, auth.ErrUnauthenticated) && !errors.Is(err, auth.ErrForbidden):
+	case errors.Is(err, auth.ErrUnauthenticated), errors.Is(err, auth.ErrForbidden):
+		a.event(auth.EventFailed, "", nil)
+	default:
 		// A client that hangs up makes checks fail, and undoes no count.
 		if !errors.Is(r.Context().Err(), context.Canceled) {
 			a.settle((*tally).takeBack)
 		}
 		a.event(auth.EventFault, "", err)
-		return fmt.Errorf("middleware: throttle: check: %w", err)
-	default:
-		err = fmt.Errorf("middleware: throttle: check: %w", err)
 	}
-	a.event(auth.EventFailed, "", nil)
-	return err
+	return fmt.Errorf("middleware: throttle: check: %w", err)
 }
 
-var (
-	errWrong       = fmt.Errorf("middleware: throttle: a wrong proof: %w", auth.ErrUnauthenticated)
-	errCrossOrigin = fmt.Errorf("middleware: throttle: cross-origin request: %w", auth.ErrForbidden)
-)
+var errCrossOrigin = fmt.Errorf("middleware: throttle: cross-origin request: %w", auth.ErrForbidden)
 
 // Forgive forgets what has failed on an account, from anywhere, and opens it if it
 // is closed: when its owner has proved that by other means, as after the reset of

@@ -85,12 +85,15 @@ func (d *door) try(g *guest, account string, right bool) string {
 func (d *door) attempt(g *guest, account string, right bool) (outcome string, wait time.Duration) {
 	d.t.Helper()
 	w, called := httptest.NewRecorder(), false
-	err := d.Try(w, g.request(), account, func() (bool, error) {
+	err := d.Try(w, g.request(), account, func() error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.checks++
 		called = true
-		return right, nil
+		if !right {
+			return auth.ErrUnauthenticated
+		}
+		return nil
 	})
 	if set := w.Header().Get("Set-Cookie"); set != "" {
 		if err != nil {
@@ -115,7 +118,7 @@ func (d *door) attempt(g *guest, account string, right bool) (outcome string, wa
 
 // unable is an attempt whose check cannot tell.
 func (d *door) unable(g *guest, account string) string {
-	err := d.Try(httptest.NewRecorder(), g.request(), account, func() (bool, error) { return false, errStore })
+	err := d.Try(httptest.NewRecorder(), g.request(), account, func() error { return errStore })
 	if errors.Is(err, errStore) {
 		return "unable"
 	}

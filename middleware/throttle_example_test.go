@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -34,13 +33,9 @@ func ExampleThrottle() {
 
 	login := func(w http.ResponseWriter, r *http.Request) {
 		name := strings.ToLower(r.PostFormValue("name"))
-		err := throttle.Try(w, r, name, func() (bool, error) {
+		err := throttle.Try(w, r, name, func() error {
 			hash := "" // look it up; empty if there is no such account
-			err := passwords.Verify(r.Context(), hash, r.PostFormValue("password"))
-			if errors.Is(err, password.ErrWrong) {
-				return false, nil
-			}
-			return err == nil, err
+			return passwords.Verify(r.Context(), hash, r.PostFormValue("password"))
 		})
 		if err != nil {
 			middleware.Deny(w, r, err, "")

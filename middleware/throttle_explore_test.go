@@ -47,12 +47,15 @@ func (m *room) try(how string) func(store.Store) {
 	i := len(m.answers)
 	m.answers = append(m.answers, "")
 	return func(s store.Store) {
-		err := m.server(s).Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", func() (bool, error) {
+		err := m.server(s).Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", func() error {
 			m.checks = append(m.checks, how)
-			if how == "unable" {
-				return false, errors.ErrUnsupported
+			switch how {
+			case "right":
+				return nil
+			case "unable":
+				return errors.ErrUnsupported
 			}
-			return how == "right", nil
+			return auth.ErrUnauthenticated
 		})
 		var throttled *ThrottledError
 		switch {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/onetime"
+	"github.com/authlatch/auth/password"
 	"github.com/authlatch/auth/store"
 )
 
@@ -54,9 +56,9 @@ func TestASuccessEndsTheRow(t *testing.T) {
 func TestASuccessForgivesOnlyWhatCameBefore(t *testing.T) {
 	d := newDoor(t, middleware.ThrottleConfig{})
 	d.wrongs(from(0), "alice", 2)
-	err := d.Try(httptest.NewRecorder(), from(0).request(), "alice", func() (bool, error) {
+	err := d.Try(httptest.NewRecorder(), from(0).request(), "alice", func() error {
 		d.wrongs(from(1), "alice", 2)
-		return true, nil
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +201,7 @@ func TestAThrottleBelievesItsProxies(t *testing.T) {
 		for i, client := range []string{"192.0.2.1", "192.0.2.2"} {
 			r := (&guest{address: "10.0.0.1:1"}).request()
 			r.Header.Set("X-Forwarded-For", client)
-			err := d.Try(httptest.NewRecorder(), r, fmt.Sprint(i), func() (bool, error) { return false, nil })
+			err := d.Try(httptest.NewRecorder(), r, fmt.Sprint(i), func() error { return auth.ErrUnauthenticated })
 			if got := map[bool]string{true: "wrong", false: "throttled"}[errors.Is(err, auth.ErrUnauthenticated)]; i == 1 && got != want {
 				t.Errorf("trusted %t: the second client is %s", trusted, got)
 			}
@@ -216,34 +218,34 @@ func TestWhatCheckReturns(t *testing.T) {
 	}
 	for _, test := range []struct {
 		rule    string
-		right   bool
 		err     error
 		hangsUp bool
 		is      error // what the error wraps
 		status  int
 		counted bool
 	}{
-		{"wrong counts", false, nil, false, auth.ErrUnauthenticated, 401, true},
-		{"wrong counts after the client has hung up", false, nil, true, auth.ErrUnauthenticated, 401, true},
-		{"right does not", true, nil, false, nil, 0, false},
-		{"right does not after the client has hung up", true, nil, true, nil, 0, false},
-		{"a check that could not tell does not", false, errStore, false, errStore, 503, false},
-		{"nor does it with a careless value", true, errStore, false, errStore, 503, false},
-		{"nor does it after a deadline of the server's", false, context.DeadlineExceeded, false, context.DeadlineExceeded, 503, false},
-		{"but it does if the client has hung up", false, context.Canceled, true, context.Canceled, 503, true},
-		{"unauthenticated as an error counts", false, auth.ErrUnauthenticated, false, auth.ErrUnauthenticated, 401, true},
-		{"forbidden as an error counts", true, auth.ErrForbidden, false, auth.ErrForbidden, 403, true},
+		{"wrong counts", auth.ErrUnauthenticated, false, auth.ErrUnauthenticated, 401, true},
+		{"wrong counts after the client has hung up", auth.ErrUnauthenticated, true, auth.ErrUnauthenticated, 401, true},
+		{"right does not", nil, false, nil, 0, false},
+		{"right does not after the client has hung up", nil, true, nil, 0, false},
+		{"a check that could not tell does not", errStore, false, errStore, 503, false},
+		{"nor does it after a deadline of the server's", context.DeadlineExceeded, false, context.DeadlineExceeded, 503, false},
+		{"but it does if the client has hung up", context.Canceled, true, context.Canceled, 503, true},
+		{"a wrong password counts", password.ErrWrong, false, password.ErrWrong, 401, true},
+		{"a used token counts", onetime.ErrUsed, false, onetime.ErrUsed, 401, true},
+		{"an unknown token counts", onetime.ErrUnknown, false, onetime.ErrUnknown, 401, true},
+		{"forbidden counts", auth.ErrForbidden, false, auth.ErrForbidden, 403, true},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			d := newDoor(t, middleware.ThrottleConfig{Failures: 2, AddressFailures: 2})
 			w := httptest.NewRecorder()
 			r, cancel := hangUp(t, from(1).request())
 			defer cancel()
-			err := d.Try(w, r, "alice", func() (bool, error) {
+			err := d.Try(w, r, "alice", func() error {
 				if test.hangsUp {
 					cancel()
 				}
-				return test.right, test.err
+				return test.err
 			})
 			if (err == nil) != (test.is == nil) || !errors.Is(err, test.is) {
 				t.Fatalf("Try returns %v", err)
@@ -275,7 +277,7 @@ func TestAPanicInCheckStaysCounted(t *testing.T) {
 					t.Error("the panic is lost")
 				}
 			}()
-			d.Try(httptest.NewRecorder(), from(1).request(), "alice", func() (bool, error) { panic("check") })
+			d.Try(httptest.NewRecorder(), from(1).request(), "alice", func() error { panic("check") })
 		}()
 	}
 	d.expect("throttled", from(2), "alice", true)
@@ -287,7 +289,7 @@ func TestAClientThatHangsUpUndoesNoCount(t *testing.T) {
 	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := d.Try(httptest.NewRecorder(), from(1).request().WithContext(ctx), "alice", func() (bool, error) { return false, nil })
+		err := d.Try(httptest.NewRecorder(), from(1).request().WithContext(ctx), "alice", func() error { return auth.ErrUnauthenticated })
 		if !errors.Is(err, auth.ErrUnauthenticated) {
 			t.Fatal(err)
 		}
@@ -303,7 +305,7 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 		d.expect("right", from(0), "alice", true) // as only she can
 		answer := func(i int, account string) string {
 			w, r := httptest.NewRecorder(), from(i).request()
-			if err := d.Try(w, r, account, func() (bool, error) { return false, nil }); err != nil {
+			if err := d.Try(w, r, account, func() error { return auth.ErrUnauthenticated }); err != nil {
 				middleware.Deny(w, r, err, "")
 			}
 			return fmt.Sprint(w.Code, w.Header(), w.Body)
@@ -372,7 +374,7 @@ func TestAThrottleTellsOfWhatItCounts(t *testing.T) {
 		d.try(owner, "alice", false)
 		fault := event(auth.EventFault, "dave", "")
 		fault.Err = errStore
-		d.Try(httptest.NewRecorder(), from(3).request(), "dave", func() (bool, error) { return false, errStore })
+		d.Try(httptest.NewRecorder(), from(3).request(), "dave", func() error { return errStore })
 		want := []auth.Event{
 			event(auth.EventFailed, "alice", ""), event(auth.EventThrottled, "alice", "account"),
 			event(auth.EventFailed, "bob", ""), event(auth.EventThrottled, "carol", "address"),

@@ -21,19 +21,21 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/store"
 )
 
-// Why a token is refused. Any other error of [Tokens.Redeem] means that the
-// question could not be answered: a store is down, say.
+// Why a token is refused; both wrap [auth.ErrUnauthenticated]. Any other error of
+// [Tokens.Redeem] means that the question could not be answered: a store is down,
+// say.
 var (
 	// ErrUsed means that somebody has redeemed the token before. A user who
 	// has pressed a button twice may be told so.
-	ErrUsed = errors.New("onetime: token was used")
+	ErrUsed = fmt.Errorf("onetime: token was used: %w", auth.ErrUnauthenticated)
 
 	// ErrUnknown means that there is no such token for this purpose, or not any
 	// more: it has expired.
-	ErrUnknown = errors.New("onetime: token is unknown or has expired")
+	ErrUnknown = fmt.Errorf("onetime: token is unknown or has expired: %w", auth.ErrUnauthenticated)
 )
 
 const (

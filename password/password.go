@@ -27,12 +27,15 @@ import (
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/crypto/scrypt"
+
+	"github.com/authlatch/auth"
 )
 
 // ErrWrong means that the password is not the one that was hashed, or that
-// there is none. Any other error of a verification means that the question
-// could not be answered, which is neither a failed attempt nor a log-in.
-var ErrWrong = errors.New("password: wrong")
+// there is none; it wraps [auth.ErrUnauthenticated]. Any other error of a
+// verification means that the question could not be answered, which is neither a
+// failed attempt nor a log-in.
+var ErrWrong = fmt.Errorf("password: wrong: %w", auth.ErrUnauthenticated)
 
 // Config says how passwords are hashed and which may be chosen. The zero value
 // is safe.

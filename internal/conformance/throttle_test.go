@@ -72,7 +72,7 @@ func newSiege(t *testing.T, open func(*testing.T) store.Store) *siege {
 		a.servers, a.pools = append(a.servers, server), append(a.pools, pool)
 	}
 	w := httptest.NewRecorder()
-	if err := a.servers[0].Try(w, loginFrom("198.51.100.1", ""), "alice", func() (bool, error) { return true, nil }); err != nil {
+	if err := a.servers[0].Try(w, loginFrom("198.51.100.1", ""), "alice", func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	a.known, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
@@ -132,7 +132,7 @@ func (a *siege) run(t *testing.T, allowed int64, attempt func(i int) (*http.Requ
 	all.Go(func() {
 		<-start
 		for i := range 10 {
-			err := a.servers[i%len(a.servers)].Try(httptest.NewRecorder(), loginFrom("192.0.2.7", a.known), "alice", func() (bool, error) { return true, nil })
+			err := a.servers[i%len(a.servers)].Try(httptest.NewRecorder(), loginFrom("192.0.2.7", a.known), "alice", func() error { return nil })
 			if err != nil {
 				t.Errorf("the owner: %v", err)
 				continue
@@ -146,9 +146,9 @@ func (a *siege) run(t *testing.T, allowed int64, attempt func(i int) (*http.Requ
 			places <- struct{}{}
 			defer func() { <-places }()
 			r, account := attempt(i)
-			err := a.servers[i%len(a.servers)].Try(httptest.NewRecorder(), r, account, func() (bool, error) {
+			err := a.servers[i%len(a.servers)].Try(httptest.NewRecorder(), r, account, func() error {
 				tried.Add(1)
-				return false, nil
+				return auth.ErrUnauthenticated
 			})
 			var throttled *middleware.ThrottledError
 			switch {

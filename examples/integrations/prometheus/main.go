@@ -124,8 +124,11 @@ type mode interface {
 func login(m mode, throttle *middleware.Throttle) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		user := r.PostFormValue("user")
-		err := throttle.Try(w, r, user, func() (bool, error) {
-			return isPassword(user, r.PostFormValue("password")), nil
+		err := throttle.Try(w, r, user, func() error {
+			if !isPassword(user, r.PostFormValue("password")) {
+				return auth.ErrUnauthenticated
+			}
+			return nil
 		})
 		if err == nil {
 			err = m.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"})
