@@ -3,12 +3,14 @@ const query = new URLSearchParams(location.search);
 const target = `http://localhost${location.port && ':' + location.port}`;
 const tag = '?' + new URLSearchParams({ visitor: query.get('visitor'), step: query.get('step') });
 
-// submit posts a form into the frame, and waits for the answer.
+// submit posts a form into the frame, and waits for the answer. The frame does not
+// show it, since the demo lets itself be framed by nobody.
 function submit(path) {
   const form = document.querySelector('form');
   form.action = target + path + tag;
   return new Promise((resolve) => {
     document.querySelector('iframe').addEventListener('load', resolve, { once: true });
+    setTimeout(resolve, 2000);
     form.submit();
   });
 }
@@ -16,7 +18,7 @@ function submit(path) {
 if (query.get('mode') === 'session') {
   await submit('/session/transfer');
   await submit('/session/logout');
-} else {
+} else if (query.get('mode') === 'token') {
   await submit('/token/refresh');
   // A form cannot send the field that a refresh needs. A script can try to.
   const init = { method: 'POST', credentials: 'include', headers: { 'Refresh-Attempt': 'x'.repeat(32) } };

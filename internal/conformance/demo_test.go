@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -253,6 +254,23 @@ func TestDemoRefusesTheOtherSite(t *testing.T) {
 	d.wants("token", "elsewhere", "Other site POST /token/refresh 403 Forbidden rejected; Other site OPTIONS /token/refresh 405 Method Not Allowed", "says cross-site")
 	d.who("alice", "alice")
 	d.wants("session", "me", "You GET /session/me 200 OK", "")
+}
+
+// In a frame, a browser may keep back the cookies of all third parties. In a tab of
+// the other site's own it is SameSite alone that does.
+func TestDemoSameSiteKeepsTheCookieBack(t *testing.T) {
+	d := openDemo(t)
+	d.does("session", "login")
+	label := eval[string](d.tab, `fetch("/state").then((response) => response.json()).then((state) => state.label)`)
+	d.visit(strings.Replace(d.url, "localhost", "127.0.0.1", 1) + "elsewhere?mode=none")
+	target := d.url + "session/transfer?visitor=" + label + "&step=elsewhere-session-0123456789abcdef"
+	eval[any](d.tab, `{ const form = document.querySelector("form"); form.target = "_self"; form.action = "`+target+`"; form.append(document.createElement("button")) }`)
+	if status := d.click("button"); status != http.StatusUnauthorized {
+		t.Errorf("status %d", status)
+	}
+	d.load()
+	d.shows("Other site POST /session/transfer 401 Unauthorized")
+	d.who("alice", "nobody")
 }
 
 // Log-out everywhere is seen by a session at once, and by an API of tokens where
