@@ -127,11 +127,11 @@ func (d *demo) login(mode interface {
 }) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		user := r.PostFormValue("user")
-		if ok, err := d.isPassword(r.Context(), user, r.PostFormValue("password")); err != nil {
-			middleware.Deny(w, r, err, "")
-		} else if !ok {
-			http.Error(w, "wrong user or password", http.StatusUnauthorized)
-		} else if err := mode.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}); err != nil {
+		err := d.checkPassword(r.Context(), user, r.PostFormValue("password"))
+		if err == nil {
+			err = mode.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"})
+		}
+		if err != nil {
 			middleware.Deny(w, r, err, "")
 		}
 	}
