@@ -24,8 +24,8 @@ import (
 //		return
 //	}
 //
-// Attempts count for the account and for the client's address, IPv6 by its /64.
-// An account has some at once; then each further one waits, from 30 seconds up to
+// Attempts count for the account and for the client's address: IPv6 by its /64,
+// and by its /48, which has ten times as many. An account has some at once; then each further one waits, from 30 seconds up to
 // an hour. After 100 failures in a row it is closed until [Throttle.Forgive]. A
 // success ends the row. An address has more, which come back with time; a success
 // gives back only itself there. Requests without an address share one count.
@@ -39,8 +39,9 @@ import (
 // the browsers that the account knows, and no stranger. Together they have
 // MaxFailures in a row, however many cookies somebody has made or taken along;
 // beyond that they are strangers until the owner gets in as one. The cookie knows
-// the last six accounts, and authenticates nobody: whoever steals it gains some
-// guesses.
+// the last six accounts, and authenticates nobody. Whoever has a copy gains the
+// guesses of a known browser, anew after each success of a known one, and can make
+// the owner of that very browser wait.
 //
 // Failures are remembered for 30 days after the last one, and for ten years once
 // there have been so many that attempts wait. In the store, accounts and addresses
@@ -58,11 +59,13 @@ import (
 //
 // Create it with [NewThrottle]. It keeps nothing between attempts, and is
 // safe for concurrent use. The clocks of servers that share a store agree to the
-// second or so.
+// second or so: a failure that one has counted in the future makes an account wait
+// until then, or until Forgive.
 type Throttle struct {
 	config  ThrottleConfig
 	waits   waits
 	address allowance
+	site    allowance // of all addresses of one customer
 	queue   queue
 }
 
@@ -114,6 +117,7 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 		config:  c,
 		waits:   waits{c.Failures, c.MaxFailures, c.FirstWait, c.LongestWait},
 		address: allowance{c.AddressFailures, c.AddressRecovery},
+		site:    allowance{min(10*c.AddressFailures, maxAttempts), c.AddressRecovery / 10},
 	}, nil
 }
 
@@ -154,11 +158,11 @@ func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, c
 		return nil
 	case errors.Is(err, auth.ErrUnauthenticated), errors.Is(err, auth.ErrForbidden):
 		a.event(auth.EventFailed, "", nil)
-	default:
+	case errors.Is(r.Context().Err(), context.Canceled):
 		// A client that hangs up makes checks fail, and undoes no count.
-		if !errors.Is(r.Context().Err(), context.Canceled) {
-			a.settle((*tally).takeBack)
-		}
+		a.event(auth.EventFailed, "", nil)
+	default:
+		a.settle((*tally).takeBack)
 		a.event(auth.EventFault, "", err)
 	}
 	return fmt.Errorf("middleware: throttle: check: %w", err)
@@ -168,7 +172,7 @@ var errCrossOrigin = fmt.Errorf("middleware: throttle: cross-origin request: %w"
 
 // Forgive forgets what has failed on an account, from anywhere, and opens it if it
 // is closed: when its owner has proved that by other means, as after the reset of
-// a password. Addresses stay as they are. The error means that the store could not
+// a password. Addresses stay as they are, and known browsers known. The error means that the store could not
 // do it.
 func (t *Throttle) Forgive(ctx context.Context, account string) error {
 	return t.forget(ctx, t.digest("account", account), t.digest("devices", account))

@@ -56,21 +56,23 @@ func (a *attempt) count() error {
 		}
 	}
 	a.stranger = true
-	return a.countIn(
-		&tally{throttle: t, reason: "account", limit: t.waits, resets: true, digest: t.digest("account", a.account)},
-		&tally{throttle: t, reason: "address", limit: t.address, digest: t.digest("address", network(a.address))},
-	)
+	tallies := []*tally{{throttle: t, reason: "account", limit: t.waits, resets: true, digest: t.digest("account", a.account)}}
+	if !a.address.Is6() { // one that is not valid is "invalid IP", whoever has it
+		tallies = append(tallies, t.from(t.address, a.address.String()))
+	} else { // whoever has one has the other 2^64 of its subnet, and perhaps 2^16 subnets
+		tallies = append(tallies, t.from(t.address, network(a.address, 64)), t.from(t.site, network(a.address, 48)))
+	}
+	return a.countIn(tallies...)
 }
 
-// network is what is one client for the purposes of counting: whoever has one
-// IPv6 address has the other 2^64 of its subnet. An address that is not valid is
-// "invalid IP", whoever has it.
-func network(address netip.Addr) string {
-	if !address.Is6() {
-		return address.String()
-	}
-	subnet, _ := address.Prefix(64) // 64 bits are not too many
-	return subnet.String()
+// from is the count of what comes from an address or a network.
+func (t *Throttle) from(limit allowance, where string) *tally {
+	return &tally{throttle: t, reason: "address", limit: limit, digest: t.digest("address", where)}
+}
+
+func network(address netip.Addr, bits int) string {
+	n, _ := address.Prefix(bits) // which no IPv6 address has too few for
+	return n.String()
 }
 
 // countIn counts the attempt in all tallies or in none. It looks at all of them

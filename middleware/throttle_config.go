@@ -47,7 +47,9 @@ type ThrottleConfig struct {
 
 	// AddressFailures is how many attempts a client's address has at once, for
 	// all accounts together. It is not less than Failures, and better a good
-	// deal more: many people may share one address. The default is 100, the most 1000.
+	// deal more: many people may share one address, and an attempt counts while
+	// it is under way, so as many may log in at the same moment. An IPv6 /48 has
+	// ten times as many, and at most 1000. The default is 100, the most 1000.
 	AddressFailures int
 
 	// AddressRecovery is how long it takes until an address has one of its
@@ -77,7 +79,8 @@ type ThrottleConfig struct {
 	// CrossOrigin refuses what another site makes a browser send, before it is
 	// counted (ASVS 5.0, 3.5.1): it could use up what the browser's address has,
 	// and replace its cookie. The default trusts no other origin. Give it what
-	// the log-in has, such as session.Config.CrossOrigin.
+	// the log-in has, such as session.Config.CrossOrigin. A GET passes, wherever
+	// it comes from: call Try in answer to a POST alone.
 	CrossOrigin *http.CrossOriginProtection
 
 	// Events hears of failed and refused attempts and of what goes wrong, as

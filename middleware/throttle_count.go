@@ -104,8 +104,8 @@ func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool
 			return fmt.Errorf("middleware: throttle: write: %w", fault)
 		}
 		before, next := t.raw, t.count.encode(t.digest)
-		swapped, err := t.throttle.config.Store.CompareAndSwap(ctx, t.digest.key(), before, next, t.limit.ttl(&t.count))
-		if err == nil && swapped {
+		swapped, failed := t.throttle.config.Store.CompareAndSwap(ctx, t.digest.key(), before, next, t.limit.ttl(&t.count))
+		if failed == nil && swapped {
 			t.raw = next
 			return nil
 		}
@@ -119,11 +119,11 @@ func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool
 		if err := t.read(ctx); err != nil {
 			return err
 		}
-		if err == nil && bytes.Equal(before, t.raw) {
-			err = errContradiction
+		if failed == nil && bytes.Equal(before, t.raw) {
+			failed = errContradiction
 		}
-		if err != nil {
-			fault = err
+		if failed != nil {
+			fault = failed
 			faults++
 		}
 	}

@@ -25,9 +25,9 @@ func TestKeysOfCountsStayTheSame(t *testing.T) {
 	throttle := &Throttle{config: ThrottleConfig{Namespace: "shop"}}
 	for want, parts := range map[string][]string{
 		"oW2QqBVGpNPvrT7_IfNpFAtGEYvGITEzsugxQA8fPQ0": {"account", "alice"},
-		"Poc_VpZDyIBzQfMO90-I4Nyc4RJi8itAmlxEIIBpEeU": {"address", network(ClientAddress(&http.Request{RemoteAddr: "192.0.2.7:1"}))},
-		"i6TN36DGTQLkSJRdbvT0rIL90xLBe7KwArt-USOEjQQ": {"address", network(ClientAddress(&http.Request{RemoteAddr: "[2001:db8::7]:1"}))},
-		"xO7LPr8gvAtVN6X1PD5BdoyNSA2m9jNPnl8N8bpEdCk": {"address", network(ClientAddress(&http.Request{}))},
+		"Poc_VpZDyIBzQfMO90-I4Nyc4RJi8itAmlxEIIBpEeU": {"address", ClientAddress(&http.Request{RemoteAddr: "192.0.2.7:1"}).String()},
+		"i6TN36DGTQLkSJRdbvT0rIL90xLBe7KwArt-USOEjQQ": {"address", network(ClientAddress(&http.Request{RemoteAddr: "[2001:db8::7]:1"}), 64)},
+		"xO7LPr8gvAtVN6X1PD5BdoyNSA2m9jNPnl8N8bpEdCk": {"address", ClientAddress(&http.Request{}).String()},
 		"uYkPV4PLOcfC5HGArZWJtmLMlF9CLnokmDA-kfeQjkE": {"devices", "alice"},
 		"mekMjbi5NUrN6LpiGMJtsatlpNojTZivetblfsMFWMU": {"tag", "alice"},
 	} {

@@ -425,3 +425,31 @@ func TestCountsAreKeptApart(t *testing.T) {
 	a.expect("throttled", from(2), "alice", true)
 	b.expect("wrong", from(2), "alice", false)
 }
+
+// Whoever has a /48 has 65,536 subnets, and no more attempts for that than a
+// bound; nor do neighbours in the same /48 wait for the subnet of somebody else.
+func TestOneCustomerOfIPv6HasABound(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{AddressFailures: 5})
+	at := func(subnet int) *guest { return &guest{address: fmt.Sprintf("[2001:db8:1:%x::1]:1", subnet)} }
+	d.wrongs(at(0), "alice", 5)
+	d.expect("throttled", at(0), "bob", true)
+	for i := range 45 {
+		d.expect("wrong", at(i+1), fmt.Sprint("name ", i), false)
+	}
+	d.expect("throttled", at(1000), "carol", true)
+	d.expect("right", &guest{address: "[2001:db8:2::1]:1"}, "carol", true)
+	d.expect("right", from(1), "carol", true)
+}
+
+// A client that hangs up while it is checked wakes nobody up.
+func TestAClientThatHangsUpIsNoFault(t *testing.T) {
+	d := newDoor(t, middleware.ThrottleConfig{})
+	ctx, cancel := context.WithCancel(t.Context())
+	err := d.Try(httptest.NewRecorder(), from(1).request().WithContext(ctx), "alice", func() error {
+		cancel()
+		return ctx.Err()
+	})
+	if !errors.Is(err, context.Canceled) || len(d.events) != 1 || d.events[0].Kind != auth.EventFailed {
+		t.Errorf("%v, %+v", err, d.events)
+	}
+}

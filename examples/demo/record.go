@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ const (
 	maxSteps     = 20  // of a visitor
 	maxExchanges = 12  // of a step
 	maxEvents    = 12  // of an exchange
+	maxLines     = 12  // of the header of a request or an answer
 	maxText      = 300 // bytes of a body or a field, as it is shown
 	maxSeen      = 8 << 10
 )
@@ -156,7 +158,8 @@ func sent(r *http.Request) []field {
 	if lines == nil {
 		lines = append(lines, field{Name: "Cookie"})
 	}
-	return append(lines, fields(r.Header, "Authorization", "Origin", "Sec-Fetch-Site", "Refresh-Attempt", "Access-Control-Request-Headers")...)
+	lines = append(lines, fields(r.Header, "Authorization", "Origin", "Sec-Fetch-Site", "Refresh-Attempt", "Access-Control-Request-Headers")...)
+	return slices.Clone(lines[:min(len(lines), maxLines)])
 }
 
 func fields(h http.Header, names ...string) (lines []field) {
@@ -165,7 +168,7 @@ func fields(h http.Header, names ...string) (lines []field) {
 			lines = append(lines, field{Name: name, Value: legible(value)})
 		}
 	}
-	return lines
+	return slices.Clone(lines[:min(len(lines), maxLines)])
 }
 
 var secret = regexp.MustCompile(`[A-Za-z0-9_.-]{32,}`)

@@ -117,7 +117,7 @@ function showLog(steps, state) {
   $('#empty').hidden = steps.length > 0;
   const log = $('#log');
   const old = new Map([...log.children].map((item) => [item.id, item]));
-  const items = steps.filter((step) => titles[step.id.split('-')[0]]).map((step, i) => {
+  const items = steps.filter((step) => Object.hasOwn(titles, step.id.split('-')[0])).map((step, i) => {
     const id = 'step-' + step.id;
     const made = JSON.stringify([step, page.lang, i === 0]);
     if (old.has(id) && shown.get(id) === made) return old.get(id);
