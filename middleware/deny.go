@@ -15,8 +15,8 @@ import (
 // outcomes of package auth:
 //
 //   - [auth.ErrUnauthenticated]: 401. A browser that navigates is sent to
-//     loginPage instead (303), if that is not empty, with the page it asked for
-//     in the query parameter "next"; see [SafeNext]. As in [Guard], loginPage
+//     loginPage instead (303), if that is not empty, with the page that it wanted
+//     to get in the query parameter "next"; see [SafeNext]. As in [Guard], loginPage
 //     is a path or an http or https URL; it is not used if it is neither.
 //   - [*ThrottledError]: 429, with Retry-After if waiting helps.
 //   - [auth.ErrForbidden]: 403.
@@ -24,7 +24,8 @@ import (
 //
 // The body is a problem detail (RFC 9457) that tells nothing of err (ASVS 5.0,
 // 16.5.1). Handlers use Deny for the errors of Login and Logout too, and a
-// [Guard] with a Deny of its own may end in it. No cookie is touched. After an
+// [Guard] with a Deny of its own may end in it, such as one that shows people a
+// page, by [errors.Is] and [errors.As]. No cookie is touched. After an
 // error that wraps [auth.ErrAnswered] it does nothing.
 func Deny(w http.ResponseWriter, r *http.Request, err error, loginPage string) {
 	if errors.Is(err, auth.ErrAnswered) {

@@ -11,7 +11,8 @@ import (
 // one guard takes sessions and tokens. It goes on to the next only after
 // [auth.ErrNoCredential]: a credential that is present and not valid is
 // refused, whatever else the request carries. It panics if there is none to
-// ask.
+// ask. What is for one mode alone, such as the check of a form's token, a handler
+// asks of those identities whose Credential is of that mode.
 //
 // A refused client is told what to do by whoever refused its credential, if
 // that is a [Challenger]. If nobody found one, or a guard asks for more than a

@@ -50,7 +50,9 @@ func (g *Guard) RequireMethods(methods string) func(http.Handler) http.Handler {
 // RequireRecent admits whoever has proved itself within the last maxAge, by
 // AuthTime. Others are asked to log in again: 401
 // insufficient_user_authentication (RFC 9470, 3; ASVS 5.0, 7.5.1), or the
-// log-in page. It panics if maxAge is not positive.
+// log-in page. A form that is refused is lost, and the log-in page is not told
+// where to go back to: guard the page with the form as well, with a shorter maxAge.
+// It panics if maxAge is not positive.
 func (g *Guard) RequireRecent(maxAge time.Duration) func(http.Handler) http.Handler {
 	if maxAge <= 0 {
 		panic("middleware: RequireRecent of no time")

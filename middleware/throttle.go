@@ -53,9 +53,9 @@ import (
 // in the same way. Let it have a Throttle with a Namespace of its own, such as
 // "otp", and the same Store, Sealer and Cookie: in one namespace a name that is
 // typed at log-in could be that of another count. To limit how many messages are
-// sent, as for a forgotten password, let check send one and return
-// auth.ErrUnauthenticated: each then counts. Forgive when a link from one has been
-// used.
+// sent, as for a forgotten password, take one with the Namespace "reset", say, let
+// check send a message and return auth.ErrUnauthenticated: each then counts. Forgive
+// in both when a link from one has been used.
 //
 // Create it with [NewThrottle]. It keeps nothing between attempts, and is
 // safe for concurrent use. The clocks of servers that share a store agree to the
@@ -72,8 +72,9 @@ type Throttle struct {
 // ThrottledError says that there were too many attempts. It is an
 // [auth.ErrForbidden]; [Deny] answers it with 429 (RFC 6585, 4).
 type ThrottledError struct {
-	// RetryAfter is how long to wait before another attempt has a chance. Zero
-	// means that waiting does not help: the account is closed.
+	// RetryAfter is how long to wait before another attempt has a chance; the
+	// field of that name has it in seconds, rounded up. Zero means that waiting
+	// does not help: the account is closed.
 	RetryAfter time.Duration
 }
 

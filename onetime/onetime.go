@@ -113,7 +113,9 @@ func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Du
 // expired. After any other error the token may be spent or not, and is redeemed
 // at most once all the same.
 //
-// Redeem last, when all else has been checked: a token does not come back.
+// Redeem last, when all else has been checked: a token does not come back. What has
+// to be known before, such as whom to check a new password for, stands in the link
+// beside the token, and is compared with the payload after.
 func (t *Tokens) Redeem(ctx context.Context, purpose, token string, bound ...string) (payload string, err error) {
 	if purpose == "" {
 		return "", errors.New("onetime: purpose is empty")

@@ -63,7 +63,8 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 // origin.
 //
 // It does not look whether the session lives, nor whose it is. Behind a guard,
-// call it first in the handler. For a log-in form, the page calls
+// call it first in the handler; if the guard takes bearer tokens as well, which need
+// none, only where the identity's Credential is a [*Session]. For a log-in form, the page calls
 // [Manager.Ensure] and CSRFToken, and the handler of its POST calls CheckCSRF and
 // then Login. A sibling domain that can plant a cookie, because [Config.Cookie]
 // has a Domain or is insecure, plants the session of a log-in form, whose tokens
@@ -89,6 +90,7 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		return nil
 	}
+	why := "no session"
 	// Without a session there is nothing to read the body for.
 	if token, ok, _ := m.config.Cookie.Read(r); ok && wellFormed(token) {
 		sent, err := sentCSRFToken(r)
@@ -101,9 +103,12 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 		if err != nil {
 			return m.unread(r.Context(), err)
 		}
+		if why = "not of this session"; sent == "" {
+			why = "none, or more than one, was sent"
+		}
 	}
 	m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "csrf token"})
-	return fmt.Errorf("session: csrf token: %w", auth.ErrForbidden)
+	return fmt.Errorf("session: csrf token: %s: %w", why, auth.ErrForbidden)
 }
 
 // A CSRF token is a random pad, and under it the proof of the session.

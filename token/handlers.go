@@ -88,8 +88,9 @@ func (i *Issuer) RefreshHandler() http.Handler {
 // LogoutHandler answers a browser's POST by ending its log-in and deleting its
 // cookies: 204, also if there was none (ASVS 5.0, 7.4.1). The cookies stay if
 // the log-in had been logged out or replaced before, since the browser may have
-// newer ones by now, and after a 503, to be tried again. Native clients send
-// their refresh token as to [Issuer.RefreshHandler].
+// newer ones by now, and after a 503, to be tried again. Like a refresh, a log-out
+// carries an attempt in the field [AttemptHeader], and is 403 without. Native clients
+// send their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) LogoutHandler() http.Handler {
 	return i.post(func(w http.ResponseWriter, r *http.Request) error {
 		text, _, err := i.presentedToken(r)

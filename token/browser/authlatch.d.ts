@@ -54,6 +54,9 @@ export interface Client {
    * goes out without a token; if the log-in ends while it waits, it is not
    * sent, and the answer is a 401.
    *
+   * A 401 that demands a newer log-in is returned as it is: ask for the password,
+   * log in, and send the request again.
+   *
    * A POST too is sent again only after a 401 from before its handler. One that
    * must not happen twice has an Idempotency-Key of its own, which is kept.
    *

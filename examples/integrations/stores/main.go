@@ -15,7 +15,7 @@
 //	curl -b jar http://localhost:8080/me
 //	curl -b jar -d item=tea http://localhost:8080/cart
 //	curl -b jar http://localhost:8080/cart
-//	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/token/login
+//	curl -b jar -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/token/login
 //	curl -H "Authorization: Bearer $access_token" http://localhost:8080/me
 //	curl -b jar -X POST http://localhost:8080/logout-everywhere
 //
