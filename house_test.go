@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 	// Programs import whatever a user can.
 	"examples/quickstart": public,
 	"examples/session":    public,
+	"examples/account":    public,
 	"examples/token":      public,
 	"examples/spa":        public,
 	"examples/services":   public,

@@ -2,9 +2,6 @@ package conformance
 
 import (
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,13 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// demoProgram builds examples/demo once and returns the file.
-var demoProgram = sync.OnceValues(func() (string, error) {
-	file := filepath.Join(lasting, "demo")
-	build := exec.Command("go", "-C", "../..", "build", "-buildvcs=false", "-o", file, "./examples/demo")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	return file, build.Run()
-})
+var demoProgram = example("demo")
 
 // demo is a tab with the page of examples/demo, which its users run as it is.
 type demo struct {

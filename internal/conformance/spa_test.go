@@ -19,13 +19,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// spaProgram builds examples/spa once and returns the file.
-var spaProgram = sync.OnceValues(func() (string, error) {
-	file := filepath.Join(lasting, "spa")
-	build := exec.Command("go", "-C", "../..", "build", "-buildvcs=false", "-o", file, "./examples/spa")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	return file, build.Run()
-})
+// example returns a function that builds a program of examples once and returns the
+// file.
+func example(name string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		file := filepath.Join(lasting, name)
+		build := exec.Command("go", "-C", "../..", "build", "-buildvcs=false", "-o", file, "./examples/"+name)
+		build.Stdout, build.Stderr = os.Stderr, os.Stderr
+		return file, build.Run()
+	})
+}
+
+var spaProgram = example("spa")
 
 // spa is examples/spa as its users run it, behind a proxy that sees what reaches
 // it, and that no refresh token is anywhere but in the cookie.

@@ -1,0 +1,105 @@
+// Account is a site with all that stands around a log-in: a password that is
+// chosen, guessed, changed and forgotten. Open it in a browser,
+//
+//	go run ./examples/account
+//
+// and make an account. The link that a mail would bring stands in the log.
+//
+// Guesses are counted by account, address and browser; who forgets a password
+// gets a link that works once; who changes one is logged out everywhere else;
+// forms prove that they are the site's own; and messages are shown once. The
+// cookies are Secure, which Safari does not take from http://localhost.
+package main
+
+import (
+	"crypto/rand"
+	"flag"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/onetime"
+	"github.com/authlatch/auth/password"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+)
+
+func main() {
+	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on")
+	flag.Parse()
+
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	origin := "http://" + listener.Addr().String()
+	s, err := newSite(&store.Memory{}, func(to, link string) { log.Printf("to %s: %s%s", to, origin, link) })
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Println("listening on " + origin)
+	server := &http.Server{Handler: http.MaxBytesHandler(s.routes(), 16<<10), ReadTimeout: 10 * time.Second}
+	log.Fatal(server.Serve(listener))
+}
+
+// site has the handlers.
+type site struct {
+	accounts  accounts
+	passwords *password.Hasher
+	sessions  *session.Manager
+	guard     *middleware.Guard
+	logins    *middleware.Throttle // guesses at a password
+	mails     *middleware.Throttle // mails to who has forgotten one
+	links     *onetime.Tokens      // in these mails
+	messages  *cookie.Sealed[string]
+	mail      func(to, link string)
+}
+
+// newSite puts the parts together. One store serves them all.
+func newSite(db store.Store, mail func(to, link string)) (*site, error) {
+	s := &site{mail: mail}
+	key := make([]byte, 32) // keep it where other secrets are, and use the same on all hosts
+	rand.Read(key)
+	sealer, err := cookie.NewSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	if s.passwords, err = password.New(password.Config{Words: []string{"authlatch"}}); err != nil {
+		return nil, err
+	}
+	if s.sessions, err = session.New(session.Config{Store: db}); err != nil {
+		return nil, err
+	}
+	if s.logins, err = middleware.NewThrottle(middleware.ThrottleConfig{Store: db, Sealer: sealer}); err != nil {
+		return nil, err
+	}
+	if s.mails, err = middleware.NewThrottle(middleware.ThrottleConfig{Store: db, Namespace: "mails"}); err != nil {
+		return nil, err
+	}
+	if s.links, err = onetime.New(onetime.Config{Store: db}); err != nil {
+		return nil, err
+	}
+	s.messages, err = cookie.NewSealed[string](cookie.New("message").SameSiteLax(), sealer, time.Minute)
+	s.guard = &middleware.Guard{Authenticator: s.sessions, LoginPage: "/login"}
+	return s, err
+}
+
+func (s *site) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login", s.form("login"))
+	mux.HandleFunc("POST /login", s.posted("login", s.login))
+	mux.HandleFunc("GET /register", s.form("register"))
+	mux.HandleFunc("POST /register", s.posted("register", s.register))
+	mux.HandleFunc("GET /forgotten", s.form("forgotten"))
+	mux.HandleFunc("POST /forgotten", s.posted("forgotten", s.forgotten))
+	mux.HandleFunc("GET /reset", s.form("reset"))
+	mux.HandleFunc("POST /reset", s.posted("reset", s.reset))
+	mux.HandleFunc("POST /logout", s.posted("login", s.logout))
+	mux.HandleFunc("GET /style.css", style)
+	mux.Handle("GET /{$}", s.guard.Require(s.form("account")))
+	mux.Handle("POST /password", s.guard.Require(s.posted("account", s.change)))
+	return middleware.SecurityHeaders(mux)
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/onetime"
+	"github.com/authlatch/auth/password"
+	"github.com/authlatch/auth/session"
+)
+
+//go:embed page.html style.css
+var files embed.FS
+
+var templates = template.Must(template.Must(template.New("").Parse(session.CSRFTemplate)).ParseFS(files, "page.html"))
+
+// page is what the templates show.
+type page struct {
+	Subject     string // who is logged in, or ""
+	Message     string // shown once
+	CSRF        string // what forms prove themselves by
+	Name, Token string // of a link
+	Next        string // where to go after the log-in
+}
+
+// form shows a page with a form. A visitor gets a session for its token.
+func (s *site) form(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		message, _, err := s.messages.Take(w.Header(), r)
+		if err != nil {
+			middleware.Deny(w, r, err, "")
+			return
+		}
+		s.show(w, r, http.StatusOK, name, message)
+	}
+}
+
+// posted is the handler of a form: do answers, or its error is explained beside the
+// form.
+func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := s.sessions.CheckCSRF(r)
+		if err == nil {
+			err = do(w, r)
+		}
+		if err == nil {
+			return
+		}
+		status, text := explain(err)
+		if many := (&middleware.ThrottledError{}); errors.As(err, &many) && many.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((many.RetryAfter+time.Second-1)/time.Second)))
+		}
+		s.show(w, r, status, name, text)
+	}
+}
+
+var (
+	errName    = errors.New("no name")
+	errTaken   = errors.New("the name is taken")
+	errChanged = errors.New("the password was changed meanwhile")
+)
+
+// explain tells people what is wrong, and nothing of the error itself.
+func explain(err error) (status int, text string) {
+	var many *middleware.ThrottledError
+	for _, known := range []struct {
+		is     bool
+		status int
+		text   string
+	}{
+		{errors.As(err, &many), http.StatusTooManyRequests, "There were too many attempts. Wait a while."},
+		{errors.Is(err, onetime.ErrUsed), http.StatusForbidden, "This link was used already."},
+		{errors.Is(err, onetime.ErrUnknown), http.StatusForbidden, "This link is not good, or not any more."},
+		{errors.Is(err, auth.ErrForbidden), http.StatusForbidden, "This form was out of date. Send it again."},
+		{errors.Is(err, auth.ErrUnauthenticated), http.StatusUnauthorized, "The name or the password is wrong."},
+		{errors.Is(err, password.ErrTooShort), http.StatusUnprocessableEntity, "Choose at least 15 characters. Four words will do."},
+		{errors.Is(err, password.ErrTooLong), http.StatusUnprocessableEntity, "Choose a shorter password."},
+		{errors.Is(err, password.ErrGuessable), http.StatusUnprocessableEntity, "That is easy to guess. Choose another."},
+		{errors.Is(err, errName), http.StatusUnprocessableEntity, "Choose a name of at most 100 characters."},
+		{errors.Is(err, errTaken), http.StatusConflict, "That name is taken."},
+		{errors.Is(err, errChanged), http.StatusConflict, "The password was changed elsewhere just now."},
+	} {
+		if known.is {
+			return known.status, known.text
+		}
+	}
+	return http.StatusServiceUnavailable, "That cannot be done now. Try again in a moment."
+}
+
+// tell shows a message on the page to go to.
+func (s *site) tell(w http.ResponseWriter, r *http.Request, to, message string) error {
+	if err := s.messages.Set(w.Header(), r, message); err != nil {
+		return err
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, message string) {
+	id, _ := auth.FromContext(r.Context())
+	p := page{
+		Subject: id.Subject, Message: message, Name: r.FormValue("name"), Token: r.FormValue("token"),
+		Next: middleware.SafeNext(r.FormValue("next")),
+	}
+	var body bytes.Buffer
+	_, err := s.sessions.Ensure(w, r)
+	if err == nil {
+		p.CSRF, err = s.sessions.CSRFToken(w, r)
+	}
+	if err == nil {
+		err = templates.ExecuteTemplate(&body, name, p)
+	}
+	if err != nil {
+		middleware.Deny(w, r, err, "")
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if p.Token != "" { // its address is nobody else's business
+		w.Header().Set("Referrer-Policy", "no-referrer")
+	}
+	w.WriteHeader(status)
+	w.Write(body.Bytes())
+}
+
+func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "style.css") }
