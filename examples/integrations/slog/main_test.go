@@ -197,7 +197,7 @@ func TestTheServiceLogsWhatHappens(t *testing.T) {
 		}
 	}
 	want := []string{
-		"session: log-in", "throttle: failed", "guard: denied", "session: rejected", "session: log-out",
+		"session: log-in", "throttle: failed", "guard: denied", "throttle: rejected", "session: log-out",
 		"token: rejected", "token: log-in", "token: renewed", "token: log-out",
 	}
 	if !slices.Equal(told, want) {
