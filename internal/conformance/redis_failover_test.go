@@ -90,9 +90,16 @@ func (c *counting) CompareAndSwap(ctx context.Context, key string, old, new []by
 // detach ends the replication when the replica has all that the master has.
 func detach(t *testing.T, replica, master *servers.RedisServer) {
 	t.Helper()
+	catchUp(t, replica, master)
+	replica.Do("REPLICAOF", "NO", "ONE")
+}
+
+// catchUp waits until the replica has all that the master has. A master that holds
+// writers back takes its time to send the last of it.
+func catchUp(t *testing.T, replica, master *servers.RedisServer) {
+	t.Helper()
 	want := offset(t, master, "master_repl_offset") // it goes on growing, by pings
 	waitFor(t, func() bool { return offset(t, replica, "slave_repl_offset") >= want })
-	replica.Do("REPLICAOF", "NO", "ONE")
 }
 
 func offset(t *testing.T, server *servers.RedisServer, name string) int {

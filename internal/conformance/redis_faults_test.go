@@ -105,9 +105,8 @@ func promoteRedisReplica(t *testing.T) (string, func()) {
 	name := servers.NewProxy(t, master.Addr())
 	return "redis://" + name.Addr(), func() {
 		master.Do("CLIENT", "PAUSE", "10000", "WRITE")
-		time.Sleep(300 * time.Millisecond)
+		detach(t, replica, master)
 		master.Kill()
-		replica.Do("REPLICAOF", "NO", "ONE")
 		name.Lead(replica.Addr())
 	}
 }
@@ -115,10 +114,10 @@ func promoteRedisReplica(t *testing.T) (string, func()) {
 // electRedisReplica leaves the promotion to the Cluster.
 func electRedisReplica(t *testing.T) (string, func()) {
 	masters := servers.RedisCluster(t)
-	servers.RedisClusterReplica(t, masters[1])
+	replica := servers.RedisClusterReplica(t, masters[1])
 	return masters[0].URL(), func() {
 		masters[1].Do("CLIENT", "PAUSE", "10000", "WRITE")
-		time.Sleep(300 * time.Millisecond)
+		catchUp(t, replica, masters[1])
 		masters[1].Kill()
 		time.Sleep(2 * time.Second)
 	}
@@ -126,11 +125,11 @@ func electRedisReplica(t *testing.T) (string, func()) {
 
 func chooseRedisReplica(t *testing.T) (string, func()) {
 	master := servers.Redis(t)
-	replicaOf(t, master)
+	replica := replicaOf(t, master)
 	sentinel := servers.RedisSentinel(t, master)
 	return sentinel.URL() + "?master_set=auth", func() {
 		master.Do("CLIENT", "PAUSE", "10000", "WRITE")
-		time.Sleep(300 * time.Millisecond)
+		catchUp(t, replica, master)
 		master.Kill()
 		time.Sleep(2 * time.Second)
 	}
