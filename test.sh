@@ -129,6 +129,8 @@ go_test() {
 	fi
 	if ((failed > 0)); then
 		grep -vE '^=== |^ *--- PASS|^PASS$|^ok |^\?' "$data/log" | tail -n 200 || true
+		say 'what has failed, with what it said'
+		grep -B 12 -A 3 -E '^ *--- FAIL|^FAIL\s|^panic:' "$data/log" || true
 	elif ((skipped > 0)); then
 		grep -A 1 -E '^ *--- SKIP' "$data/log"
 	fi
