@@ -24,14 +24,14 @@ import (
 //		return
 //	}
 //
-// Attempts count for the account and for the client's address: IPv6 by its /64,
-// and by its /48, which has ten times as many. An account has some at once; then each further one waits, from 30 seconds up to
-// an hour. After 100 failures in a row it is closed until [Throttle.Forgive]. A
-// success ends the row. An address has more, which come back with time; a success
-// gives back only itself there. Requests without an address share one count.
-// Accounts that do not exist are counted like others, and answered alike. What a
-// stranger can see is that a row has ended: then the owner has logged in, from a
-// browser that was not known.
+// Attempts count for the account and for the client's address: IPv6 by its /64, and
+// by its /48, which has ten times as many. An account has some at once; then each
+// further one waits, from 30 seconds up to an hour. After 100 failures in a row it
+// is closed until [Throttle.Forgive]. A success ends the row. An address has more,
+// which come back with time; a success gives back only itself there. Requests
+// without an address share one count. Accounts that do not exist are counted like
+// others, and answered alike. What a stranger can see is that a row has ended: then
+// the owner has logged in, from a browser that was not known.
 //
 // With a Sealer, a browser from which an account was proved keeps a cookie, and has
 // attempts of its own there, with the same waits, that count for neither the account
@@ -172,9 +172,9 @@ func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, c
 var errCrossOrigin = fmt.Errorf("middleware: throttle: cross-origin request: %w", auth.ErrForbidden)
 
 // Forgive forgets what has failed on an account, from anywhere, and opens it if it
-// is closed: when its owner has proved that by other means, as after the reset of
-// a password. Addresses stay as they are, and known browsers known. The error means that the store could not
-// do it.
+// is closed: when its owner has proved that by other means, as after the reset of a
+// password. Addresses stay as they are, and known browsers known. The error means
+// that the store could not do it.
 func (t *Throttle) Forgive(ctx context.Context, account string) error {
 	return t.forget(ctx, t.digest("account", account), t.digest("devices", account))
 }

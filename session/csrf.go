@@ -25,12 +25,12 @@ import (
 // What it is given is the token of [Manager.CSRFToken].
 const CSRFTemplate = `{{define "csrf"}}<input type="hidden" name="csrf_token" value="{{.}}">{{end}}`
 
-// CSRFToken returns a token that proves to [Manager.CheckCSRF] that a request
-// comes from a page of this session: that of the request's cookie, or the one
-// that Login or Ensure has made in the same handler. A page puts it into its
-// forms by [CSRFTemplate], or lets its script send it in the field X-CSRF-Token. Each call returns
-// another text of 86 characters, so that compression gives nothing of it away
-// (BREACH); each is good until a log-in or a log-out gives the browser another
+// CSRFToken returns a token that proves to [Manager.CheckCSRF] that a request comes
+// from a page of this session: that of the request's cookie, or the one that Login
+// or Ensure has made in the same handler. A page puts it into its forms by
+// [CSRFTemplate], or lets its script send it in the field X-CSRF-Token. Each call
+// returns another text of 86 characters, so that compression gives nothing of it
+// away (BREACH); each is good until a log-in or a log-out gives the browser another
 // session or none. It opens nothing by itself, and the session's token cannot be
 // computed from it.
 //
@@ -62,13 +62,13 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 // on where that lets pass: for trusted origins, and in browsers that send no
 // origin.
 //
-// It does not look whether the session lives, nor whose it is. Behind a guard,
-// call it first in the handler; if the guard takes bearer tokens as well, which need
-// none, only where the identity's Credential is a [*Session]. For a log-in form, the page calls
-// [Manager.Ensure] and CSRFToken, and the handler of its POST calls CheckCSRF and
-// then Login. A sibling domain that can plant a cookie, because [Config.Cookie]
-// has a Domain or is insecure, plants the session of a log-in form, whose tokens
-// it knows.
+// It does not look whether the session lives, nor whose it is. Behind a guard, call
+// it first in the handler; if the guard takes bearer tokens as well, which need
+// none, only where the identity's Credential is a [*Session]. For a log-in form, the
+// page calls [Manager.Ensure] and CSRFToken, and the handler of its POST calls
+// CheckCSRF and then Login. A sibling domain that can plant a cookie, because
+// [Config.Cookie] has a Domain or is insecure, plants the session of a log-in form,
+// whose tokens it knows.
 //
 // The error wraps [auth.ErrForbidden] if the token is missing, doubled,
 // malformed or of another session, if the cookie names none, and if another site

@@ -18,11 +18,11 @@ import (
 // or replaced before, since the browser may have a newer one by now.
 //
 // Logout wants a POST: it answers 405 to anything else, with an error that wraps
-// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that
-// another site made the browser send. A malformed or doubled cookie is deleted, with an error
-// that wraps [auth.ErrUnauthenticated]: it does not tell which session to end, so
-// none has ended. After any other error the store could not answer, the
-// cookie stays, and the log-out can be tried again.
+// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that another
+// site made the browser send. A malformed or doubled cookie is deleted, with an
+// error that wraps [auth.ErrUnauthenticated]: it does not tell which session to end,
+// so none has ended. After any other error the store could not answer, the cookie
+// stays, and the log-out can be tried again.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
