@@ -36,17 +36,18 @@ var arrows = map[string][]string{
 	"internal/crossorigin": nil,
 	"internal/interleave":  {"store"}, // for tests
 	"internal/jose":        {jwx, crypto},
-	"internal/logins":      {"store"},
+	"internal/logins":      {"store", "internal/stored"},
+	"internal/stored":      nil,
 	"internal/simulate":    {".", "store", "token", "internal/logins"}, // for tests
 	"cookie":               {crypto},
 	"store":                nil,
 	"store/storetest":      {"store"},
 	"password":             {".", crypto},
-	"onetime":              {".", "store"},
-	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins"},
-	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/jose"},
+	"onetime":              {".", "store", "internal/stored"},
+	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/stored"},
+	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/stored", "internal/jose"},
 	"token/browser":        nil,
-	"middleware":           {".", "cookie", "store", "internal/ctxkey"},
+	"middleware":           {".", "cookie", "store", "internal/ctxkey", "internal/stored"},
 
 	// Programs import whatever a user can.
 	"examples/quickstart": public,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // Throttle limits how often a password, or another proof that could be guessed,
@@ -182,7 +183,7 @@ func (t *Throttle) Forgive(ctx context.Context, account string) error {
 // forget removes counts. What comes after it begins a new one, so that nothing can
 // be lost but what is to be forgotten.
 func (t *Throttle) forget(ctx context.Context, counts ...digest) error {
-	ctx, done := writing(ctx)
+	ctx, done := stored.Writing(ctx)
 	defer done()
 	for _, d := range counts {
 		if err := t.config.Store.Delete(ctx, d.key()); err != nil {
@@ -195,10 +196,4 @@ func (t *Throttle) forget(ctx context.Context, counts ...digest) error {
 // digest is what the store knows a count of this namespace by.
 func (t *Throttle) digest(parts ...string) digest {
 	return digestOf(slices.Insert(parts, 0, t.config.Namespace)...)
-}
-
-// writing returns the context for the store calls of an attempt: they go on when
-// the client hangs up, but for 5 seconds at most.
-func writing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // attempt is one call of Try.
@@ -78,7 +77,7 @@ func network(address netip.Addr, bits int) string {
 // countIn counts the attempt in all tallies or in none. It looks at all of them
 // first, so that what one refuses makes nobody wait at another meanwhile.
 func (a *attempt) countIn(tallies ...*tally) error {
-	ctx, done := writing(a.ctx)
+	ctx, done := stored.Writing(a.ctx)
 	defer done()
 	for _, t := range tallies {
 		if err := t.read(ctx); err != nil {
@@ -100,7 +99,7 @@ func (a *attempt) countIn(tallies ...*tally) error {
 
 // settle changes the counts after the attempt. What fails stays counted.
 func (a *attempt) settle(change func(*tally, context.Context, attemptName) error) {
-	ctx, done := writing(a.ctx)
+	ctx, done := stored.Writing(a.ctx)
 	defer done()
 	for _, t := range a.counted {
 		if err := change(t, ctx, a.name); err != nil {
@@ -143,18 +142,6 @@ func (a *attempt) refused(err error) error {
 
 func (a *attempt) event(kind auth.EventKind, reason string, err error) {
 	a.throttle.config.Events(a.ctx, auth.Event{
-		Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: printable(a.account), Reason: reason, Err: err,
+		Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: stored.Printable(a.account, 128), Reason: reason, Err: err,
 	})
-}
-
-// printable cuts what somebody has typed to what an event may hold.
-func printable(text string) string {
-	const most = 128
-	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
-	return strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) {
-			return -1
-		}
-		return c
-	}, text)
 }

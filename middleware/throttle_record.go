@@ -8,6 +8,8 @@ import (
 	"errors"
 	"hash/crc32"
 	"slices"
+
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // count is the attempts of somebody that stand against a limit, oldest first.
@@ -101,8 +103,7 @@ func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:])
 func digestOf(parts ...string) digest {
 	b := []byte("authlatch throttle\n")
 	for _, part := range parts {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
+		b = stored.AppendText(b, part)
 	}
 	return sha256.Sum256(b)
 }

@@ -16,12 +16,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -95,7 +95,7 @@ func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Du
 	d := t.digest(purpose, secret, bound)
 	live := record{expires: time.Now().Add(ttl), payload: payload}.encode(d)
 
-	ctx, done := writing(ctx)
+	ctx, done := stored.Writing(ctx)
 	defer done()
 	created, err := t.store.CompareAndSwap(ctx, d.key(), nil, live, ttl)
 	if err != nil {
@@ -153,7 +153,7 @@ func parse(token string) (secret []byte, ok bool) {
 // is made again as it was, since it can happen only once.
 func (t *Tokens) spend(ctx context.Context, d digest, raw []byte, live record) error {
 	used := record{used: true, expires: live.expires}.encode(d)
-	ctx, done := writing(ctx)
+	ctx, done := stored.Writing(ctx)
 	defer done()
 	fault := errContradiction
 	for range 2 {
@@ -181,12 +181,6 @@ func (t *Tokens) spend(ctx context.Context, d digest, raw []byte, live record) e
 
 var errContradiction = errors.New("onetime: redeem: the store contradicts itself")
 
-// writing returns the context for the writes of a call: they go on when the
-// client hangs up, but for 5 seconds at most.
-func writing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-}
-
 // digest is what the store knows a token by.
 type digest [sha256.Size]byte
 
@@ -197,8 +191,7 @@ func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:])
 func (t *Tokens) digest(purpose string, secret []byte, bound []string) digest {
 	b := []byte("authlatch one-time token\n")
 	for _, part := range append([]string{string(secret), t.namespace, purpose}, bound...) {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
+		b = stored.AppendText(b, part)
 	}
 	return sha256.Sum256(b)
 }

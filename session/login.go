@@ -10,6 +10,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -51,7 +52,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	if err != nil {
 		return err
 	}
-	ctx, cancel := logins.Writing(r.Context())
+	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
 	old, err := m.current(ctx, w, r)
 	if err != nil {
@@ -99,7 +100,7 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 	if err := m.checkOrigin(r); err != nil {
 		return nil, err
 	}
-	ctx, cancel := logins.Writing(r.Context())
+	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
 	s, err := m.present(ctx, w, r)
 	if err == nil && s != nil {
@@ -163,7 +164,7 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*rec
 	rec.subject, rec.claims = id.Subject, string(id.Claims)
 	rec.scopes, rec.methods = string(id.Scopes), string(id.Methods)
 	userAgent, address := m.config.Device(r)
-	rec.userAgent, rec.address = logins.Printable(userAgent, 256), logins.Printable(address, 64)
+	rec.userAgent, rec.address = stored.Printable(userAgent, 256), stored.Printable(address, 64)
 	return rec, nil
 }
 

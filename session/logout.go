@@ -10,6 +10,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // Logout ends the session that the request's cookie names, or that Login has
@@ -37,7 +38,7 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err == nil && !ok {
 		return nil
 	}
-	ctx, cancel := logins.Writing(r.Context())
+	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
 	if err == nil && wellFormed(token) {
 		s, err := m.load(ctx, m.store.Get, m.digest(token))
@@ -140,7 +141,7 @@ func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string)
 }
 
 func (m *Manager) revoke(ctx context.Context, subject string, pick func(logins.Entry) bool) error {
-	ctx, cancel := logins.Writing(ctx)
+	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
 	ended, err := m.lists.End(ctx, subject, logins.Revoked, pick)
 	if err != nil {

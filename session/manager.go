@@ -13,6 +13,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -182,8 +183,8 @@ func orElse[T time.Duration | int](field *T, value T) {
 // world is a digest of what tells a manager's sessions from those of others.
 func world(c Config) [sha256.Size]byte {
 	b := []byte("authlatch/session")
-	b = logins.AppendText(b, c.Namespace)
-	return sha256.Sum256(logins.AppendText(b, c.Cookie.Name()))
+	b = stored.AppendText(b, c.Namespace)
+	return sha256.Sum256(stored.AppendText(b, c.Cookie.Name()))
 }
 
 // Authenticate returns the identity of the session that the request's cookie

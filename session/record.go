@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 	"strings"
 
-	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // record is a session as it is stored. Times are milliseconds since 1970.
@@ -62,14 +62,14 @@ func (s *Session) encode() []byte {
 	for _, text := range texts {
 		size += len(text)
 	}
-	b := logins.AppendWriteID(append(make([]byte, 0, size), recordFormat))
+	b := stored.AppendWriteID(append(make([]byte, 0, size), recordFormat))
 	b = append(b, 0, 0, 0, 0, s.flags)
 	b = binary.AppendUvarint(b, uint64(s.created))
 	b = binary.AppendUvarint(b, uint64(s.used-s.created))
 	b = binary.AppendUvarint(b, uint64(s.created-s.authTime))
 	b = binary.AppendUvarint(b, uint64(s.expires-s.created))
 	for _, text := range texts {
-		b = logins.AppendText(b, text)
+		b = stored.AppendText(b, text)
 	}
 	b = append(b, s.values...)
 	binary.BigEndian.PutUint32(b[checkAt:], s.checksum(b))

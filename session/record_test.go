@@ -15,6 +15,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -28,7 +29,7 @@ func golden() *Session {
 		created: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixMilli(),
 		subject: "alice", scopes: "read write", methods: "pwd otp",
 		userAgent: "Firefox", address: "192.0.2.1", claims: `{"name":"Alice"}`,
-		values: string(logins.AppendText(logins.AppendText(nil, "count"), "7")),
+		values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
 	}}
 	s.used = s.created + 60_000
 	s.authTime = s.created - 5_000
@@ -113,7 +114,7 @@ func live(d logins.Digest) *Session {
 	return &Session{digest: d, record: record{
 		created: now, used: now, authTime: now, expires: now + 3600*1000,
 		subject: "alice", scopes: "read", userAgent: "Firefox", claims: `{"a":1}`,
-		values: string(logins.AppendText(logins.AppendText(nil, "count"), "7")),
+		values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
 	}}
 }
 
@@ -237,7 +238,7 @@ func FuzzRecord(f *testing.F) {
 }
 
 func FuzzValues(f *testing.F) {
-	f.Add(string(logins.AppendText(logins.AppendText(nil, "count"), "7")), "count", "8")
+	f.Add(string(stored.AppendText(stored.AppendText(nil, "count"), "7")), "count", "8")
 	f.Add("\x05count\x01", "count", "8")
 	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "", "")
 	f.Add("\x80\x80\x80\x80\x80\x80\x80\x04", "a", "b")

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -22,7 +22,7 @@ import (
 // been saved. s itself stays as it is. Update goes on if ctx is cancelled, for 5
 // seconds at most, change included.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
-	ctx, cancel := logins.Writing(ctx)
+	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
 	for {
 		fresh, err := m.load(ctx, m.store.Get, s.digest)

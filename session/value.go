@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // Key is the typed name of a value that an application keeps in sessions:
@@ -62,11 +62,11 @@ func (s *Session) setValue(name, text string) error {
 	var values []byte
 	for _, p := range pairs {
 		if p.name != name {
-			values = logins.AppendText(logins.AppendText(values, p.name), p.text)
+			values = stored.AppendText(stored.AppendText(values, p.name), p.text)
 		}
 	}
 	if text != "" {
-		values = logins.AppendText(logins.AppendText(values, name), text)
+		values = stored.AppendText(stored.AppendText(values, name), text)
 	}
 	s.values, s.changed = string(values), true
 	return nil

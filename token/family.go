@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // family is all refresh tokens of one log-in, as it is stored: one record,
@@ -62,13 +63,13 @@ var (
 // its 16 random bytes, as it stands in the claim "fam".
 func familyDigest(namespace, famID string) logins.Digest {
 	b := []byte("authlatch/family")
-	b = logins.AppendText(b, namespace)
-	return sha256.Sum256(logins.AppendText(b, famID))
+	b = stored.AppendText(b, namespace)
+	return sha256.Sum256(stored.AppendText(b, famID))
 }
 
 // encode returns the family as it is stored. Each call returns other bytes.
 func (f *family) encode() []byte {
-	b := logins.AppendWriteID(append(make([]byte, 0, 256+len(f.claims)), familyFormat))
+	b := stored.AppendWriteID(append(make([]byte, 0, 256+len(f.claims)), familyFormat))
 	b = append(b, 0, 0, 0, 0)
 	b = append(b, f.salt[:]...)
 	b = binary.AppendUvarint(b, f.generation)
@@ -80,7 +81,7 @@ func (f *family) encode() []byte {
 		f.attempt, f.keyID, f.subject, f.scopes, f.methods, f.claims,
 		f.login.userAgent, f.login.address, f.last.userAgent, f.last.address,
 	} {
-		b = logins.AppendText(b, text)
+		b = stored.AppendText(b, text)
 	}
 	binary.BigEndian.PutUint32(b[familyCheck:], familyChecksum(b))
 	return b

@@ -14,6 +14,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // AttemptHeader is the field in which a browser sends the attempt of a refresh
@@ -41,7 +42,7 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 			return fmt.Errorf("token: %w", err)
 		}
 	}
-	ctx, cancel := logins.Writing(r.Context())
+	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
 	old, err := i.presented(ctx, r)
 	if err != nil {
@@ -291,7 +292,7 @@ func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
 
 func (i *Issuer) device(r *http.Request) device {
 	userAgent, address := i.config.Device(r)
-	return device{logins.Printable(userAgent, 256), logins.Printable(address, 64)}
+	return device{stored.Printable(userAgent, 256), stored.Printable(address, 64)}
 }
 
 // checkOrigin refuses what another site made the browser send.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // Revoke ends the log-in that a refresh token is of, of whatever generation:
@@ -16,7 +17,7 @@ import (
 // [auth.ErrUnauthenticated] if the token is not good, or its log-in is over
 // already; after any other it may go on, and the call can be repeated.
 func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
-	ctx, cancel := logins.Writing(ctx)
+	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
 	login, err := i.owner(ctx, refreshToken)
 	if err != nil {
@@ -93,7 +94,7 @@ func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) 
 }
 
 func (i *Issuer) revoke(ctx context.Context, subject string, pick func(logins.Entry) bool) error {
-	ctx, cancel := logins.Writing(ctx)
+	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
 	ended, err := i.lists.End(ctx, subject, logins.Revoked, pick)
 	if err != nil {

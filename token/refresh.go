@@ -11,6 +11,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // ErrReused is the error of a refresh token that was spent before, and not in a
@@ -56,7 +57,7 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 	if err := i.checkAttempt(ctx, attempt); err != nil {
 		return Tokens{}, err
 	}
-	ctx, cancel := logins.Writing(ctx)
+	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
 	famID := familyText(t.familyID)
 	digest := familyDigest(i.config.Namespace, famID)

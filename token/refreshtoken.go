@@ -8,7 +8,7 @@ import (
 	"hash/crc32"
 	"strings"
 
-	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // A refresh token is
@@ -46,7 +46,7 @@ const (
 // boundSecret derives the key of the MAC from a secret of the ring.
 func boundSecret(secret []byte, issuer, audience, clientID string) []byte {
 	mac := hmac.New(sha256.New, secret)
-	mac.Write(logins.AppendText(logins.AppendText(logins.AppendText(nil, issuer), audience), clientID))
+	mac.Write(stored.AppendText(stored.AppendText(stored.AppendText(nil, issuer), audience), clientID))
 	return mac.Sum(nil)
 }
 

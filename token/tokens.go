@@ -12,6 +12,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -60,7 +61,7 @@ func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 // must be empty), or that the store could not answer; nobody is logged in then.
 // The writes go on if ctx is cancelled, for 5 seconds at most.
 func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
-	ctx, cancel := logins.Writing(ctx)
+	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
 	tokens, fresh, err := i.issue(ctx, id, device{}, nil)
 	if err != nil {

@@ -2,12 +2,13 @@ package logins
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"time"
+
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // Digest is what a log-in is known by in the store: a SHA-256 sum of its
@@ -102,20 +103,6 @@ const (
 	tombstoneFormat = 0x80
 )
 
-// AppendWriteID appends 8 random bytes, which make every stored value unique:
-// equal bytes mean the same write.
-func AppendWriteID(b []byte) []byte {
-	var id [8]byte
-	rand.Read(id[:])
-	return append(b, id[:]...)
-}
-
-// AppendText appends a text as records hold it: its length as an unsigned
-// varint, and its bytes.
-func AppendText(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
-}
-
 // Tombstone is what is left of a log-in that was ended.
 type Tombstone struct {
 	Kind   Kind
@@ -127,7 +114,7 @@ const tombstoneSize = 1 + 8 + 1 + 1 + 8
 
 // NewTombstone returns a tombstone of now as it is stored.
 func NewTombstone(kind Kind, reason Reason) []byte {
-	b := AppendWriteID(append(make([]byte, 0, tombstoneSize), tombstoneFormat))
+	b := stored.AppendWriteID(append(make([]byte, 0, tombstoneSize), tombstoneFormat))
 	b = append(b, byte(kind), byte(reason))
 	return binary.BigEndian.AppendUint64(b, uint64(time.Now().Unix()))
 }
@@ -182,7 +169,7 @@ func parseList(raw []byte) (*list, error) {
 
 func (l *list) encode() []byte {
 	const entrySize = 32 + 5 + 1
-	b := AppendWriteID(append(make([]byte, 0, listHeader+len(l.entries)*entrySize), listFormat))
+	b := stored.AppendWriteID(append(make([]byte, 0, listHeader+len(l.entries)*entrySize), listFormat))
 	for _, e := range l.entries {
 		b = append(b, e.Digest[:]...)
 		b = binary.AppendUvarint(b, uint64(e.Expires.Add(time.Second-1).Unix()))

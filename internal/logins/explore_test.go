@@ -11,6 +11,7 @@ import (
 
 	"github.com/authlatch/auth/internal/interleave"
 	. "github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -47,7 +48,7 @@ func newDigest() (d Digest) {
 }
 
 // record returns a live record, unlike any other.
-func record() []byte { return AppendWriteID([]byte{0x10}) }
+func record() []byte { return stored.AppendWriteID([]byte{0x10}) }
 
 func entry(d Digest) Entry {
 	return Entry{Digest: d, Kind: Session, Expires: time.Now().Add(time.Hour)}

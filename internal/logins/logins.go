@@ -26,6 +26,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -291,7 +292,7 @@ func (l *Lists) write(ctx context.Context, subject string, list *list) (bool, er
 func (l *Lists) key(subject string) string {
 	h := sha256.New()
 	h.Write([]byte("authlatch/logins"))
-	h.Write(AppendText(nil, l.Namespace))
+	h.Write(stored.AppendText(nil, l.Namespace))
 	h.Write([]byte(subject))
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
