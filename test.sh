@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests everything: the form of the code, every module with the race detector,
-# the numbers without it, the fuzzers for a while. It needs Go, and installs
+# the numbers without it, some inputs of the fuzzers. It needs Go, and installs
 # what else is missing with apt-get, as root or with sudo.
 #
 #   ./test.sh         some minutes
@@ -24,10 +24,10 @@ mariadbd       mariadb-server
 npm            nodejs npm       # the browser client, under Node and with axios
 '
 
-fuzz_time=3s
+fuzz_inputs=10000
 case ${1-} in
 '') ;;
--long) export AUTH_LONG=1 AUTH_SCHEDULES=500000 AUTH_BACKEND_SCHEDULES=10000 fuzz_time=60s ;;
+-long) export AUTH_LONG=1 AUTH_SCHEDULES=500000 AUTH_BACKEND_SCHEDULES=10000 fuzz_inputs=200000 ;;
 *)
 	sed -n 's/^#   //p' "$0" >&2
 	exit 2
@@ -154,15 +154,17 @@ show_numbers() {
 	' "$data/log"
 }
 
-# fuzz runs each fuzzer of a module for a while.
+# fuzz runs each fuzzer of a module. It counts inputs and not seconds, for up to
+# Go 1.26 a fuzzer may fail for nothing when its time ends: go.dev/issue/75804.
 fuzz() {
 	local module=$1 start=$SECONDS passed=0 failed=0 packages=0 package target last=
 	while read -r package target; do
-		say "fuzzing $package $target for $fuzz_time"
+		say "fuzzing $package $target with $fuzz_inputs inputs"
 		if [[ $package != "$last" ]]; then
 			last=$package packages=$((packages + 1))
 		fi
-		if run go -C "$module" test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzz_time" "$package" >"$data/log" 2>&1; then
+		if run go -C "$module" test -run '^$' -fuzz "^$target\$" \
+			-fuzztime "${fuzz_inputs}x" -fuzzminimizetime 1000x "$package" >"$data/log" 2>&1; then
 			passed=$((passed + 1))
 		else
 			failed=$((failed + 1))
