@@ -10,9 +10,8 @@ import "net/http"
 //	if err := sessions.Logout(w, r); err != nil { ... }
 //	middleware.ClearSiteData(w.Header())
 //
-// token.Issuer.LogoutHandler leaves no such moment: there a page empties its
-// storage itself. Set before the log-out is known to be allowed, the field would let
-// every other site empty yours.
+// Set before the log-out is known to be allowed, the field would let every other
+// site empty yours.
 //
 // The browser empties localStorage, sessionStorage, IndexedDB, the storage of
 // service workers and these themselves, and the pages and pictures that it has

@@ -13,7 +13,6 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
-	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -70,63 +69,30 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 // Where [Config.NativeClients] says so, a client without the cookie sends
 // {"refresh_token": "…"} as JSON, and gets both tokens in the body.
 func (i *Issuer) RefreshHandler() http.Handler {
-	return i.post(func(w http.ResponseWriter, r *http.Request) error {
-		text, native, err := i.presentedToken(r)
-		if err != nil {
-			return err
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := i.renew(w, r); err != nil {
+			i.fail(w, err)
 		}
-		tokens, err := i.refresh(r.Context(), text, r.Header.Get(AttemptHeader), i.device(r))
-		if err != nil {
-			return err
-		}
-		if native {
-			return writeJSON(w, http.StatusOK, "application/json", tokens)
-		}
-		return i.disclose(w, r, tokens)
 	})
 }
 
-// LogoutHandler answers a browser's POST by ending its log-in and deleting its
-// cookies: 204, also if there was none (ASVS 5.0, 7.4.1). The cookies stay if
-// the log-in had been logged out or replaced before, since the browser may have
-// newer ones by now, and after a 503, to be tried again. Like a refresh, a log-out
-// carries an attempt in the field [AttemptHeader], and is 403 without. Native clients
-// send their refresh token as to [Issuer.RefreshHandler].
-func (i *Issuer) LogoutHandler() http.Handler {
-	return i.post(func(w http.ResponseWriter, r *http.Request) error {
-		text, _, err := i.presentedToken(r)
-		if err == nil {
-			err = i.Revoke(r.Context(), text)
-		}
-		var refused *refusal
-		if err != nil && !errors.As(err, &refused) {
-			return err
-		}
-		if errors.Is(err, cookie.ErrMalformed) { // it does not tell what to end
-			return errors.Join(err, i.deleteCookies(w.Header(), r))
-		}
-		if refused == nil || refused.reason != logins.LoggedOut && refused.reason != logins.Replaced {
-			if err := i.deleteCookies(w.Header(), r); err != nil {
-				return err
-			}
-		}
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	})
-}
-
-// deleteCookies deletes what the request carries: a slow answer to one without
-// cookies must not meet those of a newer log-in.
-func (i *Issuer) deleteCookies(h http.Header, r *http.Request) error {
-	for _, policy := range i.cookies() {
-		if _, ok, err := policy.Read(r); ok || err != nil {
-			if err := policy.Delete(h, r); err != nil {
-				return fmt.Errorf("token: %w", err)
-			}
-		}
+// renew answers a refresh, if it can.
+func (i *Issuer) renew(w http.ResponseWriter, r *http.Request) error {
+	if err := i.checkPost(w, r); err != nil {
+		return err
 	}
-	return nil
+	text, native, err := i.presentedToken(r)
+	if err != nil {
+		return err
+	}
+	tokens, err := i.refresh(r.Context(), text, r.Header.Get(AttemptHeader), i.device(r))
+	if err != nil {
+		return err
+	}
+	if native {
+		return writeJSON(w, http.StatusOK, "application/json", tokens)
+	}
+	return i.disclose(w, r, tokens)
 }
 
 // cookies returns the policies that are in use.
@@ -137,26 +103,18 @@ func (i *Issuer) cookies() []cookie.Policy {
 	return []cookie.Policy{i.config.Cookie, i.config.AccessCookie}
 }
 
-// post is what the two handlers have in common: POST only, from our own pages,
-// with the field that only they can send.
-func (i *Issuer) post(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			writeProblem(w, http.StatusMethodNotAllowed, problem{})
-			return
-		}
-		err := i.checkOrigin(r)
-		if err == nil {
-			err = i.checkAttempt(r.Context(), r.Header.Get(AttemptHeader))
-		}
-		if err == nil {
-			err = serve(w, r)
-		}
-		if err != nil {
-			i.fail(w, err)
-		}
-	})
+// checkPost refuses what is no POST from our own pages, with the field that only
+// they can send.
+func (i *Issuer) checkPost(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		writeProblem(w, http.StatusMethodNotAllowed, problem{})
+		return fmt.Errorf("token: another method than POST: %w: %w", auth.ErrForbidden, auth.ErrAnswered)
+	}
+	if err := i.checkOrigin(r); err != nil {
+		return err
+	}
+	return i.checkAttempt(r.Context(), r.Header.Get(AttemptHeader))
 }
 
 // fail answers an error of a handler. What went wrong with a refresh token is
@@ -164,6 +122,7 @@ func (i *Issuer) post(serve func(http.ResponseWriter, *http.Request) error) http
 func (i *Issuer) fail(w http.ResponseWriter, err error) {
 	var refused *refusal
 	switch {
+	case errors.Is(err, auth.ErrAnswered):
 	case errors.Is(err, auth.ErrForbidden):
 		writeProblem(w, http.StatusForbidden, problem{})
 	case errors.As(err, &refused):

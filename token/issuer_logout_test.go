@@ -10,6 +10,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
@@ -83,6 +84,46 @@ func TestLogoutDeletesOnlyWhatItWasSent(t *testing.T) {
 	b := &browser{access: "left over"}
 	if w := b.post(i.LogoutHandler()); w.Code != 204 || len(b.set) != 1 || b.set[0].Name != accessCookie {
 		t.Errorf("cookies %v", b.set)
+	}
+}
+
+// A handler of one's own answers a log-out as it likes, once that has worked.
+func TestLogoutLeavesTheAnswerToTheHandler(t *testing.T) {
+	i := newIssuer(t)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := i.Logout(w, r); err != nil {
+			middleware.Deny(w, r, err, "")
+			return
+		}
+		middleware.ClearSiteData(w.Header())
+		w.Write([]byte("good bye"))
+	})
+	b := loggedIn(t, i, "alice")
+	text := b.refresh
+	w := b.post(handler)
+	if w.Code != 200 || w.Body.String() != "good bye" || w.Header().Get("Clear-Site-Data") == "" ||
+		w.Header().Get("Cache-Control") != "no-store" || len(b.set) != 1 || b.set[0].MaxAge != -1 {
+		t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
+	}
+	wants(t, i, text, refusedAs)
+
+	for rule, c := range map[string]struct {
+		method, field, value string
+		status               int
+	}{
+		"another method": {"GET", "", "", 405},
+		"another site":   {"POST", "Sec-Fetch-Site", "cross-site", 403},
+		"no attempt":     {"POST", token.AttemptHeader, "", 403},
+		"two cookies":    {"POST", "Cookie", refreshCookie + "=a; " + refreshCookie + "=b", 401},
+	} {
+		r := httptest.NewRequest(c.method, "/logout", nil)
+		r.Header.Set(token.AttemptHeader, newAttempt())
+		r.Header.Set(c.field, c.value)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != c.status || w.Header().Get("Clear-Site-Data") != "" || strings.Count(w.Body.String(), `"status"`) != 1 {
+			t.Errorf("%s: %d %v %q", rule, w.Code, w.Header(), w.Body)
+		}
 	}
 }
 

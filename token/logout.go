@@ -4,13 +4,75 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/stored"
 )
+
+// Logout ends the log-in of a browser and deletes its cookies (ASVS 5.0, 7.4.1). It
+// is no error if there is none. The cookies stay if the log-in had been logged out or
+// replaced before, since the browser may have newer ones by now. After nil only
+// header fields have been written, and the handler answers.
+//
+// Logout wants a POST: it answers 405 to anything else, with an error that wraps
+// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that another
+// site made the browser send, or that carries no attempt in the field
+// [AttemptHeader]. A doubled cookie is deleted, with an error that wraps
+// [auth.ErrUnauthenticated]: it does not tell which log-in to end, so none has
+// ended. After any other error the store could not answer, the cookies stay, and
+// the log-out can be tried again.
+//
+// Native clients send their refresh token as to [Issuer.RefreshHandler].
+func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
+	if err := i.checkPost(w, r); err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	text, _, err := i.presentedToken(r)
+	if err == nil {
+		err = i.Revoke(r.Context(), text)
+	}
+	var refused *refusal
+	switch {
+	case errors.Is(err, cookie.ErrMalformed):
+		return errors.Join(err, i.deleteCookies(w.Header(), r))
+	case err != nil && !errors.As(err, &refused):
+		return err
+	case refused != nil && (refused.reason == logins.LoggedOut || refused.reason == logins.Replaced):
+		return nil // the browser may have newer cookies by now
+	}
+	return i.deleteCookies(w.Header(), r)
+}
+
+// LogoutHandler does what [Issuer.Logout] does, and answers with 204, or with a
+// problem detail as [Issuer.RefreshHandler] does.
+func (i *Issuer) LogoutHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := i.Logout(w, r); err != nil {
+			i.fail(w, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// deleteCookies deletes what the request carries: a slow answer to one without
+// cookies must not meet those of a newer log-in.
+func (i *Issuer) deleteCookies(h http.Header, r *http.Request) error {
+	for _, policy := range i.cookies() {
+		if _, ok, err := policy.Read(r); ok || err != nil {
+			if err := policy.Delete(h, r); err != nil {
+				return fmt.Errorf("token: %w", err)
+			}
+		}
+	}
+	return nil
+}
 
 // Revoke ends the log-in that a refresh token is of, of whatever generation:
 // log-out, for clients that keep the token themselves. The error wraps
