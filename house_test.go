@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/stored"},
 	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/stored", "internal/jose"},
 	"token/browser":        nil,
-	"middleware":           {".", "cookie", "store", "internal/ctxkey", "internal/stored"},
+	"middleware":           {".", "cookie", "store", "internal/crossorigin", "internal/ctxkey", "internal/stored"},
 
 	// Programs import whatever a user can.
 	"examples/quickstart": public,

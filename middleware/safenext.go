@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// SafeNext returns next if it is a path on this site, with or without a query,
-// and "/" otherwise. Use it on whatever says where to go after a log-in, so
+// SafeNext returns next if it is a path on this site, with or without a query
+// and fragment, and "/" otherwise. Use it on whatever says where to go after a log-in, so
 // that no link leads from your log-in page to somebody else's (ASVS 5.0,
 // 1.2.2 and 3.7.2).
 //
@@ -39,6 +39,7 @@ func plainPath(path string) bool {
 		return false
 	}
 	for segment := range strings.SplitSeq(path, "/") {
+		segment, _, _ = strings.Cut(segment, "#") // net/url takes a fragment for the path's
 		if segment == "." || segment == ".." {
 			return false
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -54,9 +55,10 @@ import (
 // in the same way. Let it have a Throttle with a Namespace of its own, such as
 // "otp", and the same Store, Sealer and Cookie: in one namespace a name that is
 // typed at log-in could be that of another count. To limit how many messages are
-// sent, as for a forgotten password, take one with the Namespace "reset", say, let
-// check send a message and return auth.ErrUnauthenticated: each then counts. Forgive
-// in both when a link from one has been used.
+// sent, as for a forgotten password, take one with the Namespace "reset", say, and
+// MaxFailures -1, or anybody could close that way in for good; let check send a
+// message and return auth.ErrUnauthenticated: each then counts. Forgive in both
+// when a link from one has been used.
 //
 // Create it with [NewThrottle]. It keeps nothing between attempts, and is
 // safe for concurrent use. The clocks of servers that share a store agree to the
@@ -115,9 +117,13 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
+	waits := waits{free: c.Failures, most: c.MaxFailures, first: c.FirstWait, longest: c.LongestWait}
+	if c.MaxFailures < 0 {
+		waits.most, waits.endless = endlessMost, true
+	}
 	return &Throttle{
 		config:  c,
-		waits:   waits{c.Failures, c.MaxFailures, c.FirstWait, c.LongestWait},
+		waits:   waits,
 		address: allowance{c.AddressFailures, c.AddressRecovery},
 		site:    allowance{min(10*c.AddressFailures, maxAttempts), c.AddressRecovery / 10},
 	}, nil
@@ -146,7 +152,7 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 // an event: a success stands, and a count that could not be taken back stays.
 func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, check func() error) error {
 	a := t.attempt(w, r, account)
-	if t.config.CrossOrigin.Check(r) != nil {
+	if crossorigin.Check(t.config.CrossOrigin, t.config.RequireOrigin, r) != nil {
 		a.event(auth.EventRejected, "cross-origin request", nil)
 		return errCrossOrigin
 	}

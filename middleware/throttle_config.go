@@ -43,6 +43,9 @@ type ThrottleConfig struct {
 	// is closed to browsers that it does not know. The default and the most is
 	// 100 (NIST SP 800-63B-4, 3.2.2). Those that it knows have as many for
 	// themselves: with a Sealer, 50 keeps all of them within the letter of that.
+	//
+	// -1 never closes an account: further attempts wait for LongestWait each. It is
+	// for what nobody guesses, such as messages that are sent.
 	MaxFailures int
 
 	// AddressFailures is how many attempts a client's address has at once, for
@@ -83,6 +86,10 @@ type ThrottleConfig struct {
 	// it comes from: call Try in answer to a POST alone.
 	CrossOrigin *http.CrossOriginProtection
 
+	// RequireOrigin also refuses what says nothing of where it comes from; see
+	// session.Config.RequireOrigin. The default is false.
+	RequireOrigin bool
+
 	// Events hears of failed and refused attempts and of what goes wrong, as
 	// [auth.EventFailed], [auth.EventThrottled], [auth.EventFault] and, if
 	// another site made a browser send them, [auth.EventRejected] (ASVS 5.0,
@@ -94,14 +101,18 @@ type ThrottleConfig struct {
 
 // limits fills in the defaults and refuses limits that contradict each other.
 func (c *ThrottleConfig) limits() error {
-	if c.Failures < 0 || c.MaxFailures < 0 || c.AddressFailures < 0 {
+	if c.Failures < 0 || c.MaxFailures < -1 || c.AddressFailures < 0 {
 		return errors.New("middleware: ThrottleConfig.Failures, MaxFailures or AddressFailures is negative")
 	}
 	if c.FirstWait < 0 || c.LongestWait < 0 || c.AddressRecovery < 0 || c.DeviceLifetime < 0 {
 		return errors.New("middleware: ThrottleConfig.FirstWait, LongestWait, AddressRecovery or DeviceLifetime is negative")
 	}
 	orElse(&c.MaxFailures, maxFailures)
-	orElse(&c.Failures, min(5, c.MaxFailures))
+	most := c.MaxFailures
+	if most < 0 {
+		most = maxFailures
+	}
+	orElse(&c.Failures, min(5, most))
 	orElse(&c.FirstWait, 30*time.Second)
 	orElse(&c.LongestWait, max(time.Hour, c.FirstWait))
 	orElse(&c.AddressFailures, max(100, c.Failures))
@@ -109,7 +120,7 @@ func (c *ThrottleConfig) limits() error {
 	switch {
 	case c.MaxFailures > maxFailures:
 		return fmt.Errorf("middleware: ThrottleConfig.MaxFailures is more than %d", maxFailures)
-	case c.Failures > c.MaxFailures:
+	case c.Failures > most:
 		return errors.New("middleware: ThrottleConfig.Failures is more than MaxFailures")
 	case c.FirstWait < time.Second:
 		return errors.New("middleware: ThrottleConfig.FirstWait is under one second")

@@ -16,7 +16,7 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 	prefix := netip.MustParsePrefix
 	for name, c := range map[string]middleware.ThrottleConfig{
 		"Failures":        {Failures: -1},
-		"MaxFailures":     {MaxFailures: -1},
+		"MaxFailures":     {MaxFailures: -2},
 		"AddressFailures": {AddressFailures: -1},
 		"FirstWait":       {FirstWait: -1},
 		"LongestWait":     {LongestWait: -1},
@@ -25,6 +25,7 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 
 		"MaxFailures is more":                            {MaxFailures: 101},
 		"Failures is more":                               {Failures: 6, MaxFailures: 5},
+		"Failures is more than":                          {Failures: 101, MaxFailures: -1},
 		"FirstWait is under":                             {FirstWait: time.Second - 1},
 		"LongestWait is shorter":                         {FirstWait: time.Minute, LongestWait: time.Second},
 		"or longer than 30 days":                         {LongestWait: 31 * 24 * time.Hour},
@@ -58,6 +59,7 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 		"few failures":   {MaxFailures: 2},
 		"a long wait":    {FirstWait: 2 * time.Hour},
 		"many failures":  {Failures: 100},
+		"endless":        {Failures: 100, MaxFailures: -1},
 		"the strictest":  {Failures: 1, MaxFailures: 1, AddressFailures: 1},
 		"the longest":    {Sealer: sealer, DeviceLifetime: 400 * 24 * time.Hour},
 		"a policy":       {Sealer: sealer, Cookie: cookie.New("known").Insecure()},

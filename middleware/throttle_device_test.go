@@ -246,6 +246,7 @@ func TestAnotherSiteTriesNothing(t *testing.T) {
 	}
 	d, owner := sealed(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1})
 	trusts, _ := sealed(t, middleware.ThrottleConfig{CrossOrigin: trusting})
+	requires := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), RequireOrigin: true})
 	for _, test := range []struct {
 		door         *door
 		site, origin string
@@ -261,6 +262,8 @@ func TestAnotherSiteTriesNothing(t *testing.T) {
 		{d, "", "", true},
 		{trusts, "same-site", "https://www.shop.example", true},
 		{trusts, "cross-site", "https://evil.example", false},
+		{requires, "", "", false},
+		{requires, "", "https://shop.example", true},
 	} {
 		r, w, called := owner.request(), httptest.NewRecorder(), false
 		setIf(r.Header, "Sec-Fetch-Site", test.site)

@@ -22,17 +22,22 @@ const (
 )
 
 // waits lets a number of attempts through at once, and each further one after a
-// wait that doubles, up to the most that there may be.
+// wait that doubles, up to the most that there may be. If it is endless, the oldest
+// makes room instead.
 type waits struct {
 	free, most     int
 	first, longest time.Duration
+	endless        bool
 }
 
+// endlessMost leaves enough failures for the longest wait, whatever is free.
+const endlessMost = 2 * maxFailures
+
 func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
-	n := len(c.attempts)
-	if n >= l.most {
+	if l.closes(c) {
 		return 0, true
 	}
+	n := len(c.attempts)
 	if n < l.free {
 		return 0, false
 	}
@@ -41,6 +46,14 @@ func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
 	// The clock of whoever has written that may be ahead: it promises no more
 	// than the wait.
 	return min(left, wait), left > 0
+}
+
+// closes reports whether no more attempts may be added.
+func (l waits) closes(c *count) bool {
+	if l.endless {
+		c.attempts = c.attempts[max(0, len(c.attempts)-l.most+1):]
+	}
+	return len(c.attempts) >= l.most
 }
 
 // wait returns how long to wait after n failures, of which there are free ones
@@ -57,7 +70,7 @@ func (l waits) ttl(c *count) time.Duration {
 	switch n := len(c.attempts); {
 	case n == 0:
 		return nothingToKnow
-	case n < l.free:
+	case n < l.free || l.endless:
 		return memory
 	}
 	return longMemory
@@ -71,7 +84,7 @@ type deviceWaits struct {
 }
 
 func (l deviceWaits) refuses(c *count, now time.Time) (time.Duration, bool) {
-	if len(c.attempts) >= l.most {
+	if l.closes(c) {
 		return 0, true
 	}
 	var own count

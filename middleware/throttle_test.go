@@ -95,6 +95,30 @@ func TestAnAccountClosesAfterAHundredFailures(t *testing.T) {
 	})
 }
 
+// What nobody guesses, such as a message that is sent, is not closed by a stranger:
+// its owner waits for LongestWait at most.
+func TestWhatIsEndlessWaitsInstead(t *testing.T) {
+	for _, failures := range []int{1, 5, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDoor(t, middleware.ThrottleConfig{Failures: failures, MaxFailures: -1, FirstWait: time.Second})
+			failed := 0
+			for i := range 1000 {
+				if d.try(from(i), "alice", false) == "wrong" {
+					failed++
+				}
+				if got, wait := d.attempt(from(i), "alice", false); i > 200 && (got != "throttled" || wait != time.Hour) {
+					t.Fatalf("after %d of %d it is %s for %v", i, failures, got, wait)
+				}
+				time.Sleep(time.Hour)
+			}
+			if failed != 1000 {
+				t.Errorf("%d failures", failed)
+			}
+			d.expect("right", from(0), "alice", true)
+		})
+	}
+}
+
 func TestFewFailuresAreForgottenAndManyAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, middleware.ThrottleConfig{})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
@@ -60,6 +61,12 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 		Cookie: config.AccessCookie, CrossOrigin: protection, RequireOrigin: required, Events: hear,
 	})
 	must(err)
+	sealer, err := cookie.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
+	must(err)
+	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{
+		Store: &store.Memory{}, Sealer: sealer, CrossOrigin: protection, RequireOrigin: required, Events: hear,
+	})
+	must(err)
 	alice := auth.Identity{Subject: "alice"}
 	login := func(w http.ResponseWriter, r *http.Request) []string {
 		must(sessions.Login(w, r, alice))
@@ -101,11 +108,15 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 			return outcome(sessions.CheckCSRF(r))
 		},
 		"issuer, Login":          func(w http.ResponseWriter, r *http.Request) int { return outcome(issuer.Login(w, r, alice)) },
+		"issuer, Logout":         func(w http.ResponseWriter, r *http.Request) int { return outcome(issuer.Logout(w, r)) },
 		"issuer, RefreshHandler": serve(issuer.RefreshHandler()),
 		"issuer, LogoutHandler":  serve(issuer.LogoutHandler()),
 		"issuer, Authenticate": func(_ http.ResponseWriter, r *http.Request) int {
 			_, err := issuer.Authenticate(r)
 			return outcome(err)
+		},
+		"throttle, Try": func(w http.ResponseWriter, r *http.Request) int {
+			return outcome(throttle.Try(w, r, "alice", func() error { return nil }))
 		},
 		"verifier, Authenticate": func(_ http.ResponseWriter, r *http.Request) int {
 			_, err := verifier.Authenticate(r)
@@ -202,7 +213,7 @@ func TestBearerTokensNeedNoOrigin(t *testing.T) {
 
 // Whoever adds a call adds it to the places above.
 func TestThereAreNoOtherPlaces(t *testing.T) {
-	known := map[string]int{"session/manager.go": 1, "token/bearer.go": 1, "token/handlers.go": 1}
+	known := map[string]int{"session/manager.go": 1, "token/bearer.go": 1, "token/handlers.go": 1, "middleware/throttle.go": 1}
 	for _, pattern := range []string{"../../*/*.go", "../../*/*/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
