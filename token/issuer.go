@@ -36,12 +36,13 @@ type Config struct {
 	Namespace string
 
 	// AccessLifetime is how long an access token is valid. Without LiveCheck a
-	// log-out takes as long to be seen. The default is 10 minutes, the most one
-	// hour (RFC 6750, 5.3).
+	// log-out takes as long to be seen. The default is 10 minutes, or Lifetime if
+	// that is shorter, the most one hour (RFC 6750, 5.3).
 	AccessLifetime time.Duration
 
 	// IdleTimeout is how long a log-in lasts without being refreshed (ASVS 5.0,
-	// 7.3.1). The default is 3 hours. It is not shorter than AccessLifetime.
+	// 7.3.1). The default is 3 hours, or Lifetime if that is shorter. It is not
+	// shorter than AccessLifetime, and not longer than Lifetime.
 	IdleTimeout time.Duration
 
 	// Lifetime is how long a log-in lasts, however often it is refreshed (ASVS
@@ -218,12 +219,12 @@ func (c *Config) cookies() error {
 
 // limits fills in the defaults and refuses limits that contradict each other.
 func (c *Config) limits() error {
-	if min(c.AccessLifetime, c.IdleTimeout, c.Lifetime, c.MaxLifetime, c.Window) < 0 {
-		return errors.New("token: Config has a negative duration")
+	orElse(&c.Lifetime, 12*time.Hour)
+	if c.Lifetime < time.Second {
+		return errors.New("token: Config.Lifetime is shorter than a second")
 	}
-	orElse(&c.AccessLifetime, 10*time.Minute)
-	orElse(&c.IdleTimeout, max(3*time.Hour, c.AccessLifetime))
-	orElse(&c.Lifetime, max(12*time.Hour, c.IdleTimeout))
+	orElse(&c.AccessLifetime, min(10*time.Minute, c.Lifetime))
+	orElse(&c.IdleTimeout, min(3*time.Hour, c.Lifetime))
 	orElse(&c.MaxLifetime, c.Lifetime)
 	orElse(&c.Window, 10*time.Second)
 	orElse(&c.MaxLogins, 100)

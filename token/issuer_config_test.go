@@ -16,31 +16,26 @@ import (
 func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 	const day = 24 * time.Hour
 	for rule, change := range map[string]func(*token.Config){
-		"no keys":                    func(c *token.Config) { c.Keys = nil },
-		"an empty key set":           func(c *token.Config) { c.Keys = new(token.KeySet) },
-		"no store":                   func(c *token.Config) { c.Store = nil },
-		"no issuer":                  func(c *token.Config) { c.Issuer = "" },
-		"no audience":                func(c *token.Config) { c.Audience = "" },
-		"no client":                  func(c *token.Config) { c.ClientID = "" },
-		"a negative access lifetime": func(c *token.Config) { c.AccessLifetime = -1 },
-		"a negative idle timeout":    func(c *token.Config) { c.IdleTimeout = -1 },
-		"a negative lifetime":        func(c *token.Config) { c.Lifetime = -1 },
-		"a negative longest one":     func(c *token.Config) { c.MaxLifetime = -1 },
-		"a negative window":          func(c *token.Config) { c.Window = -1 },
-		"access for a moment":        func(c *token.Config) { c.AccessLifetime = time.Second - 1 },
-		"access for over an hour":    func(c *token.Config) { c.AccessLifetime = time.Hour + 1 },
-		"idle before access ends":    func(c *token.Config) { c.IdleTimeout = 10*time.Minute - 1 },
-		"a lifetime before idle":     func(c *token.Config) { c.Lifetime = 3*time.Hour - 1 },
-		"a longest before it":        func(c *token.Config) { c.MaxLifetime = 12*time.Hour - 1 },
-		"longer than browsers keep":  func(c *token.Config) { c.MaxLifetime = 400*day + 1 },
-		"a window of a moment":       func(c *token.Config) { c.Window = time.Second - 1 },
-		"a window of over a minute":  func(c *token.Config) { c.Window = time.Minute + 1 },
-		"fewer log-ins than none":    func(c *token.Config) { c.MaxLogins = -1 },
-		"more log-ins than 1000":     func(c *token.Config) { c.MaxLogins = 1001 },
-		"a leeway too long":          func(c *token.Config) { c.Leeway = time.Hour },
-		"a negative cache":           func(c *token.Config) { c.CacheSize = -2 },
-		"a cookie for scripts":       func(c *token.Config) { c.Cookie = cookie.New("refresh").ReadableByScripts() },
-		"a cookie that is none":      func(c *token.Config) { c.Cookie = cookie.New("a b") },
+		"no keys":                   func(c *token.Config) { c.Keys = nil },
+		"an empty key set":          func(c *token.Config) { c.Keys = new(token.KeySet) },
+		"no store":                  func(c *token.Config) { c.Store = nil },
+		"no issuer":                 func(c *token.Config) { c.Issuer = "" },
+		"no audience":               func(c *token.Config) { c.Audience = "" },
+		"no client":                 func(c *token.Config) { c.ClientID = "" },
+		"access for a moment":       func(c *token.Config) { c.AccessLifetime = time.Second - 1 },
+		"access for over an hour":   func(c *token.Config) { c.AccessLifetime = time.Hour + 1 },
+		"idle before access ends":   func(c *token.Config) { c.IdleTimeout = 10*time.Minute - 1 },
+		"a lifetime before idle":    func(c *token.Config) { c.IdleTimeout, c.Lifetime = 2*time.Hour, 2*time.Hour-1 },
+		"idle past the default":     func(c *token.Config) { c.IdleTimeout = 12*time.Hour + 1 },
+		"a longest before it":       func(c *token.Config) { c.MaxLifetime = 12*time.Hour - 1 },
+		"longer than browsers keep": func(c *token.Config) { c.MaxLifetime = 400*day + 1 },
+		"a window of a moment":      func(c *token.Config) { c.Window = time.Second - 1 },
+		"a window of over a minute": func(c *token.Config) { c.Window = time.Minute + 1 },
+		"more log-ins than 1000":    func(c *token.Config) { c.MaxLogins = 1001 },
+		"a leeway too long":         func(c *token.Config) { c.Leeway = time.Hour },
+		"a negative cache":          func(c *token.Config) { c.CacheSize = -2 },
+		"a cookie for scripts":      func(c *token.Config) { c.Cookie = cookie.New("refresh").ReadableByScripts() },
+		"a cookie that is none":     func(c *token.Config) { c.Cookie = cookie.New("a b") },
 		"an access cookie for scripts": func(c *token.Config) {
 			c.AccessCookie = cookie.New("access").ReadableByScripts()
 		},
@@ -56,19 +51,55 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 	}
 }
 
+// What is negative is refused by its own name, whatever is derived from it.
+func TestNegativeLimitsAreNamed(t *testing.T) {
+	for field, change := range map[string]func(*token.Config){
+		"AccessLifetime": func(c *token.Config) { c.AccessLifetime = -1 },
+		"IdleTimeout":    func(c *token.Config) { c.IdleTimeout = -1 },
+		"Lifetime":       func(c *token.Config) { c.Lifetime = -1 },
+		"MaxLifetime":    func(c *token.Config) { c.MaxLifetime = -1 },
+		"Window":         func(c *token.Config) { c.Window = -1 },
+		"MaxLogins":      func(c *token.Config) { c.MaxLogins = -1 },
+	} {
+		c := token.Config{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
+		change(&c)
+		if _, err := token.NewIssuer(c); err == nil || !strings.HasPrefix(err.Error(), "token: Config."+field+" ") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
+// What is left out follows a shorter Lifetime; an IdleTimeout that is set never
+// moves the limit.
+func TestDefaultsFollowAShorterLifetime(t *testing.T) {
+	for _, lifetime := range []time.Duration{time.Second, 5 * time.Minute, 2 * time.Hour, 3*time.Hour - 1, 12 * time.Hour} {
+		inBubble(func(t *testing.T) {
+			i := newIssuer(t, func(c *token.Config) { c.Lifetime = lifetime })
+			tokens := issued(t, i)
+			if want := min(600, int64(lifetime/time.Second)); tokens.ExpiresIn != want {
+				t.Errorf("%v: access for %d s, want %d", lifetime, tokens.ExpiresIn, want)
+			}
+			time.Sleep(min(lifetime, 3*time.Hour) - time.Millisecond)
+			wants(t, i, tokens.RefreshToken, valid)
+			time.Sleep(lifetime)
+			wants(t, i, tokens.RefreshToken, refusedAs)
+		})(t)
+	}
+}
+
 func TestLimitsOfTheIssuerAreWithin(t *testing.T) {
 	for rule, change := range map[string]func(*token.Config){
-		"the defaults":           func(*token.Config) {},
-		"access for a second":    func(c *token.Config) { c.AccessLifetime = time.Second },
-		"access for an hour":     func(c *token.Config) { c.AccessLifetime = time.Hour },
-		"all limits are one":     func(c *token.Config) { c.AccessLifetime, c.IdleTimeout, c.Lifetime = time.Hour, time.Hour, time.Hour },
-		"a long idle time alone": func(c *token.Config) { c.IdleTimeout = 20 * time.Hour },
-		"400 days":               func(c *token.Config) { c.MaxLifetime = 400 * 24 * time.Hour },
-		"a window of a second":   func(c *token.Config) { c.Window = time.Second },
-		"a window of a minute":   func(c *token.Config) { c.Window = time.Minute },
-		"one log-in":             func(c *token.Config) { c.MaxLogins = 1 },
-		"1000 log-ins":           func(c *token.Config) { c.MaxLogins = 1000 },
-		"a cookie of its own":    func(c *token.Config) { c.Cookie = cookie.New("r").Path("/auth").SameSiteLax() },
+		"the defaults":         func(*token.Config) {},
+		"access for a second":  func(c *token.Config) { c.AccessLifetime = time.Second },
+		"access for an hour":   func(c *token.Config) { c.AccessLifetime = time.Hour },
+		"all limits are one":   func(c *token.Config) { c.AccessLifetime, c.IdleTimeout, c.Lifetime = time.Hour, time.Hour, time.Hour },
+		"idle for a lifetime":  func(c *token.Config) { c.IdleTimeout = 12 * time.Hour },
+		"400 days":             func(c *token.Config) { c.MaxLifetime = 400 * 24 * time.Hour },
+		"a window of a second": func(c *token.Config) { c.Window = time.Second },
+		"a window of a minute": func(c *token.Config) { c.Window = time.Minute },
+		"one log-in":           func(c *token.Config) { c.MaxLogins = 1 },
+		"1000 log-ins":         func(c *token.Config) { c.MaxLogins = 1000 },
+		"a cookie of its own":  func(c *token.Config) { c.Cookie = cookie.New("r").Path("/auth").SameSiteLax() },
 	} {
 		i := newIssuer(t, change)
 		if tokens, err := i.Issue(t.Context(), alice); err != nil || ends(i, tokens.RefreshToken) != valid {
