@@ -110,7 +110,7 @@ func TestTokenElsewhereIsNotSeen(t *testing.T) {
 func TestTokenFromACookie(t *testing.T) {
 	m := newMinter(t)
 	policy := cookie.New("access")
-	v := m.verifier(func(c *token.VerifierConfig) { c.Cookie = policy })
+	v := m.verifier(func(c *token.VerifierConfig) { c.AccessCookie = policy })
 	good := m.mint(claims())
 	ours := policy.Name() + "=" + good
 	for _, c := range []struct {
@@ -147,7 +147,7 @@ func TestTokenFromACookie(t *testing.T) {
 	}
 	trusting := http.NewCrossOriginProtection()
 	must(t, trusting.AddTrustedOrigin("https://friend.test"))
-	v = m.verifier(func(c *token.VerifierConfig) { c.Cookie, c.CrossOrigin = policy, trusting })
+	v = m.verifier(func(c *token.VerifierConfig) { c.AccessCookie, c.CrossOrigin = policy, trusting })
 	r := httptest.NewRequest("POST", "https://app.test/", nil)
 	r.Header.Set("Origin", "https://friend.test")
 	r.Header.Set("Cookie", ours)

@@ -187,7 +187,7 @@ func (c *Config) verifier() VerifierConfig {
 	v := VerifierConfig{
 		Keys: c.Keys, Issuer: c.Issuer, Audience: c.Audience,
 		Leeway: c.Leeway, CacheSize: c.CacheSize,
-		Cookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, RequireOrigin: c.RequireOrigin, Events: c.Events,
+		AccessCookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, RequireOrigin: c.RequireOrigin, Events: c.Events,
 		namespace: &c.Namespace,
 	}
 	if c.LiveCheck {

@@ -48,10 +48,11 @@ type VerifierConfig struct {
 	// the removal of its key, ends it in the cache at once.
 	CacheSize int
 
-	// Cookie is the policy of an HttpOnly cookie in which a request may carry
-	// the token instead of the Authorization field, which then stays possible.
-	// The default is none.
-	Cookie cookie.Policy
+	// AccessCookie is the policy of an HttpOnly cookie in which a request may
+	// carry the token instead of the Authorization field, which then stays
+	// possible. It is the AccessCookie of the issuer's [Config]. The default is
+	// none.
+	AccessCookie cookie.Policy
 
 	// CrossOrigin refuses what another site makes a browser send with that
 	// cookie (ASVS 5.0, 3.5.1), the handshakes of WebSockets included. The
@@ -111,7 +112,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: c.Keys, cookie: c.Cookie, origin: c.CrossOrigin, strict: c.RequireOrigin, events: c.Events, world: c.namespace,
+		keys: c.Keys, cookie: c.AccessCookie, origin: c.CrossOrigin, strict: c.RequireOrigin, events: c.Events, world: c.namespace,
 		form: jose.Form{Types: []string{accessType}},
 		rules: rules{
 			issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway, lifetime: ownLifetime,
@@ -177,14 +178,14 @@ func (c *VerifierConfig) check() error {
 }
 
 func (c *VerifierConfig) checkCookie() error {
-	if c.Cookie == (cookie.Policy{}) {
+	if c.AccessCookie == (cookie.Policy{}) {
 		return nil
 	}
-	if err := c.Cookie.Err(); err != nil {
-		return fmt.Errorf("token: VerifierConfig.Cookie: %w", err)
+	if err := c.AccessCookie.Err(); err != nil {
+		return fmt.Errorf("token: VerifierConfig.AccessCookie: %w", err)
 	}
-	if c.Cookie.ReadableByScripts() == c.Cookie {
-		return errors.New("token: VerifierConfig.Cookie is readable by scripts")
+	if c.AccessCookie.ReadableByScripts() == c.AccessCookie {
+		return errors.New("token: VerifierConfig.AccessCookie is readable by scripts")
 	}
 	return nil
 }

@@ -167,8 +167,8 @@ func TestConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		"a leeway over 5 minutes":   func(c *token.VerifierConfig) { c.Leeway = 5*time.Minute + 1 },
 		"a cache of -2":             func(c *token.VerifierConfig) { c.CacheSize = -2 },
 		"an endless cache":          func(c *token.VerifierConfig) { c.CacheSize = 1 << 30 },
-		"a broken cookie":           func(c *token.VerifierConfig) { c.Cookie = cookie.New("a b") },
-		"a cookie for scripts":      func(c *token.VerifierConfig) { c.Cookie = cookie.New("a").ReadableByScripts() },
+		"a broken cookie":           func(c *token.VerifierConfig) { c.AccessCookie = cookie.New("a b") },
+		"a cookie for scripts":      func(c *token.VerifierConfig) { c.AccessCookie = cookie.New("a").ReadableByScripts() },
 		"a live check of nothing":   func(c *token.VerifierConfig) { c.LiveCheck = &token.LiveCheck{} },
 		"a live check back in time": func(c *token.VerifierConfig) { c.LiveCheck = &token.LiveCheck{Store: &store.Memory{}, Every: -1} },
 		"a live check of foreigners": func(c *token.VerifierConfig) {

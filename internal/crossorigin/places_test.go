@@ -58,7 +58,7 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 	must(err)
 	verifier, err := token.NewVerifier(token.VerifierConfig{
 		Keys: keys, Issuer: config.Issuer, Audience: config.Audience,
-		Cookie: config.AccessCookie, CrossOrigin: protection, RequireOrigin: required, Events: hear,
+		AccessCookie: config.AccessCookie, CrossOrigin: protection, RequireOrigin: required, Events: hear,
 	})
 	must(err)
 	sealer, err := cookie.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
