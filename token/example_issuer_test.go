@@ -126,7 +126,7 @@ func ExampleTransport() {
 		panic(err)
 	}
 	_, err = client.Get(api.URL)
-	fmt.Println(errors.Is(err, token.ErrSessionEnded))
+	fmt.Println(errors.Is(err, token.ErrLoginEnded))
 
 	// Output:
 	// 200 hello, nightly-job

@@ -62,9 +62,9 @@ type Transport struct {
 	backoff time.Duration // doubles with each failure
 }
 
-// ErrSessionEnded is the error of requests after their log-in is over, and
+// ErrLoginEnded is the error of requests after their log-in is over, and
 // before [Transport.Login]. It wraps [auth.ErrUnauthenticated].
-var ErrSessionEnded = fmt.Errorf("token: the log-in is over: %w", auth.ErrUnauthenticated)
+var ErrLoginEnded = fmt.Errorf("token: the log-in is over: %w", auth.ErrUnauthenticated)
 
 // NewTransport returns a Transport, or an error that names the field of the
 // configuration that cannot work. It reads File, if there is one; if that has
@@ -125,7 +125,7 @@ func (t *Transport) Logout() (refreshToken string, err error) {
 }
 
 // RoundTrip sends a request, with the access token if it goes to one of the
-// Origins. It does not change r. Errors are those of Base; [ErrSessionEnded];
+// Origins. It does not change r. Errors are those of Base; [ErrLoginEnded];
 // or that of a refresh which failed while there was no token to go on with.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !slices.Contains(t.config.Origins, origin(r.URL)) || r.Header.Get("Authorization") != "" {
@@ -142,7 +142,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	newer, err := t.fresh(r.Context(), access)
 	switch {
-	case errors.Is(err, ErrSessionEnded):
+	case errors.Is(err, ErrLoginEnded):
 		closeBody(response.Body)
 		return nil, err
 	case err != nil || newer == access:

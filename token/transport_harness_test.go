@@ -186,14 +186,14 @@ func get(t *token.Transport) int {
 
 // What send returns of errors.
 const (
-	ended    = -1 // ErrSessionEnded
+	ended    = -1 // ErrLoginEnded
 	troubled = -2 // any other
 )
 
 func send(t *token.Transport, r *http.Request) int {
 	response, err := t.RoundTrip(r)
 	switch {
-	case errors.Is(err, token.ErrSessionEnded) && errors.Is(err, auth.ErrUnauthenticated):
+	case errors.Is(err, token.ErrLoginEnded) && errors.Is(err, auth.ErrUnauthenticated):
 		return ended
 	case err != nil && errors.Is(err, auth.ErrUnauthenticated):
 		panic("a temporary error that is an end")

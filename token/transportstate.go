@@ -59,7 +59,7 @@ func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
 	switch {
 	case state.RefreshToken == "":
 		t.mu.Unlock()
-		return "", ErrSessionEnded
+		return "", ErrLoginEnded
 	case state.AccessToken != refused && now.Before(state.RefreshAfter):
 		t.mu.Unlock()
 		return state.AccessToken, nil
@@ -87,7 +87,7 @@ func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
 	defer t.mu.Unlock()
 	switch {
 	case t.state.RefreshToken == "":
-		return "", ErrSessionEnded
+		return "", ErrLoginEnded
 	case pending.err != nil && !usable:
 		return "", pending.err
 	}

@@ -51,7 +51,7 @@ func (s *shop) routes() http.Handler {
 func (s *shop) tea(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	stock, err := s.ask(r)
-	if errors.Is(err, token.ErrSessionEnded) { // or none has begun yet
+	if errors.Is(err, token.ErrLoginEnded) { // or none has begun yet
 		if err = s.logIn(); err == nil {
 			stock, err = s.ask(r)
 		}
