@@ -59,9 +59,10 @@ type Identity struct {
 	Credential any
 }
 
-// Validate reports whether log-in accepts the identity: a Subject of 1 to 255
-// bytes of UTF-8, well-formed Scopes and Methods, and Claims as from
-// [NewClaims].
+// Validate reports whether the parts of the identity are well-formed, as log-in
+// requires: a Subject of 1 to 255 bytes of UTF-8, Scopes and Methods, and Claims
+// as from [NewClaims]. Log-in also wants an empty Issuer, and no Expires that is
+// past.
 func (id Identity) Validate() error {
 	const maxSubject = 255
 	if id.Subject == "" {

@@ -3,8 +3,8 @@ package auth
 import "time"
 
 // Event is something that an operator may want to count, log or be woken up
-// for. Session and token configurations, guards and throttles have one hook for
-// it,
+// for. The configurations of sessions, tokens, remote keys and throttles have one
+// hook for it, and so has a guard,
 //
 //	Events func(context.Context, auth.Event)
 //

@@ -105,6 +105,11 @@ func newSealKey(key []byte) (sealKey, error) {
 	return sealKey{id: [idSize]byte(digest[:]), aead: aead}, nil
 }
 
+// Format writes no key, whatever the verb.
+func (s Sealer) Format(state fmt.State, _ rune) {
+	fmt.Fprintf(state, "cookie.Sealer{%d keys}", len(s.keys))
+}
+
 // key returns the key with this ID, or nil.
 func (s *Sealer) key(id []byte) cipher.AEAD {
 	for _, k := range s.keys {

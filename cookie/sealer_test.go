@@ -175,6 +175,26 @@ func TestSealerCopiesKeys(t *testing.T) {
 	mustOpen(t, same, cookie.Session(), seal(t, s, cookie.Session(), "w"), "w")
 }
 
+// ASVS 5.0, 16.2.5: fmt follows one pointer more for a verb that does not fit.
+func TestNoVerbPrintsAKey(t *testing.T) {
+	key := []byte("0123456789abcdefghijklmnopqrstuv")
+	s, err := cookie.NewSealer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type holder struct{ sealer *cookie.Sealer }
+	for _, v := range []any{s, *s, &s, []*cookie.Sealer{s}, holder{s}, &holder{s}, struct{ S *cookie.Sealer }{s}, struct{ S cookie.Sealer }{*s}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			text := fmt.Sprintf(verb, v)
+			for _, form := range []string{"%s", "%x", "%d", "%#v"} {
+				if printed := strings.Trim(fmt.Sprintf(form, key[:8]), "[]"); strings.Contains(text, strings.TrimSuffix(printed, "}")) {
+					t.Errorf("%T by %s: %s", v, verb, text)
+				}
+			}
+		}
+	}
+}
+
 func TestZeroSealer(t *testing.T) {
 	var s cookie.Sealer
 	if sealed, err := s.Seal(cookie.Session(), []byte("v"), time.Hour); err == nil || sealed != "" {

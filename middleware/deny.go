@@ -25,8 +25,9 @@ import (
 // The body is a problem detail (RFC 9457) that tells nothing of err (ASVS 5.0,
 // 16.5.1). Handlers use Deny for the errors of Login and Logout too, and a
 // [Guard] with a Deny of its own may end in it, such as one that shows people a
-// page, by [errors.Is] and [errors.As]. No cookie is touched. After an
-// error that wraps [auth.ErrAnswered] it does nothing.
+// page, by [errors.Is] and [errors.As]. No cookie is touched, and no
+// WWW-Authenticate is added: that does a guard, by its [Challenger]. After an error
+// that wraps [auth.ErrAnswered] it does nothing.
 func Deny(w http.ResponseWriter, r *http.Request, err error, loginPage string) {
 	if errors.Is(err, auth.ErrAnswered) {
 		return

@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/authlatch/auth"
 )
@@ -34,20 +35,30 @@ type first []Authenticator
 
 // refusal is the error of several authenticators. It keeps what each has said,
 // since the others have nothing to add: a bad cookie makes no token invalid.
-type refusal struct {
-	error
-	answers []answer
-}
+type refusal struct{ answers []answer }
 
 type answer struct {
 	by  Authenticator
 	err error
 }
 
-func (r *refusal) Unwrap() error { return r.error }
+func (r *refusal) Error() string {
+	texts := make([]string, len(r.answers))
+	for i, each := range r.answers {
+		texts[i] = each.err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (r *refusal) Unwrap() []error {
+	errs := make([]error, len(r.answers))
+	for i, each := range r.answers {
+		errs[i] = each.err
+	}
+	return errs
+}
 
 func (list first) Authenticate(r *http.Request) (auth.Identity, error) {
-	var none error
 	var answers []answer
 	for _, a := range list {
 		id, err := a.Authenticate(r)
@@ -55,18 +66,17 @@ func (list first) Authenticate(r *http.Request) (auth.Identity, error) {
 		case err == nil:
 			return id, nil
 		case !errors.Is(err, auth.ErrNoCredential):
-			return auth.Identity{}, &refusal{err, []answer{{a, err}}}
+			return auth.Identity{}, &refusal{[]answer{{a, err}}}
 		}
-		none = errors.Join(none, err)
 		answers = append(answers, answer{a, err})
 	}
-	return auth.Identity{}, &refusal{none, answers}
+	return auth.Identity{}, &refusal{answers}
 }
 
 func (list first) Challenge(h http.Header, r *http.Request, err error) {
 	var refused *refusal
 	if !errors.As(err, &refused) {
-		refused = &refusal{error: err}
+		refused = new(refusal)
 		for _, a := range list {
 			refused.answers = append(refused.answers, answer{a, err})
 		}

@@ -78,7 +78,8 @@ type Guard struct {
 	// Deny writes the response to a request that the guard does not let
 	// through. err is one of the three outcomes of package auth. Nil means
 	// [Deny] with LoginPage. The response says Cache-Control: no-store, unless
-	// Deny says otherwise.
+	// Deny says otherwise. Handlers that refuse by themselves call [Deny], not
+	// this.
 	Deny func(w http.ResponseWriter, r *http.Request, err error)
 
 	// Events hears of each request whose sender is known and lacks what the

@@ -21,10 +21,10 @@ import (
 // tab. Where Sec-Fetch-Site is missing, an Origin must be that of the Host, as
 // in a WebSocket's handshake. The response says Vary for these four.
 //
-// A request with neither Sec-Fetch-Site nor Origin passes. So come programs, and
-// pages and pictures in browsers from before 2023 and over plain HTTP, but for
-// localhost; those could not use the site at all. Isolate thus stands before
-// the guards' own check of what changes something, and is no replacement.
+// A request with neither Sec-Fetch-Site nor Origin passes. Programs send neither, nor
+// do browsers from before 2023, nor any browser over plain HTTP except to localhost;
+// they could not use the site at all otherwise. Isolate thus stands before the
+// guards' own check of what changes something, and is no replacement.
 //
 // What others may load stands outside of it: public pictures, an API that
 // answers to CORS, a log-in that comes back by a form of the identity provider.

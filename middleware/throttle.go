@@ -57,7 +57,8 @@ import (
 // typed at log-in could be that of another count. To limit how many messages are
 // sent, as for a forgotten password, take one with the Namespace "reset", say, and
 // MaxFailures -1, or anybody could close that way in for good; let check send a
-// message and return auth.ErrUnauthenticated: each then counts. Forgive in both
+// message and return auth.ErrUnauthenticated: each then counts. It is also told as
+// [auth.EventFailed], so let another hook hear of these, or none. Forgive in both
 // when a link from one has been used.
 //
 // Create it with [NewThrottle]. It keeps nothing between attempts, and is

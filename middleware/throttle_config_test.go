@@ -1,11 +1,15 @@
 package middleware_test
 
 import (
+	"errors"
+	"fmt"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
@@ -68,6 +72,21 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 		c.Store = &store.Memory{}
 		if _, err := middleware.NewThrottle(c); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What a caller does with its configuration later changes nothing.
+func TestAThrottleKeepsItsOwnListOfProxies(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("198.18.0.0/16")}
+	d := newDoor(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1, TrustedProxies: trusted})
+	trusted[0] = netip.MustParsePrefix("203.0.113.0/24")
+	for i := range 3 {
+		r := from(0).request()
+		r.Header.Set("X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i))
+		err := d.Try(httptest.NewRecorder(), r, fmt.Sprint("account ", i), func() error { return auth.ErrUnauthenticated })
+		if errors.As(err, new(*middleware.ThrottledError)) {
+			t.Fatalf("client %d shares the address of the proxy", i)
 		}
 	}
 }
