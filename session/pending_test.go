@@ -181,6 +181,28 @@ func TestPendingLoginLastsTenMinutes(t *testing.T) {
 	})
 }
 
+func TestPendingLoginLastsNoLongerThanAnyOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, session.Config{Lifetime: 5 * time.Minute})
+		for rule, expires := range map[string]time.Time{
+			"without a wish": {}, "with a wish for more": time.Now().Add(day),
+		} {
+			b := &browser{}
+			check(t, b.post(func(w http.ResponseWriter, r *http.Request) error {
+				return m.LoginPending(w, r, auth.Identity{Subject: "alice", Expires: expires})
+			}))
+			for range 4 { // so that it is not the idle timeout that ends it
+				time.Sleep(75*time.Second - time.Millisecond)
+				b.has(t, m, valid)
+			}
+			time.Sleep(time.Second)
+			if got := b.session(m); got != nobody {
+				t.Errorf("%s: %s after the lifetime of a log-in", rule, got)
+			}
+		}
+	})
+}
+
 func TestPendingIdentityLogsInForAsLongAsAnyOther(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := &browser{}

@@ -64,6 +64,18 @@ func TestValuesAreKept(t *testing.T) {
 	}
 }
 
+func TestTheOnlyValueCanBeDeleted(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := loggedIn(t, m, "alice")
+	check(t, b.update(t, m, func(s *session.Session) error { return word.Set(s, "only") }))
+	check(t, b.update(t, m, word.Delete))
+	s, err := m.Get(b.request("GET"))
+	check(t, err)
+	if w, err := word.Get(s); w != "" || err != nil {
+		t.Error("deleted and there:", w, err)
+	}
+}
+
 // D5: a wrong type is an error, not a zero value or a panic.
 func TestValueOfAnotherTypeIsAnError(t *testing.T) {
 	m := newManager(t, session.Config{})
