@@ -2,7 +2,9 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +69,32 @@ func TestLoginWhileTheOldSessionChanges(t *testing.T) {
 			})
 		})
 	}
+}
+
+// If the store does not say whether the values have gone over, neither does the
+// error, which has one line as others have.
+func TestLoginThatCannotCarryValuesOverSaysWhy(t *testing.T) {
+	inner := &store.Memory{}
+	m := newManager(t, session.Config{Store: inner})
+	b := loggedIn(t, m, "alice")
+	old, key, down := *b, "", false
+	slow := newManager(t, session.Config{Store: &hooked{inner, func(_ context.Context, write bool, k string) error {
+		switch {
+		case key == "":
+			key = k // Login reads the old session first
+		case write && k == key && !down:
+			down = true
+			check(t, old.add(m))
+		case write && down:
+			return errDown
+		}
+		return nil
+	}}})
+	err := b.login(slow, "alice")
+	if !errors.Is(err, errDown) || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "ended") {
+		t.Errorf("%q", err)
+	}
+	b.wants(t, m, valid)
 }
 
 // A slow visit must not set its cookie over that of a log-in in another tab.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
 )
 
 func TestEachSituationHasItsEvent(t *testing.T) {
@@ -106,6 +109,62 @@ func TestAVisitorsSessionIsToldWithoutASubject(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
+}
+
+type maker func(*session.Manager, http.ResponseWriter, *http.Request, auth.Identity) error
+
+var makers = map[string]maker{
+	"Login":        (*session.Manager).Login,
+	"LoginPending": (*session.Manager).LoginPending,
+	"Ensure": func(m *session.Manager, w http.ResponseWriter, r *http.Request, _ auth.Identity) error {
+		_, err := m.Ensure(w, r)
+		return err
+	},
+}
+
+// isFault checks that a session which cannot be made is a 503 of which somebody
+// hears, with what was being done.
+func (make maker) isFault(t *testing.T, policy cookie.Policy, id auth.Identity, doing string) {
+	t.Helper()
+	var j journal
+	m := newManager(t, session.Config{Cookie: policy, Events: j.hear})
+	err := make(m, httptest.NewRecorder(), (&browser{}).request("POST"), id)
+	if outcome(err) != unavailable || !strings.HasPrefix(err.Error(), "session: "+doing+": ") {
+		t.Error(err)
+	}
+	if len(j.events) != 1 {
+		t.Fatalf("%d events", len(j.events))
+	}
+	if e := j.events[0]; e.Kind != auth.EventFault || e.Err != err || e.Subject != id.Subject {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestALoginThatIsNotValidIsAFault(t *testing.T) {
+	for rule, id := range map[string]auth.Identity{
+		"no subject":         {},
+		"a subject too long": {Subject: strings.Repeat("a", 300)},
+		"an issuer":          {Subject: "alice", Issuer: "https://issuer.example"},
+		"expired":            {Subject: "alice", Expires: time.Now().Add(-time.Second)},
+		"claims too large":   {Subject: "alice", Claims: auth.Claims(`{"a":"` + strings.Repeat("a", store.MaxValue) + `"}`)},
+	} {
+		for _, name := range []string{"Login", "LoginPending"} {
+			t.Run(rule+"/"+name, func(t *testing.T) { makers[name].isFault(t, cookie.Policy{}, id, "log in") })
+		}
+	}
+}
+
+func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
+	local := cookie.Session().Insecure() // and the host of the request is not
+	for name, doing := range map[string]string{"Login": "log in", "LoginPending": "log in", "Ensure": "ensure"} {
+		t.Run(name, func(t *testing.T) {
+			id := alice
+			if name == "Ensure" {
+				id = auth.Identity{}
+			}
+			makers[name].isFault(t, local, id, doing)
+		})
+	}
 }
 
 // ASVS 5.0, 16.2.5: nothing that is told holds a secret.

@@ -27,7 +27,7 @@ import (
 //
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
 // request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty), the cookie cannot be set here, or the store could not answer.
+// must be empty and its Expires must not be past), the cookie cannot be set here, or the store could not answer.
 // After an error nobody is logged in by this call, and the browser's old
 // session goes on unless it had been ended already. The writes go on if the
 // client hangs up, for 5 seconds at most.
@@ -48,12 +48,15 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	if err := m.checkOrigin(r); err != nil {
 		return err
 	}
-	rec, err := m.newRecord(r, id, flags)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
+	failed := func(loginID string, err error) error {
+		return m.unanswered(ctx, id.Subject, loginID, fmt.Errorf("session: log in: %w", err))
+	}
+	rec, err := m.newRecord(r, id, flags)
+	if err != nil {
+		return failed("", err)
+	}
 	old, err := m.current(ctx, w, r)
 	if err != nil {
 		return err
@@ -63,15 +66,15 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	}
 	fresh, token, err := m.create(ctx, r, rec)
 	if err != nil {
-		return err
+		return failed("", err)
 	}
-	if err := m.enlist(ctx, old, fresh); err != nil {
-		m.abandon(ctx, fresh)
-		return m.unanswered(ctx, fresh.subject, fresh.loginID, fmt.Errorf("session: log in: %w", err))
+	err = m.enlist(ctx, old, fresh)
+	if err == nil {
+		err = m.disclose(w, r, fresh, token)
 	}
-	if err := m.disclose(w, r, fresh, token); err != nil {
+	if err != nil {
 		m.abandon(ctx, fresh)
-		return err
+		return failed(fresh.loginID, err)
 	}
 	e := auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.loginID}
 	if flags&flagPending != 0 {
@@ -114,15 +117,15 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 		return nil, err
 	}
 	rec, err := m.newRecord(r, auth.Identity{}, flagAnonymous)
-	if err != nil {
-		return nil, err
+	var token string
+	if err == nil {
+		s, token, err = m.create(ctx, r, rec)
 	}
-	s, token, err := m.create(ctx, r, rec)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = m.disclose(w, r, s, token)
 	}
-	if err := m.disclose(w, r, s, token); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, m.unanswered(ctx, "", "", fmt.Errorf("session: ensure: %w", err))
 	}
 	return s, nil
 }
@@ -139,16 +142,16 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*rec
 		return rec, nil
 	}
 	if err := id.Validate(); err != nil {
-		return nil, fmt.Errorf("session: log in: %w", err)
+		return nil, err
 	}
 	if id.Issuer != "" {
-		return nil, errors.New("session: log in: a session has no issuer")
+		return nil, errors.New("a session has no issuer")
 	}
 	lifetime := m.config.Lifetime
 	if !id.Expires.IsZero() {
 		lifetime = min(id.Expires.Sub(now), m.config.MaxLifetime)
 		if lifetime <= 0 {
-			return nil, errors.New("session: log in: the identity has expired")
+			return nil, errors.New("the identity has expired")
 		}
 	}
 	if flags&flagPending != 0 {
@@ -206,10 +209,10 @@ func carries(old *Session, rec *record) bool {
 func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (s *Session, token string, err error) {
 	// A cookie that cannot be set is found out before anything is written.
 	if err := m.policy(rec).Set(make(http.Header), r, newToken()); err != nil {
-		return nil, "", fmt.Errorf("session: %w", err)
+		return nil, "", err
 	}
 	if s = (&Session{record: *rec}); len(s.encode()) > store.MaxValue {
-		return nil, "", errors.New("session: the session is too large to be stored")
+		return nil, "", errors.New("the session is too large to be stored")
 	}
 	err = m.lists.Create(ctx, logins.Session, func() (logins.Digest, []byte, time.Duration) {
 		token = newToken()
@@ -218,7 +221,7 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (s *
 		return s.digest, s.raw, m.ttl(rec)
 	})
 	if err != nil {
-		return nil, "", m.unanswered(ctx, rec.subject, "", fmt.Errorf("session: %w", err))
+		return nil, "", err
 	}
 	return s, token, nil
 }
@@ -243,7 +246,7 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 	}
 	if !old.Anonymous() {
 		if err := m.lists.Remove(ctx, old.subject, old.digest); err != nil {
-			m.fault(ctx, old, err) // its record has ended; the entry lapses
+			m.fault(ctx, old, "log in", err) // its record has ended; the entry lapses
 		}
 	}
 	return nil
@@ -261,7 +264,7 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 		}
 		if err != nil {
 			if failures++; failures > 1 {
-				return fmt.Errorf("session: replace: %w", err)
+				return fmt.Errorf("replace: %w", err)
 			}
 		}
 		now, err := m.load(ctx, m.store.Get, old.digest)
@@ -290,8 +293,11 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 	s.values = values
 	raw := s.encode()
 	swapped, err := m.swap(ctx, s, raw)
+	if err != nil {
+		return fmt.Errorf("carry values over: %w", err)
+	}
 	if !swapped {
-		return errors.Join(errors.New("session: it was ended before it was disclosed"), err)
+		return errors.New("it was ended before it was disclosed")
 	}
 	s.raw = raw
 	return nil
@@ -300,10 +306,7 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 // disclose sets the cookie.
 func (m *Manager) disclose(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
 	noStore(w)
-	if err := m.policy(&s.record).Set(w.Header(), r, token); err != nil {
-		return fmt.Errorf("session: %w", err)
-	}
-	return nil
+	return m.policy(&s.record).Set(w.Header(), r, token)
 }
 
 // noStore keeps the response, with its cookie, out of shared caches.
@@ -323,6 +326,6 @@ func (m *Manager) policy(rec *record) cookie.Policy {
 // nobody has its token and it ends by its own time.
 func (m *Manager) abandon(ctx context.Context, s *Session) {
 	if err := m.lists.EndOne(ctx, s.subject, s.kind(), s.digest, logins.Revoked); err != nil {
-		m.fault(ctx, s, err)
+		m.fault(ctx, s, "log in", err)
 	}
 }

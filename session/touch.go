@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -62,17 +63,19 @@ func (m *Manager) noteUse(ctx context.Context, s *Session) error {
 // rest reports a use that could not be noted, and lets the store recover.
 func (m *Manager) rest(ctx context.Context, s *Session, now time.Time, err error) {
 	m.rests.Store(now.Add(touchRest).UnixMilli())
-	m.fault(ctx, s, err)
+	m.fault(ctx, s, "note use", err)
 }
 
 func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {
 	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked); err != nil {
-		m.fault(ctx, s, err) // the next touch will see to it
+		m.fault(ctx, s, "note use", err) // the next touch will see to it
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.subject, LoginID: s.loginID, Reason: "not in the list"})
 	return &over{manager: m, why: logins.Revoked.String(), reason: logins.Revoked}
 }
 
-func (m *Manager) fault(ctx context.Context, s *Session, err error) {
+// fault tells of what went wrong without failing what was being done.
+func (m *Manager) fault(ctx context.Context, s *Session, doing string, err error) {
+	err = fmt.Errorf("session: %s: %w", doing, err)
 	m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: s.subject, LoginID: s.loginID, Err: err})
 }

@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,6 +147,11 @@ func TestTouchThatFailsIsAnEventAndNoError(t *testing.T) {
 			reads = first
 			time.Sleep(10 * time.Minute)
 			b.wants(t, m, valid)
+			for _, e := range j.events {
+				if !errors.Is(e.Err, context.DeadlineExceeded) || !strings.HasPrefix(e.Err.Error(), "session: note use: ") {
+					t.Error(e.Err)
+				}
+			}
 			if kinds := j.take(); len(kinds) != 1 || kinds[0] != auth.EventFault {
 				t.Errorf("events %q", kinds)
 			}
