@@ -28,9 +28,9 @@ const AttemptHeader = "Refresh-Attempt"
 //
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
 // request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty), a cookie cannot be set here, or the store could not answer.
-// Nothing is answered then, nobody is logged in by this call, and the browser's
-// old log-in goes on unless it had been ended already.
+// must be empty and its Expires not past), a cookie cannot be set here, or the
+// store could not answer. Nothing is answered then, nobody is logged in by this
+// call, and the browser's old log-in goes on unless it had been ended already.
 func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	if err := i.checkOrigin(r); err != nil {
 		return err
@@ -38,7 +38,7 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 	// A cookie that cannot be set is found out before anything is written.
 	for _, policy := range i.cookies() {
 		if err := policy.Set(make(http.Header), r, "probe"); err != nil {
-			return fmt.Errorf("token: %w", err)
+			return i.unanswered(r.Context(), id.Subject, "", fmt.Errorf("token: log in: %w", err))
 		}
 	}
 	ctx, cancel := stored.Writing(r.Context())
@@ -53,7 +53,7 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 	}
 	if err := i.disclose(w, r, tokens); err != nil {
 		i.abandon(ctx, fresh)
-		return err
+		return i.unanswered(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
 	}
 	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.digest.LoginID()})
 	return nil
@@ -90,9 +90,14 @@ func (i *Issuer) renew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if native {
-		return writeJSON(w, http.StatusOK, "application/json", tokens)
+		err = writeJSON(w, http.StatusOK, "application/json", tokens)
+	} else {
+		err = i.disclose(w, r, tokens)
 	}
-	return i.disclose(w, r, tokens)
+	if err != nil {
+		return i.unanswered(r.Context(), "", "", fmt.Errorf("token: refresh: %w", err))
+	}
+	return nil
 }
 
 // cookies returns the policies that are in use.
@@ -161,7 +166,7 @@ func writeProblem(w http.ResponseWriter, status int, p problem) {
 func writeJSON(w http.ResponseWriter, status int, contentType string, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -178,12 +183,12 @@ func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens Tokens)
 	h := http.Header{"Set-Cookie": w.Header()["Set-Cookie"]}
 	seconds := max(time.Until(tokens.ends).Truncate(time.Second), time.Second)
 	if err := i.config.Cookie.MaxAge(seconds).Set(h, r, tokens.RefreshToken); err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	tokens.RefreshToken = ""
 	if policy := i.config.AccessCookie; policy != (cookie.Policy{}) {
 		if err := policy.MaxAge(time.Duration(max(tokens.ExpiresIn, 1))*time.Second).Set(h, r, tokens.AccessToken); err != nil {
-			return fmt.Errorf("token: %w", err)
+			return err
 		}
 		tokens.AccessToken = ""
 	}

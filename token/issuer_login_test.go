@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
 )
@@ -127,18 +128,31 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 		if outcome(err) != unavailable || tokens != (token.Tokens{}) {
 			t.Errorf("%s: %v", rule, err)
 		}
+		j.wantsFault(t, rule, id.Subject, err)
 		w := httptest.NewRecorder()
-		if err := i.Login(w, (&browser{}).request("POST", "/"), id); outcome(err) != unavailable || w.Body.Len() > 0 || len(w.Header()) > 0 {
+		err = i.Login(w, (&browser{}).request("POST", "/"), id)
+		if outcome(err) != unavailable || w.Body.Len() > 0 || len(w.Header()) > 0 {
 			t.Errorf("%s: %v", rule, err)
 		}
+		j.wantsFault(t, rule, id.Subject, err)
 	}
 	if list, err := i.List(t.Context(), "alice"); err != nil || len(list) > 0 {
 		t.Errorf("%v %v", list, err)
 	}
-	for _, kind := range j.kinds() {
-		if kind != auth.EventFault { // what no signer takes is found out late
-			t.Errorf("event %v", kind)
-		}
+}
+
+// A log-in whose cookie cannot be set is a 503 of which somebody hears.
+func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
+	s, j := &meter{}, &journal{}
+	i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.Config) { c.Cookie = cookie.New("refresh").Insecure() })
+	w := httptest.NewRecorder()
+	err := i.Login(w, (&browser{}).request("POST", "/"), alice)
+	if outcome(err) != unavailable || len(w.Header()) > 0 {
+		t.Error(err)
+	}
+	j.wantsFault(t, "not on loopback", "alice", err)
+	if _, swaps, _ := s.reset(); swaps > 0 {
+		t.Errorf("%d writes", swaps)
 	}
 }
 

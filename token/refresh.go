@@ -145,7 +145,12 @@ func (i *Issuer) secret(id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return boundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID), nil
+	return i.bound(secret), nil
+}
+
+// bound is a secret for the tokens of this issuer alone.
+func (i *Issuer) bound(secret []byte) []byte {
+	return boundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID)
 }
 
 // listed looks whether a log-in that is about to be written still stands in its

@@ -58,8 +58,9 @@ func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 // [Config.MaxLifetime].
 //
 // An error says that id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty), or that the store could not answer; nobody is logged in then.
-// The writes go on if ctx is cancelled, for 5 seconds at most.
+// must be empty and its Expires not past), or that the store could not answer;
+// nobody is logged in then. The writes go on if ctx is cancelled, for 5 seconds
+// at most.
 func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -80,22 +81,14 @@ type login struct {
 // issue makes a family, lists it, ends the log-in that it replaces, if any, and
 // only then gives its tokens away: there are never two that work.
 func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, old *login) (Tokens, *login, error) {
-	f, err := i.newFamily(id, from)
-	if err != nil {
-		return Tokens{}, nil, err
+	f, secret, err := i.newFamily(id, from)
+	var famID [16]byte
+	var digest logins.Digest
+	if err == nil {
+		famID, digest, err = i.create(ctx, f)
 	}
-	current, err := i.config.Keys.currentSecret()
 	if err != nil {
-		return Tokens{}, nil, err
-	}
-	f.keyID = current.id
-	secret, err := i.secret(f.keyID)
-	if err != nil {
-		return Tokens{}, nil, err
-	}
-	famID, digest, err := i.create(ctx, f)
-	if err != nil {
-		return Tokens{}, nil, err
+		return Tokens{}, nil, i.unanswered(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
 	}
 	fresh := &login{f.subject, digest}
 	tokens, err := i.tokens(f, famID, secret)
@@ -130,22 +123,28 @@ func (i *Issuer) abandon(ctx context.Context, l *login) {
 	}
 }
 
-func (i *Issuer) newFamily(id auth.Identity, from device) (*family, error) {
+// newFamily returns a family with the secret of its refresh tokens.
+func (i *Issuer) newFamily(id auth.Identity, from device) (*family, []byte, error) {
 	if err := id.Validate(); err != nil {
-		return nil, fmt.Errorf("token: log in: %w", err)
+		return nil, nil, err
 	}
 	if id.Issuer != "" {
-		return nil, errors.New("token: log in: the issuer is the configuration's to say")
+		return nil, nil, errors.New("the issuer is the configuration's to say")
 	}
 	now := time.Now()
 	lifetime := i.config.Lifetime
 	if !id.Expires.IsZero() {
 		lifetime = min(id.Expires.Sub(now), i.config.MaxLifetime)
 		if lifetime <= 0 {
-			return nil, errors.New("token: log in: the identity has expired")
+			return nil, nil, errors.New("the identity has expired")
 		}
 	}
+	current, err := i.config.Keys.currentSecret()
+	if err != nil {
+		return nil, nil, err
+	}
 	f := &family{
+		keyID:   current.id,
 		created: now.UnixMilli(), rotated: now.UnixMilli(), authTime: now.UnixMilli(),
 		idle:    now.Add(min(i.config.IdleTimeout, lifetime)).UnixMilli(),
 		expires: now.Add(lifetime).UnixMilli(),
@@ -155,13 +154,13 @@ func (i *Issuer) newFamily(id auth.Identity, from device) (*family, error) {
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
 		f.authTime = max(id.AuthTime.UnixMilli(), 0)
 	}
-	return f, nil
+	return f, i.bound(current.secret), nil
 }
 
 // create stores a family that nobody has a token of yet.
 func (i *Issuer) create(ctx context.Context, f *family) (id [16]byte, digest logins.Digest, err error) {
 	if len(f.encode()) > store.MaxValue {
-		return id, digest, errors.New("token: log in: the identity is too large to be stored")
+		return id, digest, errors.New("the identity is too large to be stored")
 	}
 	err = i.lists.Create(ctx, logins.Family, func() (logins.Digest, []byte, time.Duration) {
 		rand.Read(id[:])
@@ -169,9 +168,6 @@ func (i *Issuer) create(ctx context.Context, f *family) (id [16]byte, digest log
 		digest = familyDigest(i.config.Namespace, familyText(id))
 		return digest, f.encode(), f.ttl(time.Now())
 	})
-	if err != nil {
-		err = i.unanswered(ctx, f.subject, "", fmt.Errorf("token: log in: %w", err))
-	}
 	return id, digest, err
 }
 
