@@ -116,7 +116,7 @@ func everyPolicy() (list []cookie.Policy) {
 	return list
 }
 
-func TestStagedWritesLeaveOneField(t *testing.T) { // row 12
+func TestStagedWritesLeaveOneField(t *testing.T) {
 	h := http.Header{}
 	p := cookie.Session()
 	for _, value := range []string{"saved", "renewed"} {

@@ -14,9 +14,9 @@ import (
 // not fit into MaxBytes. Nothing has been written then.
 var ErrFull = errors.New("store: memory is full")
 
-// Memory is a [Store] in the memory of one process, for programs that run
-// once and for tests. What it holds ends with the process. The zero value is
-// an empty store, ready to use; it must not be copied after first use.
+// Memory is a [Store] in the memory of one process, for applications that
+// run as one process, and for tests. What it holds ends with the process. The zero
+// value is an empty store, ready to use; it must not be copied after first use.
 //
 // It starts no goroutine. Each call removes a few records that have expired,
 // so a store that is used at all, by reads alone even, frees what is over. It

@@ -1,6 +1,7 @@
 // Session is a small shop that shows what package session does: log-in with
 // "remember me", a cart that a visitor fills and keeps when logging in, a list
-// of devices, log-out here, there and everywhere. Open it in a browser,
+// of devices, log-out here, there and everywhere, and a page that wants a log-in of
+// the last minute. Open it in a browser,
 //
 //	go run ./examples/session
 //

@@ -23,11 +23,11 @@ func TestAxiosFourCallsMakeOneRefresh(t *testing.T) {
 	if got := statusesOf(append(s.seen("GET", "/me"), s.seen("GET", "/slow")...)); got != "200 200 200 200 401 401 401 401" {
 		t.Errorf("calls: %s", got)
 	}
-	expire() // row 15: data is not made JSON of twice
+	expire() // data is not made JSON of twice
 	if got := eval[string](b, `post("/me", {amount: 1}).then(JSON.stringify)`); got != `{"amount":1}` {
 		t.Errorf("the server has got %s", got)
 	}
-	if got := eval[any](b, `get("/cut")`); got != "ERR_NETWORK" { // row 6
+	if got := eval[any](b, `get("/cut")`); got != "ERR_NETWORK" {
 		t.Errorf("a network error is %v", got)
 	}
 	if b.lost() != "" || s.heard(auth.EventReuse) != 0 {

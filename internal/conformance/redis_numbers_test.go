@@ -11,8 +11,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// DESIGN section 10: with the near cache a read costs at most three times what
-// it costs in memory.
+// With the near cache a read costs at most three times what it costs in memory.
 func TestNearCacheReadIsAlmostOneOfMemory(t *testing.T) {
 	const pairs, requests = 15, 2000
 	memory := newReader(t, &store.Memory{})

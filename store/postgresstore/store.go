@@ -1,6 +1,6 @@
 // Package postgresstore keeps log-ins in PostgreSQL, in one table.
 //
-//	sessions, err := postgresstore.Open(ctx, "postgres://app:secret@db/app")
+//	s, err := postgresstore.Open(ctx, "postgres://app:secret@db/app")
 //
 // A [Store] has the methods of the interface Store in package store of
 // github.com/authlatch/auth, and needs nothing of that module. Each call is

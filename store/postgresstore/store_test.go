@@ -59,20 +59,20 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 // The application opens a store at its start, and sweeps it once a minute.
 func Example() {
 	ctx := context.Background()
-	sessions, err := postgresstore.Open(ctx, "postgres://app:secret@db.example/app")
+	s, err := postgresstore.Open(ctx, "postgres://app:secret@db.example/app")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer sessions.Close()
+	defer s.Close()
 
-	// sessions is the Store of a configuration, such as
-	// session.Config{Store: sessions}.
+	// s is the Store of a configuration, such as
+	// session.Config{Store: s}.
 
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
 	for range sweep.C {
-		if _, err := sessions.Sweep(ctx); err != nil {
+		if _, err := s.Sweep(ctx); err != nil {
 			fmt.Println(err)
 		}
 	}
@@ -94,10 +94,10 @@ func ExampleNew() {
 	}
 	defer pool.Close()
 
-	sessions, err := postgresstore.New(ctx, pool)
+	s, err := postgresstore.New(ctx, pool)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer sessions.Close() // leaves the pool open
+	defer s.Close() // leaves the pool open
 }

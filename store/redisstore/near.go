@@ -25,8 +25,9 @@ const (
 
 // Near is a [Store] with a cache of what this process has read: a near cache.
 // Only GetCached uses it; Get always asks the server. The managers of package
-// session call GetCached where a request is authenticated, and nowhere else, so
-// a sensitive route may use a manager over the bare Store.
+// session call GetCached where a request is authenticated, and the LiveCheck of
+// package token where it looks, and nothing else does, so a sensitive route may use a
+// second manager or verifier over the bare Store.
 //
 // The cache has connections of its own, one for each server, on which the
 // server tells of every change to what was read over them (client tracking,

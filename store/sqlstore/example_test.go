@@ -19,20 +19,20 @@ func ExampleNewSQLite() {
 		return
 	}
 	defer db.Close()
-	sessions, err := sqlstore.NewSQLite(ctx, db)
+	s, err := sqlstore.NewSQLite(ctx, db)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer sessions.Close()
+	defer s.Close()
 
-	// sessions is the Store of a configuration, such as
-	// session.Config{Store: sessions}.
+	// s is the Store of a configuration, such as
+	// session.Config{Store: s}.
 
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
 	for range sweep.C {
-		if _, err := sessions.Sweep(ctx); err != nil {
+		if _, err := s.Sweep(ctx); err != nil {
 			fmt.Println(err)
 		}
 	}
@@ -48,10 +48,10 @@ func ExampleNewMySQL() {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(50)
-	sessions, err := sqlstore.NewMySQL(ctx, db)
+	s, err := sqlstore.NewMySQL(ctx, db)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer sessions.Close() // leaves db open
+	defer s.Close() // leaves db open
 }
