@@ -66,9 +66,9 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 // it first in the handler; if the guard takes bearer tokens as well, which need
 // none, only where the identity's Credential is a [*Session]. For a log-in form, the
 // page calls [Manager.Ensure] and CSRFToken, and the handler of its POST calls
-// CheckCSRF and then Login. A sibling domain that can plant a cookie, because
-// [Config.Cookie] has a Domain or is insecure, plants the session of a log-in form,
-// whose tokens it knows.
+// CheckCSRF and then Login. If [Config.Cookie] has a Domain or is insecure, a
+// sibling domain can plant a session cookie of its own, whose form tokens it
+// knows; form tokens do not protect a log-in form then.
 //
 // The error wraps [auth.ErrForbidden] if the token is missing, doubled,
 // malformed or of another session, if the cookie names none, and if another site
@@ -80,8 +80,7 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 // Forms are parsed as by [http.Request.ParseMultipartForm], with 1 MiB of files
 // in memory, unless they have been before; the files of a request that is refused
 // are removed. Bound the body with [http.MaxBytesReader]: a cookie that is made up
-// is enough to have it read. An upload that is read
-// as a stream needs the field.
+// is enough to have it read. An upload that is read as a stream needs the field.
 func (m *Manager) CheckCSRF(r *http.Request) error {
 	if err := m.checkOrigin(r); err != nil {
 		return err

@@ -25,12 +25,19 @@ import (
 // longer idle timeout applies, and the cookie outlives the browser; an earlier
 // one ends the session earlier.
 //
+// What was proved before Login must still hold after it: a log-in whose password
+// was checked, or whose [Session.PendingIdentity] was read, before a change of
+// password, and whose Login comes after the [Manager.LogoutAll] of that change,
+// lives on. So look again after Login whether what was checked still counts, and
+// log out if not. Where the change replaces the hash first, and calls LogoutAll
+// then, no gap is left.
+//
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
 // request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty and its Expires must not be past), the cookie cannot be set here, or the store could not answer.
-// After an error nobody is logged in by this call, and the browser's old
-// session goes on unless it had been ended already. The writes go on if the
-// client hangs up, for 5 seconds at most.
+// must be empty and its Expires must not be past), the cookie cannot be set
+// here, or the store could not answer. After an error nobody is logged in by
+// this call, and the browser's old session goes on unless it had been ended
+// already. The writes go on if the client hangs up, for 5 seconds at most.
 func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	return m.login(w, r, id, 0)
 }
@@ -38,8 +45,12 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // LoginPending is [Manager.Login] for a subject who has yet to show a second
 // factor. No guard lets the session pass, and [Session.PendingIdentity] says
 // who waits. Login with the complete identity replaces it, under a new token.
-// It lasts 10 minutes at most (ASVS 5.0, 6.5.5), whatever id.Expires wishes, and
-// a subject has 10 of them at most, which end no other log-ins.
+// It lasts 10 minutes at most (ASVS 5.0, 6.5.5), or [Config.Lifetime] if that is
+// shorter, whatever id.Expires wishes.
+//
+// A subject has 10 pending log-ins at most: a further one ends the oldest of
+// them, and no complete log-in. Whoever knows the password can end the owner's
+// pending log-in that way; let a throttle of the application count LoginPending.
 func (m *Manager) LoginPending(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	return m.login(w, r, id, flagPending)
 }
@@ -87,9 +98,9 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // Ensure returns the session that the browser has, of whatever kind, or makes
 // an anonymous one and sets its cookie. Call it before the body, and only where
 // there is something to keep: a visitor costs nothing until then, and a record
-// in the store for the idle timeout from then on. After Login
-// in the same handler it returns the new session. Like Login it sets
-// Cache-Control: no-store, since the response is for this visitor alone.
+// in the store for the idle timeout from then on. After Login in the same
+// handler it returns the new session. Like Login it sets Cache-Control:
+// no-store, since the response is for this visitor alone.
 //
 // Its errors are those of [Manager.Login]; a malformed cookie is replaced. After
 // [auth.ErrNoCredential] the session has just been logged out or replaced, and

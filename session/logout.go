@@ -54,7 +54,7 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if err := m.config.Cookie.Delete(w.Header(), r); err != nil {
-		return fmt.Errorf("session: %w", err)
+		return fmt.Errorf("session: log out: %w", err)
 	}
 	if err != nil {
 		return fmt.Errorf("session: log out: %w: %w", auth.ErrUnauthenticated, err)
@@ -132,8 +132,13 @@ func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error 
 
 // LogoutAll ends all log-ins of a subject, those by token in the same namespace
 // included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
-// 7.4.3). After nil, no log-in that was there before the call is alive. After
-// an error some may be, and the call can be repeated.
+// 7.4.3). After nil, no log-in that was there before the call is alive; for a
+// Login that is under way, see [Manager.Login]. After an error some may be, and
+// the call can be repeated.
+//
+// To keep the present log-in keeps whoever has a copy of its cookie. After a
+// change of password leave keep empty and call Login again, which makes a new
+// session, without the values of the old one (ASVS 5.0, 7.2.4).
 func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string) error {
 	return m.revoke(ctx, subject, func(e logins.Entry) bool {
 		return !slices.Contains(keep, e.Digest.LoginID())

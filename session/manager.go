@@ -41,8 +41,9 @@ type Config struct {
 	Lifetime time.Duration
 
 	// IdleTimeout is how long a session lasts without being used (ASVS 5.0,
-	// 7.3.1). The default is one hour. Use is noted with a precision of a tenth
-	// of it, so a session may end by so much early, but never late.
+	// 7.3.1). The default is one hour, or Lifetime if that is shorter. Use is
+	// noted with a precision of a tenth of it, so a session may end by so much
+	// early, but never late.
 	IdleTimeout time.Duration
 
 	// MaxLifetime is how long a session lasts at most whose log-in wished for
@@ -51,7 +52,7 @@ type Config struct {
 	MaxLifetime time.Duration
 
 	// RememberedIdleTimeout is the IdleTimeout of such a session. The default
-	// is 7 days, or IdleTimeout if that is longer.
+	// is 7 days, or IdleTimeout if that is longer, and at most MaxLifetime.
 	RememberedIdleTimeout time.Duration
 
 	// MaxLogins is how many log-ins a subject has at most, tokens of the same
@@ -82,9 +83,9 @@ type Config struct {
 	Events func(context.Context, auth.Event)
 }
 
-// Manager makes, finds and ends sessions. It has no state of its own but for
-// its configuration, so several processes may use one store. It is safe for
-// concurrent use.
+// Manager makes, finds and ends sessions. Create it with [New]. It has no state
+// of its own but for its configuration, so several processes may use one store.
+// It is safe for concurrent use.
 //
 // A Manager is the Authenticator, and the Challenger, of a guard in package
 // middleware.
@@ -148,7 +149,7 @@ func New(c Config) (*Manager, error) {
 // limits fills in the defaults and refuses limits that contradict each other.
 func (c *Config) limits() error {
 	if c.Lifetime < 0 || c.IdleTimeout < 0 || c.MaxLifetime < 0 || c.RememberedIdleTimeout < 0 {
-		return errors.New("session: Config has a negative duration")
+		return errors.New("session: Config.Lifetime, IdleTimeout, MaxLifetime or RememberedIdleTimeout is negative")
 	}
 	if c.MaxLogins < 0 || c.MaxLogins > 1000 {
 		return errors.New("session: Config.MaxLogins is not between 1 and 1000")

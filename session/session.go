@@ -8,12 +8,16 @@
 // A handler that has checked a password calls [Manager.Login]; a [Manager] is
 // the Authenticator of a guard; [Manager.Logout] ends it. A session ends by its
 // lifetime, by not being used, by log-out here or from elsewhere, and by the
-// next log-in; and once ended it stays ended, whatever other requests are doing
-// at that moment.
+// next log-in; once ended it stays ended, whatever other requests are doing.
 //
 // Values of the application are read and written through a typed [Key], within
 // [Manager.Update]. Visitors who have not logged in get a session only where
 // the application asks for one, with [Manager.Ensure].
+//
+// An unsafe request that another site makes a browser send is refused by every
+// method that makes, finds or ends the session of a request; see
+// [Config.CrossOrigin]. Form tokens, see [Manager.CSRFToken], are a second lock,
+// for browsers that tell no origin and for origins that are trusted.
 package session
 
 import (
