@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,7 +51,7 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 	pad, masked := b[:sha256.Size], b[sha256.Size:]
 	rand.Read(pad)
 	subtle.XORBytes(masked, pad, m.csrfProof(token))
-	return csrfEncoding.EncodeToString(b[:]), nil
+	return base64url.EncodeToString(b[:]), nil
 }
 
 // CheckCSRF refuses a request that does not carry a token of its session (ASVS
@@ -113,8 +112,6 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 // A CSRF token is a random pad, and under it the proof of the session.
 const csrfBytes = 2 * sha256.Size
 
-var csrfEncoding = base64.RawURLEncoding.Strict()
-
 // csrfProof is what only who knows the session's token can compute. The world is
 // in it, so that a session token at another manager has other proofs.
 func (m *Manager) csrfProof(token string) []byte {
@@ -126,10 +123,10 @@ func (m *Manager) csrfProof(token string) []byte {
 
 // provesCSRF reports whether sent was made for the session with this token.
 func (m *Manager) provesCSRF(token, sent string) bool {
-	if len(sent) != csrfEncoding.EncodedLen(csrfBytes) {
+	if len(sent) != base64url.EncodedLen(csrfBytes) {
 		return false
 	}
-	b, err := csrfEncoding.DecodeString(sent)
+	b, err := base64url.DecodeString(sent)
 	if err != nil || len(b) != csrfBytes { // the decoder skips line breaks
 		return false
 	}

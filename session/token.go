@@ -12,42 +12,25 @@ import (
 // base64url.
 const tokenLength = 43
 
+// base64url has one text for the same bytes, but for line breaks.
+var base64url = base64.RawURLEncoding.Strict()
+
 func newToken() string {
 	var secret [32]byte
 	rand.Read(secret[:])
-	return base64.RawURLEncoding.EncodeToString(secret[:])
+	return base64url.EncodeToString(secret[:])
 }
 
 // wellFormed reports whether newToken could have returned token. Nothing else
 // gets as far as the store.
 func wellFormed(token string) bool {
-	if len(token) != tokenLength {
+	var text [tokenLength]byte
+	if len(token) != copy(text[:], token) {
 		return false
 	}
-	for i := range len(token) {
-		if sextet(token[i]) < 0 {
-			return false
-		}
-	}
-	// The last character carries four bits; the other two are zero.
-	return sextet(token[tokenLength-1])%4 == 0
-}
-
-// sextet returns the value of a base64url character, or -1.
-func sextet(c byte) int {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return int(c - 'A')
-	case 'a' <= c && c <= 'z':
-		return int(c-'a') + 26
-	case '0' <= c && c <= '9':
-		return int(c-'0') + 52
-	case c == '-':
-		return 62
-	case c == '_':
-		return 63
-	}
-	return -1
+	var secret [32]byte
+	n, err := base64url.Decode(secret[:], text[:])
+	return err == nil && n == len(secret) // the decoder skips line breaks
 }
 
 // digest returns what the store knows a session token by. The name of the
