@@ -10,7 +10,8 @@ import (
 
 // Token is an access token that has been verified. It is the Credential of an
 // identity that a [Verifier] returns. It is immutable and shared by all
-// requests that carry the same token, and holds nothing that opens anything.
+// requests that carry the same token. However it is printed, it shows neither
+// that token nor a key.
 type Token struct {
 	identity auth.Identity
 	id       string

@@ -46,6 +46,7 @@ type Tokens struct {
 }
 
 // Format writes no token, whatever the verb: tokens end up in logs by mistake.
+// fmt does not ask it where they stand in an unexported field.
 func (t Tokens) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "token.Tokens{expires_in: %d, gen: %d}", t.ExpiresIn, t.Generation)
 }

@@ -56,10 +56,10 @@ type Transport struct {
 	config TransportConfig
 
 	mu      sync.Mutex
-	state   clientState
-	pending *flight       // the refresh that is under way, or nil
-	retryAt time.Time     // no refresh before, after one that has failed
-	backoff time.Duration // doubles with each failure
+	state   func() clientState // a function, into which no verb of fmt looks
+	pending *flight            // the refresh that is under way, or nil
+	retryAt time.Time          // no refresh before, after one that has failed
+	backoff time.Duration      // doubles with each failure
 }
 
 // ErrLoginEnded is the error of requests after their log-in is over, and
@@ -88,11 +88,12 @@ func NewTransport(c TransportConfig) (*Transport, error) {
 		c.Base = http.DefaultTransport
 	}
 	t := &Transport{config: c}
+	t.set(clientState{})
 	state, err := t.load()
 	if err != nil {
 		return nil, err
 	}
-	t.state = state
+	t.set(state)
 	return t, nil
 }
 
@@ -120,7 +121,7 @@ func (t *Transport) Logout() (refreshToken string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.discard()
-	refreshToken = t.state.RefreshToken
+	refreshToken = t.state().RefreshToken
 	return refreshToken, t.forget()
 }
 

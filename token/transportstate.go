@@ -35,6 +35,8 @@ func newClientState(tokens Tokens, received time.Time) clientState {
 	}
 }
 
+func (t *Transport) set(state clientState) { t.state = func() clientState { return state } }
+
 // flight is a refresh that is under way, or over. It counts as long as it is
 // the pending one of its Transport.
 type flight struct {
@@ -55,7 +57,7 @@ const (
 func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
 	t.mu.Lock()
 	now := time.Now()
-	state := t.state
+	state := t.state()
 	switch {
 	case state.RefreshToken == "":
 		t.mu.Unlock()
@@ -86,12 +88,12 @@ func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.state.RefreshToken == "":
+	case t.state().RefreshToken == "":
 		return "", ErrLoginEnded
 	case pending.err != nil && !usable:
 		return "", pending.err
 	}
-	return t.state.AccessToken, nil
+	return t.state().AccessToken, nil
 }
 
 // begin lets a refresh start, on a context of its own: those who wait for it may
@@ -132,11 +134,11 @@ func (t *Transport) prepare(f *flight) (clientState, error) {
 	if t.pending != f {
 		return clientState{}, nil
 	}
-	if t.overtaken(t.state.RefreshToken) && (t.state.RefreshToken == "" || time.Now().Before(t.state.RefreshAfter)) {
+	if t.overtaken(t.state().RefreshToken) && (t.state().RefreshToken == "" || time.Now().Before(t.state().RefreshAfter)) {
 		return clientState{}, nil
 	}
-	if t.state.Attempt == "" {
-		next := t.state
+	if t.state().Attempt == "" {
+		next := t.state()
 		var b [16]byte
 		rand.Read(b[:])
 		next.Attempt = base64.RawURLEncoding.EncodeToString(b[:])
@@ -144,7 +146,7 @@ func (t *Transport) prepare(f *flight) (clientState, error) {
 			return clientState{}, err
 		}
 	}
-	return t.state, nil
+	return t.state(), nil
 }
 
 // land ends a flight with what has come of it.
@@ -194,14 +196,14 @@ func (t *Transport) overtaken(known string) bool {
 	if err != nil {
 		return false
 	}
-	t.state = kept
+	t.set(kept)
 	return kept.RefreshToken != known
 }
 
 // load reads the file, if there is one.
 func (t *Transport) load() (state clientState, err error) {
 	if t.config.File == "" {
-		return t.state, nil
+		return t.state(), nil
 	}
 	text, err := readPrivate(t.config.File)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -227,13 +229,13 @@ func (t *Transport) keep(state clientState) error {
 			return fmt.Errorf("token: keep the tokens in the file: %w", err)
 		}
 	}
-	t.state = state
+	t.set(state)
 	return nil
 }
 
 // forget removes the tokens, and the file, if there is one.
 func (t *Transport) forget() error {
-	t.state = clientState{}
+	t.set(clientState{})
 	if t.config.File == "" {
 		return nil
 	}

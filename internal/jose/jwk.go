@@ -27,7 +27,7 @@ type PublicJWK struct {
 
 // PublicJWK returns the key for publication, and false if it is a secret.
 func (k *VerificationKey) PublicJWK() (PublicJWK, bool) {
-	jwk, ok := publicMembers(k.raw)
+	jwk, ok := publicMembers(k.raw())
 	jwk.Algorithm, jwk.Use, jwk.KeyID = string(k.alg), "sig", k.id
 	if !ok {
 		return PublicJWK{}, false

@@ -107,7 +107,7 @@ func ParsePublicJWK(text []byte) (*VerificationKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key.id != thumbprint(key.raw) {
+	if key.id != thumbprint(key.raw()) {
 		return nil, errOwnKeyID
 	}
 	return key, nil

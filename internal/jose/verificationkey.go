@@ -17,7 +17,7 @@ import (
 type VerificationKey struct {
 	id       string
 	alg      Algorithm
-	raw      any // ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey or []byte
+	raw      func() any // an ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey or []byte
 	engine   verifier
 	size     int // of each signature, in bytes
 	accepted atomic.Pointer[header]
@@ -51,9 +51,11 @@ var (
 // thumbprint (RFC 7638). The error is an [ErrKey].
 func NewVerificationKey(raw any, alg Algorithm, id string, rules KeyRules) (*VerificationKey, error) {
 	key := &VerificationKey{id: id}
-	if err := key.take(raw, rules); err != nil {
+	raw, err := key.take(raw, rules)
+	if err != nil {
 		return nil, err
 	}
+	key.raw = func() any { return raw }
 	if alg == RS256 && key.alg == PS256 && rules.RS256 || alg == PS256 && key.alg == RS256 {
 		key.alg = alg
 	}
@@ -61,42 +63,40 @@ func NewVerificationKey(raw any, alg Algorithm, id string, rules KeyRules) (*Ver
 		return nil, errKeyAlg
 	}
 	if id == "" {
-		key.id = thumbprint(key.raw)
+		key.id = thumbprint(raw)
 	}
 	if !validKeyID(key.id) {
 		return nil, errKeyIDBad
 	}
-	var err error
 	if key.engine, err = newVerifier(key.alg); err != nil {
 		return nil, err
 	}
 	return key, nil
 }
 
-// take checks and copies the raw key.
-func (k *VerificationKey) take(raw any, rules KeyRules) (err error) {
+// take checks the raw key, and returns a copy.
+func (k *VerificationKey) take(raw any, rules KeyRules) (any, error) {
 	switch raw := raw.(type) {
 	case ed25519.PublicKey:
 		k.alg, k.size = Ed25519, ed25519.SignatureSize
-		k.raw, err = slices.Clone(raw), checkEd25519(raw)
+		return slices.Clone(raw), checkEd25519(raw)
 	case *ecdsa.PublicKey:
 		k.alg, k.size = ES256, 2*p256Size
-		k.raw, err = copyP256(raw)
+		return copyP256(raw)
 	case *rsa.PublicKey:
 		if k.alg = PS256; rules.RS256 {
 			k.alg = RS256
 		}
-		if err = checkRSA(raw, rules); err == nil {
-			k.raw = &rsa.PublicKey{N: new(big.Int).Set(raw.N), E: raw.E}
-			k.size = raw.Size()
+		if err := checkRSA(raw, rules); err != nil {
+			return nil, err
 		}
+		k.size = raw.Size()
+		return &rsa.PublicKey{N: new(big.Int).Set(raw.N), E: raw.E}, nil
 	case []byte:
 		k.alg, k.size = HS256, sha256.Size
-		k.raw, err = slices.Clone(raw), checkSecret(raw)
-	default:
-		err = errKeyKind
+		return slices.Clone(raw), checkSecret(raw)
 	}
-	return err
+	return nil, errKeyKind
 }
 
 // ID returns the kid.
@@ -107,7 +107,7 @@ func (k *VerificationKey) Algorithm() Algorithm { return k.alg }
 
 // same reports whether the keys verify the same tokens.
 func (k *VerificationKey) same(other *VerificationKey) bool {
-	return k.id == other.id && k.alg == other.alg && thumbprint(k.raw) == thumbprint(other.raw)
+	return k.id == other.id && k.alg == other.alg && thumbprint(k.raw()) == thumbprint(other.raw())
 }
 
 var (
@@ -124,7 +124,7 @@ func (k *VerificationKey) verify(input, signature []byte) (err error) {
 			err = errPanic
 		}
 	}()
-	if k.engine.Verify(input, signature, k.raw) != nil {
+	if k.engine.Verify(input, signature, k.raw()) != nil {
 		return errSignature
 	}
 	return nil
