@@ -10,23 +10,6 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
-// over is the error of a session that is no more: nobody sent the request, as
-// if it had no credential.
-type over struct {
-	manager *Manager
-	why     string
-	reason  logins.Reason // zero if there is no tombstone: expired or unknown
-}
-
-func (e *over) Error() string { return "session: it is over: " + e.why }
-func (e *over) Unwrap() error { return auth.ErrNoCredential }
-
-// dead reports whether the cookie may be deleted. It may not where a newer one
-// can have taken its place in the browser, which a slow answer would erase.
-func (e *over) dead() bool {
-	return e.reason != logins.Replaced && e.reason != logins.LoggedOut
-}
-
 // Challenge adds WWW-Authenticate to the answer to a request that was refused
 // with a 401, and deletes the cookie of a session that has expired or was
 // revoked. The scheme "Cookie" is not registered; it says that logging in
@@ -48,4 +31,21 @@ func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	if errors.As(err, &ended) && ended.manager == m && ended.dead() {
 		m.config.Cookie.Delete(h, r)
 	}
+}
+
+// over is the error of a session that is no more: nobody sent the request, as
+// if it had no credential.
+type over struct {
+	manager *Manager
+	why     string
+	reason  logins.Reason // zero if there is no tombstone: expired or unknown
+}
+
+func (e *over) Error() string { return "session: it is over: " + e.why }
+func (e *over) Unwrap() error { return auth.ErrNoCredential }
+
+// dead reports whether the cookie may be deleted. It may not where a newer one
+// can have taken its place in the browser, which a slow answer would erase.
+func (e *over) dead() bool {
+	return e.reason != logins.Replaced && e.reason != logins.LoggedOut
 }
