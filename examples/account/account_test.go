@@ -17,16 +17,19 @@ import (
 // opened is the site over TLS, and the links that it has mailed.
 type opened struct {
 	*httptest.Server
+	site  *site
 	links []string
 }
 
-func open(t *testing.T) *opened {
+func open(t *testing.T) *opened { return openOver(t, &store.Memory{}) }
+
+func openOver(t *testing.T, db store.Store) *opened {
 	o := &opened{}
-	s, err := newSite(&store.Memory{}, func(to, link string) { o.links = append(o.links, link) })
-	if err != nil {
+	var err error
+	if o.site, err = newSite(db, func(to, link string) { o.links = append(o.links, link) }); err != nil {
 		t.Fatal(err)
 	}
-	o.Server = httptest.NewTLSServer(s.routes())
+	o.Server = httptest.NewTLSServer(o.site.routes())
 	t.Cleanup(o.Close)
 	return o
 }
@@ -168,18 +171,23 @@ func TestALinkSetsAPasswordOnce(t *testing.T) {
 		t.Fatal("nobody got a mail")
 	}
 	b.wants(200, "on its way")(b.send("/forgotten", "/forgotten", "name", "Alice"))
-	link, err := url.Parse(o.links[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	given := link.Query().Get("token")
+	given := tokenOf(t, o.links[0])
 	b.wants(200, "Choose a password")(b.get(o.links[0]))
 	b.wants(422, "15 characters")(b.send(o.links[0], "/reset", "name", "alice", "token", given, "password", "short"))
 	b.wants(403, "not good")(b.send(o.links[0], "/reset", "name", "bob", "token", given, "password", second))
 	b.wants(200, "is set")(b.send(o.links[0], "/reset", "name", "alice", "token", given, "password", second))
-	b.wants(403, "used already")(b.send(o.links[0], "/reset", "name", "alice", "token", given, "password", first))
+	b.wants(403, "If you have just set")(b.send(o.links[0], "/reset", "name", "alice", "token", given, "password", first))
 	owner.wants(200, "<h1>Log in")(owner.get("/"))
 	b.wants(200, "Hello")(b.send("/login", "/login", "name", "alice", "password", second))
+}
+
+func tokenOf(t *testing.T, link string) string {
+	t.Helper()
+	u, err := url.Parse(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get("token")
 }
 
 func TestMailsAreBounded(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -11,7 +10,8 @@ import (
 )
 
 // change takes the current password as well, and guesses at it count as those at
-// log-in do. Whoever else is logged in as this subject is out after it.
+// log-in do. It ends all log-ins, this one included, and logs in anew: whoever has a
+// copy of the cookie of before is out as well. What the session has kept is lost.
 func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	id, _ := auth.FromContext(r.Context())
 	current, chosen := r.PostFormValue("current"), r.PostFormValue("password")
@@ -31,7 +31,10 @@ func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	if !s.accounts.replace(id.Subject, before, hash) {
 		return errChanged
 	}
-	if err := s.sessions.LogoutAll(r.Context(), id.Subject, id.LoginID); err != nil {
+	if err := s.sessions.LogoutAll(r.Context(), id.Subject); err != nil {
+		return err
+	}
+	if err := s.enter(w, r, id.Subject, hash); err != nil {
 		return err
 	}
 	return s.tell(w, r, "/", "Your password is changed, and you are logged out everywhere else.")
@@ -41,44 +44,44 @@ func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 // takes them.
 const resetting = "reset a password"
 
-// errSent is counted as a failure is, so that nobody floods a mailbox.
-var errSent = fmt.Errorf("a mail: %w", auth.ErrUnauthenticated)
-
-// forgotten sends a link, and answers alike if there is no such account.
+// forgotten sends a link, and answers alike, and as fast, if there is no such account.
+// The link is bound to the hash that it is to replace: a password that is set or
+// changed ends all links of before.
 func (s *site) forgotten(w http.ResponseWriter, r *http.Request) error {
 	name := nameOf(r.PostFormValue("name"))
 	err := s.mails.Try(w, r, name, func() error {
-		if s.accounts.hash(name) == "" {
-			return errSent
-		}
-		token, err := s.links.Issue(r.Context(), resetting, "", time.Hour, name)
+		hash := s.accounts.hash(name)
+		token, err := s.links.Issue(r.Context(), resetting, "", time.Hour, name, hash)
 		if err != nil {
 			return err
 		}
-		s.mail(name, "/reset?"+url.Values{"name": {name}, "token": {token}}.Encode())
-		return errSent
+		if link := "/reset?" + (url.Values{"name": {name}, "token": {token}}).Encode(); hash != "" {
+			s.mail(name, link)
+		}
+		return errCounted
 	})
-	if !errors.Is(err, errSent) {
+	if !errors.Is(err, errCounted) {
 		return err
 	}
-	return s.tell(w, r, "/login", "If there is such an account, a link is on its way. It works once, for an hour.")
+	return s.tell(w, r, "/login", "If there is such an account, a link is on its way. It works for an hour, until the password is another.")
 }
 
-// reset sets a password for who has got a link. The token is bound to the name that
-// the password is checked for, and is good until a password is chosen that may be.
+// reset sets a password for who has got a link, which is good until a password is
+// chosen that may be. The one that it replaces is the one that the link is bound to.
 func (s *site) reset(w http.ResponseWriter, r *http.Request) error {
 	name, chosen := r.PostFormValue("name"), r.PostFormValue("password")
 	if err := s.passwords.Check(r.Context(), chosen, name); err != nil {
 		return err
 	}
-	if _, err := s.links.Redeem(r.Context(), resetting, r.PostFormValue("token"), name); err != nil {
+	before := s.accounts.hash(name)
+	if _, err := s.links.Redeem(r.Context(), resetting, r.PostFormValue("token"), name, before); err != nil {
 		return err
 	}
 	hash, err := s.passwords.Hash(r.Context(), chosen)
 	if err != nil {
 		return err
 	}
-	if !s.accounts.replace(name, s.accounts.hash(name), hash) {
+	if !s.accounts.replace(name, before, hash) {
 		return errChanged
 	}
 	err = errors.Join(

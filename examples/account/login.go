@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/authlatch/auth"
@@ -18,12 +20,21 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	// What is hashed by older settings is hashed anew while the password is here.
 	if s.passwords.NeedsRehash(hash) {
-		if anew, err := s.passwords.Hash(r.Context(), given); err == nil {
-			s.accounts.replace(name, hash, anew)
+		anew, err := s.passwords.Hash(r.Context(), given)
+		if err == nil && s.accounts.replace(name, hash, anew) {
+			hash = anew
 		}
 	}
-	return s.enter(w, r, name, middleware.SafeNext(r.PostFormValue("next")))
+	if err := s.enter(w, r, name, hash); err != nil {
+		return err
+	}
+	http.Redirect(w, r, middleware.SafeNext(r.PostFormValue("next")), http.StatusSeeOther)
+	return nil
 }
+
+// errCounted is what a throttle counts as it does a failure, though nothing has
+// failed: so that nobody floods a mailbox, or keeps the processors busy with hashes.
+var errCounted = fmt.Errorf("it counts: %w", auth.ErrUnauthenticated)
 
 // register makes an account. A service that has mail addresses sends a link first,
 // and says nothing of who has an account.
@@ -35,22 +46,44 @@ func (s *site) register(w http.ResponseWriter, r *http.Request) error {
 	if err := s.passwords.Check(r.Context(), chosen, name); err != nil {
 		return err
 	}
-	hash, err := s.passwords.Hash(r.Context(), chosen)
-	if err != nil {
+	var hash string
+	err := s.newcomers.Try(w, r, name, func() (err error) {
+		if hash, err = s.passwords.Hash(r.Context(), chosen); err != nil {
+			return err
+		}
+		return errCounted
+	})
+	if !errors.Is(err, errCounted) {
 		return err
 	}
 	if !s.accounts.create(name, hash) {
 		return errTaken
 	}
-	return s.enter(w, r, name, "/")
+	if err := s.enter(w, r, name, hash); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
 }
 
-func (s *site) enter(w http.ResponseWriter, r *http.Request, name, next string) error {
+// enter logs in who has the password behind hash, if that still is the account's.
+//
+// Whoever replaces a hash ends all log-ins after it, and this one may come too late
+// to be among them. So enter looks once more when it can be found there: either it
+// sees the new hash, or they see the log-in. Ask the database that is written to,
+// and no replica or cache of it.
+func (s *site) enter(w http.ResponseWriter, r *http.Request, name, hash string) error {
 	if err := s.sessions.Login(w, r, auth.Identity{Subject: name, Methods: "pwd"}); err != nil {
 		return err
 	}
-	http.Redirect(w, r, next, http.StatusSeeOther)
-	return nil
+	if s.accounts.hash(name) == hash {
+		return nil
+	}
+	if err := s.sessions.Logout(w, r); err != nil {
+		w.Header().Del("Set-Cookie") // what could not be ended is given to nobody
+		return err
+	}
+	return errChanged
 }
 
 func (s *site) logout(w http.ResponseWriter, r *http.Request) error {

@@ -53,12 +53,14 @@ type site struct {
 	guard     *middleware.Guard
 	logins    *middleware.Throttle // guesses at a password
 	mails     *middleware.Throttle // mails to who has forgotten one
+	newcomers *middleware.Throttle // accounts that are made
 	links     *onetime.Tokens      // in these mails
 	messages  *cookie.Sealed[string]
 	mail      func(to, link string)
 }
 
-// newSite puts the parts together. One store serves them all.
+// newSite puts the parts together. One store serves them all. mail only hands over,
+// to a queue say: to wait for a mail server would tell by time who has an account.
 func newSite(db store.Store, mail func(to, link string)) (*site, error) {
 	s := &site{mail: mail}
 	key := make([]byte, 32) // keep it where other secrets are, and use the same on all hosts
@@ -76,7 +78,14 @@ func newSite(db store.Store, mail func(to, link string)) (*site, error) {
 	if s.logins, err = middleware.NewThrottle(middleware.ThrottleConfig{Store: db, Sealer: sealer}); err != nil {
 		return nil, err
 	}
-	if s.mails, err = middleware.NewThrottle(middleware.ThrottleConfig{Store: db, Namespace: "mails"}); err != nil {
+	// These count what succeeds as well. With MaxFailures -1 nobody can close them for
+	// good. Events would tell each as a failure: not to the hook that log-ins have.
+	mails := middleware.ThrottleConfig{Store: db, Namespace: "mails", MaxFailures: -1}
+	if s.mails, err = middleware.NewThrottle(mails); err != nil {
+		return nil, err
+	}
+	newcomers := middleware.ThrottleConfig{Store: db, Namespace: "register", MaxFailures: -1, AddressFailures: 10}
+	if s.newcomers, err = middleware.NewThrottle(newcomers); err != nil {
 		return nil, err
 	}
 	if s.links, err = onetime.New(onetime.Config{Store: db}); err != nil {

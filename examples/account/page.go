@@ -77,7 +77,7 @@ func explain(err error) (status int, text string) {
 	}{
 		{errors.As(err, &many), http.StatusTooManyRequests, "There were too many attempts. Wait a while."},
 		{errors.Is(err, onetime.ErrUsed), http.StatusForbidden, "This link was used already."},
-		{errors.Is(err, onetime.ErrUnknown), http.StatusForbidden, "This link is not good, or not any more."},
+		{errors.Is(err, onetime.ErrUnknown), http.StatusForbidden, "This link is not good, or not any more. If you have just set a password by it, log in."},
 		{errors.Is(err, auth.ErrForbidden), http.StatusForbidden, "This form was out of date. Send it again."},
 		{errors.Is(err, auth.ErrUnauthenticated), http.StatusUnauthorized, "The name or the password is wrong."},
 		{errors.Is(err, password.ErrTooShort), http.StatusUnprocessableEntity, "Choose at least 15 characters. Four words will do."},

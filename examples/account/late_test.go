@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/password"
+	"github.com/authlatch/auth/store"
+)
+
+// gated is a store in which a log-in can be held up after its password was found
+// right, and which can go down.
+type gated struct {
+	store.Memory
+	gate    atomic.Pointer[gate]
+	failing atomic.Bool // goes down once a log-in is complete
+	down    atomic.Bool
+}
+
+type gate struct{ reached, open chan struct{} }
+
+const (
+	listFormat      = 0x01 // of the log-ins of a subject, which each log-in changes
+	tombstoneFormat = 0x80 // of the visitor's session, which it replaces last
+)
+
+func (g *gated) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+	if new[0] == listFormat {
+		if held := g.gate.Swap(nil); held != nil {
+			close(held.reached)
+			<-held.open
+		}
+	}
+	swapped, err := g.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+	if new[0] == tombstoneFormat && g.failing.Load() {
+		g.down.Store(true)
+	}
+	return swapped, err
+}
+
+func (g *gated) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	if g.down.Load() {
+		return nil, false, errors.New("down")
+	}
+	return g.Memory.Get(ctx, key)
+}
+
+// heldUp logs b in by the first password, and calls meanwhile between the check of
+// it and the log-in.
+func (g *gated) heldUp(b *browser, meanwhile func()) (status int) {
+	held := &gate{make(chan struct{}), make(chan struct{})}
+	open := sync.OnceFunc(func() { close(held.open) })
+	defer open()
+	g.gate.Store(held)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		status, _ = b.send("/login", "/login", "name", "alice", "password", first)
+	}()
+	<-held.reached
+	meanwhile()
+	open()
+	<-done
+	return status
+}
+
+func (b *browser) isIn() bool {
+	b.t.Helper()
+	_, body := b.get("/")
+	return strings.Contains(body, "Hello,")
+}
+
+func TestALogInByAPasswordThatIsReplacedMeanwhileIsRefused(t *testing.T) {
+	for name, replace := range map[string]func(o *opened, owner *browser){
+		"changed": func(o *opened, owner *browser) {
+			owner.wants(200, "is changed")(owner.send("/", "/password", "current", first, "password", second))
+		},
+		"reset": func(o *opened, owner *browser) {
+			owner.send("/forgotten", "/forgotten", "name", "alice")
+			link := o.links[0]
+			owner.wants(200, "is set")(owner.send(link, "/reset", "name", "alice", "token", tokenOf(t, link), "password", second))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := &gated{}
+			o := openOver(t, db)
+			owner, thief := o.registered(t), o.browser(t)
+			if status := db.heldUp(thief, func() { replace(o, owner) }); status != http.StatusConflict {
+				t.Errorf("status %d", status)
+			}
+			if thief.isIn() {
+				t.Error("a log-in by the old password outlived it")
+			}
+			owner.wants(200, "Hello")(owner.send("/login", "/login", "name", "alice", "password", second))
+		})
+	}
+}
+
+func TestALogInThatCannotBeEndedIsGivenToNobody(t *testing.T) {
+	db := &gated{}
+	o := openOver(t, db)
+	owner, thief := o.registered(t), o.browser(t)
+	status := db.heldUp(thief, func() {
+		owner.wants(200, "is changed")(owner.send("/", "/password", "current", first, "password", second))
+		db.failing.Store(true)
+	})
+	db.failing.Store(false)
+	if !db.down.Swap(false) || status != http.StatusServiceUnavailable {
+		t.Errorf("status %d", status)
+	}
+	if thief.isIn() {
+		t.Error("a log-in by the old password outlived it")
+	}
+}
+
+func TestAPasswordThatIsHashedAnewIsStillTheOne(t *testing.T) {
+	o := open(t)
+	b := o.registered(t)
+	b.send("/", "/logout")
+	older, err := password.New(password.Config{Memory: 12288, Passes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := older.Hash(t.Context(), first)
+	if err != nil || !o.site.accounts.replace("alice", o.site.accounts.hash("alice"), hash) {
+		t.Fatal(err)
+	}
+	b.wants(200, "Hello")(b.send("/login", "/login", "name", "alice", "password", first))
+	if o.site.passwords.NeedsRehash(o.site.accounts.hash("alice")) {
+		t.Error("the older hash is stored still")
+	}
+}
+
+// Some log in by the old password, again and again, while it is changed.
+func TestNoLogInByTheOldPasswordOutlivesItsChange(t *testing.T) {
+	for range 3 {
+		o := open(t)
+		owner := o.registered(t)
+		owner.send("/", "/logout")
+		owner.wants(200, "Hello")(owner.send("/login", "/login", "name", "alice", "password", first)) // known, so not throttled with them
+		in := make([]*browser, 8)
+		var all sync.WaitGroup
+		for i := range in {
+			in[i] = o.browser(t)
+		}
+		for half := range 2 {
+			all.Go(func() {
+				for _, b := range in[half*4:][:4] {
+					b.send("/login", "/login", "name", "alice", "password", first)
+				}
+			})
+		}
+		owner.wants(200, "is changed")(owner.send("/", "/password", "current", first, "password", second))
+		all.Wait()
+		for _, b := range in {
+			if b.isIn() {
+				t.Error("a log-in by the old password outlived its change")
+			}
+		}
+	}
+}
+
+func TestACopiedCookieDoesNotOutliveAChange(t *testing.T) {
+	o := open(t)
+	owner, thief := o.registered(t), o.browser(t)
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief.c.Jar.SetCookies(u, owner.c.Jar.Cookies(u))
+	if !thief.isIn() {
+		t.Fatal("the copy does not work")
+	}
+	owner.wants(200, "logged out everywhere else")(owner.send("/", "/password", "current", first, "password", second))
+	if thief.isIn() {
+		t.Error("the copy works still")
+	}
+	owner.wants(200, "Hello")(owner.get("/"))
+}
