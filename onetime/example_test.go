@@ -17,19 +17,19 @@ func Example() {
 		panic(err)
 	}
 
-	// Alice has forgotten her password: send her a link with this in it.
-	const reset = "password reset"
-	token, err := tokens.Issue(ctx, reset, "alice", time.Hour)
+	// Alice says that this is her address: send a link with this in it there.
+	const confirm = "confirm address"
+	token, err := tokens.Issue(ctx, confirm, "alice@example.com", time.Hour)
 	if err != nil {
 		panic(err)
 	}
 
 	// The form behind the link is posted, twice.
 	for range 2 {
-		subject, err := tokens.Redeem(ctx, reset, token)
+		address, err := tokens.Redeem(ctx, confirm, token)
 		switch {
 		case err == nil:
-			fmt.Println("200: a new password for", subject)
+			fmt.Println("200: confirmed", address)
 		case errors.Is(err, onetime.ErrUsed):
 			fmt.Println("410: this link was used")
 		case errors.Is(err, onetime.ErrUnknown):
@@ -39,6 +39,6 @@ func Example() {
 		}
 	}
 	// Output:
-	// 200: a new password for alice
+	// 200: confirmed alice@example.com
 	// 410: this link was used
 }

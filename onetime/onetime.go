@@ -3,9 +3,10 @@
 // A token is 256 random bits for one purpose. The store keeps its digest, so
 // what leaks from a store opens nothing.
 //
-//	token, err := tokens.Issue(ctx, "password reset", user.ID, time.Hour)
-//	userID, err := tokens.Redeem(ctx, "password reset", token)
+//	token, err := tokens.Issue(ctx, "confirm address", address, time.Hour)
+//	address, err := tokens.Redeem(ctx, "confirm address", token)
 //
+// A token that resets a password is bound to what it replaces; see [Tokens.Issue].
 // Mail scanners follow links, so a link leads to a page whose form redeems the
 // token by POST. Let that page send Referrer-Policy: no-referrer.
 package onetime
@@ -55,7 +56,8 @@ type Config struct {
 	Namespace string
 }
 
-// Tokens issues and redeems tokens. It is safe for concurrent use.
+// Tokens issues and redeems tokens. Create it with [New]: the zero value is not
+// usable. It is safe for concurrent use.
 type Tokens struct {
 	store     store.Store
 	namespace string
@@ -64,7 +66,7 @@ type Tokens struct {
 // New returns Tokens over a store, which is required.
 func New(c Config) (*Tokens, error) {
 	if c.Store == nil {
-		return nil, errors.New("onetime: Store is missing")
+		return nil, errors.New("onetime: Config.Store is required")
 	}
 	return &Tokens{c.Store, c.Namespace}, nil
 }
@@ -78,8 +80,10 @@ func New(c Config) (*Tokens, error) {
 // confirms a log-in (ASVS 5.0, 6.5.5), 60 seconds for a WebSocket ticket, which
 // is given to authenticated requests only (4.4.3, 4.4.4).
 //
-// With bound, Redeem has to be given the same again: the value of a cookie that
-// was set when the token was asked for, say, so that it opens nothing in another
+// With bound, Redeem has to be given the same again. Bind a link to what it
+// replaces, such as the name of an account and the hash of its password: once that
+// is another, all links of before are unknown. Or bind a token to the value of a
+// cookie that was set when it was asked for, so that it opens nothing in another
 // browser (6.6.2).
 func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Duration, bound ...string) (string, error) {
 	switch {
@@ -114,8 +118,9 @@ func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Du
 // at most once all the same.
 //
 // Redeem last, when all else has been checked: a token does not come back. What has
-// to be known before, such as whom to check a new password for, stands in the link
-// beside the token, and is compared with the payload after.
+// to be known before, such as whose password it is, stands in the link beside the
+// token, and is given as bound to Issue and Redeem: with another one the token is
+// unknown, and not spent.
 func (t *Tokens) Redeem(ctx context.Context, purpose, token string, bound ...string) (payload string, err error) {
 	if purpose == "" {
 		return "", errors.New("onetime: purpose is empty")
