@@ -32,6 +32,18 @@ func noting(t testing.TB, make constructor, c password.Config, note func(passwor
 	return h
 }
 
+func TestWordsAreThoseThatNewWasGiven(t *testing.T) {
+	words := []string{"acmegarden"}
+	h := weak(t, password.Config{Words: words})
+	words[0] = "other"
+	if err := h.Check(t.Context(), "acmegarden-2026-x"); !errors.Is(err, password.ErrGuessable) {
+		t.Error(err)
+	}
+	if err := h.Check(t.Context(), "other-2026-xyz-k"); err != nil {
+		t.Error(err)
+	}
+}
+
 // ASVS 5.0, 6.2.1, 6.2.4, 6.2.9, 6.2.11.
 func TestCheck(t *testing.T) {
 	const long = "correct horse battery staple"

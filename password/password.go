@@ -78,7 +78,8 @@ type Config struct {
 	Breached func(ctx context.Context, password string) (bool, error)
 }
 
-// Hasher checks, hashes and verifies passwords. It is safe for concurrent use.
+// Hasher checks, hashes and verifies passwords. Create it with [New]: the zero value
+// is not usable. It is safe for concurrent use.
 type Hasher struct {
 	argon    argon2id // the parameters of new hashes
 	nobody   argon2id // whom VerifyNobody verifies
@@ -120,7 +121,7 @@ func New(c Config) (*Hasher, error) {
 		c.Passes = defaultPasses
 	}
 	if !slices.ContainsFunc(floors[:], func(f [2]int) bool { return c.Memory >= f[0] && c.Passes >= f[1] }) {
-		return nil, fmt.Errorf("password: Memory %d KiB with %d Passes is too weak", c.Memory, c.Passes)
+		return nil, fmt.Errorf("password: Config.Memory of %d KiB with Config.Passes of %d is too weak", c.Memory, c.Passes)
 	}
 	return newHasher(c, kdf{argon2.IDKey, scrypt.Key, bcrypt.CompareHashAndPassword})
 }
@@ -135,13 +136,13 @@ func newHasher(c Config, k kdf) (*Hasher, error) {
 	}
 	switch {
 	case c.Memory > maxMemory:
-		return nil, errors.New("password: Memory is more than 2 GiB")
+		return nil, errors.New("password: Config.Memory is more than 2 GiB")
 	case c.Passes > maxPasses:
-		return nil, fmt.Errorf("password: Passes are more than %d", maxPasses)
+		return nil, fmt.Errorf("password: Config.Passes is more than %d", maxPasses)
 	case c.Lanes < 1 || c.Lanes > maxLanes:
-		return nil, fmt.Errorf("password: Lanes are not 1 to %d", maxLanes)
+		return nil, fmt.Errorf("password: Config.Lanes is not 1 to %d", maxLanes)
 	case c.Concurrent < 1:
-		return nil, errors.New("password: Concurrent is negative")
+		return nil, errors.New("password: Config.Concurrent is negative")
 	}
 	h := &Hasher{
 		argon:    argon2id{mem: c.Memory, passes: c.Passes, lanes: c.Lanes},

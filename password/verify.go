@@ -100,8 +100,8 @@ func (h *Hasher) NeedsRehash(hash string) bool {
 // subject's other log-ins. Who has forgotten the current one goes another way,
 // through package onetime.
 //
-// Within a throttle, call Check before and outside of it: a password that may not
-// be chosen is no wrong proof, and would be told as a fault.
+// Within a throttle, call Check before Try: its errors are no wrong guesses, and Try
+// would report them as faults.
 func (h *Hasher) Change(ctx context.Context, hash, current, next string, about ...string) (string, error) {
 	if err := h.Verify(ctx, hash, current); err != nil {
 		return "", err
