@@ -26,6 +26,12 @@ const AttemptHeader = "Refresh-Attempt"
 // that the browser had is ended. A wish in id.Expires is cut to
 // [Config.MaxLifetime].
 //
+// What was proved before Login must still hold after it: a log-in whose password
+// was checked before a change of password, and whose Login comes after the
+// [Issuer.LogoutAll] of that change, lives on. So look again after Login whether
+// what was checked still counts, and end the log-in if not. Where the change
+// replaces the hash first, and calls LogoutAll then, no gap is left.
+//
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
 // request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
 // must be empty and its Expires not past), a cookie cannot be set here, or the
