@@ -40,7 +40,10 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 	var refused *refusal
 	switch {
 	case errors.Is(err, cookie.ErrMalformed):
-		return errors.Join(err, i.deleteCookies(w.Header(), r))
+		if failed := i.deleteCookies(w.Header(), r); failed != nil {
+			err = fmt.Errorf("%w; %w", err, failed)
+		}
+		return err
 	case err != nil && !errors.As(err, &refused):
 		return err
 	case refused != nil && (refused.reason == logins.LoggedOut || refused.reason == logins.Replaced):
@@ -77,7 +80,9 @@ func (i *Issuer) deleteCookies(h http.Header, r *http.Request) error {
 // Revoke ends the log-in that a refresh token is of, of whatever generation:
 // log-out, for clients that keep the token themselves. The error wraps
 // [auth.ErrUnauthenticated] if the token is not good, or its log-in is over
-// already; after any other it may go on, and the call can be repeated.
+// already; after any other it may go on, and the call can be repeated. It is
+// told as [auth.EventLogout]; what LogoutOne and LogoutAll end is told as
+// [auth.EventRevoked].
 func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -148,7 +153,8 @@ func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 // LogoutAll ends all log-ins of a subject, sessions in the same namespace
 // included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
 // 7.4.3). After nil, no log-in that was there before the call goes on. After an
-// error some may, and the call can be repeated.
+// error some may, and the call can be repeated. For a Login that is under way, see
+// [Issuer.Login].
 func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) error {
 	return i.revoke(ctx, subject, func(e logins.Entry) bool {
 		return !slices.Contains(keep, e.Digest.LoginID())

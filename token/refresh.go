@@ -161,7 +161,7 @@ func (i *Issuer) listed(ctx context.Context, f *family, digest logins.Digest) er
 		err = i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked)
 	}
 	if err != nil {
-		return i.unanswered(ctx, f.subject, digest.LoginID(), err)
+		return i.unanswered(ctx, f.subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 	}
 	if ok {
 		return nil
@@ -202,7 +202,7 @@ func (i *Issuer) answer(ctx context.Context, f *family, id [16]byte, secret []by
 	loginID := familyDigest(i.config.Namespace, familyText(id)).LoginID()
 	tokens, err := i.tokens(f, id, secret)
 	if err != nil {
-		return Tokens{}, i.unanswered(ctx, f.subject, loginID, err)
+		return Tokens{}, i.unanswered(ctx, f.subject, loginID, fmt.Errorf("token: refresh: %w", err))
 	}
 	if kind, ok := events[outcome]; ok {
 		i.event(ctx, auth.Event{Kind: kind, Subject: f.subject, LoginID: loginID})

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
 )
@@ -186,6 +189,43 @@ func TestRefreshEndsWhatIsNotListed(t *testing.T) {
 		}
 		wants(t, i, text, refusedAs)
 	})(t)
+}
+
+// An error begins with the package and what was being done, in one line,
+// whatever call of the store has failed.
+func TestErrorsSayWhatWasBeingDone(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := &meter{}
+		i := newIssuer(t, over(s, cheapKeys(t)))
+		text, calls := issued(t, i).RefreshToken, 0
+		time.Sleep(time.Minute)
+		for fails := 1; ; fails++ {
+			calls = 0
+			s.before = func(string, string) error {
+				if calls++; calls >= fails {
+					return errors.New("down")
+				}
+				return nil
+			}
+			_, err := i.Refresh(t.Context(), text, newAttempt())
+			if err == nil {
+				break
+			}
+			if outcome(err) != unavailable || !strings.HasPrefix(err.Error(), "token: ") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("call %d: %v", fails, err)
+			}
+		}
+		if calls != 3 { // the family, the list, and the swap
+			t.Errorf("%d calls", calls)
+		}
+	})(t)
+	i := newIssuer(t, func(c *token.Config) { c.Cookie = cookie.New("refresh").Insecure() }) // not here
+	r := (&browser{}).request("POST", "/")
+	r.Header["Cookie"] = []string{"refresh=a; refresh=b"}
+	err := i.Logout(httptest.NewRecorder(), r)
+	if outcome(err) != refusedAs || !strings.Contains(err.Error(), "; ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%q", err)
+	}
 }
 
 // A client that goes away changes nothing: the refresh is carried out.
