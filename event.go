@@ -51,7 +51,9 @@ const (
 	// not meant for here, of a log-in that is over, sent by another site, or
 	// without the attempt that a refresh needs, with the Reason. Subject and
 	// LoginID stand where they are known: of what is unknown or forged at most
-	// the LoginID that it names. Of an access token, Err says more.
+	// the LoginID that it names. Of an access token, Err says more. A session or
+	// refresh token that a slow tab sends after a log-out or another log-in is no
+	// event.
 	EventRejected EventKind = "rejected"
 
 	// EventRenewed is a refresh token that was exchanged, with Subject and
@@ -85,9 +87,10 @@ const (
 	// a rule of the application's own.
 	EventDenied EventKind = "denied"
 
-	// EventFault is a store, a key server or a check that failed, or a record
-	// that cannot be, with Err, and with Subject and LoginID where they are
-	// known, and with Reason for a key server. The modes and the throttle tell of
-	// whatever they could not answer because of one, unless the client has gone.
+	// EventFault is a store, a key server or a check that failed, a record that
+	// cannot be, or a log-in that was asked for and cannot be made: with Err, with
+	// Subject and LoginID where they are known, and with Reason for a key server.
+	// The modes and the throttle tell of whatever they could not answer because of
+	// one, unless the client has gone.
 	EventFault EventKind = "fault"
 )

@@ -55,6 +55,18 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 		{"malformed cookie", func(t *testing.T, m *session.Manager, b *browser) {
 			(&browser{token: `"`}).wants(t, m, invalid)
 		}, kinds{auth.EventRejected}},
+		{"revoked, and used again", func(t *testing.T, m *session.Manager, b *browser) {
+			check(t, m.LogoutAll(t.Context(), "alice"))
+			b.wants(t, m, nobody)
+		}, kinds{auth.EventRevoked, auth.EventRejected}},
+		{"logged out or replaced, and used by a slow tab", func(t *testing.T, m *session.Manager, b *browser) {
+			slow, slower := &browser{token: b.token}, &browser{}
+			check(t, b.login(m, "alice"))
+			slow.wants(t, m, nobody)
+			slower.token = b.token
+			check(t, b.logout(m))
+			slower.wants(t, m, nobody)
+		}, kinds{auth.EventLogin, auth.EventLogout}},
 		{"use, visit and values", func(t *testing.T, m *session.Manager, b *browser) {
 			time.Sleep(time.Hour / 2)
 			b.wants(t, m, valid)

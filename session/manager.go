@@ -263,7 +263,11 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 		return nil, &over{manager: m, why: "unknown"}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, &over{manager: m, why: tombstone.Reason.String(), reason: tombstone.Reason}
+		gone := &over{manager: m, why: tombstone.Reason.String(), reason: tombstone.Reason}
+		if gone.dead() { // others come from tabs that are slow
+			m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "log-in is over"})
+		}
+		return nil, gone
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
