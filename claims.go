@@ -5,23 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/authlatch/auth/internal/registered"
 )
 
 // Claims are the application's own facts about a log-in: the text of a JSON
 // object, or nothing. They are made by [NewClaims] and immutable. Sessions
 // keep them on the server; an access token shows them to whoever holds it.
 type Claims string
-
-// registered are the names that this library, or the profile of RFC 9068,
-// gives a meaning. An application can never set them by itself, in either
-// mode, so that changing the mode changes nothing.
-var registered = []string{
-	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", // RFC 7519
-	"client_id", "scope", "auth_time", "acr", "amr", // RFC 9068
-	"sid", "fam", "azp", "act", "may_act", "cnf",
-}
 
 // NewClaims turns v, a struct or a map, into claims as encoding/json does. It
 // is an error if v is no JSON object in UTF-8, if a member stands twice, or if
@@ -77,10 +69,9 @@ func (c Claims) validate() error {
 			return fmt.Errorf("auth: claim %q stands twice", name)
 		}
 		seen[name] = true
-		for _, reserved := range registered {
-			if strings.EqualFold(name, reserved) {
-				return fmt.Errorf("auth: claim %q is registered", name)
-			}
+		// In either mode, so that changing the mode changes nothing.
+		if registered.Alike([]byte(name)) {
+			return fmt.Errorf("auth: claim %q is registered", name)
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {

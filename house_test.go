@@ -31,12 +31,13 @@ const (
 // of ours, and modules of others. A folder that does not exist yet may stand
 // here; one that exists must.
 var arrows = map[string][]string{
-	".":                    {"internal/ctxkey"},
+	".":                    {"internal/ctxkey", "internal/registered"},
 	"internal/ctxkey":      nil,
 	"internal/crossorigin": nil,
 	"internal/interleave":  {"store"}, // for tests
-	"internal/jose":        {jwx, crypto},
+	"internal/jose":        {jwx, crypto, "internal/registered"},
 	"internal/logins":      {"store", "internal/stored"},
+	"internal/registered":  nil,
 	"internal/stored":      nil,
 	"internal/simulate":    {".", "store", "token", "internal/logins"}, // for tests
 	"cookie":               {crypto},
@@ -45,7 +46,7 @@ var arrows = map[string][]string{
 	"password":             {".", crypto},
 	"onetime":              {".", "store", "internal/stored"},
 	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/stored"},
-	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/stored", "internal/jose"},
+	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/registered", "internal/stored", "internal/jose"},
 	"token/browser":        nil,
 	"middleware":           {".", "cookie", "store", "internal/crossorigin", "internal/ctxkey", "internal/stored"},
 

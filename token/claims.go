@@ -23,18 +23,6 @@ type accessClaims struct {
 	claims                              auth.Claims
 }
 
-// isRegistered reports whether auth.NewClaims refuses a name. All others are
-// the application's.
-func isRegistered(name []byte) bool {
-	switch string(name) {
-	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-		"client_id", "scope", "auth_time", "acr", "amr",
-		"sid", "fam", "azp", "act", "may_act", "cnf":
-		return true
-	}
-	return false
-}
-
 // encode returns the payload of the token.
 func (c *accessClaims) encode() ([]byte, error) {
 	// The claims of the application join the others as text, so they must be

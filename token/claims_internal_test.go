@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/registered"
 )
 
 var ownRules = rules{
@@ -164,8 +165,8 @@ func TestRegisteredNamesAreThoseOfPackageAuth(t *testing.T) {
 		"sid", "fam", "azp", "act", "may_act", "cnf", "role", "typ", "scp", "nonce", "email", "roles", "groups",
 	} {
 		_, err := auth.NewClaims(map[string]any{name: 1})
-		if isRegistered([]byte(name)) != (err != nil) {
-			t.Errorf("%s: registered here %v, auth says %v", name, isRegistered([]byte(name)), err)
+		if registered.Is([]byte(name)) != (err != nil) {
+			t.Errorf("%s: registered here %v, auth says %v", name, registered.Is([]byte(name)), err)
 		}
 	}
 }
@@ -262,7 +263,7 @@ func FuzzClaims(f *testing.F) {
 		check(t, json.Unmarshal([]byte(payload), &all))
 		check(t, got.claims.Decode(&facts))
 		for name := range all {
-			if isRegistered([]byte(name)) {
+			if registered.Is([]byte(name)) {
 				delete(all, name)
 			}
 		}

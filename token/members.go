@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/registered"
 )
 
 // member is a claim as it stands in a payload.
@@ -188,7 +189,7 @@ func (m members) names(claim, text string) (bool, error) {
 func (m members) application() auth.Claims {
 	var text []byte
 	for i := range m {
-		if isRegistered(m[i].name) {
+		if registered.Is(m[i].name) {
 			continue
 		}
 		text = append(text, ',')

@@ -3,6 +3,8 @@ package jose
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/authlatch/auth/internal/registered"
 )
 
 // Dates are the dates of a payload in seconds since 1970. Since none of them
@@ -21,16 +23,6 @@ var (
 	errName = refuse(ErrMalformed, "a claim differs from a registered one by case")
 	errDate = refuse(ErrMalformed, "a date is not a whole number in range")
 )
-
-// registered are the claims that package token gives a meaning. A name that
-// differs from one of them by case alone would fill its field.
-var registered = [][]byte{
-	[]byte("iss"), []byte("sub"), []byte("aud"), []byte("exp"), []byte("nbf"),
-	[]byte("iat"), []byte("jti"), []byte("client_id"), []byte("scope"),
-	[]byte("auth_time"), []byte("acr"), []byte("amr"), []byte("sid"),
-	[]byte("fam"), []byte("azp"), []byte("act"), []byte("may_act"),
-	[]byte("cnf"),
-}
 
 // checkClaims is step 8.
 func checkClaims(payload []byte, fractions bool) (Dates, error) {
@@ -61,15 +53,7 @@ func ownCase(name []byte) bool {
 	for _, c := range name {
 		lower = lower && c <= '~' && (c < 'A' || c > 'Z')
 	}
-	if lower {
-		return true
-	}
-	for _, claim := range registered {
-		if bytes.EqualFold(name, claim) {
-			return false
-		}
-	}
-	return true
+	return lower || !registered.Alike(name)
 }
 
 func (d *Dates) field(name []byte) *int64 {
