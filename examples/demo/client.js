@@ -14,7 +14,7 @@ const tabs = new BroadcastChannel('demo');
 // no button of this page was pressed for.
 export function open(whenChanged) {
   changed = whenChanged;
-  connect();
+  client = connect();
   tabs.addEventListener('message', ({ data }) => {
     if (data.access) hold(data.access);
     changed();
@@ -22,7 +22,7 @@ export function open(whenChanged) {
 }
 
 function connect() {
-  client = createClient({ refresh: '/token/refresh', logout: '/token/logout', fetch: send, onSessionLost: lost });
+  return createClient({ refresh: '/token/refresh', logout: '/token/logout', fetch: send, onSessionLost: lost });
 }
 
 export function begin(name, mode) {
@@ -71,8 +71,10 @@ function drop() {
   Object.assign(access, { ends: 0, lifetime: 0, hint: '' });
 }
 
-function lost() {
-  drop();
+// lost hears that the log-in here is over. If another tab has replaced it, that
+// tab has told of its access token already.
+function lost(reason) {
+  if (reason !== 'replaced') drop();
   changed();
 }
 
@@ -85,10 +87,18 @@ export async function logout() {
 }
 
 // renew gets a new access token as a reload does: a new client has none, so it
-// asks for one with the cookie first.
+// asks for one with the cookie first. The old one serves on if no answer comes.
 export async function renew() {
+  const next = connect();
+  let loggedIn;
+  try {
+    loggedIn = await next.ready();
+  } catch (error) {
+    next.close();
+    throw error;
+  }
   client.close();
-  connect();
-  drop();
-  return client.ready();
+  client = next;
+  if (!loggedIn) drop();
+  return loggedIn;
 }

@@ -86,11 +86,11 @@ function setBusy(is) {
 // wait lets time pass, and shows it.
 async function wait(key, ms) {
   const end = performance.now() + ms;
-  const text = $('[data-value=wait]');
-  say(() => t(key, { n: Math.ceil(ms / 1000) }));
+  say(() => t(key)); // without the seconds, which nobody wants to hear one by one
   $('#wait').hidden = false;
   for (let left = ms; left > 0; left = end - performance.now()) {
-    text.textContent = t(key, { n: Math.ceil(left / 1000) });
+    $('[data-value=wait]').textContent = t(key);
+    $('[data-value=seconds]').textContent = t('seconds', { n: Math.max(1, Math.round(left / 1000)) });
     bar($('[data-bar=wait]'), left / ms);
     await new Promise((resolve) => setTimeout(resolve, Math.min(left, 100)));
   }

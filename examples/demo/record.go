@@ -44,7 +44,6 @@ type field struct {
 // event is what the hook of a mode has told during an exchange.
 type event struct {
 	Kind    string `json:"kind"`
-	Mode    string `json:"mode"`
 	Subject string `json:"subject,omitempty"`
 	LoginID string `json:"login,omitempty"`
 	Reason  string `json:"reason,omitempty"`
@@ -99,7 +98,7 @@ func note(ctx context.Context, e auth.Event) {
 	x.visitor.mu.Lock()
 	defer x.visitor.mu.Unlock()
 	if len(x.Events) < maxEvents {
-		x.Events = append(x.Events, event{string(e.Kind), e.Mode, e.Subject, e.LoginID, e.Reason})
+		x.Events = append(x.Events, event{string(e.Kind), e.Subject, e.LoginID, e.Reason})
 	}
 	switch e.Kind {
 	case auth.EventLogin:
@@ -144,15 +143,11 @@ func sender(r *http.Request) string {
 // is shown as a line for each cookie of the two modes, and as an empty one if
 // there is none of them.
 func sent(r *http.Request) []field {
-	own := sessionCookie.Name()
-	if strings.HasPrefix(r.URL.Path, "/token/") {
-		own = refreshCookie.Name()
-	}
-	bearer := r.Header.Get("Authorization") != ""
+	own := cookieOf(r.URL.Path)
 	var lines []field
 	for _, c := range r.Cookies() {
 		if c.Name == sessionCookie.Name() || c.Name == refreshCookie.Name() {
-			lines = append(lines, field{"Cookie", c.Name + "=" + legible(c.Value), c.Name != own || bearer})
+			lines = append(lines, field{"Cookie", c.Name + "=" + legible(c.Value), c.Name != own})
 		}
 	}
 	if lines == nil {
@@ -160,6 +155,19 @@ func sent(r *http.Request) []field {
 	}
 	lines = append(lines, fields(r.Header, "Authorization", "Origin", "Sec-Fetch-Site", "Refresh-Attempt", "Access-Control-Request-Headers")...)
 	return slices.Clone(lines[:min(len(lines), maxLines)])
+}
+
+// cookieOf returns the name of the cookie that a path reads. An API of tokens
+// reads none.
+func cookieOf(path string) string {
+	switch path {
+	case "/token/login", "/token/refresh", "/token/logout":
+		return refreshCookie.Name()
+	}
+	if strings.HasPrefix(path, "/token/") {
+		return ""
+	}
+	return sessionCookie.Name()
 }
 
 func fields(h http.Header, names ...string) (lines []field) {

@@ -43,8 +43,15 @@ func TestCookiesThatDoNotCountAreAside(t *testing.T) {
 		counts []string
 	}{
 		{"/session/me", nil, []string{sessionCookie.Name()}},
+		{"/session/logout-everywhere", nil, []string{sessionCookie.Name()}},
 		{"/token/me", bearer(access), nil},
+		{"/token/me", nil, nil},
+		{"/token/live/me", nil, nil},
+		{"/token/logout-everywhere", nil, nil},
+		{"/token/login", nil, []string{refreshCookie.Name()}},
+		{"/token/refresh", nil, []string{refreshCookie.Name()}},
 		{"/token/logout", nil, []string{refreshCookie.Name()}},
+		{"/token/logout", bearer(access), []string{refreshCookie.Name()}},
 	} {
 		b.step("me", sessionMode, "GET", c.path, nil, c.header)
 		steps := b.state().Steps

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 )
 
@@ -39,6 +40,32 @@ func TestAThiefWithinTheWindowGetsWhatTheOwnerGets(t *testing.T) {
 	b.tells("thief POST /token/refresh 200")
 	if s := b.state(); s.Token.Stolen != s.Token.Cookie {
 		t.Errorf("the thief has %q, the owner %q", s.Token.Stolen, s.Token.Cookie)
+	}
+}
+
+// A spent token is answered as often as it comes within the window, by whomever
+// and in whichever attempt, so no text says that it is answered once more.
+func TestASpentTokenIsAnsweredThroughoutTheWindow(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(tokenMode)
+	spent, successor := b.cookies[refreshCookie.Name()], ""
+	for i := range 4 {
+		b.cookies[refreshCookie.Name()] = spent
+		attempt := http.Header{"Refresh-Attempt": {strings.Repeat(string(rune('a'+i)), 32)}}
+		status, _ := b.step("renew", tokenMode, "POST", "/token/refresh", url.Values{}, attempt)
+		got := b.cookies[refreshCookie.Name()]
+		if status != http.StatusOK || got == spent || successor != "" && got != successor {
+			t.Errorf("attempt %d: status %d, %q", i, status, got)
+		}
+		successor = got
+	}
+	for name, phrase := range map[string]string{"en.json": "once more", "ko.json": "한 번 더"} {
+		for key, text := range dictionary(t, name) {
+			if strings.Contains(text, phrase) {
+				t.Errorf("%s: %s says %q", name, key, phrase)
+			}
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ export function show(state, local) {
   for (const mode of ['session', 'token']) showMode($('#' + mode), mode, state);
   $('#logins').replaceChildren(...showLogins(state.logins ?? []));
   const { access: a, idle, lifetime, window: w } = state.limits;
-  put($('#limits'), t('limits', { access: span(a), idle: span(idle), lifetime: span(lifetime), window: span(w) }));
+  put($('#limits'), t('limits', { access: span(a), idle: span(idle), lifetime: span(lifetime), window: span(w), noted: span(idle / 10) }));
   showLog([...(state.steps ?? []), ...local].sort((a, b) => b.time - a.time).slice(0, 20), state);
   tick(state);
 }
@@ -164,7 +164,7 @@ function exchangeItem(x, latest) {
     fields('request', x.sent ?? []),
     fields('response', x.received ?? [], x.body));
   for (const e of x.events ?? []) {
-    const words = [e.kind, e.mode, e.subject, e.login && name(e.login), e.reason].filter(Boolean).join(' · ');
+    const words = [e.kind, e.subject, e.login && name(e.login), e.reason].filter(Boolean).join(' · ');
     details.append(element('p', 'event ' + (e.kind === 'reuse' ? 'alarm' : ''), element('span', '', t('event')), ' ', words));
   }
   details.open = latest;
@@ -195,6 +195,12 @@ const has = (xs, field) => xs.some((x) => x.received?.some((f) => f.name === fie
 const tells = (xs, kind) => xs.some((x) => x.events?.some((e) => e.kind === kind));
 const either = (mode, session, token) => (mode === 'session' ? session : token);
 
+// thiefServed is why the thief's refresh token was good, if it was.
+function thiefServed(xs) {
+  if (answered(xs, '/refresh', 'thief') !== 200) return undefined;
+  return tells(xs.filter((x) => x.from === 'thief'), 'renewed') ? 'whyAgainTokenWorks' : 'whyRenewWindow';
+}
+
 const reasons = {
   login: (xs, mode) => (answered(xs, '/login') === 200 ? either(mode, 'whyLoginSession', 'whyLoginToken') : 'whyWrong'),
   me: (xs, mode) => {
@@ -202,17 +208,17 @@ const reasons = {
     if (mode === 'session') return ok ? 'whyMeSession' : has(xs, 'Set-Cookie') ? 'whyMeSessionOver' : 'whyMeSessionOut';
     return !ok ? 'whyMeTokenOut' : answered(xs, '/refresh') ? 'whyMeTokenRenewed' : 'whyMeToken';
   },
-  live: (xs) => (answered(xs, '/me') === 200 ? 'whyLive' : 'whyLiveOut'),
+  live: (xs) => (answered(xs, '/me') === 200 ? 'whyLive' : tells(xs, 'rejected') ? 'whyLiveOut' : 'whyMeTokenOut'),
   renew: (xs) => (answered(xs, '/refresh') !== 200 ? 'whyRenewOut' : tells(xs, 'renewed') ? 'whyRenew' : 'whyRenewWindow'),
   steal: (xs, mode) => {
     if (!xs.some((x) => x.copied)) return 'whyNothingToSteal';
     if (mode === 'session') return answered(xs, '/me', 'thief') === 200 ? 'whyStealSession' : 'whyAgainSessionOut';
-    return tells(xs, 'reuse') ? 'whyStealToken' : answered(xs, '/refresh') === 401 ? 'whyRenewOut' : 'whyStealUnderway';
+    return tells(xs, 'reuse') ? 'whyStealToken' : thiefServed(xs) ?? (answered(xs, '/refresh') === 401 ? 'whyRenewOut' : 'whyStealUnderway');
   },
   again: (xs, mode) => {
     if (xs.some((x) => x.copied === '')) return 'whyNothingStolen';
     if (mode === 'session') return answered(xs, '/me', 'thief') === 200 ? 'whyAgainSession' : 'whyAgainSessionOut';
-    return tells(xs, 'reuse') ? 'whyStealToken' : answered(xs, '/refresh', 'thief') === 200 ? 'whyAgainTokenWorks' : 'whyAgainToken';
+    return tells(xs, 'reuse') ? 'whyStealToken' : thiefServed(xs) ?? 'whyAgainToken';
   },
   elsewhere: (xs, mode) => (mode === 'token' ? 'whyElsewhereToken' : answered(xs, '/transfer') === 200 ? 'whyElsewhereSession' : 'whyElsewhereSessionOut'),
   logout: (xs, mode) => (!tells(xs, 'log-out') ? 'whyLogoutNobody' : either(mode, 'whyLogoutSession', 'whyLogoutToken')),

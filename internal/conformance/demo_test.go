@@ -127,7 +127,13 @@ func (d *demo) latest() string {
 func (d *demo) done(before string) string {
 	d.t.Helper()
 	d.waitFor(latestStep+` !== "`+before+`" && document.querySelector("[data-step]").ariaDisabled === "false"`, "true")
-	return eval[string](d.tab, `[...document.querySelectorAll("#log > li:first-child .line")].map((line) => line.innerText.replace(/\s+/g, " ").trim()).join("; ")`)
+	return d.lines("#log > li:first-child")
+}
+
+// lines are the exchanges of a step.
+func (d *demo) lines(step string) string {
+	d.t.Helper()
+	return eval[string](d.tab, `[...document.querySelectorAll("`+step+` .line")].map((line) => line.innerText.replace(/\s+/g, " ").trim()).join("; ")`)
 }
 
 // why is the sentence under the newest step.
@@ -160,7 +166,7 @@ func TestDemoSessionStory(t *testing.T) {
 	d.wants("session", "steal", "Thief has nothing", "no cookie here to steal")
 	d.wants("session", "again", "Thief has nothing", "nothing yet")
 	d.wants("session", "logout", "You POST /session/logout 204 No Content", "Nobody was logged in")
-	d.wants("session", "everywhere", "You POST /session/logout-everywhere 401 Unauthorized", "Only who is logged in")
+	d.wants("session", "everywhere", "You POST /session/logout-everywhere 401 Unauthorized", "Nobody is logged in on this side")
 
 	d.wants("session", "login", "You POST /session/login 200 OK log-in", "sets a cookie with a random number")
 	d.who("alice", "nobody")
@@ -172,9 +178,9 @@ func TestDemoSessionStory(t *testing.T) {
 		t.Errorf("steal: %q", stolen)
 	}
 	d.wants("session", "again", "Thief GET /session/me 200 OK", "still works for the thief")
-	d.wants("session", "everywhere", "You POST /session/logout-everywhere 204 No Content revoked; You GET /session/me 401 Unauthorized", "out at its next request")
+	d.wants("session", "everywhere", "You POST /session/logout-everywhere 204 No Content revoked; You GET /session/me 401 Unauthorized rejected", "out at its next request")
 	d.who("nobody", "nobody")
-	d.wants("session", "again", "Thief GET /session/me 401 Unauthorized", "The session is over")
+	d.wants("session", "again", "Thief GET /session/me 401 Unauthorized rejected", "The session is over")
 	if cookies := d.cookies(d.url); len(cookies) != 1 || cookies[0].Name != "__Host-Http-visitor" {
 		t.Errorf("%d cookies are left", len(cookies))
 	}
@@ -224,7 +230,7 @@ func TestDemoAThiefWhoIsFirstIsFoundOut(t *testing.T) {
 	d.does("token", "login")
 	// The page is left in the middle of the theft, before its owner refreshes.
 	eval[any](d.tab, `fetch("/thief/steal", { method: "POST", headers: { "Demo-Step": "steal-token-0123456789abcdef" }, body: new URLSearchParams({ mode: "token" }) })`)
-	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "had not refreshed since")
+	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "The owner's next refresh, if it comes more than 1 s later, brings the theft to light")
 	time.Sleep(1100 * time.Millisecond) // the window
 	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new log-in is needed")
 	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized", "refreshes nothing")
@@ -271,7 +277,7 @@ func TestDemoLogOutEverywhereIsTheDifference(t *testing.T) {
 		d := openDemo(t)
 		d.does("session", "login")
 		d.does("token", "login")
-		d.wants(mode, "everywhere", "You POST /"+mode+"/logout-everywhere 204 No Content revoked × 2; You GET /session/me 401 Unauthorized; You GET /token/me 200 OK", "that is the difference")
+		d.wants(mode, "everywhere", "You POST /"+mode+"/logout-everywhere 204 No Content revoked × 2; You GET /session/me 401 Unauthorized rejected; You GET /token/me 200 OK", "that is the difference")
 		d.who("nobody", "ended, still let in")
 		d.wants("token", "me", "You GET /token/me 200 OK", "asked no store")
 		d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized", "sees at once")
