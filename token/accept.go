@@ -46,11 +46,8 @@ var (
 // parse reads the claims of a payload that has passed the envelope, and checks
 // all but what depends on the time.
 func (r *rules) parse(payload []byte, dates jose.Dates) (*accessClaims, error) {
-	var few [20]member // a token has more only with many facts in it
-	m, err := appendMembers(few[:0], payload)
-	if err != nil {
-		return nil, err
-	}
+	var few [20]jose.Member // a token has more only with many facts in it
+	m := appendMembers(few[:0], payload)
 	if err := r.checkParties(m); err != nil {
 		return nil, err
 	}
@@ -128,7 +125,7 @@ func (r *rules) fillWords(c *accessClaims, m members) (err error) {
 	switch {
 	case scope == nil:
 	case scope[0] == '"':
-		text, _ := textOf(scope)
+		text, _ := scope.Text()
 		c.scopes = auth.Words(text)
 	case r.scopeArray:
 		if c.scopes, err = m.words(r.scopeClaim); err != nil {

@@ -1,130 +1,42 @@
 package token
 
 import (
-	"bytes"
-	"encoding/json"
-	"iter"
 	"strings"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/jose"
 	"github.com/authlatch/auth/internal/registered"
 )
-
-// member is a claim as it stands in a payload.
-type member struct {
-	quoted []byte // the name, as it is written
-	name   []byte // as it is meant
-	value  []byte // as it is written
-}
 
 // members are the claims of a payload that has passed the envelope: it is an
 // object, no name stands twice, and none differs from a registered one by case
 // alone. encoding/json would read them as well, in a tenth of the time of a
 // signature, and they would not stay as they are written.
-type members []member
+type members []jose.Member
 
 // appendMembers appends those of a payload.
-func appendMembers(m members, payload []byte) (members, error) {
-	for at := skipTo(payload, 0, '"'); at < len(payload); at = skipTo(payload, at, '"') {
-		end := endOfValue(payload, at)
-		c := member{quoted: payload[at:end], name: payload[at+1 : end-1]}
-		if bytes.IndexByte(c.name, '\\') >= 0 {
-			name, ok := textOf(c.quoted)
-			if !ok {
-				return nil, errClaimType
-			}
-			c.name = []byte(name)
-		}
-		at = skipSpace(payload, skipTo(payload, end, ':')+1)
-		end = endOfValue(payload, at)
-		c.value = payload[at:end]
-		m, at = append(m, c), end
+func appendMembers(m members, payload []byte) members {
+	for member := range jose.Object(payload).Members {
+		m = append(m, member)
 	}
-	return m, nil
-}
-
-// elements yields those of an array.
-func elements(array []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for at := skipSpace(array, 1); at < len(array) && array[at] != ']'; {
-			end := endOfValue(array, at)
-			if !yield(array[at:end]) {
-				return
-			}
-			if at = skipSpace(array, end); at < len(array) && array[at] == ',' {
-				at = skipSpace(array, at+1)
-			}
-		}
-	}
-}
-
-// skipTo returns where the next c stands.
-func skipTo(text []byte, at int, c byte) int {
-	for at < len(text) && text[at] != c {
-		at++
-	}
-	return at
-}
-
-func skipSpace(text []byte, at int) int {
-	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r') {
-		at++
-	}
-	return at
-}
-
-// endOfValue returns where a value ends that begins at the given place.
-func endOfValue(text []byte, at int) int {
-	for depth := 0; at < len(text); {
-		switch text[at] {
-		case '"':
-			if at = endOfString(text, at); depth == 0 {
-				return at
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth < 0 {
-				return at
-			}
-			if depth == 0 {
-				return at + 1
-			}
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return at
-			}
-		}
-		at++
-	}
-	return at
-}
-
-func endOfString(text []byte, at int) int {
-	for at++; at < len(text); at++ {
-		switch text[at] {
-		case '\\':
-			at++
-		case '"':
-			return at + 1
-		}
-	}
-	return len(text)
+	return m
 }
 
 // get returns the text of a claim, or nil.
-func (m members) get(name string) []byte {
+func (m members) get(name string) jose.Value {
 	for i := range m {
-		if string(m[i].name) == name {
-			return m[i].value
+		if string(m[i].Name) == name {
+			return m[i].Value
 		}
 	}
 	return nil
 }
 
 // is reports whether a claim is this very string.
-func (m members) is(name, text string) bool { return isText(m.get(name), text) }
+func (m members) is(name, text string) bool {
+	value := m.get(name)
+	return value != nil && value.Is(text)
+}
 
 // text takes a claim that must be a string of 1 to most bytes if it is there.
 func (m members) text(name string, most int) (string, error) {
@@ -132,7 +44,7 @@ func (m members) text(name string, most int) (string, error) {
 	if value == nil {
 		return "", nil
 	}
-	text, ok := textOf(value)
+	text, ok := value.Text()
 	if !ok || text == "" || len(text) > most {
 		return "", errClaimType
 	}
@@ -150,8 +62,8 @@ func (m members) words(name string) (auth.Words, error) {
 		return "", errClaimType
 	}
 	var words []byte
-	for element := range elements(value) {
-		word, ok := textOf(element)
+	for element := range value.Elements {
+		word, ok := element.Text()
 		if !ok || word == "" || strings.Contains(word, " ") {
 			return "", errClaimType
 		}
@@ -171,16 +83,16 @@ func (m members) names(claim, text string) (bool, error) {
 	case value == nil:
 		return false, nil
 	case value[0] == '"':
-		return isText(value, text), nil
+		return value.Is(text), nil
 	case value[0] != '[':
 		return false, errClaimType
 	}
 	found := false
-	for element := range elements(value) {
+	for element := range value.Elements {
 		if element[0] != '"' {
 			return false, errClaimType
 		}
-		found = found || isText(element, text)
+		found = found || element.Is(text)
 	}
 	return found, nil
 }
@@ -189,35 +101,15 @@ func (m members) names(claim, text string) (bool, error) {
 func (m members) application() auth.Claims {
 	var text []byte
 	for i := range m {
-		if registered.Is(m[i].name) {
+		if registered.Is(m[i].Name) {
 			continue
 		}
 		text = append(text, ',')
-		text = append(append(append(text, m[i].quoted...), ':'), m[i].value...)
+		text = append(append(append(text, m[i].Quoted...), ':'), m[i].Value...)
 	}
 	if text == nil {
 		return ""
 	}
 	text[0] = '{'
 	return auth.Claims(append(text, '}'))
-}
-
-// textOf returns the string that a value is, and false if it is none.
-func textOf(value []byte) (text string, ok bool) {
-	if len(value) < 2 || value[0] != '"' {
-		return "", false
-	}
-	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner), true
-	}
-	return text, json.Unmarshal(value, &text) == nil
-}
-
-// isText is textOf without an allocation where there is no escape.
-func isText(value []byte, text string) bool {
-	if len(value) == len(text)+2 && value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1:len(value)-1]) == text
-	}
-	got, ok := textOf(value)
-	return ok && got == text
 }

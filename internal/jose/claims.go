@@ -30,16 +30,16 @@ func checkClaims(payload []byte, fractions bool) (Dates, error) {
 		return Dates{}, err
 	}
 	var dates Dates
-	for name, value := range object(payload).members {
-		if !ownCase(name) {
+	for m := range Object(payload).Members {
+		if !ownCase(m.Name) {
 			return Dates{}, errName
 		}
-		field := dates.field(name)
+		field := dates.field(m.Name)
 		if field == nil {
 			continue
 		}
 		var ok bool
-		if *field, ok = date(value, fractions); !ok {
+		if *field, ok = date(m.Value, fractions); !ok {
 			return Dates{}, errDate
 		}
 	}

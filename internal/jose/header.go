@@ -41,8 +41,8 @@ func parseHeader(segment string) (*header, error) {
 	}
 	// The segment is part of a token, which must not be kept for its sake.
 	h := &header{segment: strings.Clone(segment)}
-	for name, value := range object(decoded).members {
-		if err := h.set(string(name), value); err != nil {
+	for m := range Object(decoded).Members {
+		if err := h.set(string(m.Name), m.Value); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +56,7 @@ func parseHeader(segment string) (*header, error) {
 }
 
 // set takes one member.
-func (h *header) set(name string, value []byte) error {
+func (h *header) set(name string, value Value) error {
 	switch name {
 	case "alg":
 		return h.setAlgorithm(value)
@@ -72,8 +72,8 @@ func (h *header) set(name string, value []byte) error {
 	return nil
 }
 
-func (h *header) setAlgorithm(value []byte) error {
-	name, _ := stringOf(value)
+func (h *header) setAlgorithm(value Value) error {
+	name, _ := value.Text()
 	alg, ok := algorithmNamed(name)
 	if !ok {
 		return errNoAlgorithm
@@ -82,8 +82,8 @@ func (h *header) setAlgorithm(value []byte) error {
 	return nil
 }
 
-func (h *header) setKeyID(value []byte) error {
-	kid, _ := stringOf(value)
+func (h *header) setKeyID(value Value) error {
+	kid, _ := value.Text()
 	if !validKeyID(kid) {
 		return errKeyID
 	}
@@ -104,8 +104,8 @@ func validKeyID(kid string) bool {
 
 // setType compares as RFC 7515, 4.1.9 says. Beyond ASCII there are letters
 // that become ASCII in lower case, so there is nothing beyond.
-func (h *header) setType(value []byte) error {
-	typ, _ := stringOf(value)
+func (h *header) setType(value Value) error {
+	typ, _ := value.Text()
 	for i := range len(typ) {
 		if typ[i] <= ' ' || typ[i] > '~' {
 			return errTypeText

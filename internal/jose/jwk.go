@@ -94,8 +94,8 @@ var (
 // readJWK reads the text of a JSON object that has passed [CheckObject]. It
 // reads all members even if one is malformed, since another may be a secret.
 func readJWK(text []byte) (k jwk, err error) {
-	for name, value := range object(text).members {
-		if e := k.set(string(name), value); e != nil {
+	for m := range Object(text).Members {
+		if e := k.set(string(m.Name), m.Value); e != nil {
 			err = e
 		}
 	}
@@ -107,20 +107,20 @@ func (k *jwk) hasSecret() bool {
 	return len(k.private) > 0 || k.secret != "" || k.KeyType == "oct"
 }
 
-func (k *jwk) set(name string, value []byte) error {
+func (k *jwk) set(name string, value Value) error {
 	field := map[string]*string{
 		"kty": &k.KeyType, "crv": &k.Curve, "x": &k.X, "y": &k.Y, "n": &k.N, "e": &k.E,
 		"alg": &k.Algorithm, "use": &k.Use, "kid": &k.KeyID, "k": &k.secret,
 	}[name]
 	if field != nil {
 		var ok bool
-		if *field, ok = stringOf(value); !ok || *field == "" {
+		if *field, ok = value.Text(); !ok || *field == "" {
 			return errJWK
 		}
 	}
 	switch name {
 	case "d", "p", "q", "dp", "dq", "qi", "oth":
-		number, _ := stringOf(value)
+		number, _ := value.Text()
 		k.private = append(k.private, number)
 	case "key_ops":
 		k.restricted = true

@@ -1,27 +1,40 @@
 package jose
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
-// object is the text of a JSON object that has passed [CheckObject].
-type object []byte
+// Object is the text of a JSON object that has passed [CheckObject].
+type Object []byte
 
-// members yields each member at the top level: its name as it is after
-// unescaping, and the text of its value.
-func (o object) members(yield func(name, value []byte) bool) {
+// Member is a member of an [Object]. All of it is part of its text, but for a
+// Name that is escaped there.
+type Member struct {
+	Quoted []byte // the name as it is written
+	Name   []byte // as it is after unescaping
+	Value  Value
+}
+
+// Value is the text of a value in an [Object]. It is not empty.
+type Value []byte
+
+// Members yields each member at the top level.
+func (o Object) Members(yield func(Member) bool) {
 	s := scanner{text: o}
 	s.space()
 	s.at++
 	for s.space(); s.peek() == '"'; s.space() {
+		start := s.at
 		name, err := s.name()
 		if err != nil {
 			return
 		}
+		m := Member{Quoted: s.text[start:s.at], Name: name}
 		s.space()
 		s.at++
 		s.space()
-		start := s.at
-		s.skip()
-		if !yield(name, s.text[start:s.at]) {
+		if m.Value = s.skip(); !yield(m) {
 			return
 		}
 		s.space()
@@ -29,8 +42,45 @@ func (o object) members(yield func(name, value []byte) bool) {
 	}
 }
 
-// skip steps over a value that has been scanned before.
-func (s *scanner) skip() {
+// Elements yields each element of an array, and nothing of another value.
+func (v Value) Elements(yield func(Value) bool) {
+	s := scanner{text: v}
+	if !s.accept('[') {
+		return
+	}
+	for s.space(); s.peek() != ']' && s.at < len(v); s.space() {
+		if !yield(s.skip()) {
+			return
+		}
+		s.space()
+		s.accept(',')
+	}
+}
+
+// Text returns the string that the value is, and false if it is none.
+func (v Value) Text() (text string, ok bool) {
+	if v[0] != '"' {
+		return "", false
+	}
+	if inner := v[1 : len(v)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner), true
+	}
+	return text, json.Unmarshal(v, &text) == nil
+}
+
+// Is reports whether the value is this very string. It allocates nothing if
+// there is no escape in it.
+func (v Value) Is(text string) bool {
+	if len(v) == len(text)+2 && v[0] == '"' && bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1:len(v)-1]) == text
+	}
+	got, ok := v.Text()
+	return ok && got == text
+}
+
+// skip steps over a value that has been scanned before, and returns it.
+func (s *scanner) skip() Value {
+	start := s.at
 	for depth := 0; s.at < len(s.text); {
 		switch s.text[s.at] {
 		case '"':
@@ -49,9 +99,10 @@ func (s *scanner) skip() {
 			s.scalar()
 		}
 		if depth == 0 {
-			return
+			break
 		}
 	}
+	return Value(s.text[start:s.at])
 }
 
 // scalar steps over a number or a word.
@@ -63,17 +114,4 @@ func (s *scanner) scalar() {
 		}
 		s.at++
 	}
-}
-
-// stringOf returns the string that a scanned value is, and false if it is
-// none.
-func stringOf(value []byte) (string, bool) {
-	if len(value) == 0 || value[0] != '"' {
-		return "", false
-	}
-	var s string
-	if err := json.Unmarshal(value, &s); err != nil {
-		return "", false
-	}
-	return s, true
 }

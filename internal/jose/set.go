@@ -109,33 +109,27 @@ func splitSet(document []byte) ([][]byte, error) {
 	if CheckObject(document) != nil {
 		return nil, errDocument
 	}
-	for name, value := range object(document).members {
-		if string(name) == "keys" {
-			return elements(value)
+	for m := range Object(document).Members {
+		if string(m.Name) == "keys" {
+			return splitKeys(m.Value)
 		}
 	}
 	return nil, errDocument
 }
 
-// elements returns the objects in the text of a scanned array.
-func elements(array []byte) ([][]byte, error) {
-	s := scanner{text: array}
-	if !s.accept('[') {
+// splitKeys returns the texts of the objects in an array.
+func splitKeys(array Value) (texts [][]byte, err error) {
+	if array[0] != '[' {
 		return nil, errDocument
 	}
-	var texts [][]byte
-	for s.space(); s.peek() != ']'; s.space() {
-		if s.peek() != '{' {
+	for text := range array.Elements {
+		if text[0] != '{' {
 			return nil, errDocument
 		}
 		if len(texts) == MaxKeys {
 			return nil, errTooMany
 		}
-		start := s.at
-		s.skip()
-		texts = append(texts, array[start:s.at])
-		s.space()
-		s.accept(',')
+		texts = append(texts, text)
 	}
 	return texts, nil
 }
