@@ -19,3 +19,6 @@ func FamilyRecord(ends time.Time) []byte {
 	f := &family{created: now, rotated: now, authTime: now, idle: ends.UnixMilli(), expires: ends.UnixMilli(), subject: "alice"}
 	return f.encode()
 }
+
+// SeeLive notes that the log-in of a token was found to go on at a time.
+func SeeLive(t *Token, at time.Time) { t.seenLive.Store(at.UnixNano()) }

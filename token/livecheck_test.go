@@ -163,6 +163,26 @@ func TestLiveCheckLooksEverySoOften(t *testing.T) {
 	})
 }
 
+// A clock that was set back does not make a look that lies ahead count.
+func TestALookFromTheFutureDoesNotCount(t *testing.T) {
+	m, s := newMinter(t), &spy{Store: &store.Memory{}}
+	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
+	v := liveVerifier(m, s, 10*time.Second)
+	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
+	known, err := v.Verify(t.Context(), text)
+	must(t, err)
+	for _, ahead := range []time.Duration{time.Minute, time.Hour} {
+		token.SeeLive(known, time.Now().Add(ahead))
+		hits(t, v, text)
+	}
+	if s.reads != 3 {
+		t.Errorf("%d reads", s.reads)
+	}
+	put(t, s, logins.NewTombstone(logins.Family, logins.LoggedOut))
+	token.SeeLive(known, time.Now().Add(time.Hour))
+	refuses(t, v, text)
+}
+
 func TestLiveCheckUsesANearCache(t *testing.T) {
 	m, s := newMinter(t), &near{spy: spy{Store: &store.Memory{}}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
