@@ -109,7 +109,7 @@ func letters(text string) bool {
 // its way.
 func (v *Verifier) Challenge(h http.Header, _ *http.Request, err error) {
 	var lacks *auth.InsufficientError
-	var refused *invalid
+	var bad *invalid
 	challenge := "Bearer"
 	switch {
 	case errors.As(err, &lacks) && lacks.Scope != "":
@@ -120,7 +120,7 @@ func (v *Verifier) Challenge(h http.Header, _ *http.Request, err error) {
 			challenge += `, max_age="` + strconv.FormatInt(int64(lacks.MaxAge/time.Second), 10) + `"`
 		}
 	case errors.Is(err, auth.ErrNoCredential):
-	case errors.As(err, &refused) && refused.request:
+	case errors.As(err, &bad) && bad.request:
 		challenge += ` error="invalid_request"`
 	case errors.Is(err, ErrExpired):
 		challenge += ` error="invalid_token", error_description="the access token expired"`

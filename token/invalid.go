@@ -20,8 +20,8 @@ func (e *invalid) Error() string { return "token: refused: " + e.cause.Error() }
 
 func (e *invalid) Unwrap() []error { return []error{auth.ErrUnauthenticated, e.cause} }
 
-// refused makes a refusal of an error, and of nil nothing.
-func refused(err error) error {
+// asInvalid says of an error that it makes a token invalid, and nothing of nil.
+func asInvalid(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -63,12 +63,12 @@ func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 	if t != nil {
 		event.Subject, event.LoginID = t.identity.Subject, t.identity.LoginID
 	}
-	var refused *invalid
+	var bad *invalid
 	switch {
 	case errors.Is(err, ErrExpired):
 		event.Kind = auth.EventExpired
-	case errors.As(err, &refused):
-		event.Kind, event.Reason = auth.EventRejected, refused.reason()
+	case errors.As(err, &bad):
+		event.Kind, event.Reason = auth.EventRejected, bad.reason()
 	case errors.Is(err, auth.ErrForbidden):
 		event.Kind, event.Reason = auth.EventRejected, "cross-origin request"
 	case errors.Is(err, context.Canceled):

@@ -61,11 +61,11 @@ var (
 // bind notes where the log-in of a token is stored.
 func (l *liveCheck) bind(t *Token, family string) error {
 	if family == "" {
-		return refused(errNoFamily)
+		return asInvalid(errNoFamily)
 	}
 	digest := familyDigest(l.namespace, family)
 	if digest.LoginID() != t.identity.LoginID {
-		return refused(errNoFamily) // of this namespace
+		return asInvalid(errNoFamily) // of this namespace
 	}
 	t.familyKey = digest.Key()
 	return nil
@@ -82,14 +82,14 @@ func (l *liveCheck) check(ctx context.Context, t *Token, now time.Time) error {
 		return fmt.Errorf("token: live check: %w", err)
 	}
 	if !ok {
-		return refused(errOver)
+		return asInvalid(errOver)
 	}
 	subject, err := liveFamily(raw, now)
 	if err != nil {
 		return fmt.Errorf("token: live check: %w", err)
 	}
 	if subject != t.identity.Subject {
-		return refused(errOver) // or it is somebody else's
+		return asInvalid(errOver) // or it is somebody else's
 	}
 	t.seenLive.Store(now.UnixNano())
 	return nil

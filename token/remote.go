@@ -148,7 +148,7 @@ func (k *RemoteKeySet) verify(ctx context.Context, token string, form jose.Form)
 	verified, err := set.Verify(token, form)
 	var unknown *jose.UnknownKeyError
 	if !errors.As(err, &unknown) {
-		return verified, refused(err)
+		return verified, asInvalid(err)
 	}
 	round := k.ask(unknown.KeyID, set)
 	if err := await(ctx, round); err != nil {
@@ -161,7 +161,7 @@ func (k *RemoteKeySet) verify(ctx context.Context, token string, form jose.Form)
 	if newer != set {
 		verified, err = newer.Verify(token, form)
 		if !errors.As(err, &unknown) {
-			return verified, refused(err)
+			return verified, asInvalid(err)
 		}
 	}
 	return jose.Verified{}, k.inVain(unknown, round != nil)
@@ -238,5 +238,5 @@ func (k *RemoteKeySet) inVain(unknown *jose.UnknownKeyError, fetched bool) error
 		}
 		k.unknown[strings.Clone(unknown.KeyID)] = time.Now()
 	}
-	return refused(unknown)
+	return asInvalid(unknown)
 }

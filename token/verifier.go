@@ -218,7 +218,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 // verify may return the token beside an error, for the event.
 func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	if len(token) > jose.MaxToken {
-		return nil, refused(jose.ErrMalformed)
+		return nil, asInvalid(jose.ErrMalformed)
 	}
 	var key cacheKey
 	var t *Token
@@ -260,7 +260,7 @@ func (v *Verifier) cached(key cacheKey) *Token {
 func (v *Verifier) current(ctx context.Context, t *Token) error {
 	now := time.Now()
 	if err := v.rules.checkTime(t.dates, now); err != nil {
-		return refused(err)
+		return asInvalid(err)
 	}
 	if v.live == nil {
 		return nil
@@ -276,15 +276,15 @@ func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
 	}
 	size := base64.RawURLEncoding.DecodedLen(len(token) - strings.LastIndexByte(token, '.') - 1)
 	if !v.foreign.admits(verified.Key, size) {
-		return nil, refused(jose.ErrAlgorithm)
+		return nil, asInvalid(jose.ErrAlgorithm)
 	}
 	claims, err := v.rules.parse(verified.Payload, verified.Dates)
 	if err != nil {
-		return nil, refused(err)
+		return nil, asInvalid(err)
 	}
 	t := newToken(claims, verified.Key, verified.Dates)
 	if v.world != nil && familyDigest(*v.world, claims.family).LoginID() != claims.sid {
-		return nil, refused(errNoFamily) // the tokens of another namespace, with our keys
+		return nil, asInvalid(errNoFamily) // the tokens of another namespace, with our keys
 	}
 	if v.live != nil {
 		if err := v.live.bind(t, claims.family); err != nil {
@@ -301,5 +301,5 @@ func (s *KeySet) verify(_ context.Context, token string, form jose.Form) (jose.V
 		return jose.Verified{}, errUnavailable
 	}
 	verified, err := set.Verify(token, form)
-	return verified, refused(err)
+	return verified, asInvalid(err)
 }
