@@ -43,6 +43,12 @@ function say(sentence) {
   $('#said').textContent = sentence();
 }
 
+// tell shows the record from its newest step on.
+async function tell() {
+  await look();
+  $('.log').scrollTop = 0;
+}
+
 // run does one step. Others are not begun meanwhile.
 async function run(name, mode, form) {
   if (busy || !state) return;
@@ -53,13 +59,13 @@ async function run(name, mode, form) {
     if (name === 'read') {
       keep({ id, facts: facts(mode), why: mode === 'session' ? 'whyReadSession' : 'whyReadToken' });
     } else {
-      await steps[name](mode, { form, state, tell: look, wait });
+      await steps[name](mode, { form, state, tell, wait });
     }
   } catch (error) {
     keep({ id: id + '-', why: error.why ?? 'whyUnreachable' }); // beside what the server may have of it
   } finally {
     client.end();
-    await look();
+    await tell();
     setBusy(false);
   }
   const done = [...local, ...state.steps ?? []].find((step) => step.id === id || step.id === id + '-');

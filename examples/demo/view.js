@@ -42,7 +42,7 @@ function showMode(panel, mode, state) {
   value('cookie', cookie ? '= ' + cookie : '—');
   value('attributes', cookie ? attributes.join(' · ') : '');
   value('stolen', state[mode].stolen || t('keptNothing'));
-  $('[data-value=stolen]', panel).classList.toggle('some', Boolean(state[mode].stolen));
+  $('[data-value=stolen]', panel).className = state[mode].stolen ? 'value some' : '';
   value('server', login
     ? t(mode === 'session' ? 'keptSession' : 'keptToken', { used: clock(login.used) })
     : t('keptNothing'));
@@ -116,16 +116,22 @@ const shown = new Map(); // what each step on the page was made from, by its ID
 function showLog(steps, state) {
   $('#empty').hidden = steps.length > 0;
   const log = $('#log');
-  const old = new Map([...log.children].map((item) => [item.id, item]));
   const items = steps.filter((step) => Object.hasOwn(titles, step.id.split('-')[0])).map((step, i) => {
     const id = 'step-' + step.id;
-    const made = JSON.stringify([step, page.lang, i === 0]);
-    if (old.has(id) && shown.get(id) === made) return old.get(id);
+    const made = JSON.stringify([step, page.lang]);
+    if (shown.get(id) === made) return document.getElementById(id);
     shown.set(id, made);
     return stepItem(id, step, i === 0, state);
   });
   for (const id of shown.keys()) if (!items.some((item) => item.id === id)) shown.delete(id);
-  if (items.some((item, i) => item !== log.children[i]) || items.length !== log.children.length) log.replaceChildren(...items);
+  // What stays is not touched, so it keeps the focus.
+  for (const item of [...log.children]) if (!items.includes(item)) item.remove();
+  items.forEach((item, i) => {
+    if (item !== log.children[i]) log.insertBefore(item, log.children[i] ?? null);
+    const latest = i === 0;
+    if (!latest && item.classList.contains('latest')) for (const details of $$('details', item)) details.open = false;
+    item.classList.toggle('latest', latest);
+  });
 }
 
 function stepItem(id, step, latest, state) {
