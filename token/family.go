@@ -25,8 +25,9 @@ import (
 //	userAgent, address (at log-in) | userAgent, address (at the last rotation)
 //
 // The checksum covers all the rest: a damaged byte would otherwise make somebody
-// else of a subject. Nothing in it refreshes: a refresh token has a MAC with a key that is not in
-// the store. A later format gets the next byte, and this one stays readable.
+// else of a subject. Nothing in it refreshes: a refresh token has a MAC with a
+// key that is not in the store. A later format gets the next byte, and this one
+// stays readable.
 type family struct {
 	salt       [16]byte
 	generation uint64 // of the current refresh token

@@ -120,9 +120,9 @@ type Config struct {
 
 // Issuer logs in by tokens: it issues and refreshes them, and ends what they
 // stand for. It embeds the [Verifier] of its own tokens, so it is the
-// Authenticator of a guard as well. It has no state of its own but for its
-// configuration and a cache, so several processes may use one store. It is safe
-// for concurrent use.
+// Authenticator of a guard as well. Create it with [NewIssuer]. It has no state
+// of its own but for its configuration and a cache, so several processes may use
+// one store. It is safe for concurrent use.
 type Issuer struct {
 	*Verifier // of the issuer's own tokens
 

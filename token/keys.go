@@ -37,7 +37,7 @@ const (
 // that every host and verifier learns before it is used, and former ones that
 // still verify. The kid of a signing key is its thumbprint (RFC 7638).
 //
-// It is made by [NewKeySet] or [LoadKeySet]. All methods may be called by many
+// Create it with [NewKeySet] or [LoadKeySet]. All methods may be called by many
 // goroutines at once; tokens are signed and verified while the keys change.
 type KeySet struct {
 	mu   sync.Mutex // held by those that change the keys
@@ -155,8 +155,9 @@ func (s *KeySet) Rotate() error {
 // reports how many; with zero all of them. Tokens that they signed are refused
 // from then on. Let it be at least the lifetime of access tokens, and of the
 // longest log-in. After a leak of the file call Rotate twice first, since the
-// next key has leaked as well, and then DropFormer(0). A refresh secret leaves its kid behind, so that its log-ins
-// end as revoked instead of waiting for a key. Call [KeySet.Save] after it.
+// next key has leaked as well, and then DropFormer(0). A refresh secret leaves
+// its kid behind, so that its log-ins end as revoked instead of waiting for a
+// key. Call [KeySet.Save] after it.
 func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
 	if age < 0 {
 		return 0, errors.New("token: age of former keys is negative")

@@ -14,14 +14,14 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Logout ends the log-in of a browser and deletes its cookies (ASVS 5.0, 7.4.1). It
-// is no error if there is none. The cookies stay if the log-in had been logged out or
-// replaced before, since the browser may have newer ones by now. After nil only
-// header fields have been written, and the handler answers.
+// Logout ends the log-in of a browser and deletes its cookies (ASVS 5.0, 7.4.1).
+// It is no error if there is none. The cookies stay if the log-in had been logged
+// out or replaced before, since the browser may have newer ones by now. After nil
+// only header fields have been written, and the handler answers.
 //
 // Logout wants a POST: it answers 405 to anything else, with an error that wraps
-// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that another
-// site made the browser send, or that carries no attempt in the field
+// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that
+// another site made the browser send, or that carries no attempt in the field
 // [AttemptHeader]. A doubled cookie is deleted, with an error that wraps
 // [auth.ErrUnauthenticated]: it does not tell which log-in to end, so none has
 // ended. After any other error the store could not answer, the cookies stay, and

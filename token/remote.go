@@ -33,9 +33,9 @@ type RemoteConfig struct {
 // kid that is not known makes it look at once, every 10 seconds at most. A key
 // that is published no longer verifies nothing from the next fetch on.
 //
+// Create it with [NewRemoteKeySet], once and not for each request, and Close it.
 // All methods may be called by many goroutines at once, and one set may serve
-// several verifiers of one issuer. Make it once, not for each request, and
-// Close it.
+// several verifiers of one issuer.
 type RemoteKeySet struct {
 	url      string
 	client   *http.Client

@@ -20,8 +20,8 @@ import (
 type TransportConfig struct {
 	// Origins are where the access token is sent, such as
 	// "https://api.example.com"; plain http is for loopback hosts only. Requests
-	// to anywhere else, also those that a
-	// redirect leads to, go without. At least one is required.
+	// to anywhere else, also those that a redirect leads to, go without. At
+	// least one is required.
 	Origins []string
 
 	// Refresh exchanges a refresh token, such as [RefreshAt] does over HTTP. It
@@ -51,7 +51,8 @@ type TransportConfig struct {
 // token. A request with an Authorization field of its own is left alone. A 403,
 // and a demand for a newer log-in, refresh nothing.
 //
-// It is for one log-in, and safe for concurrent use.
+// Create it with [NewTransport]. It is for one log-in, and safe for concurrent
+// use.
 type Transport struct {
 	config TransportConfig
 

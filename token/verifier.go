@@ -80,7 +80,7 @@ type VerifierConfig struct {
 }
 
 // Verifier accepts the access tokens of one issuer for one audience (RFC
-// 9068, 4). It is safe for concurrent use.
+// 9068, 4). Create it with [NewVerifier]. It is safe for concurrent use.
 //
 // A Verifier is the Authenticator, and the Challenger, of a guard in package
 // middleware.

@@ -11,8 +11,9 @@
 // site's other tabs, over a BroadcastChannel. It refreshes it for all requests and
 // tabs together, and sends a request again that came with an old one. Script that
 // somebody else brings into the page can act as the user all the same, while the
-// page is open: no place in a browser helps against that. It is tested in real browsers against package token. Beside it
-// stand axios.js, an adapter for axios, and the TypeScript declarations of both.
+// page is open: no place in a browser helps against that. It is tested in real
+// browsers against package token. Beside it stand axios.js, an adapter for axios,
+// and the TypeScript declarations of both.
 package browser
 
 import (
