@@ -2,6 +2,7 @@ package token
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -75,14 +76,19 @@ func (f *Foreign) loosen(r *rules, form *jose.Form) error {
 	if r.lifetime = foreignLifetime; f.MaxLifetime > 0 {
 		r.lifetime = f.MaxLifetime
 	}
-	for to, claim := range map[*string]string{
-		&r.audienceClaim: f.AudienceClaim, &r.scopeClaim: f.ScopeClaim, &r.clientClaim: f.ClientClaim,
+	for _, name := range [...]struct {
+		field, claim string
+		to           *string
+	}{
+		{"AudienceClaim", f.AudienceClaim, &r.audienceClaim},
+		{"ScopeClaim", f.ScopeClaim, &r.scopeClaim},
+		{"ClientClaim", f.ClientClaim, &r.clientClaim},
 	} {
-		if slices.Contains([]string{"iss", "sub", "exp", "nbf", "iat", "jti", "cnf"}, claim) {
-			return errors.New("token: Foreign: a claim has a meaning of its own already")
+		if slices.Contains([]string{"iss", "sub", "exp", "nbf", "iat", "jti", "cnf"}, name.claim) {
+			return fmt.Errorf("token: Foreign.%s is a claim with a meaning of its own", name.field)
 		}
-		if claim != "" {
-			*to = claim
+		if name.claim != "" {
+			*name.to = name.claim
 		}
 	}
 	return nil
