@@ -9,7 +9,7 @@
 // Open http://localhost:8080. The account is alice, the password "correct
 // horse". The page is in English and Korean.
 //
-// All ends soon, so that it can be watched: an access token after a minute, a
+// Everything ends soon, so that it can be watched: an access token after a minute, a
 // log-in after three minutes without use. Flags change that.
 //
 // The cookies are Secure. Chromium and Firefox take such cookies on

@@ -1,6 +1,6 @@
 // The page: buttons, languages, and the state that the server tells.
 import * as client from '/client.js';
-import { steps, read } from '/steps.js';
+import { steps } from '/steps.js';
 import { t, translate, show, tick, bar, why } from '/view.js';
 
 const $ = (selector) => document.querySelector(selector);
@@ -56,11 +56,7 @@ async function run(name, mode, form) {
   client.begin(name, mode);
   const id = client.step();
   try {
-    if (name === 'read') {
-      keep({ id, facts: facts(mode), why: mode === 'session' ? 'whyReadSession' : 'whyReadToken' });
-    } else {
-      await steps[name](mode, { form, state, tell, wait });
-    }
+    await steps[name](mode, { form, state, tell, wait, keep: (found) => keep({ id, ...found }) });
   } catch (error) {
     keep({ id: id + '-', why: error.why ?? 'whyUnreachable' }); // beside what the server may have of it
   } finally {
@@ -75,13 +71,6 @@ async function run(name, mode, form) {
 function keep(step) {
   local.push({ ...step, time: Date.now() });
   if (local.length > 20) local.shift();
-}
-
-function facts(mode) {
-  const { cookies, storage } = read();
-  const all = [['factCookie', cookies], ['factStorage', storage]];
-  if (mode === 'token') all.push(['factClosure', client.access.ends > performance.now() ? client.access.hint : '']);
-  return all;
 }
 
 function setBusy(is) {

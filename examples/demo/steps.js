@@ -1,10 +1,11 @@
-// What each button does. Nothing is made up: whatever the page shows of a step is
-// what the server has recorded of it.
+// What each button does. Nothing is made up: what the page shows of requests is
+// what the server has recorded of them. Of its own it tells only what script finds
+// in it, and that no answer came.
 import * as client from '/client.js';
 
 // steps are called with the mode, and with what they need of the page: form, the
 // log-in form; state, what the server has told; tell, to show the record so far;
-// and wait, to show a time that passes.
+// wait, to show a time that passes; and keep, to show what no server has a record of.
 export const steps = {
   async login(mode, { form }) {
     const body = new URLSearchParams(new FormData(form));
@@ -21,6 +22,15 @@ export const steps = {
 
   async renew() {
     await client.renew();
+  },
+
+  // What script of this page can read is what script that somebody smuggles in
+  // could take away.
+  async read(mode, { keep }) {
+    const storage = Object.entries(localStorage).map(([name, value]) => `${name}: ${value}`).join('; ');
+    const facts = [['factCookie', document.cookie], ['factStorage', storage]];
+    if (mode === 'token') facts.push(['factClosure', client.access.ends > performance.now() ? client.access.hint : '']);
+    keep({ facts });
   },
 
   // A thief uses the cookie of a session at once. The refresh token waits until
@@ -86,13 +96,4 @@ function visitElsewhere(mode, label) {
     addEventListener('message', hear);
     document.body.append(frame);
   });
-}
-
-// read finds out what script of this page can read, and so what script that
-// somebody smuggles in could take away.
-export function read() {
-  return {
-    cookies: document.cookie,
-    storage: Object.entries(localStorage).map(([name, value]) => `${name}: ${value}`).join('; '),
-  };
 }

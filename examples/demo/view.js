@@ -215,6 +215,7 @@ const reasons = {
     return !ok ? 'whyMeTokenOut' : answered(xs, '/refresh') ? 'whyMeTokenRenewed' : 'whyMeToken';
   },
   live: (xs) => (answered(xs, '/me') === 200 ? 'whyLive' : tells(xs, 'rejected') ? 'whyLiveOut' : 'whyMeTokenOut'),
+  read: (xs, mode) => either(mode, 'whyReadSession', 'whyReadToken'),
   renew: (xs) => (answered(xs, '/refresh') !== 200 ? 'whyRenewOut' : tells(xs, 'renewed') ? 'whyRenew' : 'whyRenewWindow'),
   steal: (xs, mode) => {
     if (!xs.some((x) => x.copied)) return 'whyNothingToSteal';

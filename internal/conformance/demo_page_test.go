@@ -76,7 +76,7 @@ func TestDemoShowsWhatHasExpired(t *testing.T) {
 	}
 	d.who("nobody", "nobody")
 	d.waitFor(`document.querySelector("#logins").textContent`, "none") // as the server says
-	d.wants("session", "me", "You GET /session/me 401 Unauthorized expired", "a session that is over")
+	d.wants("session", "me", "You GET /session/me 401 Unauthorized expired", "This cookie's session is over")
 }
 
 func TestDemoGoesOnAfterTheServerHasRestarted(t *testing.T) {
@@ -93,7 +93,7 @@ func TestDemoGoesOnAfterTheServerHasRestarted(t *testing.T) {
 	d.waitFor(`document.querySelector("#said").textContent`, "The server cannot be reached. Nobody is logged out by that.")
 	startProgram(t, "examples/demo", demoProgram, "-addr", net.JoinHostPort("127.0.0.1", address.Port()))
 	d.waitFor(`document.querySelector("#notice").checkVisibility()`, "false")
-	d.wants("session", "me", "You GET /session/me 401 Unauthorized rejected", "a session that is over")
+	d.wants("session", "me", "You GET /session/me 401 Unauthorized rejected", "This cookie's session is over")
 	d.wants("token", "me", "You GET /token/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized expired", "There is no access token")
 	d.who("nobody", "nobody")
 	d.does("session", "login")
