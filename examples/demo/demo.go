@@ -49,7 +49,7 @@ func newDemo(l limits) (*demo, error) {
 	d.accounts = map[string]string{"alice": hash}
 
 	// Log-ins are kept here. Another store is a change to this line alone.
-	logins := &store.Memory{}
+	logins := counted{&store.Memory{}}
 	d.sessions, err = session.New(session.Config{
 		Store: logins, Cookie: sessionCookie,
 		IdleTimeout: l.idle, Lifetime: l.lifetime,

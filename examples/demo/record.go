@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -31,6 +33,9 @@ type exchange struct {
 	Status   int     `json:"status,omitempty"`
 	Received []field `json:"received,omitempty"`
 	Body     string  `json:"body,omitempty"`
+	Claims   string  `json:"claims,omitempty"` // of the access token in the body
+	Reads    int     `json:"reads"`            // of the store
+	Writes   int     `json:"writes"`
 	Events   []event `json:"events,omitempty"`
 }
 
@@ -83,7 +88,7 @@ func (d *demo) record(next http.Handler) http.Handler {
 		next.ServeHTTP(watched, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		x.Status, x.Body = watched.status, legible(string(watched.body))
+		x.Status, x.Body, x.Claims = watched.status, legible(string(watched.body)), claims(watched.body)
 		x.Received = fields(watched.Header(), "Set-Cookie", "WWW-Authenticate", "Location", "Cache-Control", "Vary")
 		v.file(id, x)
 	})
@@ -168,6 +173,24 @@ func cookieOf(path string) string {
 		return ""
 	}
 	return sessionCookie.Name()
+}
+
+// claims returns what an access token in a body says: that is signed, and no
+// secret to whoever has the token.
+func claims(body []byte) string {
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	if json.Unmarshal(body, &tokens) != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(tokens.Access, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return ""
+	}
+	return legible(string(text))
 }
 
 func fields(h http.Header, names ...string) (lines []field) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -28,6 +29,33 @@ func TestTheRecordHasNoSecrets(t *testing.T) {
 	}
 	if !strings.Contains(body, "Bearer eyJh…") || !strings.Contains(body, sessionCookie.Name()+"=") {
 		t.Error("the record does not show what was sent")
+	}
+}
+
+// What an access token says is no secret, and is shown as it is.
+func TestTheRecordShowsWhatAnAccessTokenSays(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(sessionMode)
+	b.login(tokenMode)
+	b.refresh()
+	s := b.state()
+	for i, want := range []string{"", "alice", "alice"} {
+		x := s.Steps[i].Exchanges[0]
+		var says struct {
+			Subject string `json:"sub"`
+			LoginID string `json:"sid"`
+			Expires int64  `json:"exp"`
+		}
+		err := json.Unmarshal([]byte(x.Claims), &says)
+		if says.Subject != want || want != "" && (err != nil || says.LoginID != s.Token.Login.ID || says.Expires == 0) {
+			t.Errorf("%s: the claims are %q", x.Path, x.Claims)
+		}
+	}
+	for _, body := range []string{"", "hello", "{}", `{"access_token":1}`, `{"access_token":"a.b"}`, `{"access_token":"a.!.c"}`} {
+		if got := claims([]byte(body)); strings.Contains(got, "hello") || len(got) > 1 {
+			t.Errorf("%s says %q", body, got)
+		}
 	}
 }
 

@@ -161,14 +161,15 @@ function exchangeItem(x, latest) {
     return element('p', 'exchange line', from, ' ', element('span', '', what));
   }
   const line = element('summary', 'line', from, ' ', element('code', '', `${x.method} ${x.path}`), ' ',
-    element('b', x.status < 400 ? 'good' : 'bad', `${x.status} ${statusTexts[x.status] ?? ''}`));
+    element('b', x.status < 400 ? 'good' : 'bad', `${x.status} ${statusTexts[x.status] ?? ''}`),
+    ' ', element('span', 'chip store', `${t('store')}: ${work(x)}`));
   for (const [kind, events] of Map.groupBy(x.events ?? [], (e) => e.kind)) {
     const times = events.length > 1 ? ` × ${events.length}` : '';
     line.append(' ', element('span', kind === 'reuse' ? 'chip alarm' : 'chip', kind + times));
   }
   const details = element('details', 'exchange', line,
     fields('request', x.sent ?? []),
-    fields('response', x.received ?? [], x.body));
+    fields('response', x.received ?? [], x.body, x.claims));
   for (const e of x.events ?? []) {
     const words = [e.kind, e.subject, e.login && name(e.login), e.reason].filter(Boolean).join(' · ');
     details.append(element('p', 'event ' + (e.kind === 'reuse' ? 'alarm' : ''), element('span', '', t('event')), ' ', words));
@@ -177,7 +178,15 @@ function exchangeItem(x, latest) {
   return details;
 }
 
-function fields(label, lines, body) {
+// work is what the store had to do for a request.
+function work({ reads, writes }) {
+  const read = t(reads === 1 ? 'storeRead' : 'storeReads', { n: reads });
+  return writes ? `${read}, ${t(writes === 1 ? 'storeWrite' : 'storeWrites', { n: writes })}` : read;
+}
+
+const spaced = (json) => json.trim().replaceAll(',"', ', "');
+
+function fields(label, lines, body, claims) {
   const list = element('ul', 'fields ' + label);
   list.setAttribute('aria-label', t(label));
   for (const { name, value, aside } of lines) {
@@ -186,7 +195,8 @@ function fields(label, lines, body) {
     if (aside) line.append(' ', element('small', '', t('aside')));
     list.append(line);
   }
-  if (body?.trim()) list.append(element('li', 'body', body.trim().replaceAll(',"', ', "')));
+  if (body?.trim()) list.append(element('li', 'body', spaced(body)));
+  if (claims) list.append(element('li', 'body', element('small', '', t('claims')), ' ', spaced(claims)));
   return list;
 }
 
@@ -214,7 +224,7 @@ const reasons = {
     if (mode === 'session') return ok ? 'whyMeSession' : has(xs, 'Set-Cookie') ? 'whyMeSessionOver' : 'whyMeSessionOut';
     return !ok ? 'whyMeTokenOut' : answered(xs, '/refresh') ? 'whyMeTokenRenewed' : 'whyMeToken';
   },
-  live: (xs) => (answered(xs, '/me') === 200 ? 'whyLive' : tells(xs, 'rejected') ? 'whyLiveOut' : 'whyMeTokenOut'),
+  live: (xs) => (answered(xs, '/me') === 200 ? 'whyLive' : xs.some((x) => x.path.endsWith('/me') && x.reads) ? 'whyLiveOut' : 'whyMeTokenOut'),
   read: (xs, mode) => either(mode, 'whyReadSession', 'whyReadToken'),
   renew: (xs) => (answered(xs, '/refresh') !== 200 ? 'whyRenewOut' : tells(xs, 'renewed') ? 'whyRenew' : 'whyRenewWindow'),
   steal: (xs, mode) => {

@@ -130,10 +130,10 @@ func (d *demo) done(before string) string {
 	return d.lines("#log > li:first-child")
 }
 
-// lines are the exchanges of a step.
+// lines are the exchanges of a step, without what the store had to do.
 func (d *demo) lines(step string) string {
 	d.t.Helper()
-	return eval[string](d.tab, `[...document.querySelectorAll("`+step+` .line")].map((line) => line.innerText.replace(/\s+/g, " ").trim()).join("; ")`)
+	return eval[string](d.tab, `[...document.querySelectorAll("`+step+` .line")].map((line) => [...line.children].filter((part) => !part.matches(".store")).map((part) => part.innerText.trim()).join(" ")).join("; ")`)
 }
 
 // why is the sentence under the newest step.

@@ -95,6 +95,35 @@ func TestDemoSaysThatNoTokenWasSent(t *testing.T) {
 	d.wants("token", "live", out, "There is no access token")
 }
 
+// That an API asks no store is seen, and not only said.
+func TestDemoShowsTheWorkOfTheStore(t *testing.T) {
+	d := openDemo(t)
+	d.does("session", "login")
+	d.does("token", "login")
+	for _, c := range []struct{ mode, step, want string }{
+		{"session", "me", "store: 1 read"},
+		{"token", "me", "store: 0 reads"},
+		{"token", "live", "store: 1 read"},
+		{"session", "again", ""},
+		{"session", "elsewhere", "store: 1 read; store: 0 reads; store: 0 reads"},
+	} {
+		d.does(c.mode, c.step)
+		if got := eval[string](d.tab, `[...document.querySelectorAll("#log > li:first-child .store")].map((chip) => chip.innerText).join("; ")`); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.mode, c.step, got, c.want)
+		}
+	}
+}
+
+// What an access token says can be read by all who have it, and stays on the page.
+func TestDemoShowsWhatAnAccessTokenSays(t *testing.T) {
+	d := openDemo(t)
+	d.does("token", "login")
+	d.shows("It is signed, and not secret")
+	d.shows(`"sub":"alice"`)
+	d.load()
+	d.shows(`"sub":"alice"`)
+}
+
 // What tells of an ending is not what has ended.
 func TestDemoDoesNotMistakeTheModeOfWhatHasEnded(t *testing.T) {
 	d := openDemo(t)
