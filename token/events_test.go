@@ -39,6 +39,14 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 			must(t, i.LogoutAll(t.Context(), "alice"))
 			verify(t, i, tokens)
 		}, auth.EventRejected, "log-in is over", true, true, true},
+		"a refresh token of one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+			must(t, i.LogoutAll(t.Context(), "alice"))
+			refresh(func([]byte) {})(t, i, tokens)
+		}, auth.EventRejected, "log-in is over", false, true, false},
+		"one of its own log-out, of a slow tab": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+			must(t, i.Revoke(t.Context(), tokens.RefreshToken))
+			refresh(func([]byte) {})(t, i, tokens)
+		}, auth.EventLogout, "", true, true, false},
 		"one for somebody else": {0, "another", verify, auth.EventRejected, "wrong audience", false, false, true},
 		"one that is not one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			i.Verify(t.Context(), tokens.AccessToken[1:])

@@ -118,6 +118,9 @@ func (i *Issuer) family(ctx context.Context, digest logins.Digest, t refreshToke
 		return nil, nil, nil, i.refuse(ctx, auth.EventExpired, "", digest.LoginID(), codeExpired, "unknown")
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
+		if tombstone.Reason != logins.LoggedOut && tombstone.Reason != logins.Replaced { // from tabs that are slow
+			i.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: digest.LoginID(), Reason: "log-in is over"})
+		}
 		return nil, nil, nil, &refusal{code: codeRevoked, reason: tombstone.Reason}
 	}
 	if f, err = parseFamily(raw); err != nil {

@@ -23,6 +23,9 @@ import (
 // from one address. Exactly the allowed number is tried, and the owner gets in from
 // the browser that the account knows. It prints a table.
 //
+// Where the machine is so busy that a database does not answer in time, an attempt
+// ends in an error: it may have been counted, and is not tried.
+//
 // ASVS 5.0, 2.4.1 and 6.3.1.
 func TestThrottleOverBackends(t *testing.T) {
 	var table strings.Builder
@@ -46,8 +49,7 @@ type siege struct {
 }
 
 // So many attempts are made, so many of them at once, over so many connections
-// of each server. A database that is slower than that answers with errors, which
-// is safe, and not what is tested here.
+// of each server.
 const (
 	attempts    = 1000
 	atOnce      = 300
@@ -126,18 +128,21 @@ func (a *siege) oneAddress(t *testing.T) string {
 // run makes all attempts at once, while the owner logs in ten times.
 func (a *siege) run(t *testing.T, allowed int64, attempt func(i int) (*http.Request, string)) string {
 	t.Helper()
-	var tried, refused, owners atomic.Int64
+	var tried, refused, unable, owners atomic.Int64
 	var all sync.WaitGroup
 	start, places := make(chan struct{}), make(chan struct{}, atOnce)
 	all.Go(func() {
 		<-start
 		for i := range 10 {
 			err := a.servers[i%len(a.servers)].Try(httptest.NewRecorder(), loginFrom("192.0.2.7", a.known), "alice", func() error { return nil })
-			if err != nil {
+			switch {
+			case err == nil:
+				owners.Add(1)
+			case errors.Is(err, context.DeadlineExceeded):
+				unable.Add(1)
+			default:
 				t.Errorf("the owner: %v", err)
-				continue
 			}
-			owners.Add(1)
 		}
 	})
 	for i := range attempts {
@@ -154,6 +159,8 @@ func (a *siege) run(t *testing.T, allowed int64, attempt func(i int) (*http.Requ
 			switch {
 			case errors.As(err, &throttled):
 				refused.Add(1)
+			case errors.Is(err, context.DeadlineExceeded):
+				unable.Add(1)
 			case !errors.Is(err, auth.ErrUnauthenticated):
 				t.Errorf("attempt %d: %v", i, err)
 			}
@@ -162,12 +169,16 @@ func (a *siege) run(t *testing.T, allowed int64, attempt func(i int) (*http.Requ
 	began := time.Now()
 	close(start)
 	all.Wait()
-	if tried.Load() != allowed || refused.Load() != attempts-allowed || owners.Load() != 10 {
-		t.Errorf("%d were tried and %d refused, the owner got in %d times", tried.Load(), refused.Load(), owners.Load())
+	late := unable.Load()
+	if tried.Load() > allowed || tried.Load()+late < allowed || tried.Load()+refused.Load()+owners.Load()+late != attempts+10 || owners.Load()+late < 10 {
+		t.Errorf("%d were tried and %d refused, the owner got in %d times, %d had no answer in time", tried.Load(), refused.Load(), owners.Load(), late)
 	}
 	took, calls := time.Since(began).Round(time.Millisecond), int64(0)
 	for _, p := range a.pools {
 		calls += p.calls.Swap(0)
+	}
+	if late > 0 {
+		t.Logf("%d had no answer in time", late)
 	}
 	return fmt.Sprintf("%v, %d calls", took, calls)
 }
