@@ -1,8 +1,8 @@
 // Demo is one page that shows the two modes side by side: log-ins that the
 // server keeps, and log-ins that it signs into tokens. One handler answers for
-// both. Each button shows what went over the network, as the server saw it:
-// log-in, calls, refreshes, a theft, a post from another site, log-out here and
-// everywhere.
+// both. Each button shows what went over the network, as the server saw it, and how
+// often the store was asked: log-in, calls, refreshes, a theft, a post from another
+// site, log-out here and everywhere.
 //
 //	go run ./examples/demo
 //

@@ -161,12 +161,12 @@ function exchangeItem(x, latest) {
     return element('p', 'exchange line', from, ' ', element('span', '', what));
   }
   const line = element('summary', 'line', from, ' ', element('code', '', `${x.method} ${x.path}`), ' ',
-    element('b', x.status < 400 ? 'good' : 'bad', `${x.status} ${statusTexts[x.status] ?? ''}`),
-    ' ', element('span', 'chip store', `${t('store')}: ${work(x)}`));
+    element('b', x.status < 400 ? 'good' : 'bad', `${x.status} ${statusTexts[x.status] ?? ''}`));
   for (const [kind, events] of Map.groupBy(x.events ?? [], (e) => e.kind)) {
     const times = events.length > 1 ? ` × ${events.length}` : '';
     line.append(' ', element('span', kind === 'reuse' ? 'chip alarm' : 'chip', kind + times));
   }
+  line.append(' ', element('span', 'chip store', `${t('store')}: ${work(x)}`));
   const details = element('details', 'exchange', line,
     fields('request', x.sent ?? []),
     fields('response', x.received ?? [], x.body, x.claims));
@@ -196,7 +196,7 @@ function fields(label, lines, body, claims) {
     list.append(line);
   }
   if (body?.trim()) list.append(element('li', 'body', spaced(body)));
-  if (claims) list.append(element('li', 'body', element('small', '', t('claims')), ' ', spaced(claims)));
+  if (claims) list.append(element('li', 'body', element('small', '', t('claims')), spaced(claims)));
   return list;
 }
 

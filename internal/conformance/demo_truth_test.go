@@ -130,7 +130,7 @@ func TestDemoDoesNotMistakeTheModeOfWhatHasEnded(t *testing.T) {
 	d.does("session", "login")
 	d.does("token", "login")
 	d.does("session", "everywhere")
-	events := eval[string](d.tab, `[...document.querySelectorAll("#log > li:first-child .event")].map((event) => event.innerText.replace(/ · \S{6}$/, "")).join("; ")`)
+	events := eval[string](d.tab, `[...document.querySelector("#log > li:first-child details").querySelectorAll(".event")].map((event) => event.innerText.replace(/ · \S{6}$/, "")).join("; ")`)
 	if events != "Event revoked · alice; Event revoked · alice" {
 		t.Error(events)
 	}
