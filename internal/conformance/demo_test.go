@@ -212,7 +212,7 @@ func TestDemoTheftEndsTheLogIn(t *testing.T) {
 	d := openDemo(t)
 	d.does("token", "login")
 	_, story, _ := strings.Cut(d.does("token", "steal"), "; ")
-	if want := "You POST /token/refresh 200 OK renewed; Thief POST /token/refresh 401 Unauthorized reuse; You POST /token/refresh 401 Unauthorized"; story != want {
+	if want := "You POST /token/refresh 200 OK renewed; Thief POST /token/refresh 401 Unauthorized reuse; You POST /token/refresh 401 Unauthorized rejected"; story != want {
 		t.Errorf("%q, want %q", story, want)
 	}
 	if why := d.why(); !strings.Contains(why, "ends the log-in for both") {
@@ -221,7 +221,7 @@ func TestDemoTheftEndsTheLogIn(t *testing.T) {
 	d.shows("spent refresh token")
 	d.shows("urn:authlatch:refresh:reused")
 	d.who("nobody", "nobody")
-	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized", "refreshes nothing")
+	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "refreshes nothing")
 }
 
 // A thief who is the first to use the token is found out by its owner.
@@ -233,7 +233,7 @@ func TestDemoAThiefWhoIsFirstIsFoundOut(t *testing.T) {
 	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "The owner's next refresh, if it comes more than 1 s later, brings the theft to light")
 	time.Sleep(1100 * time.Millisecond) // the window
 	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new log-in is needed")
-	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized", "refreshes nothing")
+	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "refreshes nothing")
 	d.who("nobody", "nobody")
 }
 
@@ -280,7 +280,7 @@ func TestDemoLogOutEverywhereIsTheDifference(t *testing.T) {
 		d.wants(mode, "everywhere", "You POST /"+mode+"/logout-everywhere 204 No Content revoked × 2; You GET /session/me 401 Unauthorized rejected; You GET /token/me 200 OK", "that is the difference")
 		d.who("nobody", "ended, still let in")
 		d.wants("token", "me", "You GET /token/me 200 OK", "asked no store")
-		d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized", "sees at once")
+		d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized rejected", "sees at once")
 		d.who("nobody", "nobody")
 	}
 }
