@@ -54,7 +54,7 @@ type Config struct {
 	MaxLifetime time.Duration
 
 	// Window is the time after a refresh in which the spent refresh token is
-	// answered once more with the same successor, for requests that were under
+	// still answered, with the same successor, for requests that were under
 	// way at once and answers that were lost. The default is 10 seconds, the
 	// most a minute. A thief who uses a stolen token within it, whenever its
 	// owner does, is not seen.
