@@ -9,9 +9,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
-	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/stored"
-	"github.com/authlatch/auth/store"
 )
 
 // Login logs id in: it makes a session under a new token, ends the one that the
@@ -211,109 +209,6 @@ func (m *Manager) present(ctx context.Context, w http.ResponseWriter, r *http.Re
 	return m.load(ctx, m.store.Get, m.digest(token))
 }
 
-// carries reports whether the values of an old session go over into a new one.
-func carries(old *Session, rec *record) bool {
-	return old.Anonymous() || old.subject == rec.subject
-}
-
-// create stores a session that nobody knows of yet, and returns its token.
-func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (s *Session, token string, err error) {
-	// A cookie that cannot be set is found out before anything is written.
-	if err := m.policy(rec).Set(make(http.Header), r, newToken()); err != nil {
-		return nil, "", err
-	}
-	if s = (&Session{record: *rec}); len(s.encode()) > store.MaxValue {
-		return nil, "", errors.New("the session is too large to be stored")
-	}
-	err = m.lists.Create(ctx, logins.Session, func() (logins.Digest, []byte, time.Duration) {
-		token = newToken()
-		s = &Session{record: *rec, digest: m.digest(token)}
-		s.key, s.loginID, s.raw = s.digest.Key(), s.digest.LoginID(), s.encode()
-		return s.digest, s.raw, m.ttl(rec)
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	return s, token, nil
-}
-
-// enlist puts a new session into its subject's list and ends the old one for
-// it, in an order that leaves never two that work: nobody knows the new token
-// before enlist returns.
-func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
-	var replaced *logins.Digest
-	if old != nil && old.subject == fresh.subject {
-		replaced = &old.digest
-	}
-	entry := logins.Entry{Digest: fresh.digest, Kind: fresh.kind(), Expires: time.UnixMilli(fresh.expires)}
-	if err := m.lists.Add(ctx, fresh.subject, entry, replaced); err != nil {
-		return err
-	}
-	if old == nil {
-		return nil
-	}
-	if err := m.replace(ctx, old, fresh); err != nil {
-		return err
-	}
-	if !old.Anonymous() {
-		if err := m.lists.Remove(ctx, old.subject, old.digest); err != nil {
-			m.fault(ctx, old, "log in", err) // its record has ended; the entry lapses
-		}
-	}
-	return nil
-}
-
-// replace swaps the old session to a tombstone. What other requests save in it
-// until that moment goes over into the new one, if values do at all. If it has
-// ended meanwhile, they go over only if another log-in has replaced it, too.
-func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
-	for failures := 0; ; {
-		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,
-			logins.NewTombstone(logins.Session, logins.Replaced), logins.Session.TombstoneTTL())
-		if swapped {
-			return nil
-		}
-		if err != nil {
-			if failures++; failures > 1 {
-				return fmt.Errorf("replace: %w", err)
-			}
-		}
-		now, err := m.load(ctx, m.store.Get, old.digest)
-		var ended *over
-		switch {
-		case errors.As(err, &ended) && ended.reason == logins.Replaced:
-			return nil
-		case errors.Is(err, auth.ErrUnauthenticated):
-			return m.rewrite(ctx, fresh, "")
-		case err != nil:
-			return err
-		}
-		if old = now; carries(old, &fresh.record) {
-			if err := m.rewrite(ctx, fresh, old.values); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// rewrite changes the values of a session that is not disclosed yet.
-func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error {
-	if s.values == values {
-		return nil
-	}
-	s.values = values
-	raw := s.encode()
-	swapped, err := m.swap(ctx, s, raw)
-	if err != nil {
-		return fmt.Errorf("carry values over: %w", err)
-	}
-	if !swapped {
-		return errors.New("it was ended before it was disclosed")
-	}
-	s.raw = raw
-	return nil
-}
-
 // disclose sets the cookie.
 func (m *Manager) disclose(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
 	noStore(w)
@@ -331,12 +226,4 @@ func (m *Manager) policy(rec *record) cookie.Policy {
 	}
 	lifetime := time.Duration(rec.expires-rec.created) * time.Millisecond
 	return m.config.Cookie.MaxAge(max(lifetime.Truncate(time.Second), time.Second))
-}
-
-// abandon ends a session that could not be disclosed. If that fails as well,
-// nobody has its token and it ends by its own time.
-func (m *Manager) abandon(ctx context.Context, s *Session) {
-	if err := m.lists.EndOne(ctx, s.subject, s.kind(), s.digest, logins.Revoked); err != nil {
-		m.fault(ctx, s, "log in", err)
-	}
 }
