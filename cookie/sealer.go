@@ -37,7 +37,7 @@ type Sealer struct {
 
 type sealKey struct {
 	id   [idSize]byte
-	aead cipher.AEAD
+	aead func() cipher.AEAD // hidden from fmt, which would follow a pointer
 }
 
 // A sealed value is the unpadded base64url form of
@@ -102,19 +102,14 @@ func newSealKey(key []byte) (sealKey, error) {
 	}
 	// Four bytes of a hash tell nothing about a random key.
 	digest := sha256.Sum256(append([]byte(idPurpose), key...))
-	return sealKey{id: [idSize]byte(digest[:]), aead: aead}, nil
-}
-
-// Format writes no key, whatever the verb.
-func (s Sealer) Format(state fmt.State, _ rune) {
-	fmt.Fprintf(state, "cookie.Sealer{%d keys}", len(s.keys))
+	return sealKey{id: [idSize]byte(digest[:]), aead: func() cipher.AEAD { return aead }}, nil
 }
 
 // key returns the key with this ID, or nil.
 func (s *Sealer) key(id []byte) cipher.AEAD {
 	for _, k := range s.keys {
 		if string(k.id[:]) == string(id) {
-			return k.aead
+			return k.aead()
 		}
 	}
 	return nil
@@ -148,7 +143,7 @@ func (s *Sealer) Seal(p Policy, value []byte, ttl time.Duration) (string, error)
 	nonce := make([]byte, nonceSize)
 	rand.Read(nonce)
 	text = append(text, nonce...)
-	return encoding.EncodeToString(key.aead.Seal(text, nonce, value, additional(p, text))), nil
+	return encoding.EncodeToString(key.aead().Seal(text, nonce, value, additional(p, text))), nil
 }
 
 // Open returns the value that was sealed for the cookie of p. The error is

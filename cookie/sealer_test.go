@@ -183,7 +183,8 @@ func TestNoVerbPrintsAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	type holder struct{ sealer *cookie.Sealer }
-	for _, v := range []any{s, *s, &s, []*cookie.Sealer{s}, holder{s}, &holder{s}, struct{ S *cookie.Sealer }{s}, struct{ S cookie.Sealer }{*s}} {
+	type keeper struct{ sealer cookie.Sealer }
+	for _, v := range []any{s, *s, &s, []*cookie.Sealer{s}, holder{s}, &holder{s}, keeper{*s}, &keeper{*s}, struct{ S *cookie.Sealer }{s}, struct{ S cookie.Sealer }{*s}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			text := fmt.Sprintf(verb, v)
 			for _, form := range []string{"%s", "%x", "%d", "%#v"} {

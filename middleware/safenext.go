@@ -6,9 +6,9 @@ import (
 )
 
 // SafeNext returns next if it is a path on this site, with or without a query
-// and fragment, and "/" otherwise. Use it on whatever says where to go after a log-in, so
-// that no link leads from your log-in page to somebody else's (ASVS 5.0,
-// 1.2.2 and 3.7.2).
+// and fragment, and "/" otherwise. Use it on whatever says where to go after a
+// log-in, so that no link leads from your log-in page to somebody else's (ASVS
+// 5.0, 1.2.2 and 3.7.2).
 //
 //	http.Redirect(w, r, middleware.SafeNext(r.FormValue("next")), http.StatusSeeOther)
 //

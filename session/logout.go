@@ -53,7 +53,7 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if err := m.config.Cookie.Delete(w.Header(), r); err != nil {
-		return fmt.Errorf("session: log out: %w", err)
+		return m.unanswered(r.Context(), "", "", fmt.Errorf("session: log out: %w", err))
 	}
 	if err != nil {
 		return fmt.Errorf("session: log out: %w: %w", auth.ErrUnauthenticated, err)

@@ -236,14 +236,25 @@ func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byt
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "malformed token"})
 		return nil, errMalformed
 	}
-	s, err := m.load(ctx, get, m.digest(token))
+	digest := m.digest(token)
+	s, err := m.load(ctx, get, digest)
 	if err != nil {
+		m.tellOver(ctx, digest, err)
 		return nil, err
 	}
 	if err := m.touch(ctx, s); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// tellOver tells of who comes back after a log-out from elsewhere. After one of
+// their own, or another log-in, it is a tab that is slow.
+func (m *Manager) tellOver(ctx context.Context, d logins.Digest, err error) {
+	var ended *over
+	if errors.As(err, &ended) && ended.reason != 0 && ended.dead() {
+		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "log-in is over"})
+	}
 }
 
 var (
@@ -263,11 +274,7 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 		return nil, &over{manager: m, why: "unknown"}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		gone := &over{manager: m, why: tombstone.Reason.String(), reason: tombstone.Reason}
-		if gone.dead() { // others come from tabs that are slow
-			m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "log-in is over"})
-		}
-		return nil, gone
+		return nil, &over{manager: m, why: tombstone.Reason.String(), reason: tombstone.Reason}
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
@@ -317,10 +324,11 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 }
 
 // unanswered tells of a question that could not be answered, and returns the
-// error. A client that does not wait for the answer is no fault.
+// error. A client that does not wait for the answer is no fault. The subject may be
+// one that log-in has refused, of any length.
 func (m *Manager) unanswered(ctx context.Context, subject, loginID string, err error) error {
 	if !errors.Is(err, context.Canceled) {
-		m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, LoginID: loginID, Err: err})
+		m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: stored.Printable(subject, 255), LoginID: loginID, Err: err})
 	}
 	return err
 }

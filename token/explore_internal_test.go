@@ -380,7 +380,7 @@ func honest(s state) string {
 }
 
 // atMost is wrong if a thief and the owner go on beside each other for longer
-// than I6 says.
+// than they may.
 func atMost(changes int) func(state) string {
 	return func(s state) string {
 		switch {

@@ -10,6 +10,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -255,10 +256,11 @@ func orElse[T time.Duration | int](field *T, value T) {
 }
 
 // unanswered tells of a question that could not be answered, and returns the
-// error. A client that does not wait for the answer is no fault.
+// error. A client that does not wait for the answer is no fault. The subject may be
+// one that log-in has refused, of any length.
 func (i *Issuer) unanswered(ctx context.Context, subject, loginID string, err error) error {
 	if !errors.Is(err, context.Canceled) {
-		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, LoginID: loginID, Err: err})
+		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: stored.Printable(subject, 255), LoginID: loginID, Err: err})
 	}
 	return err
 }

@@ -466,7 +466,7 @@ func TestCookieGoesBeforeTheBody(t *testing.T) {
 }
 
 // ASVS 5.0, 14.2.1.
-// Security row 21: a token in the URL is none.
+// A token in the URL is none.
 func TestTokenInTheURLIsNotSeen(t *testing.T) {
 	i := newIssuer(t, func(c *token.Config) { c.NativeClients = true })
 	text := issued(t, i).RefreshToken

@@ -128,13 +128,13 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 		if outcome(err) != unavailable || tokens != (token.Tokens{}) {
 			t.Errorf("%s: %v", rule, err)
 		}
-		j.wantsFault(t, rule, id.Subject, err)
+		j.wantsFault(t, rule, id.Subject[:min(len(id.Subject), 255)], err)
 		w := httptest.NewRecorder()
 		err = i.Login(w, (&browser{}).request("POST", "/"), id)
 		if outcome(err) != unavailable || w.Body.Len() > 0 || len(w.Header()) > 0 {
 			t.Errorf("%s: %v", rule, err)
 		}
-		j.wantsFault(t, rule, id.Subject, err)
+		j.wantsFault(t, rule, id.Subject[:min(len(id.Subject), 255)], err)
 	}
 	if list, err := i.List(t.Context(), "alice"); err != nil || len(list) > 0 {
 		t.Errorf("%v %v", list, err)
@@ -357,7 +357,7 @@ func TestLoginAndLogoutGoOnWhenTheClientHangsUp(t *testing.T) {
 }
 
 // ASVS 5.0, 15.4.1.
-// Security row 28: many at once never see each other.
+// Many at once never see each other.
 func TestManyLogInsAtOnceStayApart(t *testing.T) {
 	i := newIssuer(t)
 	var wg sync.WaitGroup

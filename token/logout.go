@@ -22,10 +22,10 @@ import (
 // Logout wants a POST: it answers 405 to anything else, with an error that wraps
 // [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that
 // another site made the browser send, or that carries no attempt in the field
-// [AttemptHeader]. A doubled cookie is deleted, with an error that wraps
-// [auth.ErrUnauthenticated]: it does not tell which log-in to end, so none has
-// ended. After any other error the store could not answer, the cookies stay, and
-// the log-out can be tried again.
+// [AttemptHeader], unless [Config.AttemptOptional] says so. A doubled cookie is
+// deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
+// which log-in to end, so none has ended. After any other error the store could not answer, or a cookie cannot be
+// deleted here; the cookies stay, and the log-out can be tried again.
 //
 // Native clients send their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
@@ -46,8 +46,8 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	case err != nil && !errors.As(err, &refused):
 		return err
-	case refused != nil && (refused.reason == logins.LoggedOut || refused.reason == logins.Replaced):
-		return nil // the browser may have newer cookies by now
+	case refused != nil && refused.slow():
+		return nil
 	}
 	return i.deleteCookies(w.Header(), r)
 }
@@ -70,7 +70,7 @@ func (i *Issuer) deleteCookies(h http.Header, r *http.Request) error {
 	for _, policy := range i.cookies() {
 		if _, ok, err := policy.Read(r); ok || err != nil {
 			if err := policy.Delete(h, r); err != nil {
-				return fmt.Errorf("token: %w", err)
+				return i.unanswered(r.Context(), "", "", fmt.Errorf("token: log out: %w", err))
 			}
 		}
 	}

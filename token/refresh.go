@@ -66,6 +66,7 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 	for try, failures := 0, 0; try < casAttempts; try++ {
 		raw, f, secret, err := i.family(ctx, digest, t)
 		if err != nil {
+			i.tellOver(ctx, digest, err)
 			return Tokens{}, err
 		}
 		if written != nil && bytes.Equal(raw, written) {
@@ -118,9 +119,6 @@ func (i *Issuer) family(ctx context.Context, digest logins.Digest, t refreshToke
 		return nil, nil, nil, i.refuse(ctx, auth.EventExpired, "", digest.LoginID(), codeExpired, "unknown")
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		if tombstone.Reason != logins.LoggedOut && tombstone.Reason != logins.Replaced { // from tabs that are slow
-			i.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: digest.LoginID(), Reason: "log-in is over"})
-		}
 		return nil, nil, nil, &refusal{code: codeRevoked, reason: tombstone.Reason}
 	}
 	if f, err = parseFamily(raw); err != nil {

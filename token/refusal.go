@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/authlatch/auth"
@@ -37,6 +38,20 @@ func (e *refusal) Unwrap() error {
 		return ErrReused
 	}
 	return auth.ErrUnauthenticated
+}
+
+// slow reports whether the log-in was logged out or replaced: a tab that is slow
+// comes back then, and its browser may have newer cookies by now.
+func (e *refusal) slow() bool {
+	return e.reason == logins.LoggedOut || e.reason == logins.Replaced
+}
+
+// tellOver tells of who comes back after a log-out from elsewhere.
+func (i *Issuer) tellOver(ctx context.Context, digest logins.Digest, err error) {
+	var refused *refusal
+	if errors.As(err, &refused) && refused.reason != 0 && !refused.slow() {
+		i.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: digest.LoginID(), Reason: "log-in is over"})
+	}
 }
 
 // refuse reports a refusal, and returns it.

@@ -138,6 +138,35 @@ func TestAPasswordThatIsHashedAnewIsStillTheOne(t *testing.T) {
 	}
 }
 
+// Of two log-ins at once, each hashes anew, and one stores that.
+func TestTwoLogInsAtOnceThatHashAnewAreBothIn(t *testing.T) {
+	o := open(t)
+	in := []*browser{o.registered(t), o.browser(t)}
+	in[0].send("/", "/logout")
+	older, err := password.New(password.Config{Memory: 12288, Passes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		hash, err := older.Hash(t.Context(), first)
+		if err != nil || !o.site.accounts.replace("alice", o.site.accounts.hash("alice"), hash) {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for _, b := range in {
+			all.Go(func() {
+				if status, body := b.send("/login", "/login", "name", "alice", "password", first); status != 200 || !strings.Contains(body, "Hello") {
+					t.Errorf("status %d", status)
+				}
+			})
+		}
+		all.Wait()
+		for _, b := range in {
+			b.send("/", "/logout")
+		}
+	}
+}
+
 // Some log in by the old password, again and again, while it is changed.
 func TestNoLogInByTheOldPasswordOutlivesItsChange(t *testing.T) {
 	for range 3 {

@@ -21,8 +21,15 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	// What is hashed by older settings is hashed anew while the password is here.
 	if s.passwords.NeedsRehash(hash) {
 		anew, err := s.passwords.Hash(r.Context(), given)
-		if err == nil && s.accounts.replace(name, hash, anew) {
+		switch {
+		case err != nil: // another time
+		case s.accounts.replace(name, hash, anew):
 			hash = anew
+		default: // another log-in was faster, or a change of the password
+			hash = s.accounts.hash(name)
+			if err := s.passwords.Verify(r.Context(), hash, given); err != nil {
+				return err
+			}
 		}
 	}
 	if err := s.enter(w, r, name, hash); err != nil {
