@@ -44,8 +44,5 @@ type over struct {
 func (e *over) Error() string { return "session: it is over: " + e.why }
 func (e *over) Unwrap() error { return auth.ErrNoCredential }
 
-// dead reports whether the cookie may be deleted. It may not where a newer one
-// can have taken its place in the browser, which a slow answer would erase.
-func (e *over) dead() bool {
-	return e.reason != logins.Replaced && e.reason != logins.LoggedOut
-}
+// dead reports whether the cookie may be deleted.
+func (e *over) dead() bool { return !e.reason.Own() }

@@ -24,8 +24,9 @@ import (
 // another site made the browser send, or that carries no attempt in the field
 // [AttemptHeader], unless [Config.AttemptOptional] says so. A doubled cookie is
 // deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
-// which log-in to end, so none has ended. After any other error the store could not answer, or a cookie cannot be
-// deleted here; the cookies stay, and the log-out can be tried again.
+// which log-in to end, so none has ended. After any other error the store could
+// not answer, or a cookie cannot be deleted here; the cookies stay, and the
+// log-out can be tried again.
 //
 // Native clients send their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
@@ -46,7 +47,7 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	case err != nil && !errors.As(err, &refused):
 		return err
-	case refused != nil && refused.slow():
+	case refused != nil && refused.reason.Own():
 		return nil
 	}
 	return i.deleteCookies(w.Header(), r)

@@ -40,16 +40,10 @@ func (e *refusal) Unwrap() error {
 	return auth.ErrUnauthenticated
 }
 
-// slow reports whether the log-in was logged out or replaced: a tab that is slow
-// comes back then, and its browser may have newer cookies by now.
-func (e *refusal) slow() bool {
-	return e.reason == logins.LoggedOut || e.reason == logins.Replaced
-}
-
 // tellOver tells of who comes back after a log-out from elsewhere.
 func (i *Issuer) tellOver(ctx context.Context, digest logins.Digest, err error) {
 	var refused *refusal
-	if errors.As(err, &refused) && refused.reason != 0 && !refused.slow() {
+	if errors.As(err, &refused) && refused.reason != 0 && !refused.reason.Own() {
 		i.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: digest.LoginID(), Reason: "log-in is over"})
 	}
 }

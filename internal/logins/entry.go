@@ -78,6 +78,11 @@ const (
 	Reused                      // a spent refresh token came back
 )
 
+// Own reports whether the browser itself has ended the log-in, by a log-out or
+// another log-in. What it sends of the old one is slow then, and it may have newer
+// cookies, which no slow answer must erase.
+func (r Reason) Own() bool { return r == LoggedOut || r == Replaced }
+
 // String returns the reason as it stands in events.
 func (r Reason) String() string {
 	switch r {
