@@ -70,7 +70,7 @@ func (c Claims) validate() error {
 		}
 		seen[name] = true
 		// In either mode, so that changing the mode changes nothing.
-		if registered.Alike([]byte(name)) {
+		if registered.Alike(name) {
 			return fmt.Errorf("auth: claim %q is registered", name)
 		}
 		var value json.RawMessage

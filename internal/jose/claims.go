@@ -53,7 +53,7 @@ func ownCase(name []byte) bool {
 	for _, c := range name {
 		lower = lower && c <= '~' && (c < 'A' || c > 'Z')
 	}
-	return lower || !registered.Alike(name)
+	return lower || !registered.Alike(string(name))
 }
 
 func (d *Dates) field(name []byte) *int64 {

@@ -3,31 +3,24 @@
 // itself, and nobody can fill one by spelling it another way.
 package registered
 
-import "bytes"
+import (
+	"slices"
+	"strings"
+)
 
-var names = bytes.Fields([]byte(`
-	iss sub aud exp nbf iat jti
-	client_id scope auth_time acr amr
-	sid fam azp act may_act cnf
-`)) // RFC 7519, RFC 9068, and others
+var names = []string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", // RFC 7519
+	"client_id", "scope", "auth_time", "acr", "amr", // RFC 9068
+	"sid", "fam", "azp", "act", "may_act", "cnf",
+}
 
 // Is reports whether a claim is a registered one.
 func Is(name []byte) bool {
-	for _, claim := range names {
-		if bytes.Equal(name, claim) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, func(claim string) bool { return claim == string(name) })
 }
 
 // Alike reports whether a claim is a registered one, or differs from one by case
 // alone, as encoding/json compares: it would fill the same field.
-func Alike(name []byte) bool {
-	for _, claim := range names {
-		if bytes.EqualFold(name, claim) {
-			return true
-		}
-	}
-	return false
+func Alike(name string) bool {
+	return slices.ContainsFunc(names, func(claim string) bool { return strings.EqualFold(claim, name) })
 }
