@@ -118,13 +118,9 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
-	waits := waits{free: c.Failures, most: c.MaxFailures, first: c.FirstWait, longest: c.LongestWait}
-	if c.MaxFailures < 0 {
-		waits.most, waits.endless = endlessMost, true
-	}
 	return &Throttle{
 		config:  c,
-		waits:   waits,
+		waits:   waits{c.Failures, c.MaxFailures, c.FirstWait, c.LongestWait},
 		address: allowance{c.AddressFailures, c.AddressRecovery},
 		site:    allowance{min(10*c.AddressFailures, maxAttempts), c.AddressRecovery / 10},
 	}, nil

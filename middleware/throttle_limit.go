@@ -22,12 +22,11 @@ const (
 )
 
 // waits lets a number of attempts through at once, and each further one after a
-// wait that doubles, up to the most that there may be. If it is endless, the oldest
-// makes room instead.
+// wait that doubles, up to the most that there may be. If most is negative there is
+// no end, and the oldest makes room.
 type waits struct {
 	free, most     int
 	first, longest time.Duration
-	endless        bool
 }
 
 // endlessMost leaves enough failures for the longest wait, whatever is free.
@@ -50,10 +49,11 @@ func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
 
 // closes reports whether no more attempts may be added.
 func (l waits) closes(c *count) bool {
-	if l.endless {
-		c.attempts = c.attempts[max(0, len(c.attempts)-l.most+1):]
+	if l.most >= 0 {
+		return len(c.attempts) >= l.most
 	}
-	return len(c.attempts) >= l.most
+	c.attempts = c.attempts[max(0, len(c.attempts)-endlessMost+1):]
+	return false
 }
 
 // wait returns how long to wait after n failures, of which there are free ones
@@ -70,7 +70,7 @@ func (l waits) ttl(c *count) time.Duration {
 	switch n := len(c.attempts); {
 	case n == 0:
 		return nothingToKnow
-	case n < l.free || l.endless:
+	case n < l.free || l.most < 0:
 		return memory
 	}
 	return longMemory

@@ -208,7 +208,7 @@ func TestAnEndlessCountDoesNotGrow(t *testing.T) {
 	for _, held := range []int{endlessMost - 1, endlessMost, 2 * endlessMost} {
 		c := &count{attempts: make([]counted, held)}
 		c.attempts[held-1].at = 1
-		l := waits{100, endlessMost, time.Second, time.Hour, true}
+		l := waits{100, -1, time.Second, time.Hour}
 		for _, l := range []limit{l, deviceWaits{l, [4]byte{}}} {
 			if _, refused := l.refuses(c, time.Now()); refused || len(c.attempts) != endlessMost-1 || c.attempts[endlessMost-2].at != 1 {
 				t.Errorf("%T: %d of %d are left, refused %t", l, len(c.attempts), held, refused)
@@ -238,7 +238,7 @@ func FuzzCount(f *testing.F) {
 		if again := c.encode(d); !bytes.Equal(again[countReturnedAt:], raw[countReturnedAt:]) {
 			t.Errorf("%x became %x", raw, again)
 		}
-		for _, l := range []limit{waits{5, 100, time.Second, time.Hour, false}, deviceWaits{waits{5, 100, time.Second, time.Hour, false}, [4]byte{9, 9, 9, 9}}, allowance{100, time.Minute}} {
+		for _, l := range []limit{waits{5, 100, time.Second, time.Hour}, deviceWaits{waits{5, 100, time.Second, time.Hour}, [4]byte{9, 9, 9, 9}}, allowance{100, time.Minute}} {
 			wait, refused := l.refuses(&c, time.Now())
 			if refused && wait < 0 || wait > time.Hour || l.ttl(&c) <= 0 || l.ttl(&c) > longMemory {
 				t.Errorf("%T: %v, %t, %v to live", l, wait, refused, l.ttl(&c))
