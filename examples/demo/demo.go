@@ -53,7 +53,7 @@ func newDemo(l limits) (*demo, error) {
 	d.sessions, err = session.New(session.Config{
 		Store: logins, Cookie: sessionCookie,
 		IdleTimeout: l.idle, Lifetime: l.lifetime,
-		Events: note,
+		Events: noteEvent,
 	})
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func newDemo(l limits) (*demo, error) {
 		Keys: keys, Store: logins, Cookie: refreshCookie,
 		Issuer: origin, Audience: origin, ClientID: "demo",
 		AccessLifetime: l.access, Window: l.window, IdleTimeout: l.idle, Lifetime: l.lifetime,
-		Leeway: sameClock, Events: note,
+		Leeway: sameClock, Events: noteEvent,
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func newDemo(l limits) (*demo, error) {
 	d.live, err = token.NewVerifier(token.VerifierConfig{
 		Keys: keys, Issuer: origin, Audience: origin,
 		LiveCheck: &token.LiveCheck{Store: logins},
-		Leeway:    sameClock, Events: note,
+		Leeway:    sameClock, Events: noteEvent,
 	})
 	return d, err
 }

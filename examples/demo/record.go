@@ -94,23 +94,31 @@ func (d *demo) record(next http.Handler) http.Handler {
 	})
 }
 
-// note is the hook for events of both modes.
-func note(ctx context.Context, e auth.Event) {
+// note writes into the record of the exchange that a context is of. What is done
+// for nobody's exchange, such as for the state of the page, is not noted.
+func note(ctx context.Context, write func(x *exchange)) {
 	x, ok := ctx.Value(exchangeKey{}).(*exchange)
 	if !ok {
 		return
 	}
 	x.visitor.mu.Lock()
 	defer x.visitor.mu.Unlock()
-	if len(x.Events) < maxEvents {
-		x.Events = append(x.Events, event{string(e.Kind), e.Subject, e.LoginID, e.Reason})
-	}
-	switch e.Kind {
-	case auth.EventLogin:
-		x.visitor.logins[e.Mode] = e
-	case auth.EventRenewed:
-		x.visitor.renewed = e.Time
-	}
+	write(x)
+}
+
+// noteEvent is the hook for events of both modes.
+func noteEvent(ctx context.Context, e auth.Event) {
+	note(ctx, func(x *exchange) {
+		if len(x.Events) < maxEvents {
+			x.Events = append(x.Events, event{string(e.Kind), e.Subject, e.LoginID, e.Reason})
+		}
+		switch e.Kind {
+		case auth.EventLogin:
+			x.visitor.logins[e.Mode] = e
+		case auth.EventRenewed:
+			x.visitor.renewed = e.Time
+		}
+	})
 }
 
 // file adds an exchange to its step, which is a new one if need be. The lock is
