@@ -126,8 +126,14 @@ func (d *demo) latest() string {
 // done waits until there is a newer step, and none under way.
 func (d *demo) done(before string) string {
 	d.t.Helper()
-	d.waitFor(latestStep+` !== "`+before+`" && document.querySelector("[data-step]").ariaDisabled === "false"`, "true")
+	d.ended(before)
 	return d.lines("#log > li:first-child")
+}
+
+// ended waits until a step has ended that was begun when before was the newest.
+func (d *demo) ended(before string) {
+	d.t.Helper()
+	d.waitFor(latestStep+` !== "`+before+`" && document.querySelector("[data-step]").ariaDisabled === "false"`, "true")
 }
 
 // lines are the exchanges of a step, without what the store had to do.
@@ -229,7 +235,7 @@ func TestDemoAThiefWhoIsFirstIsFoundOut(t *testing.T) {
 	d := openDemo(t)
 	d.does("token", "login")
 	// The page is left in the middle of the theft, before its owner refreshes.
-	eval[any](d.tab, `fetch("/thief/steal", { method: "POST", headers: { "Demo-Step": "steal-token-0123456789abcdef" }, body: new URLSearchParams({ mode: "token" }) })`)
+	d.copyToken()
 	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "The owner's next refresh, if it comes more than 1 s later, brings the theft to light")
 	time.Sleep(1100 * time.Millisecond) // the window
 	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new log-in is needed")

@@ -69,20 +69,14 @@ func TestDemoSaysThatTheThiefHasBeenLetIn(t *testing.T) {
 	d.press(button("token", "steal"))
 	d.waitFor(`document.querySelector("#wait").checkVisibility()`, "true")
 	other.wants("token", "again", "Thief POST /token/refresh 200 OK", "less than 2 s ago")
-	_, story, _ := strings.Cut(d.doneAfter(before, "steal"), "; ")
+	d.ended(before)
+	_, story, _ := strings.Cut(d.lines("[id^=step-steal]"), "; ") // no longer the newest
 	if want := "You POST /token/refresh 200 OK renewed; Thief POST /token/refresh 200 OK renewed; You POST /token/refresh 200 OK"; story != want {
 		t.Errorf("%q, want %q", story, want)
 	}
 	if why := eval[string](d.tab, `document.querySelector("[id^=step-steal] .why").textContent`); !strings.Contains(why, "so the thief got new tokens") {
 		t.Error(why)
 	}
-}
-
-// doneAfter is done for a step which is not the newest by its end.
-func (d *demo) doneAfter(before, name string) string {
-	d.t.Helper()
-	d.waitFor(latestStep+` !== "`+before+`" && document.querySelector("[data-step]").ariaDisabled === "false"`, "true")
-	return d.lines(`[id^=step-` + name + `]`)
 }
 
 // Who has sent no token has found out nothing about a log-in.
