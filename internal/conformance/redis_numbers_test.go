@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/authlatch/auth/internal/conformance/servers"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
+	"github.com/redis/rueidis"
 )
 
 // With the near cache a read costs at most three times what it costs in memory.
@@ -29,6 +31,64 @@ func TestNearCacheReadIsAlmostOneOfMemory(t *testing.T) {
 	if n > m {
 		t.Errorf("%v allocations, in memory %v", n, m)
 	}
+}
+
+func TestRedisGetAllocatesAtMost8Times(t *testing.T) {
+	ours, bare := redisGets(t)
+	o, b := testing.AllocsPerRun(2000, ours), testing.AllocsPerRun(2000, bare)
+	t.Logf("a Get allocates %v times, a bare call of the client %v times", o, b)
+	if o > 8 {
+		t.Errorf("a Get allocates %v times", o)
+	}
+}
+
+func BenchmarkRedisGet(b *testing.B) {
+	ours, bare := redisGets(b)
+	for name, get := range map[string]func(){"Store": ours, "Bare": bare} {
+		b.Run(name+"/one", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				get()
+			}
+		})
+		b.Run(name+"/parallel", func(b *testing.B) {
+			b.SetParallelism(64)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					get()
+				}
+			})
+		})
+	}
+}
+
+// redisGets returns two ways to read one record, with the context of a request:
+// a Store, and a client with the options of the Store's.
+func redisGets(t testing.TB) (ours, bare func()) {
+	t.Helper()
+	server := servers.Redis(t)
+	s := openRedis(t, server.URL())
+	mustSwap(t, s, "k", nil, make([]byte, 150), time.Hour)
+	option := rueidis.MustParseURL(server.URL())
+	option.DisableCache, option.AlwaysPipelining = true, true
+	client, err := rueidis.NewClient(option)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	ours = func() {
+		if _, ok, err := s.Get(ctx, "k"); !ok || err != nil {
+			t.Error(ok, err)
+		}
+	}
+	bare = func() {
+		if _, err := client.Do(ctx, client.B().Get().Key("authlatch:k").Build()).AsBytes(); err != nil {
+			t.Error(err)
+		}
+	}
+	return ours, bare
 }
 
 func BenchmarkAuthenticate(b *testing.B) {

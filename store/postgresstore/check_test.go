@@ -1,6 +1,8 @@
 package postgresstore
 
 import (
+	"context"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -49,6 +51,29 @@ func TestBoundsOfSwaps(t *testing.T) {
 	} {
 		if err := checkSwap("k", test.old, test.new, test.ttl); (err == nil) != test.good {
 			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}
+
+func TestAnErrorAfterTheContextHasEndedIsTheContexts(t *testing.T) {
+	alive, broken := t.Context(), errors.New("interrupted (9)")
+	cancelled, cancel := context.WithCancelCause(alive)
+	cancel(errors.New("a cause of the application"))
+	late, cancelLate := context.WithDeadline(alive, time.Now())
+	defer cancelLate()
+	for _, test := range []struct {
+		ctx       context.Context
+		err, want error
+	}{
+		{alive, nil, nil},
+		{alive, broken, broken},
+		{cancelled, nil, nil},
+		{cancelled, broken, context.Canceled},
+		{cancelled, broken, broken},
+		{late, broken, context.DeadlineExceeded},
+	} {
+		if err := ended(test.ctx, test.err); !errors.Is(err, test.want) {
+			t.Errorf("%v is reported as %v, want %v", test.err, err, test.want)
 		}
 	}
 }

@@ -31,11 +31,8 @@ func (s *Store) call(ctx context.Context, sql string, params ...param) (*pgconn.
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		result, err := s.once(ctx, sql, params)
-		if err == nil || !unserialized(err) {
-			return result, err
-		}
-		if !pause(ctx, attempt) {
-			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		if err == nil || !unserialized(err) || !pause(ctx, attempt) {
+			return result, ended(ctx, err)
 		}
 	}
 }
@@ -56,6 +53,15 @@ func (s *Store) once(ctx context.Context, sql string, params []param) (*pgconn.R
 	binary := []int16{1} // for all of them
 	result := conn.Conn().PgConn().ExecParams(ctx, sql, values, oids, binary, binary).Read()
 	return result, result.Err
+}
+
+// ended adds the context's error to one that came after the context had ended:
+// it may be the server's, or that of a connection which was closed for it.
+func ended(ctx context.Context, err error) error {
+	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
 }
 
 // unserialized reports whether another transaction stood in the way of one

@@ -60,7 +60,7 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	defer cancel()
 	s := &Store{pool: pool, close: func() {}}
 	if err := s.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("postgresstore: open: %w", err)
+		return nil, fmt.Errorf("postgresstore: open: %w", ended(ctx, err))
 	}
 	return s, nil
 }

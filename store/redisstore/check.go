@@ -17,7 +17,7 @@ const oldest = 6 // of the major versions: RESP3, and the pushes of a near cache
 // check refuses a server that cannot keep the contract.
 func (s *Store) check(ctx context.Context) error {
 	for _, node := range s.client.Nodes() {
-		text, err := within(ctx, func(ctx context.Context) (string, error) {
+		text, err := within(ctx, s.gate, func(ctx context.Context) (string, error) {
 			return node.Do(ctx, node.B().Info().Build().Pin()).ToString()
 		})
 		if err != nil && s.mayMiss(err) {

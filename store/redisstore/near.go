@@ -42,6 +42,7 @@ type Near struct {
 	store  *Store
 	client rueidis.Client // for reads that are tracked
 	cache  *cache
+	gate   *gate
 	own    bool // Close closes the store
 }
 
@@ -79,12 +80,12 @@ func NewNear(ctx context.Context, s *Store, option rueidis.ClientOption) (*Near,
 	option.DisableCache = false
 	option.ClientTrackingOptions = []string{"NOLOOP"} // every read is tracked, none needs CACHING YES
 	option.OnInvalidations = n.invalidate
-	option.PipelineMultiplex = -1 // one connection
 	option.ReplicaOnly, option.SendToReplicas = false, nil
 	if option.RetryDelay == nil {
 		option.RetryDelay = retryRead
 	}
 	option.Dialer.KeepAlive, option.ConnWriteTimeout = quiet, patience
+	n.gate = newGate(&option)
 	var err error
 	if n.client, err = rueidis.NewClient(option); err != nil {
 		return nil, failed("open near cache", err)
@@ -93,6 +94,7 @@ func NewNear(ctx context.Context, s *Store, option rueidis.ClientOption) (*Near,
 		n.client.Close()
 		return nil, failed("open near cache", err)
 	}
+	n.gate.opened()
 	return n, nil
 }
 
@@ -139,7 +141,7 @@ func (n *Near) GetCached(ctx context.Context, key string) (value []byte, ok bool
 	}
 	place := n.cache.reserve(key, now)
 	defer n.cache.release(key, place)
-	found, err := within(ctx, func(ctx context.Context) (found, error) { return n.read(ctx, prefix+key) })
+	found, err := within(ctx, n.gate, func(ctx context.Context) (found, error) { return n.read(ctx, prefix+key) })
 	if err != nil {
 		return nil, false, failed("get", err)
 	}

@@ -26,7 +26,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -48,6 +47,7 @@ const (
 type Store struct {
 	client rueidis.Client
 	script *rueidis.Lua
+	gate   *gate
 	own    bool // Close closes the client
 }
 
@@ -63,11 +63,12 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, failed("open", err)
 	}
+	gate := newGate(&option)
 	client, err := rueidis.NewClient(option)
 	if err != nil {
 		return nil, failed("open", err)
 	}
-	s, err := New(ctx, client)
+	s, err := open(ctx, client, gate)
 	if err != nil {
 		client.Close()
 		return nil, err
@@ -84,13 +85,18 @@ func Open(ctx context.Context, url string) (*Store, error) {
 // command that a Store needs, or is set to evict records: maxmemory-policy must
 // be noeviction, lest what was ended be forgotten.
 func New(ctx context.Context, client rueidis.Client) (*Store, error) {
-	s := &Store{client: client, script: rueidis.NewLuaScript(swap)}
+	return open(ctx, client, &gate{})
+}
+
+func open(ctx context.Context, client rueidis.Client, gate *gate) (*Store, error) {
+	s := &Store{client: client, script: rueidis.NewLuaScript(swap), gate: gate}
 	if err := s.check(ctx); err != nil {
 		return nil, failed("open", err)
 	}
 	if err := s.probe(ctx); err != nil {
 		return nil, err
 	}
+	s.gate.opened()
 	return s, nil
 }
 
@@ -131,29 +137,4 @@ func retryRead(attempts int, _ rueidis.Completed, _ error) time.Duration {
 		return -1
 	}
 	return 5 * time.Millisecond
-}
-
-// within ends a call with its context, and after timeout at the latest. The
-// client does so itself unless it is busy connecting, or has a full queue.
-func within[T any](ctx context.Context, call func(context.Context) (T, error)) (value T, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return value, err
-	}
-	type answer struct {
-		value T
-		err   error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		value, err := call(ctx)
-		answers <- answer{value, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.value, a.err
-	case <-ctx.Done():
-		return value, fmt.Errorf("no answer: %w", ctx.Err())
-	}
 }

@@ -23,7 +23,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	if err := checkKey(key); err != nil {
 		return nil, false, failed("get", err)
 	}
-	value, err = within(ctx, func(ctx context.Context) ([]byte, error) {
+	value, err = within(ctx, s.gate, func(ctx context.Context) ([]byte, error) {
 		return read(s.client.Do(ctx, s.client.B().Get().Key(prefix+key).Build().Pin()))
 	})
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	}
 	// Strings are copies: the client may send them after this call has ended.
 	before, after, life := string(old), string(new), milliseconds(ttl)
-	swapped, err = within(ctx, func(ctx context.Context) (bool, error) {
+	swapped, err = within(ctx, s.gate, func(ctx context.Context) (bool, error) {
 		if old == nil {
 			return s.create(ctx, prefix+key, after, life)
 		}
@@ -93,7 +93,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return failed("delete", err)
 	}
-	_, err := within(ctx, func(ctx context.Context) (int64, error) {
+	_, err := within(ctx, s.gate, func(ctx context.Context) (int64, error) {
 		return s.client.Do(ctx, s.client.B().Del().Key(prefix+key).Build().Pin()).AsInt64()
 	})
 	if err != nil {

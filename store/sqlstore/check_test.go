@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
@@ -124,5 +125,42 @@ func TestOldServersAreTold(t *testing.T) {
 		if got := mysqlOld(version); got != want {
 			t.Errorf("%s: %v", version, got)
 		}
+	}
+}
+
+func TestAnErrorAfterTheContextHasEndedIsTheContexts(t *testing.T) {
+	alive, broken := t.Context(), errors.New("interrupted (9)")
+	cancelled, cancel := context.WithCancelCause(alive)
+	cancel(errors.New("a cause of the application"))
+	late, cancelLate := context.WithDeadline(alive, time.Now())
+	defer cancelLate()
+	for _, test := range []struct {
+		ctx       context.Context
+		err, want error
+	}{
+		{alive, nil, nil},
+		{alive, broken, broken},
+		{cancelled, nil, nil},
+		{cancelled, broken, context.Canceled},
+		{cancelled, broken, broken},
+		{late, broken, context.DeadlineExceeded},
+	} {
+		if err := ended(test.ctx, test.err); !errors.Is(err, test.want) {
+			t.Errorf("%v is reported as %v, want %v", test.err, err, test.want)
+		}
+	}
+}
+
+// A driver that reports its own error when the context has ended.
+func TestACallThatIsInterruptedReportsItsContext(t *testing.T) {
+	s := &Store{dialect: &dialect{busy: func(error) bool { return false }}, turn: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err := s.retry(ctx, func() error { cancel(errors.New("a cause")); return errors.New("interrupted (9)") })
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	s.turn <- struct{}{}
+	if err := s.takeTurn(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }

@@ -73,7 +73,7 @@ func (s *Store) takeTurn(ctx context.Context) error {
 	case s.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 
@@ -87,15 +87,24 @@ func (s *Store) endTurn() {
 func (s *Store) retry(ctx context.Context, call func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := call()
-		if err == nil || !s.dialect.busy(err) {
-			return err
+		if err == nil || ctx.Err() != nil || !s.dialect.busy(err) {
+			return ended(ctx, err)
 		}
 		timer := time.NewTimer(time.Duration(min(attempt, 20)) * time.Millisecond)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return ended(ctx, err)
 		case <-timer.C:
 		}
 	}
+}
+
+// ended adds the context's error to one that came after the context had ended.
+// Drivers have words of their own for it, such as SQLite's "interrupted".
+func ended(ctx context.Context, err error) error {
+	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
 }

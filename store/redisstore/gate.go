@@ -1,0 +1,198 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// A gate ends calls with their context, and after timeout at the latest.
+//
+// The client does so itself, except while it connects and while the queue of a
+// connection is full: then it ignores the context. So a call runs on the
+// caller's goroutine only while all is calm: every connection is established,
+// its queue has room, and no call has lately gone without an answer. Any other
+// call runs on a goroutine of its own, which the caller can leave.
+//
+// The zero gate is never calm. It is for a client of the service, whose queue
+// and connections it does not know.
+type gate struct {
+	settle time.Duration // how long after a trouble it is calm again; 0: never
+
+	calls     atomic.Int64 // that the client has not returned from
+	calm      atomic.Bool
+	mu        sync.Mutex
+	trouble   time.Time // the last one
+	deadlines sync.Pool
+}
+
+// maxDirect is half of what the queue of a connection holds.
+const maxDirect = 512
+
+// newGate watches the connections that a client makes with option.
+func newGate(option *rueidis.ClientOption) *gate {
+	g := &gate{}
+	if option.Dialer.KeepAlive == 0 {
+		option.Dialer.KeepAlive = time.Second
+	}
+	if option.Dialer.KeepAlive > 0 { // after so long, no queue holds calls to a silent server
+		g.settle = 2*option.Dialer.KeepAlive + option.ConnWriteTimeout + time.Second
+	}
+	option.PipelineMultiplex = -1 // one connection for each server, made when the store is opened
+	dial := *option
+	option.DialCtxFn = func(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+		g.disturb()
+		conn, err := connect(ctx, addr, dialer, config, &dial)
+		if err != nil {
+			return nil, err
+		}
+		return &watchedConn{Conn: conn, gate: g, stop: context.AfterFunc(ctx, func() { conn.Close() })}, nil
+	}
+	return g
+}
+
+// connect is what the client does without a DialCtxFn of ours.
+func connect(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config, option *rueidis.ClientOption) (net.Conn, error) {
+	switch {
+	case option.DialCtxFn != nil:
+		return option.DialCtxFn(ctx, addr, dialer, config)
+	case option.DialFn != nil:
+		return option.DialFn(addr, dialer, config)
+	case config != nil:
+		return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", addr)
+	}
+	return dialer.DialContext(ctx, "tcp", addr)
+}
+
+// A watchedConn tells its gate when it breaks. Until the server has greeted, it
+// ends with the context of the call that has made it.
+type watchedConn struct {
+	net.Conn
+	gate *gate
+	stop func() bool // nil after the first bytes
+}
+
+func (c *watchedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.stop != nil {
+		c.stop()
+		c.stop = nil
+	}
+	if err != nil {
+		c.gate.disturb()
+	}
+	return n, err
+}
+
+// disturb notes a trouble.
+func (g *gate) disturb() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trouble = time.Now()
+	g.calm.Store(false)
+}
+
+// opened notes that the connections are made, and that the servers answer.
+func (g *gate) opened() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.calm.Store(g.settle > 0)
+}
+
+// answered notes that a server has answered.
+func (g *gate) answered() {
+	if g.settle == 0 || g.calm.Load() {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Since(g.trouble) > g.settle {
+		g.calm.Store(true)
+	}
+}
+
+// within runs a call. An error after the context has ended is the context's.
+func within[T any](ctx context.Context, g *gate, call func(context.Context) (T, error)) (value T, err error) {
+	if err := ended(ctx); err != nil {
+		return value, err
+	}
+	d := g.begin(ctx)
+	if g.calls.Add(1) <= maxDirect && g.calm.Load() {
+		value, err = call(d)
+		g.calls.Add(-1)
+	} else {
+		value, err = aside(d, g, call)
+	}
+	if isAnswer(err) {
+		g.answered()
+		g.reuse(d)
+		return value, err
+	}
+	d.release()
+	g.disturb()
+	var none T
+	return none, outcome(ctx, d, err)
+}
+
+// aside runs a call on a goroutine of its own, and leaves it there when the
+// context ends.
+func aside[T any](ctx context.Context, g *gate, call func(context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer g.calls.Add(-1)
+		value, err := call(ctx)
+		answers <- answer{value, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		return *new(T), ctx.Err()
+	}
+}
+
+// isAnswer reports whether the server has answered, be it with an error.
+func isAnswer(err error) bool {
+	if err == nil || err == errForeign {
+		return true
+	}
+	_, ok := rueidis.IsRedisErr(err)
+	return ok
+}
+
+// outcome says why a call has no answer. A deadline can end the connection an
+// instant before it ends the context. The context of another call, which has
+// failed to connect for both, is not this one's.
+func outcome(ctx context.Context, d *deadline, err error) error {
+	for _, ctx := range []context.Context{ctx, d} {
+		if cause := ended(ctx); cause != nil {
+			return fmt.Errorf("no answer: %w", cause)
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("no connection: the call that was making it has ended")
+	}
+	return err
+}
+
+// ended returns why ctx has ended, or nil. Its timer may yet have to fire.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
