@@ -77,14 +77,12 @@ func (i *issuer) serviceLogin(w http.ResponseWriter, r *http.Request) {
 // rotate changes the keys from time to time. A next key is published for a
 // whole period before it signs, and former ones go when the log-ins of their
 // time are over.
-func (i *issuer) rotate(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+func (i *issuer) rotate(ctx context.Context, times <-chan time.Time) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-times:
 		}
 		err := i.keys.Rotate()
 		if err == nil {

@@ -37,9 +37,10 @@ func main() {
 	flag.StringVar(&config.issuer, "addr", "localhost:8080", "`host:port` of the issuer")
 	flag.StringVar(&config.shop, "shop", "localhost:8081", "`host:port` of the shop")
 	flag.StringVar(&config.warehouse, "warehouse", "localhost:8082", "`host:port` of the warehouse")
-	flag.DurationVar(&config.rotate, "rotate", 30*time.Second, "how often the keys rotate")
+	rotate := flag.Duration("rotate", 30*time.Second, "how often the keys rotate")
 	flag.DurationVar(&config.access, "access", time.Minute, "how long access tokens are valid")
 	flag.Parse()
+	config.rotations = time.Tick(*rotate)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, config); err != nil {
@@ -49,7 +50,8 @@ func main() {
 
 type config struct {
 	issuer, shop, warehouse string
-	rotate, access          time.Duration
+	rotations               <-chan time.Time // when the keys rotate
+	access                  time.Duration
 }
 
 // audience is the name of both APIs in access tokens.
@@ -80,7 +82,7 @@ func run(ctx context.Context, c config) error {
 	if err := serve(c.issuer, issuer.routes()); err != nil {
 		return err
 	}
-	all.Go(func() { issuer.rotate(ctx, c.rotate) })
+	all.Go(func() { issuer.rotate(ctx, c.rotations) })
 
 	warehouse, err := newAPI(issuerURL)
 	if err != nil {

@@ -44,35 +44,52 @@ func get(t *testing.T, url, access string) (status int, body string) {
 func login(t *testing.T, issuerURL string) string {
 	t.Helper()
 	form := url.Values{"user": {"alice"}, "password": {"correct horse"}}
-	for range 100 {
-		response, err := http.PostForm(issuerURL+"/login", form)
-		if err != nil {
-			time.Sleep(50 * time.Millisecond) // it is starting
-			continue
-		}
-		defer response.Body.Close()
-		var tokens struct {
-			Access string `json:"access_token"`
-		}
-		if err := json.NewDecoder(response.Body).Decode(&tokens); err != nil {
-			t.Fatal(err)
-		}
-		return tokens.Access
+	response, err := http.PostForm(issuerURL+"/login", form)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("the issuer does not start")
-	return ""
+	defer response.Body.Close()
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&tokens); err != nil {
+		t.Fatal(err)
+	}
+	return tokens.Access
+}
+
+// waitUntilTheyListen returns when all addresses take connections.
+func waitUntilTheyListen(t *testing.T, ended <-chan error, addresses ...string) {
+	t.Helper()
+	for _, address := range addresses {
+		for {
+			conn, err := net.Dial("tcp", address)
+			if err == nil {
+				conn.Close()
+				break
+			}
+			select {
+			case err := <-ended:
+				t.Fatalf("the services have ended: %v", err)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
 }
 
 func TestTheServicesKnowEachOtherWhileTheKeysRotate(t *testing.T) {
+	rotations := make(chan time.Time)
 	c := config{
 		issuer: freeAddr(t), shop: freeAddr(t), warehouse: freeAddr(t),
-		rotate: 3 * time.Second, access: time.Minute,
+		rotations: rotations, access: time.Hour,
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, c) }()
+	waitUntilTheyListen(t, ended, c.issuer, c.warehouse, c.shop)
 	access := login(t, "http://"+c.issuer)
-	for first := keys(t, c.issuer); keys(t, c.issuer) == first; time.Sleep(20 * time.Millisecond) {
+	uses := func() {
+		t.Helper()
 		if status, body := get(t, "http://"+c.shop+"/tea", access); status != http.StatusOK || body != "hello, alice: 7 boxes of tea\n" {
 			t.Fatalf("the shop answers %d %q", status, body)
 		}
@@ -80,6 +97,17 @@ func TestTheServicesKnowEachOtherWhileTheKeysRotate(t *testing.T) {
 			t.Fatalf("the warehouse answers alice %d", status)
 		}
 	}
+	uses()
+	first := keys(t, c.issuer)
+	select {
+	case rotations <- time.Now():
+	case err := <-ended:
+		t.Fatalf("the services have ended: %v", err)
+	}
+	for rotated := false; !rotated; rotated = keys(t, c.issuer) != first { // meanwhile, and once after it
+		uses()
+	}
+	uses()
 	// Tokens of the key before, and of the one that signs now: it was published
 	// before it did.
 	for _, access := range []string{access, login(t, "http://"+c.issuer)} {
