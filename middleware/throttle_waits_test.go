@@ -69,7 +69,11 @@ func TestWhoWaitsAsToldIsLetThrough(t *testing.T) {
 // However attempts are spread over time, right and wrong, no stretch of time has
 // more failures than the allowance and what has come back in it.
 func TestNoStretchOfTimeHasMoreThanAnAddressIsAllowed(t *testing.T) {
-	for seed := range uint64(100) {
+	seeds := uint64(100)
+	if testing.Short() {
+		seeds = 20
+	}
+	for seed := range seeds {
 		random := rand.New(rand.NewPCG(seed, 1))
 		c := middleware.ThrottleConfig{
 			Failures:        1,

@@ -16,9 +16,12 @@ const (
 )
 
 // fewer makes a storm smaller where it would take too long.
-func fewer(logins, instead int) int {
-	if raceEnabled || testing.Short() {
-		return instead
+func fewer(logins, underRace, short int) int {
+	switch {
+	case testing.Short():
+		return short
+	case raceEnabled:
+		return underRace
 	}
 	return logins
 }
@@ -27,7 +30,7 @@ func fewer(logins, instead int) int {
 // in use is Concurrent × Memory. What was hashed in before is not collected at
 // once, so the heap grows to up to four times that.
 func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
-	logins := fewer(1000, 60)
+	logins := fewer(1000, 60, 24)
 	s := startStorm(t, "off")
 	for i := range logins {
 		s.login(t.Context(), []string{"known", "unknown"}[i%2], 401)
@@ -45,7 +48,7 @@ func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
 // more, which are asked for while the collector runs.
 func TestMemoryLimitHoldsInAStorm(t *testing.T) {
 	const limit = inUse * 3 / 2
-	logins := fewer(100, 30)
+	logins := fewer(100, 30, 16)
 	s := startStorm(t, fmt.Sprint(limit))
 	for range logins {
 		s.login(t.Context(), "known", 401)
@@ -60,7 +63,7 @@ func TestMemoryLimitHoldsInAStorm(t *testing.T) {
 // stored hash that asks for more than all places. That runs alone, so the
 // larger of the two is in use. For clients that are gone nothing is hashed.
 func TestMixedStormStaysWithinItsMemory(t *testing.T) {
-	each := fewer(30, 5)
+	each := fewer(30, 5, 2)
 	s := startStorm(t, "off")
 	for i := range each {
 		s.login(t.Context(), "known", 401)

@@ -28,6 +28,9 @@ func TestMemoryReadsGoOnWhileHalfOfItExpires(t *testing.T) {
 	if underRace {
 		runs, half, reads = 1, half/10, reads/10
 	}
+	if testing.Short() {
+		runs, reads = 3, 100_000
+	}
 	var expiring, quiet store.Memory
 	load(t, &expiring, half, 24*time.Hour)
 	load(t, &quiet, 2*half, 24*time.Hour)

@@ -35,7 +35,7 @@ func longKey(i int) string { return fmt.Sprintf("%043d", i) }
 
 func TestMemoryTakesAtMost200BytesForARecord(t *testing.T) {
 	n := 1_000_000
-	if underRace {
+	if underRace || testing.Short() {
 		n /= 10
 	}
 	var m store.Memory

@@ -15,6 +15,9 @@ import (
 // The number of schedules is set by AUTH_SCHEDULES; each has a seed of its own.
 func TestRefreshInAHostileWorld(t *testing.T) {
 	schedules := fewSchedules
+	if testing.Short() {
+		schedules = 300
+	}
 	if n, err := strconv.Atoi(os.Getenv("AUTH_SCHEDULES")); err == nil {
 		schedules = n
 	}
