@@ -80,7 +80,7 @@ func TestMixedStormStaysWithinItsMemory(t *testing.T) {
 	for range 3 * each {
 		s.login(ctx, "unknown", 0)
 	}
-	answered, hasty := 4*each+each/5, 3*each
+	answered, hasty := 4*each+(each+4)/5, 3*each
 	s.wait("entered", answered+each+hasty)
 	s.wait("too large", each)
 	hangUp()

@@ -320,7 +320,7 @@ func (b tab) lost() string {
 func (b tab) eventually(script, want string) {
 	b.t.Helper()
 	got := ""
-	for range 500 {
+	for start := time.Now(); time.Since(start) < hang; {
 		if got = eval[string](b, `Promise.resolve(`+script+`).then(String)`); got == want {
 			return
 		}

@@ -294,7 +294,7 @@ func TestBrowserClientARefreshForAnotherSiteIsRefused(t *testing.T) {
 // asked returns the requests to a path since the one of that number, as soon as
 // there is one.
 func (s *tokenSite) asked(since int, path string) (got []tokenRequest) {
-	for range 100 {
+	for start := time.Now(); time.Since(start) < hang; {
 		s.mu.Lock()
 		for _, r := range s.requests[since:] {
 			if r.path == path {

@@ -106,7 +106,7 @@ func (s *hosts) requests(host, path string) []asked {
 // request waits for the first request for a path of a host.
 func (s *hosts) request(host, path string) asked {
 	s.t.Helper()
-	for range 200 {
+	for start := time.Now(); time.Since(start) < hang; {
 		if list := s.requests(host, path); len(list) > 0 {
 			return list[0]
 		}
@@ -120,7 +120,7 @@ func (s *hosts) request(host, path string) asked {
 // came to be.
 func (b tab) waitUntil(script string) bool {
 	b.t.Helper()
-	for range 100 {
+	for start := time.Now(); time.Since(start) < hang; {
 		if eval[bool](b, "!!("+script+")") {
 			return true
 		}

@@ -176,15 +176,13 @@ func mariadbDeadline(t *testing.T, url string) {
 	wantValue(t, s, "k", "v") // readers do not wait
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	_, err = s.CompareAndSwap(ctx, "k", []byte("v"), []byte("w"), time.Hour)
-	if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 3*time.Second {
-		t.Errorf("behind a lock: %v, after %v", err, took)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("behind a lock: %v", err)
 	}
-	start = time.Now()
 	err = s.Delete(context.Background(), "k")
-	if took := time.Since(start); err == nil || took > 10*time.Second {
-		t.Errorf("behind a lock, without a deadline: %v, after %v", err, took)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("behind a lock, without a deadline: %v", err)
 	}
 }
 

@@ -25,7 +25,7 @@ func postgresSwapIsHOT(t *testing.T, url string) {
 	}
 	s.Close() // the server counts when a connection ends
 	var all, hot int
-	for start := time.Now(); all < records*swaps && time.Since(start) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
+	for start := time.Now(); all < records*swaps && time.Since(start) < hang; time.Sleep(20 * time.Millisecond) {
 		err := p.QueryRow(t.Context(), `
 SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'auth_store'`).Scan(&all, &hot)
 		if err != nil {

@@ -190,7 +190,7 @@ func (s *street) awaitRecovery() {
 		} else {
 			well = 0
 		}
-		if time.Since(begin) > 30*time.Second {
+		if time.Since(begin) > hang {
 			s.t.Fatal("the processes do not recover")
 		}
 	}

@@ -46,16 +46,12 @@ func TestRedisSaysWhatIsWrongWhenOpened(t *testing.T) {
 		"a command that has another name":     {servers.Redis(t, "--rename-command", "evalsha", "").URL(), "unknown command"},
 		"an eviction policy for a near cache": {servers.Redis(t, "--maxmemory-policy", "allkeys-lfu").URL(), "allkeys-lfu"},
 	} {
-		start := time.Now()
 		s, err := redisstore.Open(t.Context(), test.url)
 		if s != nil {
 			t.Errorf("%s: it is open", rule)
 			s.Close()
 		}
 		wantSays(t, rule, err, test.says)
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("%s: %v", rule, took)
-		}
 		n, err := redisstore.OpenNear(t.Context(), test.url)
 		if n != nil {
 			t.Errorf("%s: a near cache is open", rule)
@@ -236,10 +232,13 @@ func keys(t testing.TB, server *servers.RedisServer) string {
 	return server.Do("EVAL", "return table.concat(redis.call('KEYS', '*'), '\\n')", "0")
 }
 
+// hang is longer than anything takes, however busy the machine is.
+const hang = 2 * time.Minute
+
 func waitFor(t testing.TB, condition func() bool) {
 	t.Helper()
 	for start := time.Now(); !condition(); time.Sleep(time.Millisecond) {
-		if time.Since(start) > 10*time.Second {
+		if time.Since(start) > hang {
 			t.Fatal("it never happens")
 		}
 	}

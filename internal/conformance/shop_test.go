@@ -43,7 +43,7 @@ func openShop(t *testing.T, flags ...string) *shop {
 	}()
 	t.Cleanup(func() {
 		command.Process.Signal(os.Interrupt)
-		kill := time.AfterFunc(15*time.Second, func() { command.Process.Kill() })
+		kill := time.AfterFunc(hang, func() { command.Process.Kill() })
 		defer kill.Stop()
 		<-ended
 		if err := command.Wait(); err != nil {
@@ -54,7 +54,7 @@ func openShop(t *testing.T, flags ...string) *shop {
 	case s.url = <-listening:
 	case <-ended:
 		t.Fatalf("the shop does not open: %q", s.log)
-	case <-time.After(15 * time.Second):
+	case <-time.After(hang):
 		t.Fatal("the shop takes too long to open")
 	}
 	return s

@@ -111,7 +111,7 @@ func (s *site) note(res *http.Response) error {
 // since returns the requests that have reached the shop after mark, as soon as
 // there are some: pages make them by themselves.
 func (s *site) since(mark int) []visit {
-	for range 100 {
+	for start := time.Now(); time.Since(start) < hang; {
 		s.mu.Lock()
 		visits := slices.Clone(s.visits[mark:])
 		s.mu.Unlock()

@@ -95,7 +95,7 @@ func startProgram(t *testing.T, name string, program func() (string, error), fla
 		command.Wait()
 	})
 	t.Cleanup(stop)
-	late := time.AfterFunc(15*time.Second, func() { command.Process.Kill() })
+	late := time.AfterFunc(hang, func() { command.Process.Kill() })
 	defer late.Stop()
 	lines := bufio.NewReader(stderr)
 	line, err := lines.ReadString('\n')
@@ -171,7 +171,7 @@ func shown(status string) string {
 func (b tab) waitFor(script, want string) {
 	b.t.Helper()
 	var got string
-	for range 200 {
+	for start := time.Now(); time.Since(start) < hang; {
 		if got = eval[string](b, "String("+script+")"); got == want {
 			return
 		}

@@ -46,10 +46,10 @@ type stay struct {
 }
 
 // requestTimeout is the deadline of a request. Writes of a session go on for
-// five seconds.
+// five seconds. A request that takes longer than slowestAllowed hangs.
 const (
 	requestTimeout = time.Second
-	slowestAllowed = 8 * time.Second
+	slowestAllowed = time.Minute
 )
 
 func startTraffic(t *testing.T, one, other store.Store) *traffic {
@@ -186,7 +186,7 @@ func (f *traffic) recover() tally {
 		} else {
 			well = 0
 		}
-		if time.Since(begin) > 30*time.Second {
+		if time.Since(begin) > hang {
 			f.t.Fatal("the processes do not recover")
 		}
 	}
