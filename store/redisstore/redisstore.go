@@ -39,9 +39,10 @@ const (
 // Store is a store in Redis. Its keys are 1 to 128 bytes of printable ASCII
 // without space, its values 1 to 65,536 bytes.
 //
-// Every operation ends with its context, and after 2 seconds at the latest. An
-// error from a write leaves open whether it has happened; writes are never
-// tried again. Errors name the operation and tell nothing of keys and values.
+// Every operation ends with its context, with the context's error, and after 2
+// seconds at the latest. An error from a write leaves open whether it has
+// happened; writes are never tried again. Errors name the operation and tell
+// nothing of keys and values.
 //
 // A Store is safe for concurrent use.
 type Store struct {
@@ -79,7 +80,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 
 // New returns a Store over a client that the service has already. The client
 // must read from masters, so with neither ReplicaOnly nor SendToReplicas.
-// Closing the Store leaves the client open.
+// Closing the Store leaves the client open. Each call runs on a goroutine of its
+// own, since a call through such a client may wait where it does not see its
+// context end; a Store of [Open] needs that only while a server is in trouble.
 //
 // The error says so if the server is too old, cannot be written to, refuses a
 // command that a Store needs, or is set to evict records: maxmemory-policy must
