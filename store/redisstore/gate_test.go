@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +130,19 @@ func TestACallIsLeftAloneWhereItIgnoresItsContext(t *testing.T) {
 				t.Errorf("%s: a call that has returned still counts", name)
 			}
 		})
+	}
+}
+
+func TestACallOfACalmGateRunsOnTheCallersGoroutine(t *testing.T) {
+	self := func() string {
+		line, _, _ := strings.Cut(string(debug.Stack()), "\n") // goroutine 7 [running]:
+		return line
+	}
+	for _, g := range []*gate{calmGate(), {}} {
+		other, err := within(t.Context(), g, func(context.Context) (string, error) { return self(), nil })
+		if direct := other == self(); err != nil || direct != g.calm.Load() {
+			t.Errorf("calm is %v: on the caller's goroutine is %v, %v", g.calm.Load(), direct, err)
+		}
 	}
 }
 
