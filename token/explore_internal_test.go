@@ -19,6 +19,7 @@ const (
 	modelWindow = 10 * time.Second
 	closed      = 2 // ticks after which a window is closed
 	mostSent    = 6
+	mostStolen  = 8 // refreshes of the owner and of a thief
 	mostFlying  = 3
 )
 
@@ -47,13 +48,18 @@ func realRules() ruleSet {
 type state struct {
 	// The store.
 	generation uint64
-	attempt    int // that made the generation; 0 is none
-	since      int // ticks since the rotation, by the record
-	opened     int // likewise, by the model: rules cannot move it
+	attempt    int  // that made the generation; 0 is none
+	since      int  // ticks since the rotation, by the record
+	recovered  int  // ticks since the last recovery
+	presented  int  // ticks since the current token was first presented after one,
+	shown      bool // if it was
+	age        int  // ticks since the rotation, by the model: rules cannot move it
+	written    int  // and since the last write
 	dead       bool
 	last       struct { // what a failover brings back
 		generation uint64
 		attempt    int
+		shown      bool
 		ok         bool
 	}
 
@@ -68,8 +74,10 @@ type state struct {
 	stolen      bool
 	loot        uint64
 	lootKey     int
-	had, opener byte // 'o' or 't'; who has opened the last window
-	changes     int
+	maker       byte // of the current generation: 'o' or 't'
+	had         byte // who was answered last
+	changes     int  // of had, since one last acted in the grace period of the other
+	quiet       int  // ticks since the last change
 	disappoints bool // an honest answer was a refusal
 	late        bool // a spent token was answered after its window
 	forks       bool // a spent token got another successor
@@ -148,9 +156,9 @@ func (w world) moves(s state) (list []move) {
 	}
 	if w.forget && s.last.ok && s.flying == [mostFlying]message{} {
 		next := s
-		next.generation, next.attempt = s.last.generation, s.last.attempt
+		next.generation, next.attempt, next.shown = s.last.generation, s.last.attempt, s.last.shown
 		next.last.ok = false
-		next.since, next.opened = closed, closed
+		next = next.paused()
 		add("rollback", next)
 	}
 	if next, ok := s.passes(); ok {
@@ -165,20 +173,30 @@ func (w world) moves(s state) (list []move) {
 // passes lets half of a window pass. No message is under way for longer, nor
 // when a window ends: that is a risk which is stated and accepted.
 func (s state) passes() (state, bool) {
-	if s.since >= closed && s.opened >= closed {
+	if s == s.paused() {
 		return s, false
 	}
+	ends := s.since == closed-1 || s.recovered == closed-1 || s.presented == closed-1
 	for i, m := range s.flying {
 		if m.kind == 0 {
 			continue
 		}
-		if m.age > 0 || s.since == closed-1 {
+		if m.age > 0 || ends {
 			return s, false
 		}
 		s.flying[i].age++
 	}
-	s.since, s.opened = min(s.since+1, closed), min(s.opened+1, closed)
+	for _, ticks := range []*int{&s.since, &s.recovered, &s.presented, &s.age, &s.written, &s.quiet} {
+		*ticks = min(*ticks+1, closed)
+	}
 	return s, true
+}
+
+// paused lets every window end.
+func (s state) paused() state {
+	s.since, s.recovered, s.presented = closed, closed, closed
+	s.age, s.written, s.quiet = closed, closed, closed
+	return s
 }
 
 // key follows the rules for clients.
@@ -230,21 +248,24 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 		return 0, true
 	}
 	now := time.UnixMilli(1 << 40)
+	ago := func(ticks int) int64 { return now.Add(-time.Duration(ticks) * tick).UnixMilli() }
 	f := &family{
 		generation: s.generation, attempt: attemptHash(attemptName(s.attempt)),
-		rotated: now.Add(-time.Duration(s.since) * tick).UnixMilli(),
+		rotated: ago(s.since), recovered: ago(s.recovered),
 		created: 1 << 39, idle: 1 << 41, expires: 1 << 41,
+	}
+	if s.shown {
+		f.presented = ago(s.presented)
 	}
 	v := w.rules.judge(f, generation, attemptName(attempt), now)
 	if v == reuses {
 		s.dead = true
 		return 0, true
 	}
-	if generation < s.generation && v != recovers && s.opened >= closed {
-		s.late = true
-	}
-	if generation < s.generation && v == rotates {
-		s.forks = true
+	if generation < s.generation {
+		s.forks = s.forks || v == rotates
+		own := generation == s.generation-1 && attempt != 0 && attempt == s.attempt
+		s.late = s.late || s.age >= closed && !(own && (v == recovers || s.written < closed))
 	}
 	if v == answers {
 		if w.rules.extends {
@@ -253,8 +274,14 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 		return s.generation, false
 	}
 	next := w.rules.after(f, v, generation, attemptName(attempt), now)
-	s.last.generation, s.last.attempt, s.last.ok = s.generation, s.attempt, true
-	s.generation, s.since, s.opened, s.attempt = next.generation, 0, 0, 0
+	s.last.generation, s.last.attempt, s.last.shown, s.last.ok = s.generation, s.attempt, s.shown, true
+	if s.written = 0; next.generation != s.generation {
+		s.age = 0
+	}
+	since := func(then int64) int { return min(int(now.Sub(time.UnixMilli(then))/tick), closed) }
+	s.generation, s.attempt = next.generation, 0
+	s.since, s.recovered, s.presented = since(next.rotated), since(next.recovered), since(next.presented)
+	s.shown = next.presented != 0
 	for n := range s.keys + 1 {
 		if next.attempt != "" && next.attempt == attemptHash(attemptName(n)) {
 			s.attempt = n
@@ -266,73 +293,92 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 func attemptName(n int) string { return "abcdefghijkl"[:n] }
 
 // theft lets the owner refresh, who may lose the answer, and a thief who has
-// the cookie, or a whole request, of one moment. Neither acts in a window that
-// the other has opened: who does so always is not seen, which is stated and
-// accepted.
+// the cookie, or a whole request, of one moment. Each acts whenever it likes, in
+// the windows of the other, too, and knows them.
 func (w world) theft(s state) (list []move) {
-	over := s.since >= closed
-	if s.sent < mostSent && (over || s.opener == 'o') {
+	if s.sent < mostStolen {
 		for _, lost := range []bool{false, true} {
 			next := s
 			next.sent++
 			key := w.key(&next, 0)
-			if !s.stolen {
+			if !s.stolen && w.captures {
 				copied := next
-				copied.stolen, copied.loot, copied.flying = true, s.jar, [mostFlying]message{}
-				if w.captures {
-					copied.lootKey = key
-				}
+				copied.stolen, copied.loot, copied.lootKey = true, s.jar, key
 				w.ownerRefreshes(&copied, key, lost)
-				list = append(list, move{"the owner refreshes, and is copied", copied})
+				list = append(list, move{fmt.Sprintf("o!(%d)>%d", s.jar, copied.generation), copied})
 			}
 			w.ownerRefreshes(&next, key, lost)
-			list = append(list, move{fmt.Sprintf("the owner refreshes (lost: %v)", lost), next})
+			list = append(list, move{fmt.Sprintf("o(%d)>%d", s.jar, next.generation), next})
 		}
 	}
-	if s.stolen && s.sent < mostSent && (over || s.opener == 't') {
+	if !s.stolen && !w.captures {
+		next := s
+		next.stolen, next.loot = true, s.jar
+		list = append(list, move{fmt.Sprintf("copy(%d)", s.jar), next})
+	}
+	if s.stolen && s.sent < mostStolen {
 		fresh := s
 		fresh.keys++
 		for _, key := range []int{s.lootKey, fresh.keys} {
-			next := fresh
-			next.sent++
-			if answer, refused := w.serve(&next, s.loot, key); !refused {
-				next.loot = answer
-				next.counts('t')
+			for _, loot := range []uint64{s.loot, max(s.loot, 1) - 1} {
+				next := fresh
+				if key != fresh.keys {
+					next.keys--
+				}
+				next.sent++
+				before := next.generation
+				if answer, refused := w.serve(&next, loot, key); !refused {
+					next.loot = answer
+					next.counts('t', before)
+					if answer > before {
+						next.lootKey = key // it may say it again
+					}
+				}
+				list = append(list, move{fmt.Sprintf("t(%d)>%d", loot, next.generation), next})
 			}
-			list = append(list, move{fmt.Sprintf("the thief refreshes (captured: %v)", key == s.lootKey), next})
 		}
 	}
-	if !over {
-		next := s
-		next.since, next.opened = closed, closed
-		list = append(list, move{"pause", next})
+	if next, ok := s.passes(); ok {
+		list = append(list, move{"tick", next})
 	}
 	return list
 }
 
 func (w world) ownerRefreshes(s *state, key int, lost bool) {
+	before := s.generation
 	answer, refused := w.serve(s, s.jar, key)
 	if refused {
 		return
 	}
-	s.counts('o')
+	if s.generation > before {
+		s.maker = 'o'
+	}
 	if lost {
 		return
 	}
+	s.counts('o', before)
 	s.jar, s.known = answer, answer
 	s.key, s.stored = 0, answer
 }
 
-// counts notes who goes on after the theft, and how often that changes.
-func (s *state) counts(who byte) {
-	if s.stolen && s.had != 0 && s.had != who {
-		s.changes++
+// counts notes who goes on after the theft, and how often that changes. Several
+// changes within a window are one. To act in the grace period after a rotation
+// of the other is a risk that is stated and accepted: it counts anew. So does an
+// answer that the owner loses: it could be anybody's.
+func (s *state) counts(who byte, before uint64) {
+	if s.generation > before {
+		s.maker = who
 	}
-	if s.stolen {
+	if !s.stolen {
+		return
+	}
+	switch {
+	case s.maker != who && s.age < closed:
+		s.changes, s.had, s.quiet = 0, who, 0
+	case s.had == 0:
 		s.had = who
-	}
-	if s.opened == 0 {
-		s.opener = who
+	case s.had != who && s.quiet >= closed:
+		s.changes, s.had, s.quiet = s.changes+1, who, 0
 	}
 }
 
@@ -343,7 +389,7 @@ func (w world) explore(wrong func(state) string) (trace string, states int) {
 		from state
 		name string
 	}
-	start := state{since: closed, opened: closed}
+	start := state{}.paused()
 	seen := map[state]step{start: {}}
 	for queue := []state{start}; len(queue) > 0; queue = queue[1:] {
 		s := queue[0]
@@ -403,8 +449,8 @@ var explored = []struct {
 	{"lost messages", world{loss: true}, honest},
 	{"pages that die", world{loss: true, die: true}, honest},
 	{"a store that forgets", world{forget: true}, honest},
-	{"a thief outside of windows, with the cookie", world{thief: true}, atMost(1)},
-	{"a thief outside of windows, with a request", world{thief: true, captures: true}, atMost(3)},
+	{"a thief with the cookie", world{thief: true}, atMost(3)},
+	{"a thief with a request", world{thief: true, captures: true}, atMost(4)},
 }
 
 // ASVS 5.0, 10.4.5.
@@ -472,6 +518,45 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 		}), ""},
 		"retries extend the window":        {0, func(r *ruleSet) { r.extends = true }, "send(0)"},
 		"one attempt of a device for ever": {5, func(r *ruleSet) { r.oneForAll = true }, ""},
+		"a recovery that opens the grace period": {4, func(r *ruleSet) {
+			after := r.after
+			r.after = func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family {
+				next := after(f, v, generation, attempt, now)
+				if v == recovers {
+					next.rotated = next.recovered
+				}
+				return next
+			}
+		}, "o(0)>1 copy(0)"},
+		"recoveries without an end": {4, func(r *ruleSet) {
+			judge := r.judge
+			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+				forgets := *f
+				forgets.presented = 0
+				if v := judge(&forgets, generation, attempt, now); v != arrives {
+					return v
+				}
+				return answers
+			}
+		}, "copy(0) t(0)>1 o(0)>1"},
+		"a rotation right after a recovery": {1, func(r *ruleSet) {
+			judge := r.judge
+			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+				forgets := *f
+				forgets.recovered = 0
+				return judge(&forgets, generation, attempt, now)
+			}
+		}, "send(0) srv(0)>1 lose tick tick send(0) send(0) srv(0)>1 deliver(1) send(1) srv(1)>2 srv(0)>0"},
+		"no patience with what is under way": {1, func(r *ruleSet) {
+			judge := r.judge
+			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+				v := judge(f, generation, attempt, now)
+				if v == answers && generation < f.generation && f.presented != 0 {
+					return reuses
+				}
+				return v
+			}
+		}, "send(0) srv(0)>1 lose tick tick send(0) send(0)"},
 	} {
 		w := explored[c.scenario].world
 		w.rules = realRules()

@@ -15,14 +15,18 @@ import (
 // family is all refresh tokens of one log-in, as it is stored: one record,
 // however often it is refreshed. Times are milliseconds since 1970.
 //
-// Format 0x20, numbers as unsigned varints, texts and byte strings with their
+// Format 0x21, numbers as unsigned varints, texts and byte strings with their
 // length before them:
 //
 //	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | salt (16 bytes)
 //	generation
 //	created | rotated - created | created - authTime | idle - created
-//	expires - created | attempt | keyID | subject | scopes | methods | claims
+//	expires - created | recovered - created, or 0 | presented - created, or 0
+//	attempt | keyID | subject | scopes | methods | claims
 //	userAgent, address (at log-in) | userAgent, address (at the last rotation)
+//
+// Format 0x20 lacks recovered and presented. It is still read, as a family that
+// was never recovered, and written anew as 0x21.
 //
 // The checksum covers all the rest: a damaged byte would otherwise make somebody
 // else of a subject. Nothing in it refreshes: a refresh token has a MAC with a
@@ -32,7 +36,9 @@ type family struct {
 	salt       [16]byte
 	generation uint64 // of the current refresh token
 	created    int64
-	rotated    int64 // when generation was last confirmed; created if never
+	rotated    int64 // when generation was made; created if it is 0
+	recovered  int64 // when its attempt last asked for it again; 0 if never
+	presented  int64 // when its token first came after that; 0 if it has not
 	authTime   int64
 	idle       int64  // ends by not being refreshed
 	expires    int64  // ends at the latest; never moves
@@ -48,7 +54,8 @@ type family struct {
 type device struct{ userAgent, address string }
 
 const (
-	familyFormat     = 0x20
+	familyFormat0    = 0x20 // the first one
+	familyFormat     = 0x21
 	lastFamilyFormat = 0x2f
 	familyCheck      = 1 + 8 // where the checksum is
 	familyHeader     = familyCheck + 4 + 16
@@ -75,7 +82,10 @@ func (f *family) encode() []byte {
 	b = append(b, f.salt[:]...)
 	b = binary.AppendUvarint(b, f.generation)
 	b = binary.AppendUvarint(b, uint64(f.created))
-	for _, later := range [...]int64{f.rotated - f.created, f.created - f.authTime, f.idle - f.created, f.expires - f.created} {
+	for _, later := range [...]int64{
+		f.rotated - f.created, f.created - f.authTime, f.idle - f.created, f.expires - f.created,
+		max(f.recovered-f.created, 0), max(f.presented-f.created, 0),
+	} {
 		b = binary.AppendUvarint(b, uint64(later))
 	}
 	for _, text := range [...]string{
@@ -96,7 +106,7 @@ func parseFamily(raw []byte) (*family, error) {
 	switch {
 	case len(raw) > 0 && raw[0] > familyFormat && raw[0] <= lastFamilyFormat:
 		return nil, errNewerFamily
-	case len(raw) < familyHeader || raw[0] != familyFormat,
+	case len(raw) < familyHeader || raw[0] != familyFormat && raw[0] != familyFormat0,
 		binary.BigEndian.Uint32(raw[familyCheck:]) != familyChecksum(raw):
 		return nil, errCorruptFamily
 	}
@@ -108,6 +118,13 @@ func parseFamily(raw []byte) (*family, error) {
 	f.authTime = f.created - d.number()
 	f.idle = f.created + d.number()
 	f.expires = f.created + d.number()
+	if raw[0] != familyFormat0 {
+		for _, at := range [...]*int64{&f.recovered, &f.presented} {
+			if since := d.number(); since > 0 {
+				*at = f.created + since
+			}
+		}
+	}
 	for _, text := range [...]*string{
 		&f.attempt, &f.keyID, &f.subject, &f.scopes, &f.methods, &f.claims,
 		&f.login.userAgent, &f.login.address, &f.last.userAgent, &f.last.address,

@@ -20,6 +20,8 @@ func goldenFamily() *family {
 		generation: 300,
 		created:    1767225600000, // 2026-01-01
 		rotated:    1767229200000,
+		recovered:  1767229300000,
+		presented:  1767229305000,
 		authTime:   1767225000000,
 		idle:       1767240000000,
 		expires:    1767268800000,
@@ -35,24 +37,33 @@ func goldenFamily() *family {
 }
 
 // An upgrade must not log everybody out: what was written once stays readable.
-// The file was written by the first version of the format.
+// Each file was written by the first version of its format.
 func TestFamilyRecordIsGolden(t *testing.T) {
-	const name = "testdata/family-0x20.bin"
-	raw, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := parseFamily(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *f != *goldenFamily() {
-		t.Errorf("it is read as %+v", f)
-	}
-	written := f.encode()
-	copy(written[1:familyCheck+4], raw[1:familyCheck+4]) // the writeID is another each time
-	if !bytes.Equal(written, raw) {
-		t.Errorf("it is written as %x", written)
+	first := goldenFamily()
+	first.recovered, first.presented = 0, 0
+	for name, want := range map[string]*family{
+		"testdata/family-0x20.bin": first,
+		"testdata/family-0x21.bin": goldenFamily(),
+	} {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := parseFamily(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *f != *want {
+			t.Errorf("%s is read as %+v", name, f)
+		}
+		if raw[0] != familyFormat {
+			continue
+		}
+		written := f.encode()
+		copy(written[1:familyCheck+4], raw[1:familyCheck+4]) // the writeID is another each time
+		if !bytes.Equal(written, raw) {
+			t.Errorf("%s is written as %x", name, written)
+		}
 	}
 }
 
@@ -93,7 +104,7 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 		"no bytes":                  {[]byte{}, errCorruptFamily},
 		"the format alone":          {[]byte{familyFormat}, errCorruptFamily},
 		"a session":                 {change(func(b []byte) []byte { b[0] = 0x10; return b }), errCorruptFamily},
-		"the format before":         {change(func(b []byte) []byte { b[0] = familyFormat - 1; return b }), errCorruptFamily},
+		"the format before":         {change(func(b []byte) []byte { b[0] = familyFormat0 - 1; return b }), errCorruptFamily},
 		"the next format":           {change(func(b []byte) []byte { b[0] = familyFormat + 1; return b }), errNewerFamily},
 		"the last format":           {change(func(b []byte) []byte { b[0] = lastFamilyFormat; return b }), errNewerFamily},
 		"the next format, short":    {[]byte{familyFormat + 1}, errNewerFamily},
@@ -107,7 +118,7 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 		"a number of 70 bits": {append(bytes.Clone(good[:familyHeader]),
 			bytes.Repeat([]byte{0xff}, 20)...), errCorruptFamily},
 		"a text longer than all": {append(bytes.Clone(good[:familyHeader]),
-			append([]byte{0, 0, 0, 0, 0, 0}, binary.AppendUvarint(nil, 1<<50)...)...), errCorruptFamily},
+			append(make([]byte, 8), binary.AppendUvarint(nil, 1<<50)...)...), errCorruptFamily},
 	} {
 		if f, err := parseFamily(c.raw); err != c.want || f != nil {
 			t.Errorf("%s: %v", rule, err)

@@ -218,8 +218,9 @@ const (
 	answers  verdict = iota // nothing: the current token is the answer
 	rotates                 // the next generation becomes current
 	recovers                // the answer was lost, and its attempt is known
+	arrives                 // the answer that was recovered has got to the client
 	heals                   // the store has lost generations
-	reuses                  // somebody else has been here
+	reuses                  // the token was used before, and by another client
 )
 
 var events = map[verdict]auth.EventKind{
@@ -231,30 +232,48 @@ var events = map[verdict]auth.EventKind{
 // judge says what an authentic token of a generation does. It is the heart of
 // rotation, and these are all of its cases:
 //
-//   - A later generation than the current one can have come from here only, so
-//     the store has lost a write: it is adopted.
-//   - The current or the previous one within the window after a rotation is a
-//     second tab or a retry. It gets the current one, without a write, so that
-//     retries cannot keep the window open, and there is one rotation at most in
-//     each window.
-//   - The current one after the window rotates.
-//   - The previous one with the attempt that has rotated it is a client that
-//     has lost the answer, however late. It gets the answer, and a new window.
-//   - Anything else is a token that was spent, in other hands.
+//   - A generation later than the current one can only have come from here, so
+//     the store has lost a write: the family adopts it.
+//   - Within the grace period of a rotation, the current token and the previous
+//     one come from a second tab or a retry. Both get the current one, without
+//     a write, so there is at most one rotation in each grace period.
+//   - Later the current token rotates. After a recovery it waits for as long as
+//     the grace period: other answers may be under way. That it was presented
+//     shows that the client has it, and is noted.
+//   - Later the previous token recovers the current one, if it comes with the
+//     attempt that has made it: that client has lost the answer. It may lose any
+//     number of answers, but only until it has presented the current token.
+//     Requests that were under way then are answered for one grace period more.
+//   - Anything else is a token that was used before, by another client.
 //
-// A rotation that another host's clock puts far into the future has no window.
-func (f *family) judge(generation uint64, attempt string, now time.Time, window time.Duration) verdict {
+// Only a rotation opens the grace period, so a client that repeats its attempt
+// lets no other one in, and a thief who does so is found as soon as the owner of
+// the login refreshes: either the owner's token is the previous one, or the
+// thief's attempt ends with its being presented.
+//
+// A time that another host's clock puts far into the future begins no period.
+func (f *family) judge(generation uint64, attempt string, now time.Time, grace time.Duration) verdict {
+	within := func(then int64) bool { return now.Sub(time.UnixMilli(then)).Abs() <= grace }
 	behind := int64(f.generation) - int64(generation)
-	since := now.Sub(time.UnixMilli(f.rotated)).Abs()
 	switch {
 	case behind < 0:
 		return heals
-	case behind <= 1 && f.generation > 0 && since <= window:
+	case behind <= 1 && f.generation > 0 && within(f.rotated):
+		return answers
+	case behind == 0 && within(f.recovered):
+		if f.presented == 0 {
+			return arrives
+		}
 		return answers
 	case behind == 0:
 		return rotates
 	case behind == 1 && f.attemptedBy(attempt):
-		return recovers
+		switch {
+		case f.presented == 0 && !within(f.recovered):
+			return recovers
+		case f.presented == 0 || within(f.presented):
+			return answers
+		}
 	}
 	return reuses
 }
@@ -262,16 +281,20 @@ func (f *family) judge(generation uint64, attempt string, now time.Time, window 
 // after returns the family as it is written for a verdict. Its end never moves.
 func (f *family) after(v verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from device) *family {
 	next := *f
-	next.rotated = max(now.UnixMilli(), f.created)
 	next.idle = max(min(now.Add(idle).UnixMilli(), f.expires), f.idle)
 	next.last = from
+	at := max(now.UnixMilli(), f.created) // a clock may lag
 	switch v {
 	case heals:
-		next.generation = generation
-		next.attempt = "" // it was lost with the write
+		next.generation, next.attempt = generation, "" // it was lost with the write
+		next.rotated, next.recovered, next.presented = at, 0, 0
 	case rotates:
-		next.generation++
-		next.attempt = attemptHash(attempt)
+		next.generation, next.attempt = f.generation+1, attemptHash(attempt)
+		next.rotated, next.recovered, next.presented = at, 0, 0
+	case recovers:
+		next.recovered = max(at, f.created+1) // 0 after created means never
+	case arrives:
+		next.presented = max(at, f.created+1)
 	}
 	return &next
 }

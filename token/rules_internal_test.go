@@ -60,19 +60,78 @@ func TestRulesOfRotation(t *testing.T) {
 	}
 }
 
+// Each line is a rule of what follows a recovery. The grace period after the
+// rotation is over.
+func TestRulesAfterARecovery(t *testing.T) {
+	const grace = 10 * time.Second
+	const closed = grace + time.Millisecond
+	const never = 0
+	now := time.Now().Truncate(time.Millisecond)
+	ago := func(d time.Duration) int64 {
+		if d == never {
+			return 0
+		}
+		return now.Add(-d).UnixMilli()
+	}
+	for rule, c := range map[string]struct {
+		recovered, presented time.Duration // ago
+		generation           uint64
+		attempt              string
+		want                 verdict
+	}{
+		"it opens no grace period for another attempt": {time.Second, never, 4, attemptB, reuses},
+		"nor for none":                                     {time.Second, never, 4, "", reuses},
+		"nor for the token before":                         {time.Second, never, 3, attemptA, reuses},
+		"its attempt is answered without a write":          {time.Second, never, 4, attemptA, answers},
+		"and recovers again later":                         {closed, never, 4, attemptA, recovers},
+		"however late":                                     {100 * time.Hour, never, 4, attemptA, recovers},
+		"the current token does not rotate":                {time.Second, never, 5, attemptB, arrives},
+		"to the last moment":                               {grace, never, 5, attemptB, arrives},
+		"but after it":                                     {closed, never, 5, attemptB, rotates},
+		"it is noted once that the current token came":     {time.Second, time.Millisecond, 5, attemptB, answers},
+		"it does not keep the current token from rotating": {closed, time.Second, 5, attemptB, rotates},
+		"what was under way is answered":                   {time.Second, time.Millisecond, 4, attemptA, answers},
+		"to the end of a grace period":                     {closed, grace, 4, attemptA, answers},
+		"but not after it":                                 {grace, closed, 4, attemptA, reuses},
+		"nor does the attempt recover after it":            {time.Hour, time.Hour, 4, attemptA, reuses},
+		"what was under way needs the attempt":             {time.Second, time.Millisecond, 4, attemptB, reuses},
+		"a recovery by a clock ahead holds":                {-time.Second, never, 5, attemptB, arrives},
+		"a recovery far in the future does not":            {-closed, never, 5, attemptB, rotates},
+		"and is made again":                                {-closed, never, 4, attemptA, recovers},
+		"a presentation far in the future ends recoveries": {time.Second, -closed, 4, attemptA, reuses},
+		"a later generation heals":                         {time.Second, never, 6, attemptB, heals},
+	} {
+		f := &family{
+			generation: 5, rotated: ago(time.Hour), attempt: attemptHash(attemptA),
+			recovered: ago(c.recovered), presented: ago(c.presented),
+		}
+		if got := f.judge(c.generation, c.attempt, now, grace); got != c.want {
+			t.Errorf("%s: %v, want %v", rule, got, c.want)
+		}
+	}
+}
+
 // What is written for a verdict, and that nothing else changes.
 func TestWhatIsWrittenForAVerdict(t *testing.T) {
 	now := time.UnixMilli(goldenFamily().rotated).Add(time.Hour)
 	from := device{"Another", "192.0.2.3"}
 	base := *goldenFamily()
-	base.rotated, base.idle, base.last = now.UnixMilli(), now.Add(3*time.Hour).UnixMilli(), from
+	base.idle, base.last = now.Add(3*time.Hour).UnixMilli(), from
+	turned := func(f *family) { f.rotated, f.recovered, f.presented = now.UnixMilli(), 0, 0 }
 	for rule, c := range map[string]struct {
 		verdict verdict
 		change  func(*family)
 	}{
-		"a rotation counts up, with its attempt":  {rotates, func(f *family) { f.generation, f.attempt = 301, attemptHash(attemptA) }},
-		"a recovery keeps generation and attempt": {recovers, func(*family) {}},
-		"healing adopts, and forgets the attempt": {heals, func(f *family) { f.generation, f.attempt = 777, "" }},
+		"a rotation counts up, with its attempt": {rotates, func(f *family) {
+			f.generation, f.attempt = 301, attemptHash(attemptA)
+			turned(f)
+		}},
+		"a recovery keeps generation, attempt and time of the rotation": {recovers, func(f *family) { f.recovered = now.UnixMilli() }},
+		"so does the presentation after it":                             {arrives, func(f *family) { f.presented = now.UnixMilli() }},
+		"healing adopts, and forgets the attempt": {heals, func(f *family) {
+			f.generation, f.attempt = 777, ""
+			turned(f)
+		}},
 	} {
 		want := base
 		c.change(&want)

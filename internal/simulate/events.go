@@ -103,13 +103,6 @@ func (w *world) forget() error {
 	return nil
 }
 
-// steal copies the cookie.
-func (w *world) steal() error {
-	w.note("the cookie is copied")
-	w.stolen = w.jar
-	return nil
-}
-
 // forge lets somebody refresh with a token that is ours but for its MAC. That
 // changes nothing.
 func (w *world) forge() error {
@@ -145,25 +138,6 @@ func otherMAC(token string) string {
 	b[len(b)-1] ^= 1
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 	return prefix + base64.RawURLEncoding.EncodeToString(b)
-}
-
-// useStolen lets the thief refresh while no window is open, and keep what it
-// gets.
-func (w *world) useStolen() error {
-	if err := w.pause(); err != nil {
-		return err
-	}
-	w.used = true
-	recorder, err := w.refreshNow(w.stolen, newAttempt())
-	if err != nil {
-		return err
-	}
-	w.note("the thief refreshes: %d %s", recorder.Code, problemType(recorder))
-	w.totals[fmt.Sprintf("the thief refreshes: %d", recorder.Code)]++
-	if recorder.Code == http.StatusOK {
-		w.stolen = setCookie(recorder)
-	}
-	return nil
 }
 
 // leave sends a log-out.
@@ -205,7 +179,7 @@ func (w *world) settle() error {
 			}
 		}
 		return nil
-	case w.flavour == theft && w.used:
+	case w.flavour == theft && w.thief.used:
 		return w.settleTheft()
 	case w.leftFor:
 		return nil // the log-out was lost, and may have happened or not
@@ -228,38 +202,6 @@ func (w *world) settle() error {
 		if err := w.pause(); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// settleTheft lets the owner and the thief both go on. At the latest when each
-// has refreshed after the other, the log-in is over for both.
-func (w *world) settleTheft() error {
-	for range 2 {
-		if recorder, err := w.refreshNow(w.jar, w.attempt(w.tabs[0])); err != nil {
-			return err
-		} else if recorder.Code == http.StatusOK {
-			w.jar = setCookie(recorder)
-			w.storage.attempt = ""
-		}
-		if err := w.useStolen(); err != nil {
-			return err
-		}
-		if err := w.pause(); err != nil {
-			return err
-		}
-	}
-	for _, text := range []string{w.jar, w.stolen} {
-		recorder, err := w.refreshNow(text, newAttempt())
-		if err != nil {
-			return err
-		}
-		if recorder.Code != http.StatusUnauthorized {
-			return fmt.Errorf("both the owner and a thief go on: %d", recorder.Code)
-		}
-	}
-	if w.killed == 0 && w.totals["store calls that failed after they had been done"] == 0 {
-		return errors.New("a theft was not reported")
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ type process struct {
 // message is a request or its answer, under way since sent.
 type request struct {
 	sent    time.Time
-	from    *tab // nil for the thief's
+	from    *tab // nil for a doubled one and the thief's
+	thief   bool
 	path    string
 	cookie  string
 	attempt string
@@ -119,4 +120,4 @@ func (w *world) swapped(key string, old, new []byte, ttl time.Duration) {
 	}
 }
 
-const familyFormat = 0x20
+const familyFormat = 0x21

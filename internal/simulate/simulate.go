@@ -116,8 +116,8 @@ func (w *world) act() error {
 	add(true, 1, w.pause)
 	add(w.rng.IntN(4) == 0, 1, w.rotateKeys)
 	add(w.flavour == failover && w.quiet(), 2, w.forget)
-	add(w.flavour == theft && w.stolen == "" && w.rng.IntN(4) == 0, 2, w.steal)
-	add(w.flavour == theft && w.stolen != "" && w.quiet(), 2, w.useStolen)
+	add(w.flavour == theft && w.thief.token == "" && w.rng.IntN(4) == 0, 2, w.steal)
+	add(w.flavour == theft && w.thief.token != "", 2, w.useStolen)
 	add(w.quiet() && w.jar != "" && w.rng.IntN(6) == 0, 1, w.forge)
 	add(w.flavour == leaving && !w.leftFor && w.rng.IntN(6) == 0, 1, w.leave)
 	total := 0

@@ -51,8 +51,7 @@ type world struct {
 	leftFor bool // it has asked to log out
 
 	loggedOut bool // a log-out was answered
-	stolen    string
-	used      bool              // the thief has tried
+	thief     thief
 	killed    int               // events
 	opened    time.Time         // the window began here or later,
 	renewed   time.Time         // and here or earlier
@@ -112,6 +111,7 @@ func (w *world) event(_ context.Context, e auth.Event) {
 	if w.current != nil {
 		w.current.told = true
 	}
+	w.note("event: %s", e.Kind)
 	switch e.Kind {
 	case auth.EventReuse:
 		w.killed++
@@ -168,7 +168,7 @@ func newAttempt() string {
 // send lets a tab refresh.
 func (w *world) send(t *tab) {
 	t.waits = true
-	w.note("tab %d refreshes", t.number)
+	w.note("tab %d refreshes %s", t.number, w.generation(w.jar))
 	w.requests = append(w.requests, &request{sent: time.Now(), from: t, path: "/refresh", cookie: w.jar, attempt: w.attempt(t)})
 	w.totals["refreshes"]++
 }
@@ -226,15 +226,18 @@ func (w *world) answer() error {
 
 // deliver is what a browser does with an answer.
 func (w *world) deliver(a answer) error {
-	w.note("an answer: %d %s", a.Code, problemType(a.ResponseRecorder))
+	w.note("an answer: %d %s%s to %s", a.Code, problemType(a.ResponseRecorder), w.generation(setCookie(a.ResponseRecorder)), w.generation(a.cookie))
 	if a.Code != http.StatusOK && a.path == "/refresh" && a.Header().Get("Set-Cookie") != "" {
 		return errors.New("a failed refresh sets a cookie")
 	}
 	if a.Code == http.StatusServiceUnavailable && !a.process.failed {
 		w.totals["503 without a failure of the store"]++
 	}
-	if a.Code == http.StatusOK && a.wrote && !a.told {
+	if a.Code == http.StatusOK && a.wrote && !a.told && !a.process.failed && a.cookie != setCookie(a.ResponseRecorder) {
 		return errors.New("a retry has written, and so kept its window open")
+	}
+	if a.thief {
+		return w.thieve(a)
 	}
 	if a.from == nil {
 		return nil // a doubled request, whose answer nobody hears
@@ -323,6 +326,16 @@ func problemType(recorder *httptest.ResponseRecorder) string {
 	var problem struct{ Type, Reason string }
 	json.Unmarshal(recorder.Body.Bytes(), &problem)
 	return problem.Type + " " + problem.Reason
+}
+
+// generation names a refresh token in the trace.
+func (w *world) generation(text string) string {
+	for generation, known := range w.tokens {
+		if known == text {
+			return fmt.Sprint(generation)
+		}
+	}
+	return "?"
 }
 
 func take[T any](list *[]T, rng *mathrand.Rand) T {
