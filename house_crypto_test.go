@@ -123,6 +123,9 @@ var compared = map[string]string{
 	"token/transportstate.go: RefreshToken": "a client compares its own tokens",
 	"internal/simulate/host.go: key":        "tests that run as programs",
 	"internal/simulate/world.go: attempt":   "tests that run as programs",
+	"internal/simulate/owner.go: attempt":   "tests that run as programs",
+	"internal/simulate/thief.go: token":     "tests that run as programs",
+	"internal/simulate/tricks.go: token":    "tests that run as programs",
 }
 
 // ASVS 5.0, 11.2.4: secrets are compared by crypto/subtle or crypto/hmac alone.

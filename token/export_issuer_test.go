@@ -48,6 +48,9 @@ func RefreshSecrets(set *KeySet) (secrets [][]byte) {
 var BoundSecret = boundSecret
 
 // ForgeRefreshToken makes a token as the package does.
-func ForgeRefreshToken(secret []byte, famID [16]byte, salt [16]byte, generation uint64) string {
-	return newRefreshToken(secret, famID, salt, generation).String()
+func ForgeRefreshToken(secret []byte, seed [16]byte, salt [16]byte, generation uint64) string {
+	return newRefreshToken(secret, seed, salt, generation).String()
 }
+
+// FamilyID returns the ID in the claim "fam".
+func FamilyID(seed [16]byte) string { return familyID(seed) }

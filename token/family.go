@@ -2,7 +2,6 @@ package token
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -67,8 +66,7 @@ var (
 	errCorruptFamily = errors.New("token: a family is corrupt")
 )
 
-// familyDigest is what the store knows a family by. famID is the base64url of
-// its 16 random bytes, as it stands in the claim "fam".
+// familyDigest is what the store knows a family by. famID is that of familyID.
 func familyDigest(namespace, famID string) logins.Digest {
 	b := []byte("authlatch/family")
 	b = stored.AppendText(b, namespace)
@@ -183,4 +181,3 @@ func (d *fields) text() string {
 	return text
 }
 
-func familyText(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }

@@ -252,7 +252,7 @@ func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
 	if !ok {
 		return nil, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
-	digest := familyDigest(i.config.Namespace, familyText(t.familyID))
+	digest := familyDigest(i.config.Namespace, familyID(t.seed))
 	_, f, _, err := i.family(ctx, digest, t)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ var exploredKeys = sync.OnceValue(func() *KeySet {
 
 // known is a family that a scenario knows of, and what it has seen of it.
 type known struct {
-	id       [16]byte
+	seed     [16]byte
 	salt     [16]byte
 	digest   logins.Digest
 	answered uint64 // the highest generation that somebody was told of
@@ -89,12 +89,12 @@ func (w *theatre) learn(text string) *known {
 		panic("no refresh token")
 	}
 	for _, k := range w.families {
-		if k.id == t.familyID {
+		if k.seed == t.seed {
 			k.answered = max(k.answered, t.generation)
 			return k
 		}
 	}
-	k := &known{id: t.familyID, digest: familyDigest("", familyText(t.familyID)), answered: t.generation}
+	k := &known{seed: t.seed, digest: familyDigest("", familyID(t.seed)), answered: t.generation}
 	w.families = append(w.families, k)
 	return k
 }
@@ -125,7 +125,7 @@ func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 func (k *known) token(generation uint64) string {
 	secret, _ := exploredKeys().currentSecret()
 	bound := boundSecret(secret.secret, "https://issuer.test", "https://api.test", "app")
-	return newRefreshToken(bound, k.id, k.salt, generation).String()
+	return newRefreshToken(bound, k.seed, k.salt, generation).String()
 }
 
 func (w *theatre) refresh(k *known, generation uint64, attempt string) func(store.Store) {

@@ -108,14 +108,13 @@ func respell(text string, change func(b []byte)) string {
 	return prefix + b64.EncodeToString(b)
 }
 
-func familyIDOf(text string) (id [16]byte) {
-	respell(text, func(b []byte) { copy(id[:], b[1:17]) })
-	return id
+func seedOf(text string) (seed [16]byte) {
+	respell(text, func(b []byte) { copy(seed[:], b[1:17]) })
+	return seed
 }
 
 func familyKeyOf(text string) string {
-	id := familyIDOf(text)
-	return token.FamilyKey("", b64.EncodeToString(id[:]))
+	return token.FamilyKey("", token.FamilyID(seedOf(text)))
 }
 
 // inBubble runs a test in which time passes by itself.

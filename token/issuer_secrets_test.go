@@ -74,7 +74,7 @@ func TestI12NothingInTheStoreOpensAnything(t *testing.T) {
 				families++
 				salt := [16]byte(token.FamilySalt(raw))
 				for _, text := range texts[:1] {
-					id := familyIDOf(text)
+					id := seedOf(text)
 					candidates = append(candidates,
 						token.ForgeRefreshToken(nil, id, salt, 1),                                 // the salt without a secret
 						token.ForgeRefreshToken(salt[:], id, salt, 1),                             // the salt as the secret
@@ -123,7 +123,7 @@ func TestStoreAndSecretTogetherMakeAToken(t *testing.T) {
 	i := newIssuer(t, over(s, keys))
 	text := issued(t, i).RefreshToken
 	raw, _, _ := s.Get(t.Context(), familyKeyOf(text))
-	if forged := token.ForgeRefreshToken(token.BoundSecret(token.RefreshSecrets(keys)[0], issuerName, audienceName, "app"), familyIDOf(text), [16]byte(token.FamilySalt(raw)), 0); forged != text {
+	if forged := token.ForgeRefreshToken(token.BoundSecret(token.RefreshSecrets(keys)[0], issuerName, audienceName, "app"), seedOf(text), [16]byte(token.FamilySalt(raw)), 0); forged != text {
 		t.Error("it is another token")
 	}
 }
@@ -214,7 +214,7 @@ func TestNoSecretIsTold(t *testing.T) {
 		}
 		for _, text := range slices.Clone(secrets) {
 			if strings.HasPrefix(text, "authlatch_refresh_") {
-				id := familyIDOf(text)
+				id := seedOf(text)
 				secrets = append(secrets, b64.EncodeToString(id[:]))
 				respell(text, func(b []byte) {
 					secrets = append(secrets, b64.EncodeToString(b[len(b)-16:]), hex.EncodeToString(b[len(b)-16:]))

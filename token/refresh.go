@@ -59,8 +59,7 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 	}
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	famID := familyText(t.familyID)
-	digest := familyDigest(i.config.Namespace, famID)
+	digest := familyDigest(i.config.Namespace, familyID(t.seed))
 	var written []byte // by a swap of unknown outcome
 	var outcome verdict
 	for try, failures := 0, 0; try < casAttempts; try++ {
@@ -70,13 +69,13 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 			return Tokens{}, err
 		}
 		if written != nil && bytes.Equal(raw, written) {
-			return i.answer(ctx, f, t.familyID, secret, outcome)
+			return i.answer(ctx, f, t.seed, secret, outcome)
 		}
 		now := time.Now()
 		outcome = f.judge(t.generation, attempt, now, i.config.Window)
 		switch outcome {
 		case answers:
-			return i.answer(ctx, f, t.familyID, secret, outcome)
+			return i.answer(ctx, f, t.seed, secret, outcome)
 		case reuses:
 			ended, err := i.reused(ctx, f, raw, digest, t.generation, from)
 			if ended {
@@ -96,7 +95,7 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 		written = next.encode()
 		swapped, err := i.store.CompareAndSwap(ctx, digest.Key(), raw, written, next.ttl(now))
 		if swapped {
-			return i.answer(ctx, next, t.familyID, secret, outcome)
+			return i.answer(ctx, next, t.seed, secret, outcome)
 		}
 		if err != nil {
 			if failures++; failures > 1 {
@@ -199,9 +198,9 @@ func (i *Issuer) reused(ctx context.Context, f *family, raw []byte, digest login
 }
 
 // answer makes the tokens of the current generation.
-func (i *Issuer) answer(ctx context.Context, f *family, id [16]byte, secret []byte, outcome verdict) (Tokens, error) {
-	loginID := familyDigest(i.config.Namespace, familyText(id)).LoginID()
-	tokens, err := i.tokens(f, id, secret)
+func (i *Issuer) answer(ctx context.Context, f *family, seed [16]byte, secret []byte, outcome verdict) (Tokens, error) {
+	loginID := familyDigest(i.config.Namespace, familyID(seed)).LoginID()
+	tokens, err := i.tokens(f, seed, secret)
 	if err != nil {
 		return Tokens{}, i.unanswered(ctx, f.subject, loginID, fmt.Errorf("token: refresh: %w", err))
 	}

@@ -3,6 +3,7 @@ package token_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -271,7 +272,7 @@ func TestI7ForgedTokensChangeNothing(t *testing.T) {
 	i := newIssuer(t, over(s, keys))
 	good := issued(t, i).RefreshToken
 	other := issued(t, i).RefreshToken
-	id := familyIDOf(good)
+	id := seedOf(good)
 	record, _, _ := s.Memory.Get(t.Context(), familyKeyOf(good))
 	salt := [16]byte(token.FamilySalt(record))
 	forged := map[string]string{
@@ -310,6 +311,43 @@ func TestI7ForgedTokensChangeNothing(t *testing.T) {
 	}
 	wants(t, i, good, valid)
 	wants(t, i, other, valid)
+}
+
+// A client that has an access token alone cannot ask what has become of its login:
+// the claim "fam" makes no refresh token of that family.
+func TestAccessTokenDoesNotTellOfItsLogin(t *testing.T) {
+	s, j := &meter{}, &journal{}
+	i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+	live, over, revoked := issued(t, i), issued(t, i), issued(t, i)
+	must(t, i.Revoke(t.Context(), over.RefreshToken))
+	verified, err := i.Verify(t.Context(), revoked.AccessToken)
+	must(t, err)
+	must(t, i.LogoutOne(t.Context(), verified.Identity().Subject, verified.Identity().LoginID))
+	var unknown [16]byte
+	told := make(map[string]bool)
+	for _, seed := range [][16]byte{familyClaim(t, live.AccessToken), familyClaim(t, over.AccessToken), familyClaim(t, revoked.AccessToken), unknown} {
+		j.take()
+		_, err := i.Refresh(t.Context(), token.ForgeRefreshToken(nil, seed, [16]byte{}, 0), newAttempt())
+		told[fmt.Sprint(err, j.kinds())] = true
+	}
+	if len(told) != 1 {
+		t.Errorf("%v", told)
+	}
+	wants(t, i, live.RefreshToken, valid)
+}
+
+// familyClaim returns what an access token says of its family.
+func familyClaim(t *testing.T, text string) [16]byte {
+	t.Helper()
+	var claims struct {
+		Family string `json:"fam"`
+	}
+	payload, err := b64.DecodeString(strings.Split(text, ".")[1])
+	must(t, err)
+	must(t, json.Unmarshal(payload, &claims))
+	raw, err := b64.DecodeString(claims.Family)
+	must(t, err)
+	return [16]byte(raw)
 }
 
 // gate stops a refresh between its Get and its swap, until it is opened.

@@ -13,7 +13,7 @@ import (
 
 // A refresh token is
 //
-//	prefix | base64url( version (1) | family ID (16) | generation (uvarint) | MAC (16) | check (4) )
+//	prefix | base64url( version (1) | seed (16) | generation (uvarint) | MAC (16) | check (4) )
 //
 // with one spelling for each. The MAC is the first half of an HMAC-SHA256, by
 // a secret that is never in the store and with the salt of the family, which
@@ -25,17 +25,21 @@ import (
 // token of one issuer, audience or client refreshes nothing for another that
 // shares keys and store (RFC 6749, 6).
 //
+// The seed leads to the family and is known only from a refresh token: the ID of
+// the family, which is in every access token, does not lead back to it. So an
+// access token does not help to ask what has become of the login.
+//
 // The prefix is for scanners that look for secrets; the check, a CRC-32 of what
 // comes before it, drops noise without asking the store. It is no security.
 type refreshToken struct {
-	familyID   [16]byte
+	seed       [16]byte
 	generation uint64
 	mac        [refreshMACSize]byte
 }
 
 const (
 	refreshPrefix  = "authlatch_refresh_"
-	refreshVersion = 0x01
+	refreshVersion = 0x02
 	refreshMACSize = 16
 	maxGeneration  = 1 << 32
 
@@ -51,11 +55,11 @@ func boundSecret(secret []byte, issuer, audience, clientID string) []byte {
 }
 
 // newRefreshToken makes the token of a generation of a family.
-func newRefreshToken(secret []byte, id [16]byte, salt [16]byte, generation uint64) refreshToken {
-	t := refreshToken{familyID: id, generation: generation}
+func newRefreshToken(secret []byte, seed [16]byte, salt [16]byte, generation uint64) refreshToken {
+	t := refreshToken{seed: seed, generation: generation}
 	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("refresh/v1"))
-	mac.Write(id[:])
+	mac.Write([]byte("refresh/v2"))
+	mac.Write(seed[:])
 	mac.Write(binary.BigEndian.AppendUint64(nil, generation))
 	mac.Write(salt[:])
 	copy(t.mac[:], mac.Sum(nil))
@@ -64,17 +68,24 @@ func newRefreshToken(secret []byte, id [16]byte, salt [16]byte, generation uint6
 
 // authentic reports, in constant time, whether the MAC is ours.
 func (t refreshToken) authentic(secret []byte, salt [16]byte) bool {
-	ours := newRefreshToken(secret, t.familyID, salt, t.generation)
+	ours := newRefreshToken(secret, t.seed, salt, t.generation)
 	return hmac.Equal(t.mac[:], ours.mac[:])
 }
 
 func (t refreshToken) String() string {
 	b := append(make([]byte, 0, maxRefreshBytes), refreshVersion)
-	b = append(b, t.familyID[:]...)
+	b = append(b, t.seed[:]...)
 	b = binary.AppendUvarint(b, t.generation)
 	b = append(b, t.mac[:]...)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
+}
+
+// familyID returns the ID of the family that a seed leads to, as it stands in
+// the claim "fam".
+func familyID(seed [16]byte) string {
+	sum := sha256.Sum256(append([]byte("authlatch/family-id"), seed[:]...))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
 // parseRefreshToken reads a token that String could have made. Whether the MAC
@@ -93,7 +104,7 @@ func parseRefreshToken(text string) (t refreshToken, ok bool) {
 	if size <= 0 || generation > maxGeneration || len(body) != 17+size+refreshMACSize {
 		return refreshToken{}, false
 	}
-	t = refreshToken{familyID: [16]byte(body[1:17]), generation: generation, mac: [refreshMACSize]byte(body[17+size:])}
+	t = refreshToken{seed: [16]byte(body[1:17]), generation: generation, mac: [refreshMACSize]byte(body[17+size:])}
 	if t.String() != refreshPrefix+text {
 		// A wrong check, a generation with leading zeros, or base64 with stray bits
 		// or line ends.

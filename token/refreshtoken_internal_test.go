@@ -42,14 +42,14 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 	good := someRefreshToken(300)
 	text := good.String()
 	body := strings.TrimPrefix(text, refreshPrefix)
-	id, mac := good.familyID[:], good.mac[:]
+	id, mac := good.seed[:], good.mac[:]
 	join := func(parts ...[]byte) (b []byte) {
 		for _, part := range parts {
 			b = append(b, part...)
 		}
 		return b
 	}
-	if spell(1, join(id, []byte{0xac, 0x02}, mac)...) != text {
+	if spell(refreshVersion, join(id, []byte{0xac, 0x02}, mac)...) != text {
 		t.Fatal("spell does not spell")
 	}
 	for rule, other := range map[string]string{
@@ -69,18 +69,19 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 		"one character more":       text + "A",
 		"one character less":       text[:len(text)-1],
 		"the other alphabet":       refreshPrefix + strings.Repeat("+", len(body)),
-		"another version":          spell(2, join(id, []byte{0xac, 0x02}, mac)...),
+		"the first version":        spell(1, join(id, []byte{0xac, 0x02}, mac)...),
+		"another version":          spell(3, join(id, []byte{0xac, 0x02}, mac)...),
 		"version 0":                spell(0, join(id, []byte{0xac, 0x02}, mac)...),
-		"a leading zero":           spell(1, join(id, []byte{0xac, 0x82, 0x00}, mac)...),
-		"zero in two bytes":        spell(1, join(id, []byte{0x80, 0x00}, mac)...),
-		"a generation too high":    spell(1, join(id, binary.AppendUvarint(nil, maxGeneration+1), mac)...),
-		"the highest uint64":       spell(1, join(id, binary.AppendUvarint(nil, 1<<64-1), mac)...),
-		"a generation of 70 bits":  spell(1, join(id, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, mac)...),
-		"a generation without end": spell(1, join(id, []byte(strings.Repeat("\xff", 18)))...),
-		"a short MAC":              spell(1, join(id, []byte{0x01}, mac[1:])...),
-		"a long MAC":               spell(1, join(id, []byte{0x01}, mac, []byte{0})...),
-		"no MAC":                   spell(1, join(id, []byte{0x01})...),
-		"a wrong check":            refreshPrefix + base64.RawURLEncoding.EncodeToString(append(join([]byte{1}, id, []byte{0x01}, mac), 0, 0, 0, 0)),
+		"a leading zero":           spell(refreshVersion, join(id, []byte{0xac, 0x82, 0x00}, mac)...),
+		"zero in two bytes":        spell(refreshVersion, join(id, []byte{0x80, 0x00}, mac)...),
+		"a generation too high":    spell(refreshVersion, join(id, binary.AppendUvarint(nil, maxGeneration+1), mac)...),
+		"the highest uint64":       spell(refreshVersion, join(id, binary.AppendUvarint(nil, 1<<64-1), mac)...),
+		"a generation of 70 bits":  spell(refreshVersion, join(id, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, mac)...),
+		"a generation without end": spell(refreshVersion, join(id, []byte(strings.Repeat("\xff", 18)))...),
+		"a short MAC":              spell(refreshVersion, join(id, []byte{0x01}, mac[1:])...),
+		"a long MAC":               spell(refreshVersion, join(id, []byte{0x01}, mac, []byte{0})...),
+		"no MAC":                   spell(refreshVersion, join(id, []byte{0x01})...),
+		"a wrong check":            refreshPrefix + base64.RawURLEncoding.EncodeToString(append(join([]byte{refreshVersion}, id, []byte{0x01}, mac), 0, 0, 0, 0)),
 		"half a megabyte":          text + strings.Repeat("A", 500_000),
 	} {
 		if got, ok := parseRefreshToken(other); ok || got != (refreshToken{}) {
@@ -119,7 +120,7 @@ func TestMACBindsAllOfTheToken(t *testing.T) {
 	secret, id, salt := newRefreshSecret().secret, newFamilyID(), newFamilyID()
 	token := newRefreshToken(secret, id, salt, 5)
 	otherID, otherGeneration := token, token
-	otherID.familyID[0] ^= 1
+	otherID.seed[0] ^= 1
 	otherGeneration.generation++
 	for rule, authentic := range map[string]bool{
 		"another family":     otherID.authentic(secret, salt),
@@ -149,7 +150,7 @@ func TestMACBindsAllOfTheToken(t *testing.T) {
 func FuzzRefreshToken(f *testing.F) {
 	f.Add(someRefreshToken(0).String())
 	f.Add(someRefreshToken(maxGeneration).String())
-	f.Add(spell(1, make([]byte, 33)...))
+	f.Add(spell(refreshVersion, make([]byte, 33)...))
 	f.Add(refreshPrefix)
 	f.Fuzz(func(t *testing.T, text string) {
 		token, ok := parseRefreshToken(text)

@@ -83,16 +83,16 @@ type login struct {
 // only then gives its tokens away: there are never two that work.
 func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, old *login) (Tokens, *login, error) {
 	f, secret, err := i.newFamily(id, from)
-	var famID [16]byte
+	var seed [16]byte
 	var digest logins.Digest
 	if err == nil {
-		famID, digest, err = i.create(ctx, f)
+		seed, digest, err = i.create(ctx, f)
 	}
 	if err != nil {
 		return Tokens{}, nil, i.unanswered(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
 	}
 	fresh := &login{f.subject, digest}
-	tokens, err := i.tokens(f, famID, secret)
+	tokens, err := i.tokens(f, seed, secret)
 	if err == nil {
 		err = i.enlist(ctx, fresh, time.UnixMilli(f.expires), old)
 	}
@@ -159,24 +159,24 @@ func (i *Issuer) newFamily(id auth.Identity, from device) (*family, []byte, erro
 }
 
 // create stores a family that nobody has a token of yet.
-func (i *Issuer) create(ctx context.Context, f *family) (id [16]byte, digest logins.Digest, err error) {
+func (i *Issuer) create(ctx context.Context, f *family) (seed [16]byte, digest logins.Digest, err error) {
 	if len(f.encode()) > store.MaxValue {
-		return id, digest, errors.New("the identity is too large to be stored")
+		return seed, digest, errors.New("the identity is too large to be stored")
 	}
 	err = i.lists.Create(ctx, logins.Family, func() (logins.Digest, []byte, time.Duration) {
-		rand.Read(id[:])
+		rand.Read(seed[:])
 		rand.Read(f.salt[:])
-		digest = familyDigest(i.config.Namespace, familyText(id))
+		digest = familyDigest(i.config.Namespace, familyID(seed))
 		return digest, f.encode(), f.ttl(time.Now())
 	})
-	return id, digest, err
+	return seed, digest, err
 }
 
 // tokens makes the refresh token of the current generation of a family, and an
 // access token.
-func (i *Issuer) tokens(f *family, id [16]byte, secret []byte) (Tokens, error) {
+func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (Tokens, error) {
 	now := time.Now().Truncate(time.Millisecond) // as in a family
-	famID := familyText(id)
+	famID := familyID(seed)
 	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.expires))
 	var jti [16]byte
 	rand.Read(jti[:])
@@ -199,7 +199,7 @@ func (i *Issuer) tokens(f *family, id [16]byte, secret []byte) (Tokens, error) {
 	return Tokens{
 		AccessToken: access, TokenType: "Bearer",
 		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),
-		RefreshToken: newRefreshToken(secret, id, f.salt, f.generation).String(),
+		RefreshToken: newRefreshToken(secret, seed, f.salt, f.generation).String(),
 		Generation:   f.generation,
 		ends:         f.ends(),
 	}, nil
