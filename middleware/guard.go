@@ -66,6 +66,11 @@ type Challenger interface {
 // and the request still has the method, host, path and header map that it
 // checked; it does not notice a header that was changed in the map. It never
 // takes over the identity of another guard, or of [auth.NewContext].
+//
+// The handler gets a copy of the request, whose context has the identity. When it
+// returns or panics, the guard removes the temporary files of a multipart form
+// that was parsed in the copy. Middleware outside of the guard sees the Pattern of
+// a mux inside, and not the Form.
 type Guard struct {
 	// Authenticator says who sent a request. It is required.
 	Authenticator Authenticator
@@ -104,10 +109,10 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 		admitted, c, err := g.authenticate(r)
 		switch {
 		case err == nil:
-			c.serve(next, w, admitted)
+			c.serve(next, w, r, admitted)
 		case errors.Is(err, auth.ErrNoCredential):
 			addVary(w.Header(), make([]string, 0, 2))
-			next.ServeHTTP(w, anonymous(r))
+			serveCopy(next, w, r, anonymous(r))
 		default:
 			g.deny(w, r, err)
 		}
@@ -128,7 +133,7 @@ func (g *Guard) admit(next http.Handler, check func(auth.Identity) error) http.H
 			g.deny(w, r, err)
 			return
 		}
-		c.serve(next, w, admitted)
+		c.serve(next, w, r, admitted)
 	})
 }
 
@@ -169,7 +174,7 @@ func (g *Guard) authenticate(r *http.Request) (*http.Request, *guarded, error) {
 		return nil, nil, errors.New("middleware: the authenticator returned an identity without a subject")
 	}
 	c := newGuarded(g, r, id)
-	return r.WithContext(c), c, nil
+	return withContext(r, c), c, nil
 }
 
 // denied tells of an identity that is not let through.

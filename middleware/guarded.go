@@ -64,12 +64,12 @@ func (c *guarded) speaksFor(r *http.Request) bool {
 		reflect.ValueOf(c.header).UnsafePointer() == reflect.ValueOf(r.Header).UnsafePointer()
 }
 
-// serve calls next with r, which carries c.
-func (c *guarded) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+// serve calls next with admitted, which is r or its copy that carries c.
+func (c *guarded) serve(next http.Handler, w http.ResponseWriter, r, admitted *http.Request) {
 	h := w.Header()
 	h["Cache-Control"] = c.cacheControl[:]
 	addVary(h, c.vary[:0])
-	next.ServeHTTP(w, r)
+	serveCopy(next, w, r, admitted)
 }
 
 // varies are the fields of a request in which credentials come.
@@ -90,5 +90,5 @@ func anonymous(r *http.Request) *http.Request {
 	if _, ok := auth.FromContext(r.Context()); !ok {
 		return r
 	}
-	return r.WithContext(context.WithValue(r.Context(), ctxkey.Identity{}, (*auth.Identity)(nil)))
+	return withContext(r, context.WithValue(r.Context(), ctxkey.Identity{}, (*auth.Identity)(nil)))
 }

@@ -78,7 +78,9 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 //
 // Forms are parsed as by [http.Request.ParseMultipartForm], with 1 MiB of files
 // in memory, unless they have been before; the files of a request that is refused
-// are removed. Bound the body with [http.MaxBytesReader]: a cookie that is made up
+// are removed. Those of other requests are removed after the handler by net/http
+// and, behind a guard, by the guard. Behind other middleware that hands on a copy
+// of the request, call r.MultipartForm.RemoveAll in the handler. Bound the body with [http.MaxBytesReader]: a cookie that is made up
 // is enough to have it read. An upload that is read as a stream needs the field.
 func (m *Manager) CheckCSRF(r *http.Request) error {
 	if err := m.checkOrigin(r); err != nil {
