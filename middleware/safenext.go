@@ -3,6 +3,8 @@ package middleware
 import (
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // SafeNext returns next if it is a path on this site, with or without a query
@@ -13,9 +15,11 @@ import (
 //	http.Redirect(w, r, middleware.SafeNext(r.FormValue("next")), http.StatusSeeOther)
 //
 // What browsers, proxies or net/http might read in another way is refused as
-// well: backslashes, control characters, dot segments, a path with two slashes
-// in a row, all of these also where they are percent-encoded, and a path that
-// is encoded twice (ASVS 5.0, 1.1.1). So is what is longer than 2048 bytes.
+// well: backslashes, control characters, dot segments, segments of spaces alone,
+// a path with two slashes in a row, and path parameters without a name before
+// them, as in "/;/x" and "/..;/x", which some proxies strip. All of these are
+// refused also where they are percent-encoded, and so are a path that is encoded
+// twice, bytes that are not UTF-8 (ASVS 5.0, 1.1.1), and more than 2048 bytes.
 func SafeNext(next string) string {
 	const maxNext = 2048
 	if len(next) > maxNext || !strings.HasPrefix(next, "/") {
@@ -26,8 +30,11 @@ func SafeNext(next string) string {
 			return "/"
 		}
 	}
-	u, err := url.ParseRequestURI(next)
+	u, err := url.ParseRequestURI(next) // its path keeps a fragment, as http.Redirect reads it
 	if err != nil || !plainPath(u.Path) {
+		return "/"
+	}
+	if _, err := url.Parse(next); err != nil {
 		return "/"
 	}
 	return next
@@ -40,14 +47,11 @@ func plainPath(path string) bool {
 	}
 	for segment := range strings.SplitSeq(path, "/") {
 		segment, _, _ = strings.Cut(segment, "#") // net/url takes a fragment for the path's
-		if segment == "." || segment == ".." {
+		name, _, _ := strings.Cut(segment, ";")   // path parameters follow (RFC 3986, 3.3)
+		name = strings.TrimSpace(name)
+		if name == "." || name == ".." || name == "" && segment != "" {
 			return false
 		}
 	}
-	for i := range len(path) {
-		if path[i] < ' ' || path[i] == 0x7f {
-			return false
-		}
-	}
-	return true
+	return utf8.ValidString(path) && !strings.ContainsFunc(path, unicode.IsControl)
 }

@@ -217,6 +217,22 @@ func TestAnEndlessCountDoesNotGrow(t *testing.T) {
 	}
 }
 
+// A server whose clock is ahead makes nobody wait for longer than the limit says.
+func TestAClockThatIsAheadLengthensNoWait(t *testing.T) {
+	now := time.Now()
+	ahead := []counted{{at: now.Add(24 * time.Hour).UnixMilli()}}
+	w := waits{1, 100, time.Second, time.Hour}
+	for want, l := range map[time.Duration]limit{time.Second: w, time.Minute: allowance{1, time.Minute}} {
+		if wait, refused := l.refuses(&count{attempts: ahead}, now); !refused || wait != want {
+			t.Errorf("%T: refused %t for %v, want %v", l, refused, wait, want)
+		}
+	}
+	l := deviceWaits{w, [4]byte{}}
+	if wait, refused := l.refuses(&count{attempts: ahead}, now); !refused || wait != time.Second {
+		t.Errorf("%T: refused %t for %v", l, refused, wait)
+	}
+}
+
 // Whatever a store holds: no panic, and what is accepted is what would be written;
 // the limits take it.
 func FuzzCount(f *testing.F) {
