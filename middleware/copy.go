@@ -17,9 +17,7 @@ func withContext(r *http.Request, ctx context.Context) *http.Request {
 
 // serveCopy calls next with inner, which is r or its copy by withContext.
 func serveCopy(next http.Handler, w http.ResponseWriter, r, inner *http.Request) {
-	if inner != r {
-		defer endCopy(r, inner)
-	}
+	defer endCopy(r, inner)
 	next.ServeHTTP(w, inner)
 }
 

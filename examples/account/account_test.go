@@ -76,12 +76,30 @@ var token = regexp.MustCompile(`name="csrf_token" value="([^"]+)"`)
 // send fills in the form on a page and sends it.
 func (b *browser) send(page, action string, fields ...string) (status int, body string) {
 	b.t.Helper()
-	_, body = b.get(page)
-	match := token.FindStringSubmatch(body)
-	if match == nil {
-		b.t.Fatalf("%s has no form with a token: %s", page, body)
+	return b.post(action, b.form(page), fields...)
+}
+
+// form returns the token of the forms on a page, or "" if they have none.
+func (b *browser) form(page string) string {
+	b.t.Helper()
+	_, body := b.get(page)
+	if !strings.Contains(body, "<form method=\"post\"") {
+		b.t.Fatalf("%s has no form: %s", page, body)
 	}
-	form := url.Values{"csrf_token": {match[1]}}
+	if match := token.FindStringSubmatch(body); match != nil {
+		return match[1]
+	}
+	return ""
+}
+
+func (b *browser) post(action, token string, fields ...string) (status int, body string) {
+	b.t.Helper()
+	return b.do(b.request(action, token, fields...))
+}
+
+func (b *browser) request(action, token string, fields ...string) *http.Request {
+	b.t.Helper()
+	form := url.Values{"csrf_token": {token}}
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
@@ -90,7 +108,8 @@ func (b *browser) send(page, action string, fields ...string) (status int, body 
 		b.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return b.do(r)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return r
 }
 
 // wants is the one assertion of these tests.
@@ -205,10 +224,33 @@ func TestMailsAreBounded(t *testing.T) {
 func TestAFormWithoutItsTokenIsRefused(t *testing.T) {
 	o := open(t)
 	b := o.registered(t)
-	for _, action := range []string{"/login", "/register", "/forgotten", "/reset", "/logout", "/password"} {
-		b.wants(403, "out of date")(b.send("/", action, "csrf_token", "", "name", "alice", "password", first))
+	for _, action := range []string{"/logout", "/password"} {
+		b.wants(403, "out of date")(b.send("/", action, "csrf_token", "", "current", first, "password", second))
 	}
 	b.wants(200, "Hello")(b.get("/"))
+}
+
+// Whether or not there is a session, and a token with it.
+func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
+	o := open(t)
+	in, out := o.registered(t), o.browser(t)
+	in.send("/forgotten", "/forgotten", "name", "alice")
+	for _, action := range []string{"/login", "/register", "/forgotten", "/reset", "/logout", "/password"} {
+		for _, b := range []*browser{in, out} {
+			token := b.form("/")
+			for field, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+				r := b.request(action, token, "name", "alice", "current", first, "password", first, "token", tokenOf(t, o.links[0]))
+				r.Header.Del("Sec-Fetch-Site")
+				r.Header.Set(field, value)
+				if status, body := b.do(r); status != 403 && !(status == 401 && b == out && (action == "/logout" || action == "/password")) {
+					t.Errorf("%s, %s: status %d: %s", action, field, status, body)
+				}
+			}
+		}
+	}
+	if len(o.links) != 1 || !in.isIn() || out.isIn() {
+		t.Error("another site did something")
+	}
 }
 
 func TestALogInLeadsBackAndNowhereElse(t *testing.T) {

@@ -31,11 +31,13 @@ func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	if !s.accounts.replace(id.Subject, before, hash) {
 		return errChanged
 	}
-	if err := s.sessions.LogoutAll(r.Context(), id.Subject); err != nil {
-		return err
+	// After an error from here on the new password is the one, and log-ins of before
+	// are refused.
+	if _, err := s.revoke(r.Context(), id.Subject); err != nil {
+		return errors.Join(errSet, err)
 	}
 	if err := s.enter(w, r, id.Subject, hash); err != nil {
-		return err
+		return errors.Join(errSet, err)
 	}
 	return s.tell(w, r, "/", "Your password is changed, and you are logged out everywhere else.")
 }
@@ -73,6 +75,10 @@ func (s *site) reset(w http.ResponseWriter, r *http.Request) error {
 	if err := s.passwords.Check(r.Context(), chosen, name); err != nil {
 		return err
 	}
+	// Who tries again, with a link that is used up, at least has the thief out.
+	if _, err := s.revoke(r.Context(), name); err != nil {
+		return err
+	}
 	before := s.accounts.hash(name)
 	if _, err := s.links.Redeem(r.Context(), resetting, r.PostFormValue("token"), name, before); err != nil {
 		return err
@@ -84,13 +90,10 @@ func (s *site) reset(w http.ResponseWriter, r *http.Request) error {
 	if !s.accounts.replace(name, before, hash) {
 		return errChanged
 	}
-	err = errors.Join(
-		s.sessions.LogoutAll(r.Context(), name),
-		s.logins.Forgive(r.Context(), name),
-		s.mails.Forgive(r.Context(), name),
-	)
+	_, err = s.revoke(r.Context(), name)
+	err = errors.Join(err, s.logins.Forgive(r.Context(), name), s.mails.Forgive(r.Context(), name))
 	if err != nil {
-		return err
+		return errors.Join(errSet, err)
 	}
 	return s.tell(w, r, "/login", "Your password is set. Log in with it.")
 }

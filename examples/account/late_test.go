@@ -26,10 +26,7 @@ type gated struct {
 
 type gate struct{ reached, open chan struct{} }
 
-const (
-	listFormat      = 0x01 // of the log-ins of a subject, which each log-in changes
-	tombstoneFormat = 0x80 // of the visitor's session, which it replaces last
-)
+const listFormat = 0x01 // of the log-ins of a subject, which each log-in changes last
 
 func (g *gated) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 	if new[0] == listFormat {
@@ -39,7 +36,7 @@ func (g *gated) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 		}
 	}
 	swapped, err := g.Memory.CompareAndSwap(ctx, key, old, new, ttl)
-	if new[0] == tombstoneFormat && g.failing.Load() {
+	if new[0] == listFormat && g.failing.Load() {
 		g.down.Store(true)
 	}
 	return swapped, err
@@ -128,7 +125,7 @@ func (o *opened) older(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash, err := older.Hash(t.Context(), first)
-	if err != nil || !o.site.accounts.replace("alice", o.site.accounts.hash("alice"), hash) {
+	if err != nil || !o.site.accounts.rehash("alice", o.site.accounts.hash("alice"), hash) {
 		t.Fatal(err)
 	}
 }

@@ -18,12 +18,15 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if _, err := s.revoke(r.Context(), name); err != nil {
+		return err
+	}
 	// What is hashed by older settings is hashed anew while the password is here.
 	if s.passwords.NeedsRehash(hash) {
 		anew, err := s.passwords.Hash(r.Context(), given)
 		switch {
 		case err != nil: // another time
-		case s.accounts.replace(name, hash, anew):
+		case s.accounts.rehash(name, hash, anew):
 			hash = anew
 		default: // another log-in was faster, or a change of the password
 			hash = s.accounts.hash(name)
@@ -47,7 +50,7 @@ var errCounted = fmt.Errorf("it counts: %w", auth.ErrUnauthenticated)
 // and says nothing of who has an account.
 func (s *site) register(w http.ResponseWriter, r *http.Request) error {
 	name, chosen := nameOf(r.PostFormValue("name")), r.PostFormValue("password")
-	if name == "" || len(name) > 100 {
+	if !isName(name) {
 		return errName
 	}
 	if err := s.passwords.Check(r.Context(), chosen, name); err != nil {

@@ -6,8 +6,9 @@
 // and make an account. The link that a mail would bring stands in the log.
 //
 // Guesses are counted by account, address and browser; who forgets a password
-// gets a link that works once; who changes one is logged out everywhere else;
-// forms prove that they are the site's own; and messages are shown once. The
+// gets a link that works once; who changes one is logged out everywhere else, even
+// if the store fails at it for a while; forms prove that they are the site's own;
+// messages are shown once; and visitors have no session before they log in. The
 // cookies are Secure, which Safari does not take from http://localhost.
 package main
 
@@ -36,7 +37,7 @@ func main() {
 		log.Fatal(err)
 	}
 	origin := "http://" + listener.Addr().String()
-	s, err := newSite(&store.Memory{}, func(to, link string) { log.Printf("to %s: %s%s", to, origin, link) })
+	s, err := newSite(&store.Memory{}, func(to, link string) { log.Printf("to %q: %s%s", to, origin, link) })
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,10 +52,11 @@ type site struct {
 	passwords *password.Hasher
 	sessions  *session.Manager
 	guard     *middleware.Guard
-	logins    *middleware.Throttle // guesses at a password
-	mails     *middleware.Throttle // mails to who has forgotten one
-	newcomers *middleware.Throttle // accounts that are made
-	links     *onetime.Tokens      // in these mails
+	origin    *http.CrossOriginProtection // of forms without a session
+	logins    *middleware.Throttle        // guesses at a password
+	mails     *middleware.Throttle        // mails to who has forgotten one
+	newcomers *middleware.Throttle        // accounts that are made
+	links     *onetime.Tokens             // in these mails
 	messages  *cookie.Sealed[string]
 	mail      func(to, link string)
 }
@@ -62,7 +64,7 @@ type site struct {
 // newSite puts the parts together. One store serves them all. mail only hands over,
 // to a queue say: to wait for a mail server would tell by time who has an account.
 func newSite(db store.Store, mail func(to, link string)) (*site, error) {
-	s := &site{mail: mail}
+	s := &site{mail: mail, origin: http.NewCrossOriginProtection()}
 	key := make([]byte, 32) // keep it where other secrets are, and use the same on all hosts
 	rand.Read(key)
 	sealer, err := cookie.NewSealer(key)
@@ -92,7 +94,7 @@ func newSite(db store.Store, mail func(to, link string)) (*site, error) {
 		return nil, err
 	}
 	s.messages, err = cookie.NewSealed[string](cookie.New("message").SameSiteLax(), sealer, time.Minute)
-	s.guard = &middleware.Guard{Authenticator: s.sessions, LoginPage: "/login"}
+	s.guard = &middleware.Guard{Authenticator: current{s.sessions, s}, LoginPage: "/login"}
 	return s, err
 }
 
@@ -106,9 +108,9 @@ func (s *site) routes() http.Handler {
 	mux.HandleFunc("POST /forgotten", s.posted("forgotten", s.forgotten))
 	mux.HandleFunc("GET /reset", s.form("reset"))
 	mux.HandleFunc("POST /reset", s.posted("reset", s.reset))
-	mux.HandleFunc("POST /logout", s.posted("login", s.logout))
 	mux.HandleFunc("GET /style.css", style)
 	mux.Handle("GET /{$}", s.guard.Require(s.form("account")))
+	mux.Handle("POST /logout", s.guard.Require(s.posted("account", s.logout)))
 	mux.Handle("POST /password", s.guard.Require(s.posted("account", s.change)))
 	return middleware.SecurityHeaders(mux)
 }

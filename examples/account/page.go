@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strconv"
@@ -30,7 +31,7 @@ type page struct {
 	Next        string // where to go after the log-in
 }
 
-// form shows a page with a form. A visitor gets a session for its token.
+// form shows a page with a form.
 func (s *site) form(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		message, _, err := s.messages.Take(w.Header(), r)
@@ -46,7 +47,7 @@ func (s *site) form(name string) http.HandlerFunc {
 // form.
 func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		err := s.sessions.CheckCSRF(r)
+		err := s.own(r)
 		if err == nil {
 			err = do(w, r)
 		}
@@ -61,7 +62,22 @@ func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) e
 	}
 }
 
+// own refuses what no form of the site has sent. Behind the guard a form has the
+// token of its session. Before it, the headers have to do by which browsers say
+// where a form comes from: a session for each visitor, for the sake of a token,
+// would fill the store with those of bots.
+func (s *site) own(r *http.Request) error {
+	if _, ok := auth.FromContext(r.Context()); ok {
+		return s.sessions.CheckCSRF(r)
+	}
+	if err := s.origin.Check(r); err != nil {
+		return fmt.Errorf("a form of another site: %w", auth.ErrForbidden)
+	}
+	return nil
+}
+
 var (
+	errSet     = errors.New("the password is set, and what was to follow failed")
 	errName    = errors.New("no name")
 	errTaken   = errors.New("the name is taken")
 	errChanged = errors.New("the password was changed meanwhile")
@@ -75,6 +91,8 @@ func explain(err error) (status int, text string) {
 		status int
 		text   string
 	}{
+		{errors.Is(err, errChanged), http.StatusConflict, "The password was changed elsewhere just now."},
+		{errors.Is(err, errSet), http.StatusServiceUnavailable, "Your password is set. Log in with it in a moment."},
 		{errors.As(err, &many), http.StatusTooManyRequests, "There were too many attempts. Wait a while."},
 		{errors.Is(err, onetime.ErrUsed), http.StatusForbidden, "This link was used already."},
 		{errors.Is(err, onetime.ErrUnknown), http.StatusForbidden, "This link is not good, or not any more. If you have just set a password by it, log in."},
@@ -83,9 +101,8 @@ func explain(err error) (status int, text string) {
 		{errors.Is(err, password.ErrTooShort), http.StatusUnprocessableEntity, "Choose at least 15 characters. Four words will do."},
 		{errors.Is(err, password.ErrTooLong), http.StatusUnprocessableEntity, "Choose a shorter password."},
 		{errors.Is(err, password.ErrGuessable), http.StatusUnprocessableEntity, "That is easy to guess. Choose another."},
-		{errors.Is(err, errName), http.StatusUnprocessableEntity, "Choose a name of at most 100 characters."},
+		{errors.Is(err, errName), http.StatusUnprocessableEntity, "Choose a name of at most 100 characters that can be seen."},
 		{errors.Is(err, errTaken), http.StatusConflict, "That name is taken."},
-		{errors.Is(err, errChanged), http.StatusConflict, "The password was changed elsewhere just now."},
 	} {
 		if known.is {
 			return known.status, known.text
@@ -110,8 +127,9 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, me
 		Next: middleware.SafeNext(r.FormValue("next")),
 	}
 	var body bytes.Buffer
-	_, err := s.sessions.Ensure(w, r)
-	if err == nil {
+	var err error
+	w.Header().Set("Cache-Control", "no-store") // a message, and a link, are for one visitor
+	if p.Subject != "" {
 		p.CSRF, err = s.sessions.CSRFToken(w, r)
 	}
 	if err == nil {
