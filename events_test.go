@@ -69,7 +69,7 @@ func openSite(t *testing.T, mode string) *site {
 	login := func(do func(http.ResponseWriter, *http.Request, auth.Identity) error) {
 		mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 			if err := do(w, r, auth.Identity{Subject: r.URL.Query().Get("subject"), Scopes: "read"}); err != nil {
-				middleware.Deny(w, r, err, "")
+				middleware.Deny(w, r, err)
 			}
 		})
 	}
@@ -83,7 +83,7 @@ func openSite(t *testing.T, mode string) *site {
 		login(m.Login)
 		mux.HandleFunc("/logout", func(w http.ResponseWriter, r *http.Request) {
 			if err := m.Logout(w, r); err != nil {
-				middleware.Deny(w, r, err, "")
+				middleware.Deny(w, r, err)
 			}
 		})
 	case "token":

@@ -20,10 +20,6 @@ var (
 	// Another mode may be asked, and an optional guard serves it as anonymous.
 	ErrNoCredential = fmt.Errorf("%w: no credential", ErrUnauthenticated)
 
-	// ErrAnswered says that the call has written the response already. It is
-	// wrapped beside one of the others; do not write a second response.
-	ErrAnswered = errors.New("auth: answered")
-
 	// ErrForbidden means that the request must not be served, whoever sent it
 	// (HTTP 403).
 	ErrForbidden = errors.New("auth: forbidden")

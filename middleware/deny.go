@@ -9,29 +9,26 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/crossorigin"
 )
 
 // Deny answers a request that is not served because of err, one of the three
 // outcomes of package auth:
 //
-//   - [auth.ErrUnauthenticated]: 401. A browser that navigates is sent to
-//     loginPage instead (303), if that is not empty, with the page that it wanted
-//     to get in the query parameter "next"; see [SafeNext]. As in [Guard], loginPage
-//     is a path or an http or https URL; it is not used if it is neither.
+//   - [auth.ErrUnauthenticated]: 401. Where a [Guard] with a LoginPage refuses, a
+//     browser that navigates is sent to that page instead (303), with the page that
+//     it wanted to get in the query parameter "next"; see [SafeNext].
 //   - [*ThrottledError]: 429, with Retry-After if waiting helps.
-//   - [auth.ErrForbidden]: 403.
+//   - [auth.ErrForbidden]: 403, or 405 with Allow: POST if a Logout was asked for by
+//     another method.
 //   - any other: 503, with Retry-After.
 //
 // The body is a problem detail (RFC 9457) that tells nothing of err (ASVS 5.0,
 // 16.5.1). Handlers use Deny for the errors of Login and Logout too, and a
-// [Guard] with a Deny of its own may end in it, such as one that shows people a
-// page, by [errors.Is] and [errors.As]. No cookie is touched, and no
-// WWW-Authenticate is added: that does a guard, by its [Challenger]. After an error
-// that wraps [auth.ErrAnswered] it does nothing.
-func Deny(w http.ResponseWriter, r *http.Request, err error, loginPage string) {
-	if errors.Is(err, auth.ErrAnswered) {
-		return
-	}
+// [Guard] with a Deny of its own may end in it, with the request that it was given,
+// such as one that shows people a page, by [errors.Is] and [errors.As]. No cookie is
+// touched, and no WWW-Authenticate is added: that does a guard, by its [Challenger].
+func Deny(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	var throttled *ThrottledError
@@ -41,10 +38,13 @@ func Deny(w http.ResponseWriter, r *http.Request, err error, loginPage string) {
 			h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 		}
 		problem(w, http.StatusTooManyRequests)
+	case errors.Is(err, crossorigin.ErrNotPost):
+		h.Set("Allow", http.MethodPost)
+		problem(w, http.StatusMethodNotAllowed)
 	case errors.Is(err, auth.ErrForbidden):
 		problem(w, http.StatusForbidden)
 	case errors.Is(err, auth.ErrUnauthenticated):
-		if target := loginURL(r, loginPage); target != "" {
+		if target := loginURL(r); target != "" {
 			h.Set("Location", target)
 			w.WriteHeader(http.StatusSeeOther)
 			return
@@ -65,9 +65,14 @@ func problem(w http.ResponseWriter, status int) {
 	w.Write([]byte(`{"title":"` + http.StatusText(status) + `","status":` + strconv.Itoa(status) + "}\n"))
 }
 
+// loginPageKey is that of the LoginPage of the guard that refuses, in the context of
+// the request that its Deny gets.
+type loginPageKey struct{}
+
 // loginURL returns where a browser that navigates is sent, or "" if this is no
 // navigation, there is no log-in page, or the browser is on it.
-func loginURL(r *http.Request, loginPage string) string {
+func loginURL(r *http.Request) string {
+	loginPage, _ := r.Context().Value(loginPageKey{}).(string)
 	page, asked := parseLoginPage(loginPage), requestURI(r)
 	if page == nil || !navigates(r) || isPage(page, r.Host, asked) {
 		return ""

@@ -36,7 +36,7 @@ func TestDenyTellsTheOutcomesApart(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			middleware.Deny(w, get("/"), test.err, "/login")
+			middleware.Deny(w, get("/"), test.err)
 			if w.Code != test.status {
 				t.Errorf("status %d, want %d", w.Code, test.status)
 			}
@@ -96,9 +96,6 @@ func TestDenyRedirectsNavigations(t *testing.T) {
 		{"a log-in page with a next of its own", "GET", "/me", "navigate", "", "/login?next=%2Fhome", "/login?next=%2Fme"},
 		{"which stays if there is no other", "POST", "/me", "navigate", "", "/login?next=%2Fhome", "/login?next=%2Fhome"},
 		{"a log-in page with a fragment", "GET", "/me", "navigate", "", "/login#form", "/login?next=%2Fme#form"},
-		{"no redirect to what is no page", "GET", "/me", "navigate", "", "javascript:alert(1)", ""},
-		{"no redirect to what is no URL", "GET", "/me", "navigate", "", "/%zz", ""},
-		{"no redirect to what depends on the path", "GET", "/me", "navigate", "", "login", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
@@ -112,7 +109,7 @@ func TestDenyRedirectsNavigations(t *testing.T) {
 			setIf(r.Header, "Sec-Fetch-Mode", test.mode)
 			setIf(r.Header, "Accept", test.accept)
 			w := httptest.NewRecorder()
-			middleware.Deny(w, r, auth.ErrNoCredential, test.login)
+			refuse(t, w, r, auth.ErrNoCredential, test.login)
 			if test.location == "" {
 				if w.Code != 401 {
 					t.Errorf("status %d, Location %q", w.Code, w.Header().Get("Location"))
@@ -130,6 +127,42 @@ func TestDenyRedirectsNavigations(t *testing.T) {
 	}
 }
 
+// refuse lets a guard with a log-in page refuse r because of err.
+func refuse(t *testing.T, w http.ResponseWriter, r *http.Request, err error, login string) {
+	guard := &middleware.Guard{LoginPage: login, Authenticator: authenticatorFunc(func(*http.Request) (auth.Identity, error) {
+		return auth.Identity{}, err
+	})}
+	guard.Require(mustNotRun(t)).ServeHTTP(w, r)
+}
+
+// A Deny of one's own that ends in Deny, and no handler, knows the log-in page of
+// its guard.
+func TestOnlyAGuardSendsToItsLogInPage(t *testing.T) {
+	navigation := func() *http.Request {
+		r := get("/me")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		return r
+	}
+	heard := 0
+	site := &middleware.Guard{Authenticator: none, LoginPage: "/login", Deny: func(w http.ResponseWriter, r *http.Request, err error) {
+		heard++
+		middleware.Deny(w, r, err)
+	}}
+	if res := serve(site.Require(mustNotRun(t)), navigation()); res.StatusCode != 303 || res.Header.Get("Location") != "/login?next=%2Fme" || heard != 1 {
+		t.Errorf("a Deny of one's own: status %d, heard %d", res.StatusCode, heard)
+	}
+	refuses := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { middleware.Deny(w, r, auth.ErrUnauthenticated) })
+	in := &middleware.Guard{Authenticator: valid, LoginPage: "/login"}
+	api := &middleware.Guard{Authenticator: none}
+	for name, h := range map[string]http.Handler{
+		"no guard": refuses, "a handler behind a guard": in.Require(refuses), "a guard without a page behind one": in.Require(api.Require(refuses)),
+	} {
+		if res := serve(h, navigation()); res.StatusCode != 401 {
+			t.Errorf("%s: status %d", name, res.StatusCode)
+		}
+	}
+}
+
 func setIf(h http.Header, name, value string) {
 	if value != "" {
 		h.Set(name, value)
@@ -143,7 +176,7 @@ func TestDenyRedirectsNobodyWhomNoLogInHelps(t *testing.T) {
 			r := get("/me")
 			r.Header.Set("Sec-Fetch-Mode", "navigate")
 			w := httptest.NewRecorder()
-			middleware.Deny(w, r, err, "/login")
+			refuse(t, w, r, err, "/login")
 			isProblem(t, w.Result())
 		})
 	}
@@ -171,7 +204,7 @@ func TestNextSurvivesTheLogInPage(t *testing.T) {
 	r := get("/reports/2026?from=a%20b&to=c%26d")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	w := httptest.NewRecorder()
-	middleware.Deny(w, r, auth.ErrNoCredential, "/login?lang=de")
+	refuse(t, w, r, auth.ErrNoCredential, "/login?lang=de")
 	login, err := url.Parse(w.Header().Get("Location"))
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +250,7 @@ func TestDenyOfYourOwnGetsTheError(t *testing.T) {
 		if !errors.As(err, &lack) || lack.Scope != "admin" {
 			t.Errorf("Deny got %v", err)
 		}
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 	}}
 	if res := serve(guard.RequireScope("admin")(mustNotRun(t)), get("/")); res.StatusCode != 403 {
 		t.Errorf("status %d", res.StatusCode)
@@ -231,7 +264,7 @@ func TestChallengerComesBeforeDeny(t *testing.T) {
 		if w.Header().Get("WWW-Authenticate") != "Bearer" || m.got != err {
 			t.Error("there was no challenge before Deny")
 		}
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 	}}
 	if res := serve(guard.Require(mustNotRun(t)), get("/")); res.StatusCode != 401 || res.Header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("status %d, %v", res.StatusCode, res.Header)

@@ -82,7 +82,7 @@ type Guard struct {
 
 	// Deny writes the response to a request that the guard does not let
 	// through. err is one of the three outcomes of package auth. Nil means
-	// [Deny] with LoginPage. The response says Cache-Control: no-store, unless
+	// [Deny], which knows LoginPage by the context of r. The response says Cache-Control: no-store, unless
 	// Deny says otherwise. Handlers that refuse by themselves call [Deny], not
 	// this.
 	Deny func(w http.ResponseWriter, r *http.Request, err error)
@@ -199,10 +199,15 @@ func (g *Guard) deny(w http.ResponseWriter, r *http.Request, err error) {
 	if c, ok := g.Authenticator.(Challenger); ok {
 		c.Challenge(w.Header(), r, err)
 	}
+	refused := r
+	if g.LoginPage != "" {
+		refused = withContext(r, context.WithValue(r.Context(), loginPageKey{}, g.LoginPage))
+		defer endCopy(r, refused)
+	}
 	if g.Deny != nil {
 		w.Header().Set("Cache-Control", "no-store")
-		g.Deny(w, r, err)
+		g.Deny(w, refused, err)
 		return
 	}
-	Deny(w, r, err, g.LoginPage)
+	Deny(w, refused, err)
 }

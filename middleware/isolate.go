@@ -35,7 +35,7 @@ func Isolate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest")
 		if !isolated(r) {
-			Deny(w, r, auth.ErrForbidden, "")
+			Deny(w, r, auth.ErrForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)

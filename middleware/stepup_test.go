@@ -71,7 +71,7 @@ func TestARuleOfTheApplicationSeesEachRequest(t *testing.T) {
 	}
 	login := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.UserAgent(), "old") {
-			middleware.Deny(w, r, auth.ErrForbidden, "")
+			middleware.Deny(w, r, auth.ErrForbidden)
 			return
 		}
 		claims, err := auth.NewClaims(agent{r.UserAgent()})
@@ -114,7 +114,7 @@ func TestNoLocationIsTooLong(t *testing.T) {
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
 		r.RequestURI = long
 		w := httptest.NewRecorder()
-		middleware.Deny(w, r, auth.ErrNoCredential, "/login")
+		refuse(t, w, r, auth.ErrNoCredential, "/login")
 		if got := w.Header().Get("Location"); w.Code != 303 || !strings.HasPrefix(got, "/login") || len(got) > 3*2048+20 {
 			t.Errorf("%.20s: status %d, a Location of %d bytes", long, w.Code, len(got))
 		}

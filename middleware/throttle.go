@@ -22,7 +22,7 @@ import (
 //		return passwords.Verify(r.Context(), hashOf(name), password)
 //	})
 //	if err != nil {
-//		middleware.Deny(w, r, err, "") // 401, 429 or 503
+//		middleware.Deny(w, r, err) // 401, 429 or 503
 //		return
 //	}
 //

@@ -276,7 +276,7 @@ func TestAnotherSiteTriesNothing(t *testing.T) {
 		if test.passes {
 			continue
 		}
-		if middleware.Deny(w, r, err, ""); w.Code != 403 || len(test.door.events) != 1 || test.door.events[0].Kind != auth.EventRejected {
+		if middleware.Deny(w, r, err); w.Code != 403 || len(test.door.events) != 1 || test.door.events[0].Kind != auth.EventRejected {
 			t.Errorf("%q %q: %d, %+v", test.site, test.origin, w.Code, test.door.events)
 		}
 	}

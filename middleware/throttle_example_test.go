@@ -38,7 +38,7 @@ func ExampleThrottle() {
 			return passwords.Verify(r.Context(), hash, r.PostFormValue("password"))
 		})
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		// Here sessions.Login or issuer.Login tells the browser who it is now.

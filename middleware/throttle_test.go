@@ -275,7 +275,7 @@ func TestWhatCheckReturns(t *testing.T) {
 				t.Fatalf("Try returns %v", err)
 			}
 			if err != nil {
-				middleware.Deny(w, r, err, "")
+				middleware.Deny(w, r, err)
 				if w.Code != test.status {
 					t.Errorf("status %d", w.Code)
 				}
@@ -330,7 +330,7 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 		answer := func(i int, account string) string {
 			w, r := httptest.NewRecorder(), from(i).request()
 			if err := d.Try(w, r, account, func() error { return auth.ErrUnauthenticated }); err != nil {
-				middleware.Deny(w, r, err, "")
+				middleware.Deny(w, r, err)
 			}
 			return fmt.Sprint(w.Code, w.Header(), w.Body)
 		}
@@ -373,7 +373,7 @@ func TestDenyTellsHowLongToWait(t *testing.T) {
 		w := httptest.NewRecorder()
 		r := get("/")
 		r.Header.Set("Sec-Fetch-Mode", "navigate") // no log-in page helps
-		middleware.Deny(w, r, fmt.Errorf("log-in: %w", &middleware.ThrottledError{RetryAfter: wait}), "/login")
+		middleware.Deny(w, r, fmt.Errorf("log-in: %w", &middleware.ThrottledError{RetryAfter: wait}))
 		if w.Code != 429 || w.Header().Get("Retry-After") != want {
 			t.Errorf("%v: %d, Retry-After %q, want %q", wait, w.Code, w.Header().Get("Retry-After"), want)
 		}

@@ -35,7 +35,7 @@ func Example_ticket() {
 	chat.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		// Check a password here.
 		if err := sessions.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	chat.Handle("POST /ticket/{room}", guard.Require(mint(tokens)))
@@ -60,7 +60,7 @@ func mint(tokens *onetime.Tokens) http.HandlerFunc {
 		id, _ := auth.FromContext(r.Context())
 		ticket, err := tokens.Issue(r.Context(), "socket", id.LoginID+" "+id.Subject, time.Minute, r.PathValue("room"))
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		fmt.Fprint(w, ticket)

@@ -25,7 +25,7 @@ func Example() {
 	site.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		// Check a password here.
 		if err := sessions.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	site.Handle("GET /me", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,7 @@ func ExampleKey() {
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		s, err := sessions.Ensure(w, r)
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		err = sessions.Update(r.Context(), s, func(s *session.Session) error {
@@ -76,7 +76,7 @@ func ExampleKey() {
 			return cart.Set(s, append(items, r.FormValue("item")))
 		})
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	}
 
@@ -110,7 +110,7 @@ func ExampleManager_CheckCSRF() {
 			token, err = sessions.CSRFToken(w, r)
 		}
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		form.Execute(w, token)
@@ -122,7 +122,7 @@ func ExampleManager_CheckCSRF() {
 			err = sessions.Login(w, r, auth.Identity{Subject: "alice"})
 		}
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 

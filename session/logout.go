@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/stored"
 )
@@ -17,17 +18,15 @@ import (
 // error if there is none. The cookie stays if the session had been logged out
 // or replaced before, since the browser may have a newer one by now.
 //
-// Logout wants a POST: it answers 405 to anything else, with an error that wraps
-// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that another
-// site made the browser send. A malformed or doubled cookie is deleted, with an
+// Logout wants a POST: after anything else the error wraps [auth.ErrForbidden], and
+// middleware.Deny answers it with 405. So is a request forbidden that another site
+// made the browser send. A malformed or doubled cookie is deleted, with an
 // error that wraps [auth.ErrUnauthenticated]: it does not tell which session to end,
 // so none has ended. After any other error the store could not answer, the cookie
 // stays, and the log-out can be tried again.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-		return fmt.Errorf("session: log out by another method than POST: %w: %w", auth.ErrForbidden, auth.ErrAnswered)
+		return fmt.Errorf("session: log out by %w: %w", crossorigin.ErrNotPost, auth.ErrForbidden)
 	}
 	if err := m.checkOrigin(r); err != nil {
 		return err

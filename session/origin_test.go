@@ -122,6 +122,7 @@ func TestLogoutTakesAPostOnly(t *testing.T) {
 		r.Header.Set("X-HTTP-Method-Override", "POST")
 		w := httptest.NewRecorder()
 		err := m.Logout(w, r)
+		middleware.Deny(w, r, err)
 		if outcome(err) != forbidden || w.Code != 405 || w.Header().Get("Allow") != "POST" || w.Header()["Set-Cookie"] != nil {
 			t.Errorf("%s: %v, %d, %v", method, err, w.Code, w.Header())
 		}

@@ -35,7 +35,7 @@ func ExampleIssuer() {
 	site.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		// Check a password here.
 		if err := issuer.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	site.Handle("/refresh", issuer.RefreshHandler())

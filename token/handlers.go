@@ -84,7 +84,7 @@ func (i *Issuer) RefreshHandler() http.Handler {
 
 // renew answers a refresh, if it can.
 func (i *Issuer) renew(w http.ResponseWriter, r *http.Request) error {
-	if err := i.checkPost(w, r); err != nil {
+	if err := i.checkPost(r); err != nil {
 		return err
 	}
 	text, native, err := i.presentedToken(r)
@@ -116,11 +116,9 @@ func (i *Issuer) cookies() []cookie.Policy {
 
 // checkPost refuses what is no POST from our own pages, with the field that only
 // they can send.
-func (i *Issuer) checkPost(w http.ResponseWriter, r *http.Request) error {
+func (i *Issuer) checkPost(r *http.Request) error {
 	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		writeProblem(w, http.StatusMethodNotAllowed, problem{})
-		return fmt.Errorf("token: another method than POST: %w: %w", auth.ErrForbidden, auth.ErrAnswered)
+		return fmt.Errorf("token: %w: %w", crossorigin.ErrNotPost, auth.ErrForbidden)
 	}
 	if err := i.checkOrigin(r); err != nil {
 		return err
@@ -133,7 +131,9 @@ func (i *Issuer) checkPost(w http.ResponseWriter, r *http.Request) error {
 func (i *Issuer) fail(w http.ResponseWriter, err error) {
 	var refused *refusal
 	switch {
-	case errors.Is(err, auth.ErrAnswered):
+	case errors.Is(err, crossorigin.ErrNotPost):
+		w.Header().Set("Allow", http.MethodPost)
+		writeProblem(w, http.StatusMethodNotAllowed, problem{})
 	case errors.Is(err, auth.ErrForbidden):
 		writeProblem(w, http.StatusForbidden, problem{})
 	case errors.As(err, &refused):

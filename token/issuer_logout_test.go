@@ -92,7 +92,7 @@ func TestLogoutLeavesTheAnswerToTheHandler(t *testing.T) {
 	i := newIssuer(t)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := i.Logout(w, r); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		middleware.ClearSiteData(w.Header())

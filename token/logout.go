@@ -19,10 +19,10 @@ import (
 // out or replaced before, since the browser may have newer ones by now. After nil
 // only header fields have been written, and the handler answers.
 //
-// Logout wants a POST: it answers 405 to anything else, with an error that wraps
-// [auth.ErrAnswered] and [auth.ErrForbidden]. So is a request forbidden that
-// another site made the browser send, or that carries no attempt in the field
-// [AttemptHeader], unless [Config.AttemptOptional] says so. A doubled cookie is
+// Logout wants a POST: after anything else the error wraps [auth.ErrForbidden], and
+// middleware.Deny answers it with 405. So is a request forbidden that another site
+// made the browser send, or that carries no attempt in the field [AttemptHeader],
+// unless [Config.AttemptOptional] says so. A doubled cookie is
 // deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
 // which log-in to end, so none has ended. After any other error the store could
 // not answer, or a cookie cannot be deleted here; the cookies stay, and the
@@ -30,7 +30,7 @@ import (
 //
 // Native clients send their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
-	if err := i.checkPost(w, r); err != nil {
+	if err := i.checkPost(r); err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")

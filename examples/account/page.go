@@ -36,7 +36,7 @@ func (s *site) form(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		message, _, err := s.messages.Take(w.Header(), r)
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		s.show(w, r, http.StatusOK, name, message)
@@ -136,7 +136,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, me
 		err = templates.ExecuteTemplate(&body, name, p)
 	}
 	if err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -94,7 +94,7 @@ func (d *demo) api() http.Handler {
 	mux.Handle("POST /session/logout-everywhere", bySession.Require(logoutEverywhere(d.sessions)))
 	mux.HandleFunc("POST /session/logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := d.sessions.Logout(w, r); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -132,7 +132,7 @@ func (d *demo) login(mode interface {
 			err = mode.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"})
 		}
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func logoutEverywhere(mode interface {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, _ := auth.FromContext(r.Context())
 		if err := mode.LogoutAll(r.Context(), id.Subject); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)

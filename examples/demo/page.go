@@ -77,7 +77,7 @@ func elsewhere() http.Handler {
 
 func (d *demo) page(w http.ResponseWriter, r *http.Request) {
 	if _, err := d.visitors.welcome(w, r); err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	_, port := hostname(r)
@@ -131,7 +131,7 @@ func setLanguage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := languageCookie.Set(w.Header(), r, chosen); err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -53,11 +53,11 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	known := d.visitors.of(r) != nil
 	v, err := d.visitors.welcome(w, r)
 	if err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	if err := d.remember(r, v); err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	v.mu.Lock()
@@ -76,7 +76,7 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	for _, subject := range slices.Compact(subjects) {
 		logins, err := d.logins(r.Context(), subject, mine)
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		s.Logins = append(s.Logins, logins...)
@@ -95,7 +95,7 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	text, err := json.Marshal(s) // others may add to the steps after
 	v.mu.Unlock()
 	if err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	answer(w, json.RawMessage(text))

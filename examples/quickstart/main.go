@@ -42,12 +42,12 @@ func routes(logins *session.Manager) http.Handler {
 		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {
 			http.Error(w, "wrong user or password", http.StatusUnauthorized)
 		} else if err := logins.Login(w, r, auth.Identity{Subject: user}); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := logins.Logout(w, r); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))

@@ -54,7 +54,7 @@ func (i *issuer) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := i.Login(w, r, auth.Identity{Subject: user, Scopes: "shop"}); err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 	}
 }
 
@@ -66,7 +66,7 @@ func (i *issuer) serviceLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	tokens, err := i.Issue(r.Context(), auth.Identity{Subject: "service:shop", Scopes: "stock"})
 	if err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

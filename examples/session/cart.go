@@ -38,7 +38,7 @@ func (s *shop) addToCart(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, errFull):
 		http.Error(w, err.Error(), http.StatusConflict)
 	case err != nil:
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 	default:
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	}
@@ -68,7 +68,7 @@ func (s *shop) showHome(w http.ResponseWriter, r *http.Request, status int, next
 		p.Cart, err = cart.Get(visit)
 	}
 	if err != nil {
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 		return
 	}
 	p.Subject = id.Subject

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
 )
 
 // devices lists the log-ins of whoever asks, the newest first.
@@ -12,12 +13,12 @@ func (s *shop) devices(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	list, err := s.sessions.List(r.Context(), id.Subject)
 	if err != nil {
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 		return
 	}
 	csrf, err := s.sessions.CSRFToken(w, r)
 	if err != nil {
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 		return
 	}
 	show(w, http.StatusOK, "devices", page{Subject: id.Subject, LoginID: id.LoginID, Devices: list, CSRF: csrf})
@@ -33,7 +34,7 @@ func (s *shop) logoutOne(w http.ResponseWriter, r *http.Request) {
 		err = s.sessions.LogoutOne(r.Context(), id.Subject, r.PostFormValue("id"))
 	}
 	if err != nil {
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/devices", http.StatusSeeOther)
@@ -47,7 +48,7 @@ func (s *shop) logoutEverywhere(w http.ResponseWriter, r *http.Request) {
 		err = s.sessions.Logout(w, r)
 	}
 	if err != nil {
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)

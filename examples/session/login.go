@@ -24,7 +24,7 @@ func (s *shop) login(w http.ResponseWriter, r *http.Request) {
 		id.Expires = time.Now().Add(remembered)
 	}
 	if err := s.sessions.Login(w, r, id); err != nil {
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 		return
 	}
 	http.Redirect(w, r, middleware.SafeNext(r.PostFormValue("next")), http.StatusSeeOther)
@@ -32,7 +32,7 @@ func (s *shop) login(w http.ResponseWriter, r *http.Request) {
 
 func (s *shop) logout(w http.ResponseWriter, r *http.Request) {
 	if err := s.sessions.Logout(w, r); err != nil {
-		s.deny(w, r, err)
+		middleware.Deny(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)

@@ -42,11 +42,6 @@ func (s *shop) routes() http.Handler {
 	return mux
 }
 
-// deny answers for the errors of package session as the guard does.
-func (s *shop) deny(w http.ResponseWriter, r *http.Request, err error) {
-	middleware.Deny(w, r, err, s.guard.LoginPage)
-}
-
 func me(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	fmt.Fprintln(w, "hello,", id.Subject)

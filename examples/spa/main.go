@@ -75,7 +75,7 @@ func routes(issuer *token.Issuer) http.Handler {
 		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {
 			http.Error(w, "wrong user or password", http.StatusUnauthorized)
 		} else if err := issuer.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	mux.Handle("POST /refresh", issuer.RefreshHandler())

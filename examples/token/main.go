@@ -72,7 +72,7 @@ func routes(issuer *token.Issuer) http.Handler {
 		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {
 			http.Error(w, "wrong user or password", http.StatusUnauthorized)
 		} else if err := issuer.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	mux.Handle("POST /refresh", issuer.RefreshHandler())
@@ -93,7 +93,7 @@ func devices(issuer *token.Issuer) http.HandlerFunc {
 		id, _ := auth.FromContext(r.Context())
 		list, err := issuer.List(r.Context(), id.Subject)
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -105,7 +105,7 @@ func logoutEverywhere(issuer *token.Issuer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, _ := auth.FromContext(r.Context())
 		if err := issuer.LogoutAll(r.Context(), id.Subject); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)

@@ -168,7 +168,7 @@ func (s *tokenSite) routes(withPages bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.issuer.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	mux.HandleFunc("/refresh", s.refresh)

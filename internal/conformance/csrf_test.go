@@ -70,14 +70,14 @@ func openForms(t *testing.T, required bool, without ...string) *forms {
 
 func (f *forms) login(w http.ResponseWriter, r *http.Request) {
 	if err := f.sessions.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 	}
 }
 
 func (f *forms) form(w http.ResponseWriter, r *http.Request) {
 	token, err := f.sessions.CSRFToken(w, r)
 	if err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	fmt.Fprint(w, formTo("/act", token))
@@ -89,7 +89,7 @@ func formTo(action, token string) string {
 
 func (f *forms) act(w http.ResponseWriter, r *http.Request) {
 	if err := f.sessions.CheckCSRF(r); err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 		return
 	}
 	f.mu.Lock()

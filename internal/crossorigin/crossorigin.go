@@ -2,7 +2,14 @@
 // made the browser send the request.
 package crossorigin
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
+
+// ErrNotPost is wrapped, beside auth.ErrForbidden, by the error of what wants a POST,
+// since the check lets other methods pass. It is answered with 405.
+var ErrNotPost = errors.New("another method than POST")
 
 // Check is that of the protection, which lets every GET through, and beside it
 // for the handshake of a WebSocket (RFC 6455, 4.1; ASVS 5.0, 4.4.2): that is a

@@ -52,12 +52,12 @@ func routes(sessions *session.Manager) http.Handler {
 		if !ok {
 			http.Error(w, "wrong user or password", http.StatusUnauthorized)
 		} else if err := sessions.Login(w, r, id); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	r.Post("/logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Logout(w, r); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	r.Group(func(r chi.Router) { // all that is in here is for who has logged in

@@ -67,7 +67,7 @@ func routes(issuer *token.Issuer) http.Handler {
 			return c.String(http.StatusUnauthorized, "wrong user or password\n")
 		}
 		if err := issuer.Login(c.Response(), c.Request(), id); err != nil {
-			middleware.Deny(c.Response(), c.Request(), err, "")
+			middleware.Deny(c.Response(), c.Request(), err)
 		}
 		return nil
 	})

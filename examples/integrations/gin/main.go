@@ -82,7 +82,7 @@ func routes(issuer *token.Issuer) http.Handler {
 		if !ok {
 			c.String(http.StatusUnauthorized, "wrong user or password\n")
 		} else if err := issuer.Login(c.Writer, c.Request, id); err != nil {
-			middleware.Deny(c.Writer, c.Request, err, "")
+			middleware.Deny(c.Writer, c.Request, err)
 		}
 	})
 	r.POST("/refresh", gin.WrapH(issuer.RefreshHandler()))

@@ -130,7 +130,7 @@ func login(issuer *token.Issuer) http.HandlerFunc {
 			return
 		}
 		if err := issuer.Login(w, r, id); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func newService(traces *trace.TracerProvider, metrics *metric.MeterProvider, s s
 	mux.HandleFunc("POST /login", login(sessions, throttle))
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Logout(w, r); err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	})
 	mux.HandleFunc("POST /token/login", login(issuer, throttle))
@@ -147,7 +147,7 @@ func login(m mode, throttle *middleware.Throttle) http.HandlerFunc {
 			err = m.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"})
 		}
 		if err != nil {
-			middleware.Deny(w, r, err, "")
+			middleware.Deny(w, r, err)
 		}
 	}
 }

@@ -86,6 +86,6 @@ func show(sessions *session.Manager, w http.ResponseWriter, r *http.Request) err
 
 func answer(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil {
-		middleware.Deny(w, r, err, "")
+		middleware.Deny(w, r, err)
 	}
 }
