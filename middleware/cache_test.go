@@ -102,7 +102,7 @@ func openCached(t *testing.T, shared bool) *cached {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard := &middleware.Guard{Authenticator: middleware.First(logins, &counting{})}
+	guard := &middleware.Guard{Authenticator: middleware.AnyOf(logins, &counting{})}
 	mux := http.NewServeMux()
 	for name, directive := range directives {
 		page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -27,12 +27,12 @@ import (
 func wraps() map[string]func(http.Handler) http.Handler {
 	guard := &middleware.Guard{Authenticator: valid}
 	anonymous := &middleware.Guard{Authenticator: none}
-	several := &middleware.Guard{Authenticator: middleware.First(none, valid)}
+	several := &middleware.Guard{Authenticator: middleware.AnyOf(none, valid)}
 	return map[string]func(http.Handler) http.Handler{
 		"Require":                guard.Require,
 		"Optional":               guard.Optional,
 		"RequireThat":            guard.RequireThat(func(auth.Identity) error { return nil }),
-		"First":                  several.Require,
+		"AnyOf":                  several.Require,
 		"the same guard twice":   func(h http.Handler) http.Handler { return guard.Require(guard.Require(h)) },
 		"one guard in another":   func(h http.Handler) http.Handler { return guard.Require(several.Require(h)) },
 		"anonymous in a guard":   func(h http.Handler) http.Handler { return guard.Require(anonymous.Optional(h)) },

@@ -45,7 +45,7 @@ func TestGuardAllocations(t *testing.T) {
 		"Optional":     guard.Optional(bare),
 		"RequireScope": guard.RequireScope("read delete")(bare),
 		"nested":       guard.Require(guard.RequireScope("read")(guard.Optional(bare))),
-		"First":        (&middleware.Guard{Authenticator: middleware.First(valid, none)}).Require(bare),
+		"AnyOf":        (&middleware.Guard{Authenticator: middleware.AnyOf(valid, none)}).Require(bare),
 	} {
 		if got := allocations(h) - floor; got != 2 {
 			t.Errorf("%s: %v allocations more than the bare handler, want 2", name, got)

@@ -244,11 +244,13 @@ func TestGuardsPanicWhenWrapping(t *testing.T) {
 		{"a log-in page that is no URL, optional", func() { page("/%zz").Optional(hello) }},
 		{"a log-in page that depends on where one is", func() { page("login").Require(hello) }},
 		{"a log-in page that is a script", func() { page("javascript:alert(1)").Require(hello) }},
+		{"a log-in page that is a script with a path", func() { page("javascript:/login").Require(hello) }},
+		{"a log-in page without a host", func() { page("https:/login").Require(hello) }},
 		{"a log-in page of another site by accident", func() { page("//login").Require(hello) }},
 		{"a log-in page without a path", func() { page("?login").Require(hello) }},
-		{"First of none", func() { middleware.First() }},
-		{"First of nil", func() { middleware.First(valid, nil) }},
-		{"First of a nil pointer", func() { middleware.First(pointer, valid) }},
+		{"AnyOf of none", func() { middleware.AnyOf() }},
+		{"AnyOf of nil", func() { middleware.AnyOf(valid, nil) }},
+		{"AnyOf of a nil pointer", func() { middleware.AnyOf(pointer, valid) }},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {

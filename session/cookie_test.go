@@ -50,7 +50,7 @@ func TestRefusalDeletesTheCookieOnlyWhereNoNewerOneCanBe(t *testing.T) {
 					t.Fatal(w.Code, w.Header())
 				}
 				check(t, c.do(m, b))
-				for _, a := range []middleware.Authenticator{m, middleware.First(m), middleware.First(bearer{}, m)} {
+				for _, a := range []middleware.Authenticator{m, middleware.AnyOf(m), middleware.AnyOf(bearer{}, m)} {
 					w := b.guarded(a)
 					if challenge := w.Header()["Www-Authenticate"]; w.Code != 401 || len(challenge) != 1 ||
 						!strings.HasPrefix(challenge[0], "Cookie ") {

@@ -100,7 +100,7 @@ func newService(traces *trace.TracerProvider, metrics *metric.MeterProvider, s s
 	if err != nil {
 		return nil, err
 	}
-	guard := &middleware.Guard{Authenticator: middleware.First(sessions, issuer), Events: events}
+	guard := &middleware.Guard{Authenticator: middleware.AnyOf(sessions, issuer), Events: events}
 	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{Store: s, Events: events})
 	if err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ func newService(logger *slog.Logger, s store.Store) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard := &middleware.Guard{Authenticator: middleware.First(sessions, issuer), Events: events}
+	guard := &middleware.Guard{Authenticator: middleware.AnyOf(sessions, issuer), Events: events}
 	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{Store: s, Events: events})
 	if err != nil {
 		return nil, err

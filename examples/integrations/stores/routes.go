@@ -16,7 +16,7 @@ const cart session.Key[[]string] = "cart"
 
 // routes has one guard before both modes: handlers do not know which it was.
 func routes(sessions *session.Manager, issuer *token.Issuer) http.Handler {
-	guard := &middleware.Guard{Authenticator: middleware.First(sessions, issuer)}
+	guard := &middleware.Guard{Authenticator: middleware.AnyOf(sessions, issuer)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", login(sessions))
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) { answer(w, r, sessions.Logout(w, r)) })

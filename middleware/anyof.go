@@ -8,7 +8,7 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// First returns an Authenticator that asks each of several in turn, so that
+// AnyOf returns an Authenticator that asks each of several in turn, so that
 // one guard takes sessions and tokens. It goes on to the next only after
 // [auth.ErrNoCredential]: a credential that is present and not valid is
 // refused, whatever else the request carries. It panics if there is none to
@@ -19,19 +19,19 @@ import (
 // that is a [Challenger]. If nobody found one, or a guard asks for more than a
 // valid log-in has, each of them that is a Challenger adds its challenge. It
 // gets the error that it has returned itself, or else that of the guard.
-func First(authenticators ...Authenticator) Authenticator {
+func AnyOf(authenticators ...Authenticator) Authenticator {
 	if len(authenticators) == 0 {
-		panic("middleware: First of no Authenticator")
+		panic("middleware: AnyOf of no Authenticator")
 	}
 	for _, a := range authenticators {
 		if isNil(a) {
-			panic("middleware: First of a nil Authenticator")
+			panic("middleware: AnyOf of a nil Authenticator")
 		}
 	}
-	return first(append([]Authenticator(nil), authenticators...))
+	return anyOf(append([]Authenticator(nil), authenticators...))
 }
 
-type first []Authenticator
+type anyOf []Authenticator
 
 // refusal is the error of several authenticators. It keeps what each has said,
 // since the others have nothing to add: a bad cookie makes no token invalid.
@@ -58,7 +58,7 @@ func (r *refusal) Unwrap() []error {
 	return errs
 }
 
-func (list first) Authenticate(r *http.Request) (auth.Identity, error) {
+func (list anyOf) Authenticate(r *http.Request) (auth.Identity, error) {
 	var answers []answer
 	for _, a := range list {
 		id, err := a.Authenticate(r)
@@ -73,7 +73,7 @@ func (list first) Authenticate(r *http.Request) (auth.Identity, error) {
 	return auth.Identity{}, &refusal{answers}
 }
 
-func (list first) Challenge(h http.Header, r *http.Request, err error) {
+func (list anyOf) Challenge(h http.Header, r *http.Request, err error) {
 	var refused *refusal
 	if !errors.As(err, &refused) {
 		refused = new(refusal)

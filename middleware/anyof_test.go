@@ -30,7 +30,7 @@ func (m *mode) Challenge(h http.Header, _ *http.Request, err error) {
 	h.Add("WWW-Authenticate", m.name)
 }
 
-func TestFirstAsksInOrderAndOnlyAfterNoCredential(t *testing.T) {
+func TestAnyOfAsksInOrderAndOnlyAfterNoCredential(t *testing.T) {
 	bob := auth.Identity{Subject: "bob", Scopes: "read"}
 	var (
 		isNone      = auth.ErrNoCredential
@@ -64,7 +64,7 @@ func TestFirstAsksInOrderAndOnlyAfterNoCredential(t *testing.T) {
 			var log []string
 			a := &mode{name: "a", id: test.aID, err: test.aErr, log: &log}
 			b := &mode{name: "b", id: test.bID, err: test.bErr, log: &log}
-			guard := &middleware.Guard{Authenticator: middleware.First(a, b)}
+			guard := &middleware.Guard{Authenticator: middleware.AnyOf(a, b)}
 
 			res := serve(guard.Require(hello), get("/"))
 			if res.StatusCode != test.status {
@@ -83,24 +83,24 @@ func TestFirstAsksInOrderAndOnlyAfterNoCredential(t *testing.T) {
 	}
 }
 
-func TestFirstReturnsNoIdentityBesideAnError(t *testing.T) {
+func TestAnyOfReturnsNoIdentityBesideAnError(t *testing.T) {
 	for name, a := range map[string]authenticatorFunc{"refused": beside, "nobody": always(alice, auth.ErrNoCredential)} {
-		if id, err := middleware.First(a).Authenticate(get("/")); id != (auth.Identity{}) || err == nil {
+		if id, err := middleware.AnyOf(a).Authenticate(get("/")); id != (auth.Identity{}) || err == nil {
 			t.Errorf("%s: %+v, %v", name, id, err)
 		}
 	}
 }
 
 // Each challenger gets an error of its own, or one that concerns all.
-func TestFirstChallenges(t *testing.T) {
+func TestAnyOfChallenges(t *testing.T) {
 	var log []string
 	own := errors.New("a says so")
 	a := &mode{name: "a", err: errors.Join(own, auth.ErrUnauthenticated), log: &log}
 	b := &mode{name: "b", err: auth.ErrNoCredential, log: &log}
 	quiet := always(auth.Identity{}, auth.ErrNoCredential)
 
-	t.Run("who refused gets its error, also through a second First", func(t *testing.T) {
-		first := middleware.First(quiet, middleware.First(b, a), b)
+	t.Run("who refused gets its error, also through a second AnyOf", func(t *testing.T) {
+		first := middleware.AnyOf(quiet, middleware.AnyOf(b, a), b)
 		_, err := first.Authenticate(get("/"))
 		h := http.Header{}
 		first.(middleware.Challenger).Challenge(h, get("/"), err)
@@ -111,7 +111,7 @@ func TestFirstChallenges(t *testing.T) {
 	t.Run("if nobody found a credential, each gets its own error", func(t *testing.T) {
 		one := &mode{name: "one", err: fmt.Errorf("one: %w", auth.ErrNoCredential), log: &log}
 		two := &mode{name: "two", err: fmt.Errorf("two: %w", auth.ErrNoCredential), log: &log}
-		guard := &middleware.Guard{Authenticator: middleware.First(one, quiet, middleware.First(two))}
+		guard := &middleware.Guard{Authenticator: middleware.AnyOf(one, quiet, middleware.AnyOf(two))}
 		res := serve(guard.Require(mustNotRun(t)), get("/"))
 		if got := res.Header["Www-Authenticate"]; res.StatusCode != 401 || !slices.Equal(got, []string{"one", "two"}) {
 			t.Errorf("status %d, challenges %q", res.StatusCode, got)
@@ -122,7 +122,7 @@ func TestFirstChallenges(t *testing.T) {
 	})
 	t.Run("a lack of scope concerns all", func(t *testing.T) {
 		id := &mode{name: "id", id: alice, log: &log}
-		guard := &middleware.Guard{Authenticator: middleware.First(quiet, b, id)}
+		guard := &middleware.Guard{Authenticator: middleware.AnyOf(quiet, b, id)}
 		res := serve(guard.RequireScope("admin")(mustNotRun(t)), get("/"))
 		if got := res.Header["Www-Authenticate"]; res.StatusCode != 403 || !slices.Equal(got, []string{"b", "id"}) {
 			t.Errorf("status %d, challenges %q", res.StatusCode, got)
@@ -133,7 +133,7 @@ func TestFirstChallenges(t *testing.T) {
 		}
 	})
 	t.Run("who refused and is silent costs headers only", func(t *testing.T) {
-		guard := &middleware.Guard{Authenticator: middleware.First(bad, b)}
+		guard := &middleware.Guard{Authenticator: middleware.AnyOf(bad, b)}
 		res := serve(guard.Require(mustNotRun(t)), get("/"))
 		if res.StatusCode != 401 || len(res.Header["Www-Authenticate"]) != 0 {
 			t.Errorf("status %d, %q", res.StatusCode, res.Header)
@@ -141,9 +141,9 @@ func TestFirstChallenges(t *testing.T) {
 	})
 }
 
-func TestFirstKeepsItsOwnList(t *testing.T) {
+func TestAnyOfKeepsItsOwnList(t *testing.T) {
 	list := []middleware.Authenticator{valid}
-	first := middleware.First(list...)
+	first := middleware.AnyOf(list...)
 	list[0] = none
 	if id, err := first.Authenticate(get("/")); err != nil || id.Subject != "alice" {
 		t.Errorf("%+v, %v", id, err)
