@@ -31,7 +31,7 @@ const (
 // of ours, and modules of others. A folder that does not exist yet may stand
 // here; one that exists must.
 var arrows = map[string][]string{
-	".":                    {"internal/ctxkey", "internal/registered"},
+	".":                    {"internal/crossorigin", "internal/ctxkey", "internal/registered"},
 	"internal/ctxkey":      nil,
 	"internal/crossorigin": nil,
 	"internal/interleave":  {"store"}, // for tests

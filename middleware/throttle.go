@@ -112,9 +112,7 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 		}
 	}
 	c.TrustedProxies = slices.Clone(c.TrustedProxies)
-	if c.CrossOrigin == nil {
-		c.CrossOrigin = http.NewCrossOriginProtection()
-	}
+	c.CrossOrigin = crossorigin.OrDefault(c.CrossOrigin)
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
@@ -149,7 +147,7 @@ func NewThrottle(c ThrottleConfig) (*Throttle, error) {
 // an event: a success stands, and a count that could not be taken back stays.
 func (t *Throttle) Try(w http.ResponseWriter, r *http.Request, account string, check func() error) error {
 	a := t.attempt(w, r, account)
-	if crossorigin.Check(t.config.CrossOrigin, t.config.RequireOrigin, r) != nil {
+	if crossorigin.Check(t.config.CrossOrigin, r) != nil {
 		a.event(auth.EventRejected, "cross-origin request", nil)
 		return errCrossOrigin
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"time"
 
@@ -83,12 +82,9 @@ type ThrottleConfig struct {
 	// counted (ASVS 5.0, 3.5.1): it could use up what the browser's address has,
 	// and replace its cookie. The default trusts no other origin. Give it what
 	// the log-in has, such as session.Config.CrossOrigin. A GET passes, wherever
-	// it comes from: call Try in answer to a POST alone.
-	CrossOrigin *http.CrossOriginProtection
-
-	// RequireOrigin also refuses what says nothing of where it comes from; see
-	// session.Config.RequireOrigin. The default is false.
-	RequireOrigin bool
+	// it comes from: call Try in answer to a POST alone. [auth.RequireOrigin] also
+	// refuses what says nothing of where it comes from.
+	CrossOrigin auth.CrossOrigin
 
 	// Events hears of failed and refused attempts and of what goes wrong, as
 	// [auth.EventFailed], [auth.EventThrottled], [auth.EventFault] and, if

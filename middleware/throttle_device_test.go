@@ -246,7 +246,7 @@ func TestAnotherSiteTriesNothing(t *testing.T) {
 	}
 	d, owner := sealed(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1})
 	trusts, _ := sealed(t, middleware.ThrottleConfig{CrossOrigin: trusting})
-	requires := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), RequireOrigin: true})
+	requires := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), CrossOrigin: auth.RequireOrigin(nil)})
 	for _, test := range []struct {
 		door         *door
 		site, origin string

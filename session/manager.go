@@ -64,14 +64,9 @@ type Config struct {
 	// 3.5.1), the handshakes of WebSockets included. It stands in Login, Ensure,
 	// Get, Authenticate, Logout and CheckCSRF; bearer tokens need none. The
 	// default trusts no other origin. Add trusted origins, or bypass patterns for
-	// callbacks that check a state of their own.
-	CrossOrigin *http.CrossOriginProtection
-
-	// RequireOrigin also refuses, in the same places, an unsafe request with
-	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5). No current browser
-	// sends such a request; curl and other programs do. The default lets it pass,
-	// as net/http does. A bypass pattern of CrossOrigin counts here, too.
-	RequireOrigin bool
+	// callbacks that check a state of their own, to an [http.CrossOriginProtection];
+	// [auth.RequireOrigin] also refuses what says nothing of where it comes from.
+	CrossOrigin auth.CrossOrigin
 
 	// Device says what to keep of the browser that logs in, for the subject's
 	// list of devices. The default is the User-Agent field and no address.
@@ -119,9 +114,7 @@ func New(c Config) (*Manager, error) {
 	if err := c.limits(); err != nil {
 		return nil, err
 	}
-	if c.CrossOrigin == nil {
-		c.CrossOrigin = http.NewCrossOriginProtection()
-	}
+	c.CrossOrigin = crossorigin.OrDefault(c.CrossOrigin)
 	if c.Device == nil {
 		c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "" }
 	}
@@ -316,7 +309,7 @@ func (m *Manager) ttl(rec *record) time.Duration {
 
 // checkOrigin refuses what another site made the browser send.
 func (m *Manager) checkOrigin(r *http.Request) error {
-	if err := crossorigin.Check(m.config.CrossOrigin, m.config.RequireOrigin, r); err != nil {
+	if err := crossorigin.Check(m.config.CrossOrigin, r); err != nil {
 		m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
 		return fmt.Errorf("session: cross-origin request: %w", auth.ErrForbidden)
 	}

@@ -61,7 +61,7 @@ func (v *Verifier) credential(r *http.Request) (string, error) {
 		return token, err
 	case err == nil:
 		return "", errTwice
-	case crossorigin.Check(v.origin, v.strict, r) != nil:
+	case crossorigin.Check(v.origin, r) != nil:
 		return "", errCrossOrigin
 	}
 	return inCookie, nil

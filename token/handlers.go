@@ -267,7 +267,7 @@ func (i *Issuer) device(r *http.Request) device {
 
 // checkOrigin refuses what another site made the browser send.
 func (i *Issuer) checkOrigin(r *http.Request) error {
-	if err := crossorigin.Check(i.config.CrossOrigin, i.config.RequireOrigin, r); err != nil {
+	if err := crossorigin.Check(i.config.CrossOrigin, r); err != nil {
 		i.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
 		return fmt.Errorf("token: cross-origin request: %w", auth.ErrForbidden)
 	}

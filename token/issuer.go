@@ -9,6 +9,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
@@ -89,15 +90,10 @@ type Config struct {
 
 	// CrossOrigin refuses what another site makes a browser send to log-in,
 	// refresh and log-out (ASVS 5.0, 3.5.1), and with an AccessCookie to
-	// Authenticate. The default trusts no other origin.
-	CrossOrigin *http.CrossOriginProtection
-
-	// RequireOrigin also refuses, in the same places, an unsafe request with
-	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5), which no current
-	// browser sends. The default lets it pass, as net/http does, unless a bypass
-	// pattern of CrossOrigin is for it. NativeClients send neither, so both
-	// together are an error.
-	RequireOrigin bool
+	// Authenticate. The default trusts no other origin. [auth.RequireOrigin] also
+	// refuses what says nothing of where it comes from. NativeClients say nothing,
+	// so both together are an error.
+	CrossOrigin auth.CrossOrigin
 
 	// LiveCheck makes Authenticate look whether the log-in goes on, so that a
 	// log-out is seen at once. The default is not to look.
@@ -145,8 +141,9 @@ func NewIssuer(c Config) (*Issuer, error) {
 		return nil, errors.New("token: Config.Store is required")
 	case c.Issuer == "" || c.Audience == "" || c.ClientID == "":
 		return nil, errors.New("token: Config.Issuer, Audience and ClientID are required")
-	case c.RequireOrigin && c.NativeClients:
-		return nil, errors.New("token: Config.RequireOrigin is for browsers, and Config.NativeClients is set")
+	}
+	if _, required := c.CrossOrigin.(crossorigin.Required); required && c.NativeClients {
+		return nil, errors.New("token: Config.CrossOrigin is of RequireOrigin, which is for browsers, and Config.NativeClients is set")
 	}
 	if _, err := c.Keys.currentSecret(); err != nil {
 		return nil, fmt.Errorf("token: Config.Keys: %w", err)
@@ -157,9 +154,7 @@ func NewIssuer(c Config) (*Issuer, error) {
 	if err := c.cookies(); err != nil {
 		return nil, err
 	}
-	if c.CrossOrigin == nil {
-		c.CrossOrigin = http.NewCrossOriginProtection()
-	}
+	c.CrossOrigin = crossorigin.OrDefault(c.CrossOrigin)
 	if c.Device == nil {
 		c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "" }
 	}
@@ -188,7 +183,7 @@ func (c *Config) verifier() VerifierConfig {
 	v := VerifierConfig{
 		Keys: c.Keys, Issuer: c.Issuer, Audience: c.Audience,
 		Leeway: c.Leeway, CacheSize: c.CacheSize,
-		AccessCookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, RequireOrigin: c.RequireOrigin, Events: c.Events,
+		AccessCookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, Events: c.Events,
 		namespace: &c.Namespace,
 	}
 	if c.LiveCheck {

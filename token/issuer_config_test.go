@@ -41,7 +41,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		},
 		"an access cookie that is none": func(c *token.Config) { c.AccessCookie = cookie.New("a b") },
 		"two cookies of one name":       func(c *token.Config) { c.AccessCookie = cookie.New("refresh").MaxAge(time.Hour) },
-		"an origin of native clients":   func(c *token.Config) { c.RequireOrigin, c.NativeClients = true, true },
+		"an origin of native clients":   func(c *token.Config) { c.CrossOrigin, c.NativeClients = auth.RequireOrigin(nil), true },
 	} {
 		c := token.Config{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
 		change(&c)

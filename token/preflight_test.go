@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/token"
 )
@@ -63,7 +64,7 @@ func TestRequestWithoutPreflightReachesNothing(t *testing.T) {
 // Where the field is optional it is no defence, and the cross-origin check is.
 func TestOptionalAttemptLeavesTheOriginCheck(t *testing.T) {
 	s := &meter{}
-	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.Config) { c.AttemptOptional, c.RequireOrigin = true, true })
+	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.Config) { c.AttemptOptional, c.CrossOrigin = true, auth.RequireOrigin(nil) })
 	b := loggedIn(t, i, "alice")
 	for _, fields := range []http.Header{{}, {"Origin": {"null"}}, {"Origin": {"https://evil.example"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": {"cross-site"}}} {
 		for _, h := range []http.Handler{i.RefreshHandler(), i.LogoutHandler()} {

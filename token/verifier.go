@@ -5,12 +5,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/jose"
 )
 
@@ -56,14 +56,10 @@ type VerifierConfig struct {
 
 	// CrossOrigin refuses what another site makes a browser send with that
 	// cookie (ASVS 5.0, 3.5.1), the handshakes of WebSockets included. The
-	// default trusts no other origin.
-	CrossOrigin *http.CrossOriginProtection
-
-	// RequireOrigin also refuses an unsafe request with that cookie and with
-	// neither Sec-Fetch-Site nor Origin (ASVS 5.0, 3.7.5), which no current
-	// browser sends. The default lets it pass, as net/http does. A token in the
-	// Authorization field needs neither.
-	RequireOrigin bool
+	// default trusts no other origin. [auth.RequireOrigin] also refuses what says
+	// nothing of where it comes from. A token in the Authorization field passes
+	// without this check.
+	CrossOrigin auth.CrossOrigin
 
 	// LiveCheck looks whether the log-in behind a token goes on. The default is
 	// not to look: a token is then valid until it expires, log-out or not.
@@ -90,8 +86,7 @@ type Verifier struct {
 	form    jose.Form
 	foreign *Foreign
 	cookie  cookie.Policy // zero: none
-	origin  *http.CrossOriginProtection
-	strict  bool       // RequireOrigin
+	origin  auth.CrossOrigin
 	world   *string    // the namespace of an Issuer's own tokens, or nil
 	live    *liveCheck // nil: none
 	cache   *cache     // nil: none
@@ -112,7 +107,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: c.Keys, cookie: c.AccessCookie, origin: c.CrossOrigin, strict: c.RequireOrigin, events: c.Events, world: c.namespace,
+		keys: c.Keys, cookie: c.AccessCookie, origin: crossorigin.OrDefault(c.CrossOrigin), events: c.Events, world: c.namespace,
 		form: jose.Form{Types: []string{accessType}},
 		rules: rules{
 			issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway, lifetime: ownLifetime,
@@ -130,9 +125,6 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	orElse(&c.CacheSize, defaultCacheSize)
 	if c.CacheSize > 0 {
 		v.cache = newCache(c.CacheSize)
-	}
-	if v.origin == nil {
-		v.origin = http.NewCrossOriginProtection()
 	}
 	if v.events == nil {
 		v.events = func(context.Context, auth.Event) {}

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/onetime"
@@ -52,11 +53,11 @@ type site struct {
 	passwords *password.Hasher
 	sessions  *session.Manager
 	guard     *middleware.Guard
-	origin    *http.CrossOriginProtection // of forms without a session
-	logins    *middleware.Throttle        // guesses at a password
-	mails     *middleware.Throttle        // mails to who has forgotten one
-	newcomers *middleware.Throttle        // accounts that are made
-	links     *onetime.Tokens             // in these mails
+	origin    auth.CrossOrigin     // of forms without a session
+	logins    *middleware.Throttle // guesses at a password
+	mails     *middleware.Throttle // mails to who has forgotten one
+	newcomers *middleware.Throttle // accounts that are made
+	links     *onetime.Tokens      // in these mails
 	messages  *cookie.Sealed[string]
 	mail      func(to, link string)
 }
@@ -64,7 +65,7 @@ type site struct {
 // newSite puts the parts together. One store serves them all. mail only hands over,
 // to a queue say: to wait for a mail server would tell by time who has an account.
 func newSite(db store.Store, mail func(to, link string)) (*site, error) {
-	s := &site{mail: mail, origin: http.NewCrossOriginProtection()}
+	s := &site{mail: mail, origin: auth.RequireOrigin(nil)}
 	key := make([]byte, 32) // keep it where other secrets are, and use the same on all hosts
 	rand.Read(key)
 	sealer, err := cookie.NewSealer(key)

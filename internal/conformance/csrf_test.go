@@ -39,9 +39,13 @@ type forms struct {
 func openForms(t *testing.T, required bool, without ...string) *forms {
 	t.Helper()
 	f := &forms{hosts: openHosts(t)}
+	var origins auth.CrossOrigin
+	if required {
+		origins = auth.RequireOrigin(nil)
+	}
 	var err error
 	f.sessions, err = session.New(session.Config{
-		Store: &store.Memory{}, Cookie: cookie.Session().SameSiteNone(), RequireOrigin: required,
+		Store: &store.Memory{}, Cookie: cookie.Session().SameSiteNone(), CrossOrigin: origins,
 		Events: func(_ context.Context, e auth.Event) {
 			if e.Kind == auth.EventRejected {
 				f.mu.Lock()

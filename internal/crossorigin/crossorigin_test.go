@@ -1,6 +1,7 @@
 package crossorigin
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -33,12 +34,63 @@ func TestCheck(t *testing.T) {
 				r.Header.Set(field, value)
 			}
 		}
-		if err := Check(protection, false, r); (err != nil) != c.refused {
+		if err := Check(protection, r); (err != nil) != c.refused {
 			t.Errorf("%s: %v", rule, err)
 		}
 		if r.Method != c.method {
 			t.Errorf("%s: the request was changed", rule)
 		}
+	}
+}
+
+// bypass is a Checker of one's own: whatever has the field passes.
+type bypass struct{}
+
+func (bypass) Check(r *http.Request) error {
+	if r.Header.Get("X-Signed") == "" && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		return errors.New("refused")
+	}
+	return nil
+}
+
+func TestACheckerOfOnesOwnIsAsked(t *testing.T) {
+	for _, c := range []struct {
+		checker      Checker
+		site, signed string
+		passes       bool
+	}{
+		{bypass{}, "", "", true}, {bypass{}, "cross-site", "", false},
+		{Required{bypass{}}, "", "", false}, {Required{bypass{}}, "same-origin", "", true},
+		{Required{bypass{}}, "", "yes", true}, {Required{Required{bypass{}}}, "", "", false},
+	} {
+		r := httptest.NewRequest("POST", "https://app.example/", nil)
+		for field, value := range map[string]string{"Sec-Fetch-Site": c.site, "X-Signed": c.signed} {
+			if value != "" {
+				r.Header.Set(field, value)
+			}
+		}
+		before := len(r.Header)
+		if err := Check(c.checker, r); (err == nil) != c.passes || len(r.Header) != before {
+			t.Errorf("%+v: %v, header %v", c, err, r.Header)
+		}
+	}
+}
+
+func TestWithoutACheckerNoOtherOriginIsTrusted(t *testing.T) {
+	for _, none := range []Checker{nil, (*http.CrossOriginProtection)(nil)} {
+		for site, passes := range map[string]bool{"same-origin": true, "cross-site": false, "": true} {
+			r := httptest.NewRequest("POST", "https://app.example/", nil)
+			r.Header.Set("Sec-Fetch-Site", site)
+			if err := Check(OrDefault(none), r); (err == nil) != passes {
+				t.Errorf("%T, %q: %v", none, site, err)
+			}
+			if err := Check(Required{OrDefault(none)}, r); (err == nil) != (site == "same-origin") {
+				t.Errorf("%T, %q, an origin required: %v", none, site, err)
+			}
+		}
+	}
+	if own := (bypass{}); OrDefault(own) != own {
+		t.Error("another is replaced")
 	}
 }
 
@@ -60,7 +112,7 @@ func TestRequiredOriginOnlyRefusesMore(t *testing.T) {
 					for _, origin := range [][]string{nil, {""}, {"null"}, {"https://app.example"}, {"http://app.example"}, {"https://evil.example"}, {"https://partner.example"}, {"%"}} {
 						r := httptest.NewRequest("GET", "https://app.example"+path, nil)
 						r.Method, r.Header = method, http.Header{"Upgrade": upgrade, "Sec-Fetch-Site": site, "Origin": origin, "Cookie": {"a=b"}}
-						standard, lax, strict := protection.Check(r) == nil, Check(protection, false, r) == nil, Check(protection, true, r) == nil
+						standard, lax, strict := protection.Check(r) == nil, Check(protection, r) == nil, Check(Required{protection}, r) == nil
 						safe := (method == "GET" || method == "HEAD" || method == "OPTIONS") && len(upgrade) == 0
 						silent := r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == ""
 						bypassed := path == "/callback" && (method == "POST" || method == "GET" || method == "HEAD" || method == "OPTIONS")

@@ -46,25 +46,29 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 	}
 	protection := http.NewCrossOriginProtection()
 	protection.AddInsecureBypassPattern("POST /callback")
-	sessions, err := session.New(session.Config{Store: &store.Memory{}, CrossOrigin: protection, RequireOrigin: required, Events: hear})
+	var origins auth.CrossOrigin = protection
+	if required {
+		origins = auth.RequireOrigin(protection)
+	}
+	sessions, err := session.New(session.Config{Store: &store.Memory{}, CrossOrigin: origins, Events: hear})
 	must(err)
 	keys, err := token.NewKeySet(token.HS256)
 	must(err)
 	config := token.Config{
 		Keys: keys, Store: &store.Memory{}, Issuer: "https://app.example", Audience: "api", ClientID: "web",
-		AccessCookie: cookie.New("access"), CrossOrigin: protection, RequireOrigin: required, Events: hear,
+		AccessCookie: cookie.New("access"), CrossOrigin: origins, Events: hear,
 	}
 	issuer, err := token.NewIssuer(config)
 	must(err)
 	verifier, err := token.NewVerifier(token.VerifierConfig{
 		Keys: keys, Issuer: config.Issuer, Audience: config.Audience,
-		AccessCookie: config.AccessCookie, CrossOrigin: protection, RequireOrigin: required, Events: hear,
+		AccessCookie: config.AccessCookie, CrossOrigin: origins, Events: hear,
 	})
 	must(err)
 	sealer, err := cookie.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
 	must(err)
 	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{
-		Store: &store.Memory{}, Sealer: sealer, CrossOrigin: protection, RequireOrigin: required, Events: hear,
+		Store: &store.Memory{}, Sealer: sealer, CrossOrigin: origins, Events: hear,
 	})
 	must(err)
 	alice := auth.Identity{Subject: "alice"}
@@ -184,7 +188,7 @@ func TestBearerTokensNeedNoOrigin(t *testing.T) {
 	}
 	issuer, err := token.NewIssuer(token.Config{
 		Keys: keys, Store: &store.Memory{}, Issuer: "https://app.example", Audience: "api", ClientID: "web",
-		AccessCookie: cookie.New("access"), RequireOrigin: true,
+		AccessCookie: cookie.New("access"), CrossOrigin: auth.RequireOrigin(nil),
 	})
 	if err != nil {
 		t.Fatal(err)
