@@ -69,6 +69,20 @@ func TestCSRFTokenInAMultipartForm(t *testing.T) {
 	}
 }
 
+// A field that is doubled is refused, whatever the form says.
+func TestTheFormIsNotAskedBesideTheField(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := loggedIn(t, m, "alice")
+	good := b.csrf(t, m)
+	for _, fields := range [][]string{{}, {""}, {"x"}, {good, good}, {"x", good}} {
+		r := b.form(url.Values{"csrf_token": {good}})
+		r.Header["X-Csrf-Token"] = fields
+		if err := m.CheckCSRF(r); outcome(err) != forbidden {
+			t.Errorf("%d fields: %v", len(fields), err)
+		}
+	}
+}
+
 // The handler finds the form as it would without CheckCSRF, and a body that
 // CheckCSRF has no need of as it came.
 func TestCheckCSRFLeavesTheBodyToTheHandler(t *testing.T) {
