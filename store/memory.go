@@ -24,11 +24,10 @@ var ErrFull = errors.New("store: memory is full")
 //
 // All methods may be called by many goroutines at once.
 type Memory struct {
-	// MaxBytes bounds the memory that records take: keys, values and an
-	// estimate of what it costs to keep them (about 70 bytes each, and an
-	// eighth for the allocator). A fixed cost below one megabyte is not counted.
-	// Zero means 1 GiB; with a negative one nothing can be written. Set it
-	// before first use.
+	// MaxBytes bounds the memory that records take: keys and values as the
+	// allocator rounds them, and 70 bytes for each place that is kept for a
+	// record. A fixed cost below one megabyte is not counted. Zero means 1 GiB;
+	// with a negative one nothing can be written. Set it before first use.
 	//
 	// A full store refuses new records and longer values with [ErrFull]. It
 	// never drops a record that lives, since a log-in that was promised would
@@ -89,7 +88,7 @@ func (m *Memory) CompareAndSwap(ctx context.Context, key string, old, new []byte
 			return swapped, nil
 		}
 		if last {
-			return false, fmt.Errorf("%w: no room for %d bytes, MaxBytes is %d", ErrFull, cost(data), limit)
+			return false, fmt.Errorf("%w: no room for %d bytes, MaxBytes is %d", ErrFull, cost(data)+slotCost, limit)
 		}
 		m.sweep(now)
 	}
@@ -152,13 +151,16 @@ func (m *Memory) close(s *shard, now int64) {
 	}
 }
 
-// sweep removes all that has expired.
+// sweep removes all that has expired, and places that stand empty.
 func (m *Memory) sweep(now int64) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		for more := true; more; {
 			s.mu.Lock()
 			more = s.expire(now, sweepBatch)
+			if n := len(s.records); !more && s.live < n-n/8 {
+				s.shrink()
+			}
 			s.mu.Unlock()
 		}
 	}
@@ -179,25 +181,12 @@ func check(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if key == "" || len(key) > MaxKey {
-		return fmt.Errorf("store: key of %d bytes: 1 to %d are allowed", len(key), MaxKey)
-	}
-	for i := range len(key) {
-		if key[i] <= ' ' || key[i] > '~' {
-			return errors.New("store: key is not printable ASCII without space")
-		}
-	}
-	return nil
+	return CheckKey(key)
 }
 
 func checkWrite(old, new []byte, ttl time.Duration) error {
-	switch {
-	case old != nil && len(old) == 0:
-		return errors.New("store: old value is empty but not nil")
-	case len(new) == 0 || len(new) > MaxValue:
-		return fmt.Errorf("store: value of %d bytes: 1 to %d are allowed", len(new), MaxValue)
-	case ttl <= 0:
-		return fmt.Errorf("store: time to live is not positive: %v", ttl)
+	if err := CheckValue(old, new); err != nil {
+		return err
 	}
-	return nil
+	return CheckTTL(ttl)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -26,9 +27,9 @@ type record struct {
 	expires int64
 }
 
-// pack leaves no room behind the value: whoever appends to it makes a copy.
+// pack has the capacity that the allocator gives it, so that cost is exact.
 func pack(key string, value []byte) []byte {
-	data := make([]byte, 0, 1+len(key)+len(value))
+	data := slices.Grow([]byte(nil), 1+len(key)+len(value))
 	data = append(data, byte(len(key)))
 	data = append(data, key...)
 	return append(data, value...)
@@ -39,17 +40,18 @@ func (r record) has(key string) bool {
 	return string(r.data[1:n]) == key
 }
 
+// value leaves no room behind itself: an append to it makes a copy.
 func (r record) value() []byte {
 	n := 1 + int(r.data[0])
-	return r.data[n:]
+	return r.data[n:len(r.data):len(r.data)]
 }
 
-// cost estimates what a record takes of the heap.
-func cost(data []byte) int64 {
-	const slot = 70 // record, hash, index and link, with room to grow
-	n := int64(len(data))
-	return n + n/8 + slot
-}
+// cost is what the data of a record takes of the heap.
+func cost(data []byte) int64 { return int64(cap(data)) }
+
+// slotCost is what a slot takes at most, whether it has a record or is free:
+// record, hash, link and index, with the room that these lists have to grow.
+const slotCost = 70
 
 func (s *shard) get(key string, hash uint32, now int64) ([]byte, bool) {
 	slot, ok := s.find(key, hash)
@@ -79,7 +81,11 @@ func (s *shard) swap(w write) (swapped, fits bool) {
 		return false, true
 	}
 	if !found {
-		if !s.reserve(cost(w.data), w.limit) {
+		n := cost(w.data)
+		if _, free := s.wheel.reuse(); !free {
+			n += slotCost
+		}
+		if !s.reserve(n, w.limit) {
 			return false, false
 		}
 		s.insert(w.hash, record{w.data, w.expires})
@@ -133,7 +139,7 @@ func (s *shard) remove(slot uint32) {
 	s.wheel.free(slot)
 	s.records[slot] = record{}
 	s.live--
-	if n := len(s.records); n >= 16 && s.live < n/4 {
+	if n := len(s.records); n >= 16 && s.live < n/2 {
 		s.shrink()
 	}
 }
@@ -166,6 +172,7 @@ func (s *shard) shrink() {
 			s.insert(hashes[slot], r)
 		}
 	}
+	s.used.Add(slotCost * int64(len(s.records)-len(records)))
 }
 
 // push appends one element and grows by an eighth only: many lists together

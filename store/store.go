@@ -33,6 +33,7 @@ import (
 //     expire at once delay nobody.
 //
 // A Store needs no type of this package, so a backend imports nothing of it.
+// One that does may call [CheckKey], [CheckValue] and [CheckTTL].
 type Store interface {
 	// Get returns the value under key. ok is false if there is none or it has
 	// expired. Nobody changes the bytes that it returns: the caller does not,
@@ -53,9 +54,3 @@ type Store interface {
 	// Delete removes key, whatever its value. It is no error if there is none.
 	Delete(ctx context.Context, key string) error
 }
-
-// The bounds of the contract, for backends that check them by number.
-const (
-	MaxKey   = 128       // bytes of a key
-	MaxValue = 64 * 1024 // bytes of a value
-)
