@@ -107,7 +107,7 @@ func valuesApart(k *kit) {
 		other[at] = to
 		return other
 	}
-	for _, pair := range [][2][]byte{
+	pairs := [][2][]byte{
 		{[]byte("a"), []byte("A")},
 		{[]byte("a"), []byte("a\x00")},
 		{[]byte("a"), []byte("a ")},
@@ -121,7 +121,11 @@ func valuesApart(k *kit) {
 		{long, change(1999, 'y')},
 		{long, change(1999, 0)},
 		{long, long[:1999]},
-	} {
+	}
+	for at := 1; at < len(long); at = at*3/2 + 1 {
+		pairs = append(pairs, [2][]byte{long, change(at, 'y')})
+	}
+	for _, pair := range pairs {
 		one, other := k.key(), k.key()
 		k.create(one, pair[0])
 		k.create(other, pair[1])

@@ -187,6 +187,59 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
+	{"a ttl is kept as 32 bits of milliseconds", []func(*kit){longLife}, relive(func(ttl time.Duration) time.Duration {
+		return time.Duration(max(1, int32(ttl.Milliseconds()))) * time.Millisecond
+	})},
+	{"a ttl is kept as 32 bits of seconds", []func(*kit){longLife}, relive(func(ttl time.Duration) time.Duration {
+		return time.Duration(max(1, uint32(ttl/time.Second))) * time.Second
+	})},
+	{"a ttl is cut down to whole seconds", []func(*kit){livesUntilItsEnd}, relive(func(ttl time.Duration) time.Duration {
+		return max(time.Second, ttl.Truncate(time.Second))
+	})},
+	{"a nil old replaces what has up to a second to live", []func(*kit){livesUntilItsEnd}, func(b *broken) {
+		var ends sync.Map
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if end, ok := ends.Load(key); ok && old == nil && time.Until(end.(time.Time)) < time.Second {
+				return b.set(ctx, key, new, ttl)
+			}
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			if swapped {
+				ends.Store(key, time.Now().Add(ttl))
+			}
+			return swapped, err
+		}
+	}},
+	{"a swap to equal bytes keeps the old ttl", []func(*kit){longerLife, shorterLife}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if value, ok, _ := b.Memory.Get(ctx, key); ok && bytes.Equal(old, new) && bytes.Equal(value, old) {
+				return true, nil
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
+	{"beyond 2,000 records the oldest is dropped", []func(*kit){manyLive}, func(b *broken) {
+		var mu sync.Mutex
+		var made []string
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			mu.Lock()
+			defer mu.Unlock()
+			if made = append(made, key); len(made) > 2000 {
+				b.Memory.Delete(ctx, made[0])
+				made = made[1:]
+			}
+			return swapped, err
+		}
+	}},
+	{"only length and ends are compared", []func(*kit){valuesApart}, func(b *broken) {
+		ends := func(v []byte) string { return fmt.Sprintf("%d %x %x", len(v), v[:min(8, len(v))], v[max(0, len(v)-8):]) }
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if value, ok, _ := b.Memory.Get(ctx, key); ok && len(old) > 0 && ends(old) == ends(value) {
+				old = value
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}},
 	{"values are truncated", []func(*kit){valueLengths}, revalue(func(v []byte) []byte { return v[:min(len(v), 65535)] })},
 	{"values end at NUL", []func(*kit){valueBytes, valuesApart}, revalue(func(v []byte) []byte {
 		before, _, _ := bytes.Cut(v, []byte{0})
@@ -297,6 +350,28 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, half, new, ttl)
 		}
 	}},
+	{"a call whose context is over writes 50 ms later", []func(*kit){deadContext}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			if err != nil {
+				old, new := bytes.Clone(old), bytes.Clone(new)
+				time.AfterFunc(50*time.Millisecond, func() {
+					b.Memory.CompareAndSwap(context.Background(), key, old, new, ttl)
+				})
+			}
+			return swapped, err
+		}
+	}},
+	{"a cancelled swap writes 50 ms later, whatever is there", []func(*kit){cancelledStaysUndone}, func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			time.Sleep(time.Millisecond / 2)
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			if err != nil {
+				time.AfterFunc(50*time.Millisecond, func() { b.set(context.Background(), key, new, ttl) })
+			}
+			return swapped, err
+		}
+	}},
 	{"a cancelled context is a refusal", []func(*kit){cancelledContext}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			time.Sleep(time.Millisecond)
@@ -329,6 +404,18 @@ func revalue(other func(value []byte) []byte) func(*broken) {
 				old = other(old)
 			}
 			return b.Memory.CompareAndSwap(ctx, key, old, other(new), ttl)
+		}
+	}
+}
+
+// relive makes the mistake of keeping other lives.
+func relive(other func(ttl time.Duration) time.Duration) func(*broken) {
+	return func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if ttl > 0 {
+				ttl = other(ttl)
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}
 }

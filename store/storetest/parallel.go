@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -227,53 +226,39 @@ func expireAtOnce(k *kit) {
 	}
 }
 
-func deadContext(k *kit) {
-	absent, present := k.key(), k.key()
-	k.create(present, first)
-	cancelled, cancel := context.WithCancel(k.ctx)
-	cancel()
-	late, cancel := context.WithDeadline(k.ctx, time.Now().Add(-time.Second))
-	defer cancel()
-	s := k.stores[0]
-	for _, ctx := range []context.Context{cancelled, late} {
-		if value, ok, err := s.Get(ctx, present); err == nil || ok || value != nil {
-			k.Errorf("Get: %q, %v, %v", value, ok, err)
-		}
-		if swapped, err := s.CompareAndSwap(ctx, absent, nil, second, alive); err == nil || swapped {
-			k.Errorf("create: %v, %v", swapped, err)
-		}
-		if swapped, err := s.CompareAndSwap(ctx, present, first, second, alive); err == nil || swapped {
-			k.Errorf("swap: %v, %v", swapped, err)
-		}
-		if err := s.Delete(ctx, present); err == nil {
-			k.Errorf("Delete: no error")
-		}
+// manyLive writes records for some seconds, in which a server that syncs each
+// write to a disk makes a few thousand, and looks whether all are there.
+func manyLive(k *kit) {
+	const least, most, writers = 4000, 20_000, 8
+	prefix, start := k.key(), time.Now()
+	var made atomic.Int64
+	each := func(from, to int, do func(v view, key string) error) {
+		k.parallel(writers, func(i int, v view) error {
+			for n := from + i; n < to; n += writers {
+				if err := do(v, fmt.Sprint(prefix, n)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	k.wantAbsent(absent)
-	k.wantValue(present, first)
-}
-
-// cancelledContext cancels swaps at random moments. An error leaves open
-// whether the swap has happened; true and false do not.
-func cancelledContext(k *kit) {
-	old, new := bytes.Repeat(first, 5000), bytes.Repeat(second, 5000)
-	for range 50 {
-		key := k.key()
-		k.create(key, old)
-		ctx, cancel := context.WithTimeout(k.ctx, rand.N(2*time.Millisecond))
-		swapped, err := k.stores[0].CompareAndSwap(ctx, key, old, new, alive)
-		cancel()
-		value, _ := k.get(key)
-		switch {
-		case err != nil && swapped:
-			k.fatalf("swapped beside an error: %v", err)
-		case err != nil && !bytes.Equal(value, old) && !bytes.Equal(value, new):
-			k.fatalf("half a write: %s", shown(value))
-		case err == nil && !swapped:
-			k.fatalf("swapped is false, and the value was old")
-		case err == nil && !bytes.Equal(value, new):
-			k.fatalf("swapped is true, and the value is %s", shown(value))
+	create := func(v view, key string) error {
+		made.Add(1)
+		_, err := v.swap(key, nil, first)
+		return err
+	}
+	for n := 0; n < most && (n < least || time.Since(start) < k.patience/6); n += least {
+		each(n, n+least, create)
+	}
+	var lost atomic.Int64
+	each(0, int(made.Load()), func(v view, key string) error {
+		_, ok, err := v.get(key)
+		if !ok && err == nil {
+			lost.Add(1)
 		}
-		k.delete(key)
+		return err
+	})
+	if lost.Load() > 0 && time.Since(start) < alive {
+		k.Errorf("%d of %d records are absent", lost.Load(), made.Load())
 	}
 }

@@ -25,8 +25,12 @@ import (
 // return the same store each time.
 //
 // The store may hold other records and serve other programs meanwhile. Keys
-// are random, records are written with a time to live of a minute at most
-// (but for one of a year, which is deleted), and there are a few thousand.
+// are random, records are written with a time to live of a minute at most (but
+// for a few of up to 292 years, which are deleted), and there are at most 25,000,
+// nearly all of them of a few bytes.
+//
+// Run cannot see what takes longer than itself, or needs a store that cannot
+// answer. [RunLongLives] and [RunBlocked] check the rest.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
@@ -73,7 +77,8 @@ var groups = []group{
 		{"a swap that did not happen changes no ttl", refusedSwapKeepsLife},
 		{"a ttl of zero or less is an error, and writes nothing", noLife},
 		{"a ttl is rounded up, and nothing lives for ever", tinyLife},
-		{"a ttl of a year is no error", longLife},
+		{"a record is there until shortly before its end, and nil does not replace it", livesUntilItsEnd},
+		{"a ttl of up to 292 years is no error, and no bits of it are lost", longLife},
 	}},
 	{"keys and values", []rule{
 		{"keys are 1 to 128 bytes", keyLengths},
@@ -93,9 +98,11 @@ var groups = []group{
 		{"a Get that starts after a swap has returned sees it", readsOwnWrites},
 		{"each key is linearizable, reads included", linearizable},
 		{"many keys that expire at once delay nobody", expireAtOnce},
+		{"no record that lives is dropped for others", manyLive},
 	}},
 	{"contexts", []rule{
 		{"a context that is over is an error, and nothing happens", deadContext},
 		{"a context that is cancelled leaves the whole write or none of it", cancelledContext},
+		{"a write that was cancelled never undoes a later one", cancelledStaysUndone},
 	}},
 }

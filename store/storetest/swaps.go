@@ -125,12 +125,18 @@ func keysApart(k *kit) {
 // longerLife begins again with a longer life if the store was so slow that
 // the first one ended before the swap.
 func longerLife(k *kit) {
+	for _, new := range [][]byte{second, first} {
+		outlives(k, new)
+	}
+}
+
+func outlives(k *kit, new []byte) {
 	for ttl := 4 * short; ttl < k.patience; ttl *= 2 {
 		key := k.key()
 		k.swap(key, nil, first, ttl)
-		if k.swap(key, first, second, alive) {
+		if k.swap(key, first, new, alive) {
 			time.Sleep(ttl + 2*short)
-			k.wantValue(key, second)
+			k.wantValue(key, new)
 			return
 		}
 	}
@@ -138,10 +144,12 @@ func longerLife(k *kit) {
 }
 
 func shorterLife(k *kit) {
-	key := k.key()
-	k.create(key, first)
-	k.mustSwap(key, first, second, short)
-	k.waitGone(key)
+	for _, new := range [][]byte{second, first} {
+		key := k.key()
+		k.create(key, first)
+		k.mustSwap(key, first, new, short)
+		k.waitGone(key)
+	}
 }
 
 func refusedSwapKeepsLife(k *kit) {
@@ -180,11 +188,68 @@ func tinyLife(k *kit) {
 	}
 }
 
-func longLife(k *kit) {
-	key := k.key()
-	if !k.swap(key, nil, first, 366*24*time.Hour) {
-		k.Errorf("not created")
+// livesUntilItsEnd uses a life that is nearly two seconds, so that a store that
+// cuts off parts of a second is a second short. What has taken until the end,
+// or nearly, says nothing.
+func livesUntilItsEnd(k *kit) {
+	const ttl, margin = 1950 * time.Millisecond, short / 2
+	created, swapped := k.key(), k.key()
+	start := time.Now()
+	k.create(swapped, first)
+	k.swap(created, nil, first, ttl)
+	k.swap(swapped, first, first, ttl)
+	for _, key := range []string{created, swapped} {
+		k.livesUntil(key, start.Add(ttl-margin))
 	}
-	k.wantValue(key, first)
-	k.delete(key)
+	k.waitGone(created)
+	k.waitGone(swapped)
+}
+
+// livesUntil looks at a record whose value is first, and tries to create it.
+func (k *kit) livesUntil(key string, end time.Time) {
+	k.Helper()
+	for ; ; time.Sleep(short / 5) {
+		_, ok := k.get(key)
+		replaced := k.swap(key, nil, second, alive)
+		switch left := time.Until(end); {
+		case left <= 0:
+			return
+		case !ok:
+			k.fatalf("the record is absent %v before its end", left)
+		case replaced:
+			k.fatalf("nil replaced the record %v before its end", left)
+		}
+	}
+}
+
+// longLife has lives that, counted in a unit and kept in 32 bits, become one
+// unit or a negative number: such a record is soon gone, or refused.
+func longLife(k *kit) {
+	keys := make(map[time.Duration]string)
+	defer func() {
+		for _, key := range keys {
+			k.stores[0].Delete(k.ctx, key)
+		}
+	}()
+	for _, ttl := range longLives() {
+		key := k.key()
+		keys[ttl] = key
+		if !k.swap(key, nil, first, ttl) || !k.swap(key, first, second, ttl) {
+			k.Errorf("%v: not created, or gone at once", ttl)
+		}
+	}
+	time.Sleep(1100 * time.Millisecond) // longer than one of the longest unit
+	for ttl, key := range keys {
+		if value, ok := k.get(key); !ok || string(value) != string(second) {
+			k.Errorf("a record with a ttl of %v: %s, %v", ttl, shown(value), ok)
+		}
+	}
+}
+
+func longLives() []time.Duration {
+	lives := []time.Duration{366 * 24 * time.Hour, math.MaxInt64}
+	for _, unit := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
+		lives = append(lives, (1<<31+1)*unit, (1<<32+1)*unit)
+	}
+	return lives
 }
