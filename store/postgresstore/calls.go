@@ -44,9 +44,12 @@ ON CONFLICT (key) DO UPDATE
 SET value = excluded.value, expires_at = excluded.expires_at, sweep_at = excluded.sweep_at
 WHERE old.expires_at <= clock_timestamp()`
 
+	// The row is locked first, so that the clock is read after all waiting: a
+	// record that expired meanwhile is not revived.
 	swapSQL = `
+WITH held AS MATERIALIZED (SELECT key FROM auth_store WHERE key = $1 AND value = $4 FOR UPDATE)
 UPDATE auth_store SET value = $2, expires_at = clock_timestamp() + $3 * interval '1 microsecond'
-WHERE key = $1 AND value = $4 AND expires_at > clock_timestamp()`
+FROM held WHERE auth_store.key = held.key AND value = $4 AND expires_at > clock_timestamp()`
 
 	deleteSQL = `DELETE FROM auth_store WHERE key = $1`
 )

@@ -77,15 +77,16 @@ func (c *cache) reserve(key string, now time.Time) *place {
 	return p
 }
 
-// fill keeps a value in a place, unless that was dropped.
-func (c *cache) fill(key string, p *place, value []byte, ends time.Time) {
+// fill keeps a value that was asked for at a time, and lives so long from then,
+// in a place, unless that was dropped.
+func (c *cache) fill(key string, p *place, value []byte, asked time.Time, life time.Duration) {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p == nil || s.places[key] != p {
 		return
 	}
-	p.value, p.ends = value, ends
+	p.value, p.ends = value, asked.Add(min(life, oldestEntry))
 	s.bytes += len(value)
 	for other := range s.places { // in no order
 		if s.bytes <= s.most {

@@ -29,12 +29,12 @@ func TestAPlaceThatWasDroppedIsNotFilled(t *testing.T) {
 		"by a push":             func(c *cache) { c.drop("k") },
 		"by a broken stream":    func(c *cache) { c.clear() },
 		"and then taken again":  func(c *cache) { c.drop("k"); c.reserve("k", start) },
-		"and then filled again": func(c *cache) { c.drop("k"); c.fill("k", c.reserve("k", start), []byte("new"), later) },
+		"and then filled again": func(c *cache) { c.drop("k"); c.fill("k", c.reserve("k", start), []byte("new"), start, time.Minute) },
 	} {
 		c := newCache(0)
 		p := c.reserve("k", start)
 		between(c)
-		c.fill("k", p, []byte("old"), later)
+		c.fill("k", p, []byte("old"), start, time.Minute)
 		if value, ok := c.get("k", start); ok && string(value) == "old" {
 			t.Errorf("%s: the old value is there", rule)
 		}
@@ -46,9 +46,20 @@ func TestAPlaceThatWasDroppedIsNotFilled(t *testing.T) {
 	}
 }
 
+func TestAnEntryIsNeverOlderThanAMinute(t *testing.T) {
+	c := newCache(0)
+	c.fill("k", c.reserve("k", start), []byte("v"), start, time.Hour)
+	if _, ok := c.get("k", start.Add(time.Minute-1)); !ok {
+		t.Error("gone before a minute has passed")
+	}
+	if _, ok := c.get("k", start.Add(time.Minute)); ok {
+		t.Error("there after a minute")
+	}
+}
+
 func TestAnEntryLastsUntilItsEnd(t *testing.T) {
 	c := newCache(0)
-	c.fill("k", c.reserve("k", start), []byte("v"), later)
+	c.fill("k", c.reserve("k", start), []byte("v"), start, time.Minute)
 	if _, ok := c.get("k", later.Add(-1)); !ok {
 		t.Error("gone before its end")
 	}
@@ -78,8 +89,8 @@ func TestOneReaderHasThePlace(t *testing.T) {
 		t.Error("a place has a value before it is filled")
 	}
 	c.release("k", nil) // of the one who has none
-	c.fill("k", nil, []byte("w"), later)
-	c.fill("k", p, []byte("v"), later)
+	c.fill("k", nil, []byte("w"), start, time.Minute)
+	c.fill("k", p, []byte("v"), start, time.Minute)
 	c.release("k", p) // when filled, no-op
 	if value, ok := c.get("k", start); string(value) != "v" || !ok {
 		t.Error("the other has taken it away")
@@ -95,7 +106,7 @@ func TestTheCacheKeepsItsBound(t *testing.T) {
 	c := newCache(bound)
 	for i := range 4000 {
 		key := fmt.Sprint("key ", i)
-		c.fill(key, c.reserve(key, start), make([]byte, 1+rand.IntN(maxValue)), later)
+		c.fill(key, c.reserve(key, start), make([]byte, 1+rand.IntN(maxValue)), start, time.Minute)
 		if _, ok := c.get(key, start); !ok {
 			t.Fatal("what came last is not there")
 		}
@@ -131,7 +142,7 @@ func TestWhatWasDroppedIsNeverSeenAgain(t *testing.T) {
 				mu.RLock()
 				value := current
 				mu.RUnlock()
-				c.fill("k", p, value, later)
+				c.fill("k", p, value, start, time.Minute)
 				c.release("k", p)
 			}
 		})

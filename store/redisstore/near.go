@@ -148,7 +148,7 @@ func (n *Near) GetCached(ctx context.Context, key string) (value []byte, ok bool
 	if found.value == nil {
 		return nil, false, nil
 	}
-	n.cache.fill(key, place, found.value, now.Add(min(found.life, oldestEntry)))
+	n.cache.fill(key, place, found.value, now, found.life)
 	return found.value, true, nil
 }
 

@@ -15,8 +15,13 @@ import (
 //
 // It is an error if the server is older or read-only, if connections do not
 // commit by themselves or are READ UNCOMMITTED, or if the table is of a newer
-// version of this package. Every other isolation level will do, and the driver
-// may count changed rows or matched ones.
+// version of this package. It is also an error if bytes of values change on
+// their way, because character_set_client and character_set_connection differ.
+// Every other isolation level will do, and the driver may count changed rows or
+// matched ones.
+//
+// A server that was started with sysdate-is-now judges a swap by the time at
+// which it began, even if it had to wait for another transaction.
 //
 // What a call has acknowledged survives a crash of the server, unless
 // innodb_flush_log_at_trx_commit is not 1. After the promotion of a replica the
@@ -27,8 +32,14 @@ func NewMySQL(ctx context.Context, db *sql.DB) (*Store, error) {
 }
 
 const (
-	// mysqlNow knows no time zones and so no hour that comes twice.
+	// mysqlNow is when the statement began. It knows no time zones and so no
+	// hour that comes twice.
 	mysqlNow = `UTC_TIMESTAMP(6)`
+
+	// mysqlWriting is when the server looks at a row, which it does again once
+	// it has waited for the row's lock: what expired meanwhile is not revived.
+	// An hour that comes twice counts for nothing.
+	mysqlWriting = mysqlNow + ` + INTERVAL GREATEST(0, TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6))) MICROSECOND`
 
 	// mysqlReplica is text in some versions, where OFF is no number.
 	mysqlReplica = `CONCAT(@@global.read_only) NOT IN ('0', 'OFF') OR @@global.innodb_read_only`
@@ -42,8 +53,8 @@ var mysql = dialect{
 	get: "SELECT (SELECT value FROM auth_store WHERE `key` = ? AND expires_at > " + mysqlNow + "), " + mysqlReplica,
 	// The server counts rows that have changed: swaps does, even if a swap
 	// writes what is there already.
-	swap: "UPDATE auth_store SET value = ?, expires_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +
-		"WHERE `key` = ? AND value = ? AND expires_at > " + mysqlNow,
+	swap: "UPDATE auth_store SET value = ?, expires_at = " + mysqlWriting + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +
+		"WHERE `key` = ? AND value = ? AND expires_at > " + mysqlWriting,
 	// An upsert counts one row both if it inserts and, with some drivers, if it
 	// leaves things as they are. Two statements are as good: one who fails in
 	// the second has lost to a record that came after the first.

@@ -13,7 +13,9 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -63,9 +65,24 @@ func (s *Store) prepare(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
-	// No record has an empty key: this asks only whether writing is possible.
-	_, err := s.write(ctx, s.delete, []byte{})
-	return err
+	return s.probe(ctx)
+}
+
+// probe writes every byte and reads it again: a character set of the
+// connection may change what it does not know.
+func (s *Store) probe(ctx context.Context) error {
+	key, value := "probe:"+rand.Text(), make([]byte, 256)
+	for i := range value {
+		value[i] = byte(i)
+	}
+	if _, err := s.CompareAndSwap(ctx, key, nil, value, time.Minute); err != nil {
+		return err
+	}
+	got, _, err := s.Get(ctx, key)
+	if err == nil && !bytes.Equal(got, value) {
+		err = errors.New("the connection changes bytes of values: check its character set")
+	}
+	return errors.Join(err, s.Delete(ctx, key))
 }
 
 // Close frees the prepared statements; calls are errors afterwards. The

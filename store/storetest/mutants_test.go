@@ -232,7 +232,9 @@ var mutants = []struct {
 		}
 	}},
 	{"only length and ends are compared", []func(*kit){valuesApart}, func(b *broken) {
-		ends := func(v []byte) string { return fmt.Sprintf("%d %x %x", len(v), v[:min(8, len(v))], v[max(0, len(v)-8):]) }
+		ends := func(v []byte) string {
+			return fmt.Sprintf("%d %x %x", len(v), v[:min(8, len(v))], v[max(0, len(v)-8):])
+		}
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if value, ok, _ := b.Memory.Get(ctx, key); ok && len(old) > 0 && ends(old) == ends(value) {
 				old = value

@@ -247,7 +247,7 @@ func manyLive(k *kit) {
 		_, err := v.swap(key, nil, first)
 		return err
 	}
-	for n := 0; n < most && (n < least || time.Since(start) < k.patience/6); n += least {
+	for n := 0; n < most && (n < least || time.Since(start) < k.patience/10); n += least {
 		each(n, n+least, create)
 	}
 	var lost atomic.Int64

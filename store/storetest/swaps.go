@@ -198,27 +198,25 @@ func livesUntilItsEnd(k *kit) {
 	k.create(swapped, first)
 	k.swap(created, nil, first, ttl)
 	k.swap(swapped, first, first, ttl)
-	for _, key := range []string{created, swapped} {
-		k.livesUntil(key, start.Add(ttl-margin))
+	for end := start.Add(ttl - margin); time.Now().Before(end); time.Sleep(short / 5) {
+		k.mustLive(created, end)
+		k.mustLive(swapped, end)
 	}
 	k.waitGone(created)
 	k.waitGone(swapped)
 }
 
-// livesUntil looks at a record whose value is first, and tries to create it.
-func (k *kit) livesUntil(key string, end time.Time) {
+// mustLive looks at a record, and tries to create it.
+func (k *kit) mustLive(key string, end time.Time) {
 	k.Helper()
-	for ; ; time.Sleep(short / 5) {
-		_, ok := k.get(key)
-		replaced := k.swap(key, nil, second, alive)
-		switch left := time.Until(end); {
-		case left <= 0:
-			return
-		case !ok:
-			k.fatalf("the record is absent %v before its end", left)
-		case replaced:
-			k.fatalf("nil replaced the record %v before its end", left)
-		}
+	_, ok := k.get(key)
+	replaced := k.swap(key, nil, second, short)
+	switch left := time.Until(end); {
+	case left <= 0: // it may have ended meanwhile
+	case !ok:
+		k.fatalf("the record is absent %v before its end", left)
+	case replaced:
+		k.fatalf("nil replaced the record %v before its end", left)
 	}
 }
 
