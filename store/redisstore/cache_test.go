@@ -73,7 +73,7 @@ func TestAnEntryLastsUntilItsEnd(t *testing.T) {
 	if p == nil {
 		t.Fatal("an entry that has ended is not read again")
 	}
-	c.fill("k", p, []byte("w"), later.Add(time.Minute))
+	c.fill("k", p, []byte("w"), later, time.Minute)
 	if value, _ := c.get("k", later); string(value) != "w" {
 		t.Errorf("%q", value)
 	}

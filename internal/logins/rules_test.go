@@ -1,0 +1,573 @@
+package logins_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/store"
+)
+
+// A scripted store fails calls, and keeps count of what it was asked.
+type scripted struct {
+	store.Memory
+	swapFails []error // of the next swaps, which do not happen where it is not nil
+	loses     []bool  // whether such a swap has happened all the same
+	getFails  []error
+	ttls      map[string]time.Duration // of the last swap of each key
+	gets      int
+}
+
+func next[T any](list *[]T) (first T) {
+	if len(*list) > 0 {
+		first, *list = (*list)[0], (*list)[1:]
+	}
+	return first
+}
+
+func (s *scripted) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	s.gets++
+	if err := next(&s.getFails); err != nil {
+		return nil, false, err
+	}
+	return s.Memory.Get(ctx, key)
+}
+
+func (s *scripted) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+	failure, lost := next(&s.swapFails), next(&s.loses)
+	if failure != nil && !lost {
+		return false, failure
+	}
+	swapped, err := s.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+	if failure != nil {
+		return false, failure
+	}
+	if s.ttls == nil {
+		s.ttls = make(map[string]time.Duration)
+	}
+	if swapped {
+		s.ttls[key] = ttl
+	}
+	return swapped, err
+}
+
+var errStore = errors.New("the store is down")
+
+// listKey is where the list of a subject of no namespace is kept.
+func listKey(subject string) string {
+	h := sha256.New()
+	h.Write([]byte("authlatch/logins\x00" + subject))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+func lists(t *testing.T, s store.Store, bound int) *Lists {
+	return &Lists{Store: s, Bound: bound, Fault: func(_ context.Context, _ string, err error) { t.Errorf("fault: %v", err) }}
+}
+
+// add lists a log-in with a record.
+func add(t *testing.T, l *Lists, e Entry, replaced *Digest) {
+	t.Helper()
+	if ok, err := l.Store.CompareAndSwap(t.Context(), e.Digest.Key(), nil, record(), time.Hour); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if err := l.Add(t.Context(), subject, e, replaced); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantListed(t *testing.T, l *Lists, kind Kind, want ...Digest) {
+	t.Helper()
+	entries, err := l.Entries(t.Context(), subject, kind)
+	var got []Digest
+	for _, e := range entries {
+		got = append(got, e.Digest)
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%d log-ins of kind %d are listed, want %d in their order: %v", len(got), kind, len(want), err)
+	}
+}
+
+func isTombstone(t *testing.T, s store.Store, d Digest) (Tombstone, bool) {
+	t.Helper()
+	raw, _, err := s.Get(context.Background(), d.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ParseTombstone(raw)
+}
+
+func TestNamesOfALoginAreOfFixedLength(t *testing.T) {
+	var d Digest
+	for i := range d {
+		d[i] = byte(i)
+	}
+	sum := sha256.Sum256(d[:])
+	if key := d.Key(); key != base64.RawURLEncoding.EncodeToString(d[:]) || len(key) != 43 {
+		t.Errorf("key: %s", key)
+	}
+	if id := d.LoginID(); id != base64.RawURLEncoding.EncodeToString(sum[:16]) || len(id) != 22 {
+		t.Errorf("login ID: %s", id)
+	}
+	if id := d.AppendLoginID([]byte("x")); string(id) != "x"+d.LoginID() {
+		t.Errorf("appended: %s", id)
+	}
+}
+
+func TestEachReasonHasItsName(t *testing.T) {
+	want := []string{"unknown", "logged out", "revoked", "evicted", "replaced", "reused", "unknown"}
+	for r, name := range want {
+		if got := Reason(r).String(); got != name {
+			t.Errorf("%d: %s, want %s", r, got, name)
+		}
+		if own := Reason(r).Own(); own != (name == "logged out" || name == "replaced") {
+			t.Errorf("%s: own is %v", name, own)
+		}
+	}
+}
+
+func TestATombstoneSaysWhatEndedWhyAndWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		raw := NewTombstone(Family, Reused)
+		want := Tombstone{Family, Reused, time.Unix(time.Now().Unix(), 0)}
+		if got, ok := ParseTombstone(raw); !ok || got.Kind != want.Kind || got.Reason != want.Reason || !got.Time.Equal(want.Time) {
+			t.Errorf("%v, %v, want %v", got, ok, want)
+		}
+		if again := NewTombstone(Family, Reused); string(again) == string(raw) {
+			t.Error("two tombstones are equal: a swap could not tell them apart")
+		}
+		other := slices.Clone(raw)
+		other[0]++
+		for rule, raw := range map[string][]byte{"none": nil, "short": raw[:len(raw)-1], "long": append(raw, 0), "another format": other} {
+			if _, ok := ParseTombstone(raw); ok {
+				t.Errorf("%s: is a tombstone", rule)
+			}
+		}
+		if raw[0] != 0x80 || len(raw) != 19 {
+			t.Errorf("the stored form has changed: %x", raw)
+		}
+	})
+}
+
+func TestATombstoneLivesAsLongAsItIsAskedFor(t *testing.T) {
+	for kind, want := range map[Kind]time.Duration{Session: time.Minute, Pending: time.Minute, Family: time.Hour} {
+		s := &scripted{}
+		l := lists(t, s, 10)
+		e := Entry{Digest: newDigest(), Kind: kind, Expires: time.Now().Add(time.Hour)}
+		add(t, l, e, nil)
+		if err := l.EndRecord(t.Context(), kind, e.Digest, Revoked); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.ttls[e.Digest.Key()]; got != want {
+			t.Errorf("kind %d: %v, want %v", kind, got, want)
+		}
+		tombstone, ok := isTombstone(t, s, e.Digest)
+		if !ok || tombstone.Kind != kind || tombstone.Reason != Revoked {
+			t.Errorf("kind %d: %v, %v", kind, tombstone, ok)
+		}
+		if err := l.EndRecord(t.Context(), kind, e.Digest, LoggedOut); err != nil {
+			t.Fatal(err)
+		}
+		if tombstone, _ := isTombstone(t, s, e.Digest); tombstone.Reason != Revoked {
+			t.Errorf("the first reason became %v", tombstone.Reason)
+		}
+	}
+}
+
+func TestEndingARecordThatIsNotThereIsNoError(t *testing.T) {
+	s := &scripted{}
+	d := newDigest()
+	if err := lists(t, s, 1).EndRecord(t.Context(), Session, d, Revoked); err != nil {
+		t.Error(err)
+	}
+	if _, ok, _ := s.Get(t.Context(), d.Key()); ok {
+		t.Error("a tombstone was created")
+	}
+}
+
+func TestEndingARecordIsTriedTwiceAndThenAnError(t *testing.T) {
+	for _, test := range []struct {
+		failures int
+		wantErr  bool
+	}{{0, false}, {1, false}, {2, true}} {
+		s := &scripted{}
+		d := newDigest()
+		mustCreate(t, s, d)
+		s.swapFails = slices.Repeat([]error{errStore}, test.failures)
+		err := lists(t, s, 1).EndRecord(t.Context(), Session, d, Revoked)
+		if errors.Is(err, errStore) != test.wantErr || (err != nil) != test.wantErr {
+			t.Errorf("%d failures: %v", test.failures, err)
+		}
+		if _, ended := isTombstone(t, s, d); ended == test.wantErr {
+			t.Errorf("%d failures: ended: %v", test.failures, ended)
+		}
+	}
+	s := &scripted{getFails: []error{errStore}}
+	if err := lists(t, s, 1).EndRecord(t.Context(), Session, newDigest(), Revoked); !errors.Is(err, errStore) {
+		t.Errorf("a record that cannot be read: %v", err)
+	}
+}
+
+func mustCreate(t *testing.T, s store.Store, d Digest) {
+	t.Helper()
+	if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, record(), time.Hour); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+}
+
+func TestCreateTakesAFreshKeyAfterAFailureAndEndsTheFirst(t *testing.T) {
+	for name, lost := range map[string]bool{"the swap did not happen": false, "the swap happened": true} {
+		s := &scripted{swapFails: []error{errStore}, loses: []bool{lost}}
+		var made []Digest
+		err := lists(t, s, 1).Create(t.Context(), Family, func() (Digest, []byte, time.Duration) {
+			made = append(made, newDigest())
+			return made[len(made)-1], record(), time.Hour
+		})
+		if err != nil || len(made) != 2 {
+			t.Fatalf("%s: %v, %d keys", name, err, len(made))
+		}
+		raw, ok, _ := s.Get(t.Context(), made[0].Key())
+		if tombstone, ended := ParseTombstone(raw); ok != lost || ended != lost || lost && (tombstone.Kind != Family || tombstone.Reason != Revoked) {
+			t.Errorf("%s: the first key has %x", name, raw)
+		}
+		if _, ok, _ := s.Get(t.Context(), made[1].Key()); !ok {
+			t.Errorf("%s: the second record is absent", name)
+		}
+	}
+}
+
+func TestCreateGivesUpAfterTwoFailures(t *testing.T) {
+	for name, swapFails := range map[string][]error{"the store is down": {errStore, errStore, errStore}, "the keys are taken": nil} {
+		s := &scripted{}
+		taken := newDigest()
+		mustCreate(t, s, taken)
+		s.swapFails = swapFails
+		tries := 0
+		err := lists(t, s, 1).Create(t.Context(), Session, func() (Digest, []byte, time.Duration) {
+			tries++
+			return taken, record(), time.Hour
+		})
+		if err == nil || tries != 2 || swapFails != nil && !errors.Is(err, errStore) {
+			t.Errorf("%s: %v after %d tries", name, err, tries)
+		}
+	}
+}
+
+func TestAddListsALoginOnceThoughItsFirstSwapSaidNothing(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 10)
+	d := newDigest()
+	mustCreate(t, s, d)
+	s.swapFails, s.loses = []error{errStore}, []bool{true}
+	if err := l.Add(t.Context(), subject, entry(d), nil); err != nil {
+		t.Fatal(err)
+	}
+	wantListed(t, l, Session, d)
+
+	other := newDigest()
+	mustCreate(t, s, other)
+	s.swapFails = []error{errStore}
+	if err := l.Add(t.Context(), subject, entry(other), nil); err == nil {
+		t.Error("after a swap that may yet happen, the log-in was listed")
+	}
+	wantListed(t, l, Session, d)
+}
+
+func TestAddOfALoginThatIsEndingIsAnError(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 10)
+	d := newDigest()
+	add(t, l, entry(d), nil)
+	s.getFails = []error{nil, errStore} // the record cannot be ended, so its entry stays marked
+	if _, err := l.End(t.Context(), subject, Revoked, everything); !errors.Is(err, errStore) {
+		t.Fatal(err)
+	}
+	if listed, err := l.Listed(t.Context(), subject, d); listed || err != nil {
+		t.Errorf("a log-in that is ending is listed: %v, %v", listed, err)
+	}
+	wantListed(t, l, Session)
+	if err := l.Add(t.Context(), subject, entry(d), nil); err == nil {
+		t.Error("a log-in that is ending was added again")
+	}
+	if n, err := l.End(t.Context(), subject, Revoked, everything); len(n) != 0 || err != nil {
+		t.Errorf("%v, %v", n, err)
+	}
+	if _, ended := isTombstone(t, s, d); !ended {
+		t.Error("ending again did not finish what was broken off")
+	}
+}
+
+func TestListedSaysWhoStandsInTheList(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 10)
+	d := newDigest()
+	if listed, err := l.Listed(t.Context(), subject, d); listed || err != nil {
+		t.Errorf("nobody: %v, %v", listed, err)
+	}
+	add(t, l, entry(d), nil)
+	if listed, err := l.Listed(t.Context(), subject, d); !listed || err != nil {
+		t.Errorf("the first: %v, %v", listed, err)
+	}
+	if listed, err := l.Listed(t.Context(), "another", d); listed || err != nil {
+		t.Errorf("of another subject: %v, %v", listed, err)
+	}
+	other := lists(t, s, 10)
+	other.Namespace = "another"
+	if listed, err := other.Listed(t.Context(), subject, d); listed || err != nil {
+		t.Errorf("of another namespace: %v, %v", listed, err)
+	}
+	s.getFails = []error{errStore}
+	if listed, err := l.Listed(t.Context(), subject, d); listed || !errors.Is(err, errStore) {
+		t.Errorf("a store that is down: %v, %v", listed, err)
+	}
+	s.getFails = []error{errStore}
+	if _, err := l.Entries(t.Context(), subject, Session); !errors.Is(err, errStore) {
+		t.Errorf("a store that is down: %v", err)
+	}
+}
+
+func TestTheOldestLoginOverTheBoundIsEndedAndReported(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 2)
+	var reported []Entry
+	l.Evicted = func(_ context.Context, who string, e Entry) {
+		if who != subject {
+			t.Errorf("of %s", who)
+		}
+		reported = append(reported, e)
+	}
+	var d []Digest
+	for range 4 {
+		d = append(d, newDigest())
+		add(t, l, entry(d[len(d)-1]), nil)
+		time.Sleep(time.Millisecond)
+	}
+	wantListed(t, l, Session, d[2], d[3])
+	if len(reported) != 2 || reported[0].Digest != d[0] || reported[1].Digest != d[1] || reported[0].Ending != Evicted {
+		t.Errorf("reported: %v", reported)
+	}
+	for i := range d {
+		if tombstone, ended := isTombstone(t, s, d[i]); ended != (i < 2) || ended && tombstone.Reason != Evicted {
+			t.Errorf("%d: %v, %v", i, tombstone, ended)
+		}
+	}
+	l.Evicted = nil
+	add(t, l, entry(newDigest()), nil) // reports to nobody
+}
+
+// Who knows the password alone must not end complete log-ins.
+func TestPendingLoginsHaveABoundOfTheirOwn(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 2)
+	whole := []Digest{newDigest(), newDigest()}
+	var pending []Digest
+	add(t, l, entry(whole[0]), nil)
+	for range 12 {
+		d := newDigest()
+		pending = append(pending, d)
+		add(t, l, Entry{Digest: d, Kind: Pending, Expires: time.Now().Add(time.Hour)}, nil)
+	}
+	add(t, l, entry(whole[1]), nil)
+	wantListed(t, l, Session, whole...)
+	wantListed(t, l, Pending, pending[2:]...)
+}
+
+func TestALoginThatIsReplacedDoesNotCountAgainstTheBound(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 2)
+	one, two, three, four := newDigest(), newDigest(), newDigest(), newDigest()
+	add(t, l, entry(one), nil)
+	add(t, l, entry(two), nil)
+	add(t, l, entry(three), &two)
+	wantListed(t, l, Session, one, two, three)
+	if err := l.EndOne(t.Context(), subject, Session, two, Replaced); err != nil {
+		t.Fatal(err)
+	}
+	wantListed(t, l, Session, one, three)
+	add(t, l, entry(four), nil)
+	wantListed(t, l, Session, three, four)
+}
+
+func TestEndEndsOnlyWhatIsPicked(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 10)
+	one, two := newDigest(), newDigest()
+	add(t, l, entry(one), nil)
+	add(t, l, Entry{Digest: two, Kind: Family, Expires: time.Now().Add(time.Hour)}, nil)
+	ended, err := l.End(t.Context(), subject, Revoked, func(e Entry) bool { return e.Kind == Family })
+	if err != nil || len(ended) != 1 || ended[0].Digest != two || ended[0].Kind != Family {
+		t.Errorf("%v, %v", ended, err)
+	}
+	wantListed(t, l, Session, one)
+	wantListed(t, l, Family)
+	if tombstone, ok := isTombstone(t, s, two); !ok || tombstone.Reason != Revoked || tombstone.Kind != Family {
+		t.Errorf("%v, %v", tombstone, ok)
+	}
+	if _, ok := isTombstone(t, s, one); ok {
+		t.Error("the other was ended too")
+	}
+}
+
+func TestEndOneEndsTheRecordEvenIfTheListCannotBeChanged(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 10)
+	d := newDigest()
+	add(t, l, entry(d), nil)
+	faults := 0
+	l.Fault = func(_ context.Context, _ string, err error) {
+		faults++
+		if !errors.Is(err, errStore) {
+			t.Error(err)
+		}
+	}
+	s.getFails = []error{nil, errStore}
+	if err := l.EndOne(t.Context(), subject, Session, d, LoggedOut); err != nil || faults == 0 {
+		t.Errorf("%v, %d faults", err, faults)
+	}
+	if _, ok := isTombstone(t, s, d); !ok {
+		t.Error("the record is alive")
+	}
+	s.getFails = []error{errStore}
+	if err := l.EndOne(t.Context(), subject, Session, d, LoggedOut); !errors.Is(err, errStore) {
+		t.Errorf("a record that cannot be read: %v", err)
+	}
+}
+
+func TestAListLivesTwoMinutesLongerThanItsLongestLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{}
+		l := lists(t, s, 10)
+		for _, life := range []time.Duration{time.Hour, 3 * time.Hour, 2 * time.Hour} {
+			add(t, l, Entry{Digest: newDigest(), Kind: Session, Expires: time.Now().Add(life)}, nil)
+		}
+		if got := s.ttls[listKey(subject)]; got != 3*time.Hour+2*time.Minute {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
+func TestAnEntryLeavesAMinuteAfterItsEndWithTheNextChange(t *testing.T) {
+	for after, kept := range map[time.Duration]bool{time.Hour + time.Minute: true, time.Hour + time.Minute + time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			l := lists(t, &scripted{}, 10)
+			old := newDigest()
+			add(t, l, entry(old), nil)
+			long := newDigest()
+			add(t, l, Entry{Digest: long, Kind: Session, Expires: time.Now().Add(9 * time.Hour)}, nil)
+			time.Sleep(after)
+			newest := newDigest()
+			add(t, l, entry(newest), nil)
+			listed, err := l.Listed(t.Context(), subject, old)
+			if listed != kept || err != nil {
+				t.Errorf("%v after: %v, %v", after, listed, err)
+			}
+			wantHas(t, l, long)
+			wantHas(t, l, newest)
+		})
+	}
+}
+
+func wantHas(t *testing.T, l *Lists, d Digest) {
+	t.Helper()
+	if listed, err := l.Listed(t.Context(), subject, d); !listed || err != nil {
+		t.Errorf("not listed: %v", err)
+	}
+}
+
+func TestTheEndOfALoginIsRoundedUpToASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := time.Unix(time.Now().Unix()+3600, 0)
+		for expires, want := range map[time.Time]time.Time{
+			base: base, base.Add(1): base.Add(time.Second), base.Add(time.Second - 1): base.Add(time.Second),
+		} {
+			l := lists(t, &scripted{}, 10)
+			add(t, l, Entry{Digest: newDigest(), Kind: Session, Expires: expires}, nil)
+			entries, err := l.Entries(t.Context(), subject, Session)
+			if err != nil || len(entries) != 1 || !entries[0].Expires.Equal(want) {
+				t.Errorf("%v: %v, %v, want %v", expires, entries, err, want)
+			}
+		}
+	})
+}
+
+// golden returns a list of the first format, as it was stored by version 1.
+func golden(entries ...Entry) []byte {
+	b := append([]byte{0x01}, "write-id"...)
+	for _, e := range entries {
+		b = append(b, e.Digest[:]...)
+		b = binary.AppendUvarint(b, uint64(e.Expires.Unix()))
+		b = append(b, byte(e.Kind)|byte(e.Ending)<<4)
+	}
+	return b
+}
+
+func TestListsOfTheFirstFormatAreRead(t *testing.T) {
+	end := time.Unix(time.Now().Unix()+3600, 0)
+	want := []Entry{{Digest: newDigest(), Kind: Session, Expires: end}, {Digest: newDigest(), Kind: Session, Expires: end.Add(1e9)}}
+	s := &scripted{}
+	raw := golden(want[0], Entry{Digest: newDigest(), Kind: Session, Ending: Reused, Expires: end}, want[1])
+	if ok, err := s.CompareAndSwap(t.Context(), listKey(subject), nil, raw, time.Hour); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	got, err := lists(t, s, 10).Entries(t.Context(), subject, Session)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	for i := range want {
+		if got[i].Digest != want[i].Digest || !got[i].Expires.Equal(want[i].Expires) || got[i].Kind != Session || got[i].Ending != 0 {
+			t.Errorf("%v, want %v", got[i], want[i])
+		}
+	}
+}
+
+// A list of the future is an error, since its owner will want it back. Bytes
+// that no version wrote are reported.
+func TestListsThatCannotBeReadAreReported(t *testing.T) {
+	whole := golden(Entry{Digest: newDigest(), Kind: Session, Expires: time.Unix(1<<31, 0)})
+	var never []byte
+	never = append(never, whole[:9+32]...)
+	never = append(binary.AppendUvarint(never, 1<<40+1), 1)
+	for rule, test := range map[string]struct {
+		raw    []byte
+		newer  bool
+		faults bool
+	}{
+		"whole":           {whole, false, false},
+		"no entries":      {whole[:9], false, false},
+		"the last format": {[]byte{0x0f}, true, false},
+		"beyond lists":    {[]byte{0x10, 0, 0, 0, 0, 0, 0, 0, 0}, false, true},
+		"format zero":     {[]byte{0x00, 0, 0, 0, 0, 0, 0, 0, 0}, false, true},
+		"half a header":   {whole[:8], false, true},
+		"half a digest":   {whole[:9+31], false, true},
+		"a digest alone":  {whole[:9+32], false, true},
+		"half a time":     {whole[:9+32+2], false, true},
+		"no kind":         {whole[:len(whole)-1], false, true},
+		"too late an end": {never, false, true},
+		"a byte too many": {append(slices.Clone(whole), 7), false, true},
+		"an endless time": {append(slices.Clone(whole[:9+32]), slices.Repeat([]byte{0xff}, 12)...), false, true},
+	} {
+		s := &scripted{}
+		if ok, err := s.CompareAndSwap(t.Context(), listKey(subject), nil, test.raw, time.Hour); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		l := lists(t, s, 10)
+		faults := 0
+		l.Fault = func(context.Context, string, error) { faults++ }
+		_, err := l.Entries(t.Context(), subject, Session)
+		if (err != nil) != test.newer || (faults > 0) != test.faults {
+			t.Errorf("%s: %v, %d faults", rule, err, faults)
+		}
+		if _, err := l.Listed(t.Context(), subject, newDigest()); (err != nil) != test.newer {
+			t.Errorf("%s: Listed: %v", rule, err)
+		}
+		if err := l.Add(t.Context(), subject, entry(newDigest()), nil); (err != nil) != test.newer {
+			t.Errorf("%s: Add: %v", rule, err)
+		}
+	}
+}
