@@ -243,7 +243,7 @@ func TestCreateTakesAFreshKeyAfterAFailureAndEndsTheFirst(t *testing.T) {
 }
 
 func TestCreateGivesUpAfterTwoFailures(t *testing.T) {
-	for name, swapFails := range map[string][]error{"the store is down": {errStore, errStore, errStore}, "the keys are taken": nil} {
+	for name, swapFails := range map[string][]error{"the store is down": slices.Repeat([]error{errStore}, 4), "the keys are taken": nil} {
 		s := &scripted{}
 		taken := newDigest()
 		mustCreate(t, s, taken)
