@@ -4,7 +4,7 @@
 # what else is missing with apt-get, as root or with sudo.
 #
 #   ./test.sh         some minutes
-#   ./test.sh -long   more rounds and longer fuzzing
+#   ./test.sh -long   more rounds, longer fuzzing, and mutants
 #
 # A test that skips itself counts as failed, but for CI=false ./test.sh.
 set -euo pipefail
@@ -24,10 +24,10 @@ mariadbd       mariadb-server
 npm            nodejs npm       # the browser client, under Node and with axios
 '
 
-fuzz_inputs=10000
+fuzz_inputs=10000 mutants=0
 case ${1-} in
 '') ;;
--long) export AUTH_LONG=1 AUTH_SCHEDULES=500000 AUTH_BACKEND_SCHEDULES=10000 fuzz_inputs=200000 ;;
+-long) export AUTH_LONG=1 AUTH_SCHEDULES=500000 AUTH_BACKEND_SCHEDULES=10000 fuzz_inputs=200000 mutants=150 ;;
 *)
 	sed -n 's/^#   //p' "$0" >&2
 	exit 2
@@ -204,6 +204,9 @@ go_test './internal/bench, numbers' ./internal/bench
 for module in $modules; do
 	fuzz "$module"
 done
+if ((mutants > 0)); then
+	check './internal/lab/mutate, mutants' go -C internal/lab/mutate run . -sample "$mutants"
+fi
 
 say "$((SECONDS / 60)) min $((SECONDS % 60)) s"
 printf '%-28s %8s %7s %7s %7s %7s\n' module packages passed failed skipped time

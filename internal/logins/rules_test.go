@@ -571,3 +571,12 @@ func TestListsThatCannotBeReadAreReported(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNumbersOfStoredKindsAndReasonsNeverChange(t *testing.T) {
+	if kinds := [...]Kind{Session, Family, Pending}; kinds != [...]Kind{1, 2, 3} {
+		t.Errorf("kinds: %v", kinds)
+	}
+	if reasons := [...]Reason{LoggedOut, Revoked, Evicted, Replaced, Reused}; reasons != [...]Reason{1, 2, 3, 4, 5} {
+		t.Errorf("reasons: %v", reasons)
+	}
+}

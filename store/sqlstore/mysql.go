@@ -21,7 +21,8 @@ import (
 // matched ones.
 //
 // A server that was started with sysdate-is-now judges a swap by the time at
-// which it began, even if it had to wait for another transaction.
+// which it began, even if it had to wait for another transaction. SYSDATE is in
+// the statements of swaps, so replicate by binlog_format ROW or MIXED.
 //
 // What a call has acknowledged survives a crash of the server, unless
 // innodb_flush_log_at_trx_commit is not 1. After the promotion of a replica the
