@@ -57,20 +57,12 @@ func staleEntries(accepted map[string]string, name string, all []mutant) (stale 
 		exists[m.key()] = true
 	}
 	for key := range accepted {
-		file, _, _ := strings.Cut(key, " ")
-		if folder, _, _ := cutLast(file, "/"); folder == name && !exists[key] {
+		if folder, _, _ := strings.Cut(key, " "); folder == name && !exists[key] {
 			stale = append(stale, key)
 		}
 	}
 	slices.Sort(stale)
 	return stale
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // sample returns n of the mutants, or all if n is 0. It orders them by a hash

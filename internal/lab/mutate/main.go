@@ -106,7 +106,7 @@ func (o options) measure(ctx context.Context, name string, accepted map[string]s
 		case v == survived && known:
 			v = acceptable
 		case v == survived:
-			fmt.Fprintf(out, "survived: %s (line %d)\n", m.key(), m.line)
+			fmt.Fprintf(out, "survived: %s (%s:%d)\n", m.key(), m.file, m.line)
 		case known && v != uncompiled:
 			fmt.Fprintf(out, "accepted, and now killed: %s\n", m.key())
 		}

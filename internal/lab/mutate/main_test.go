@@ -43,10 +43,10 @@ func TestSurvivorsAreListedUnlessTheyAreAccepted(t *testing.T) {
 	if err != nil || ok {
 		t.Fatalf("%v, %v\n%s", ok, err, out)
 	}
-	survivor := "p/p.go Less: a < b → a <= b"
+	survivor := "p Less: a < b → a <= b"
 	for _, want := range []string{
 		"survived: " + survivor,
-		"killed by the time limit: p/p.go Wait: without n++",
+		"killed by the time limit: p Wait: without n++",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("missing: %s", want)
@@ -54,8 +54,8 @@ func TestSurvivorsAreListedUnlessTheyAreAccepted(t *testing.T) {
 	}
 	var accepted strings.Builder
 	for line := range strings.Lines(out) {
-		if key, ok := strings.CutPrefix(strings.TrimSpace(line), "survived: "); ok && strings.Contains(key, " (line ") {
-			accepted.WriteString(key[:strings.LastIndex(key, " (line ")] + "\n\tA reason.\n")
+		if key, ok := strings.CutPrefix(strings.TrimSpace(line), "survived: "); ok && strings.Contains(key, " (p/p.go:") {
+			accepted.WriteString(key[:strings.LastIndex(key, " (p/p.go:")] + "\n\tA reason.\n")
 		}
 	}
 	if err := os.WriteFile(filepath.Join(root, "accepted.txt"), []byte(accepted.String()), 0o600); err != nil {

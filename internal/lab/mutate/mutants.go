@@ -16,9 +16,9 @@ import (
 // A mutant replaces one piece of the source of a file.
 type mutant struct {
 	file     string // from the root, with slashes
-	function string // "Memory.Get"; "" outside of functions
+	function string // "Memory.Get", or the name of a constant or variable
 	change   string // "a < b → a <= b"
-	again    int    // how many equal changes of the function come before
+	again    int    // how many equal changes of the function come before it
 
 	line       int
 	start, end int // offsets into text
@@ -26,10 +26,10 @@ type mutant struct {
 	text       []byte
 }
 
-// key names a mutant in accepted.txt. It has no line number, so it outlives
-// changes elsewhere in the file.
+// key names a mutant in accepted.txt. It has no file and no line, so it outlives
+// changes elsewhere in the package and a move to another of its files.
 func (m mutant) key() string {
-	key := m.file + " " + m.function + ": " + m.change
+	key := path.Dir(m.file) + " " + m.function + ": " + m.change
 	if m.again > 0 {
 		key += fmt.Sprintf(" (%d)", m.again+1)
 	}
@@ -47,6 +47,7 @@ func mutantsOf(root, name string) (all []mutant, err error) {
 	if err != nil {
 		return nil, err
 	}
+	seen := make(map[string]int)
 	for _, file := range names {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
@@ -55,7 +56,7 @@ func mutantsOf(root, name string) (all []mutant, err error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := mutantsIn(path.Join(name, filepath.Base(file)), text)
+		found, err := mutantsIn(path.Join(name, filepath.Base(file)), text, seen)
 		if err != nil {
 			return nil, err
 		}
@@ -67,26 +68,33 @@ func mutantsOf(root, name string) (all []mutant, err error) {
 	return all, nil
 }
 
-// mutantsIn returns the mutants of one file.
-func mutantsIn(file string, text []byte) ([]mutant, error) {
-	f := &finder{file: file, text: text, files: token.NewFileSet(), seen: make(map[string]int)}
+// mutantsIn returns the mutants of one file. It counts keys in seen.
+func mutantsIn(file string, text []byte, seen map[string]int) ([]mutant, error) {
+	f := &finder{file: file, text: text, files: token.NewFileSet(), seen: seen}
 	parsed, err := parser.ParseFile(f.files, file, text, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
 	}
 	for _, decl := range parsed.Decls {
-		f.function = ""
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
 			f.function = nameOf(decl)
 			ast.Inspect(decl, f.visit)
 		case *ast.GenDecl:
-			if decl.Tok == token.CONST || decl.Tok == token.VAR {
-				ast.Inspect(decl, f.visit)
-			}
+			f.values(decl)
 		}
 	}
 	return f.found, nil
+}
+
+// values looks into constants and variables.
+func (f *finder) values(decl *ast.GenDecl) {
+	for _, spec := range decl.Specs {
+		if spec, ok := spec.(*ast.ValueSpec); ok {
+			f.function = spec.Names[0].Name
+			ast.Inspect(spec, f.visit)
+		}
+	}
 }
 
 // nameOf returns the name of a function, with its receiver's type before it.

@@ -38,7 +38,7 @@ func (l *list[T]) add(x, y int) error {
 
 func changes(t *testing.T, text string) (all []string) {
 	t.Helper()
-	mutants, err := mutantsIn("p/p.go", []byte(text))
+	mutants, err := mutantsIn("p/p.go", []byte(text), make(map[string]int))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,22 +51,22 @@ func changes(t *testing.T, text string) (all []string) {
 func TestEveryKindOfMistakeIsMade(t *testing.T) {
 	got := changes(t, sourceText)
 	for _, want := range []string{
-		"p/p.go : 10 → 11",
-		"p/p.go : true → false",
-		"p/p.go list.add: x < y && ready() → x < y",
-		"p/p.go list.add: x < y && ready() → ready()",
-		"p/p.go list.add: x < y → x <= y",
-		"p/p.go list.add: x < y && ready() → !(x < y && ready())",
-		"p/p.go list.add: if x < y && ready(): without its body",
-		"p/p.go list.add: return errFull → nil",
-		"p/p.go list.add: without l.n += min(x, y)",
-		"p/p.go list.add: min → max",
-		"p/p.go list.add: without close()",
-		"p/p.go list.add: without close() (2)",
-		"p/p.go list.add: case x == y: without its body",
-		"p/p.go list.add: x == y → x != y",
-		"p/p.go list.add: !ready() → !(!ready())",
-		"p/p.go list.add: without continue",
+		"p limit: 10 → 11",
+		"p on: true → false",
+		"p list.add: x < y && ready() → x < y",
+		"p list.add: x < y && ready() → ready()",
+		"p list.add: x < y → x <= y",
+		"p list.add: x < y && ready() → !(x < y && ready())",
+		"p list.add: if x < y && ready(): without its body",
+		"p list.add: return errFull → nil",
+		"p list.add: without l.n += min(x, y)",
+		"p list.add: min → max",
+		"p list.add: without close()",
+		"p list.add: without close() (2)",
+		"p list.add: case x == y: without its body",
+		"p list.add: x == y → x != y",
+		"p list.add: !ready() → !(!ready())",
+		"p list.add: without continue",
 	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("missing: %s", want)
@@ -94,7 +94,7 @@ func TestKeysAreUniqueAndOutliveChangesElsewhere(t *testing.T) {
 }
 
 func TestAMutantChangesOnePlaceOfTheSource(t *testing.T) {
-	mutants, err := mutantsIn("p/p.go", []byte(sourceText))
+	mutants, err := mutantsIn("p/p.go", []byte(sourceText), make(map[string]int))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,14 +106,14 @@ func TestAMutantChangesOnePlaceOfTheSource(t *testing.T) {
 		if !strings.HasPrefix(source, sourceText[:m.start]) || !strings.HasSuffix(source, sourceText[m.end:]) {
 			t.Errorf("%s changes more than its place", m.key())
 		}
-		if _, err := mutantsIn("p/p.go", m.source()); err != nil {
+		if _, err := mutantsIn("p/p.go", m.source(), make(map[string]int)); err != nil {
 			t.Errorf("%s is not Go: %v", m.key(), err)
 		}
 	}
 }
 
 func TestASampleIsTheSameAgainAndStaysMostlyAfterAChange(t *testing.T) {
-	all, err := mutantsIn("p/p.go", []byte(sourceText))
+	all, err := mutantsIn("p/p.go", []byte(sourceText), make(map[string]int))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,21 +153,21 @@ func TestAcceptedSurvivorsNeedAReasonAndMustExist(t *testing.T) {
 		}
 		return readAccepted(file)
 	}
-	accepted, err := read("# comment\n\np/p.go : 10 → 11\n\tA bound of work,\n\tnot a promise.\nq/q.go f: a → b\n  Same.\n")
-	if err != nil || len(accepted) != 2 || accepted["p/p.go : 10 → 11"] != "A bound of work, not a promise." {
+	accepted, err := read("# comment\n\np limit: 10 → 11\n\tA bound of work,\n\tnot a promise.\nq f: a → b\n  Same.\n")
+	if err != nil || len(accepted) != 2 || accepted["p limit: 10 → 11"] != "A bound of work, not a promise." {
 		t.Errorf("%v, %v", accepted, err)
 	}
-	for _, text := range []string{"p/p.go : 10 → 11\n", "p/p.go : 10 → 11\n\n# x\nq/q.go f: a → b\n\tSame.\n", "a\n\tx\na\n\ty\n"} {
+	for _, text := range []string{"p limit: 10 → 11\n", "p limit: 10 → 11\n\n# x\nq f: a → b\n\tSame.\n", "a\n\tx\na\n\ty\n"} {
 		if _, err := read(text); err == nil {
 			t.Errorf("%q: no error", text)
 		}
 	}
-	all, err := mutantsIn("p/p.go", []byte(sourceText))
+	all, err := mutantsIn("p/p.go", []byte(sourceText), make(map[string]int))
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale := staleEntries(map[string]string{"p/p.go : 10 → 11": "x", "p/p.go gone: a → b": "x", "q/q.go f: a → b": "x"}, "p", all)
-	if !slices.Equal(stale, []string{"p/p.go gone: a → b"}) {
+	stale := staleEntries(map[string]string{"p limit: 10 → 11": "x", "p gone: a → b": "x", "q f: a → b": "x"}, "p", all)
+	if !slices.Equal(stale, []string{"p gone: a → b"}) {
 		t.Errorf("%q", stale)
 	}
 }
