@@ -538,19 +538,20 @@ func TestListsThatCannotBeReadAreReported(t *testing.T) {
 		newer  bool
 		faults bool
 	}{
-		"whole":           {whole, false, false},
-		"no entries":      {whole[:9], false, false},
-		"the last format": {[]byte{0x0f}, true, false},
-		"beyond lists":    {[]byte{0x10, 0, 0, 0, 0, 0, 0, 0, 0}, false, true},
-		"format zero":     {[]byte{0x00, 0, 0, 0, 0, 0, 0, 0, 0}, false, true},
-		"half a header":   {whole[:8], false, true},
-		"half a digest":   {whole[:9+31], false, true},
-		"a digest alone":  {whole[:9+32], false, true},
-		"half a time":     {whole[:9+32+2], false, true},
-		"no kind":         {whole[:len(whole)-1], false, true},
-		"too late an end": {never, false, true},
-		"a byte too many": {append(slices.Clone(whole), 7), false, true},
-		"an endless time": {append(slices.Clone(whole[:9+32]), slices.Repeat([]byte{0xff}, 12)...), false, true},
+		"whole":                 {whole, false, false},
+		"no entries":            {whole[:9], false, false},
+		"the last format":       {[]byte{0x0f}, true, false},
+		"beyond lists":          {[]byte{0x10, 0, 0, 0, 0, 0, 0, 0, 0}, false, true},
+		"format zero":           {[]byte{0x00, 0, 0, 0, 0, 0, 0, 0, 0}, false, true},
+		"half a header":         {whole[:8], false, true},
+		"half a digest":         {whole[:9+31], false, true},
+		"a digest alone":        {whole[:9+32], false, true},
+		"half a time":           {whole[:9+32+2], false, true},
+		"no kind":               {whole[:len(whole)-1], false, true},
+		"too late an end":       {never, false, true},
+		"a byte too many":       {append(slices.Clone(whole), 7), false, true},
+		"an endless time":       {append(slices.Clone(whole[:9+32]), slices.Repeat([]byte{0xff}, 12)...), false, true},
+		"a time without an end": {append(slices.Clone(whole[:9+32]), 0x80), false, true},
 	} {
 		s := &scripted{}
 		if ok, err := s.CompareAndSwap(t.Context(), listKey(subject), nil, test.raw, time.Hour); !ok || err != nil {
@@ -578,5 +579,19 @@ func TestTheNumbersOfStoredKindsAndReasonsNeverChange(t *testing.T) {
 	}
 	if reasons := [...]Reason{LoggedOut, Revoked, Evicted, Replaced, Reused}; reasons != [...]Reason{1, 2, 3, 4, 5} {
 		t.Errorf("reasons: %v", reasons)
+	}
+}
+
+// An emptying store breaks its contract.
+type emptying struct{ store.Memory }
+
+func (*emptying) Get(context.Context, string) ([]byte, bool, error) { return []byte{}, true, nil }
+
+func TestAnEmptyListIsCorruptAndNoPanic(t *testing.T) {
+	l := lists(t, &emptying{}, 10)
+	faults := 0
+	l.Fault = func(context.Context, string, error) { faults++ }
+	if entries, err := l.Entries(t.Context(), subject, Session); len(entries) != 0 || err != nil || faults != 1 {
+		t.Errorf("%v, %v, %d faults", entries, err, faults)
 	}
 }
