@@ -253,7 +253,7 @@ func TestCreateGivesUpAfterTwoFailures(t *testing.T) {
 			tries++
 			return taken, record(), time.Hour
 		})
-		if err == nil || tries != 2 || swapFails != nil && !errors.Is(err, errStore) {
+		if err == nil || tries != 2 || swapFails != nil && !errors.Is(err, errStore) || swapFails == nil && errors.Unwrap(err) == nil {
 			t.Errorf("%s: %v after %d tries", name, err, tries)
 		}
 	}
@@ -594,4 +594,32 @@ func TestAnEmptyListIsCorruptAndNoPanic(t *testing.T) {
 	if entries, err := l.Entries(t.Context(), subject, Session); len(entries) != 0 || err != nil || faults != 1 {
 		t.Errorf("%v, %v, %d faults", entries, err, faults)
 	}
+}
+
+func TestReplacingALoginThatIsNotListedKeepsTheBound(t *testing.T) {
+	l := lists(t, &scripted{}, 1)
+	one, two, gone := newDigest(), newDigest(), newDigest()
+	add(t, l, entry(one), nil)
+	add(t, l, entry(two), &gone)
+	wantListed(t, l, Session, two)
+}
+
+func TestAddReportsAnEvictionThatCannotBeFinished(t *testing.T) {
+	s := &scripted{}
+	l := lists(t, s, 1)
+	add(t, l, entry(newDigest()), nil)
+	d := newDigest()
+	mustCreate(t, s, d)
+	faults := 0
+	l.Fault = func(_ context.Context, _ string, err error) {
+		faults++
+		if !errors.Is(err, errStore) {
+			t.Error(err)
+		}
+	}
+	s.getFails = []error{nil, errStore}
+	if err := l.Add(t.Context(), subject, entry(d), nil); err != nil || faults != 1 {
+		t.Errorf("%v, %d faults", err, faults)
+	}
+	wantListed(t, l, Session, d)
 }
