@@ -623,3 +623,18 @@ func TestAddReportsAnEvictionThatCannotBeFinished(t *testing.T) {
 	}
 	wantListed(t, l, Session, d)
 }
+
+func TestWhatHasEndedLeavesTheList(t *testing.T) {
+	l := lists(t, &scripted{}, 10)
+	one, two := newDigest(), newDigest()
+	add(t, l, entry(one), nil)
+	add(t, l, entry(two), nil)
+	if _, err := l.End(t.Context(), subject, Revoked, only(one)); err != nil {
+		t.Fatal(err)
+	}
+	l.Walk(subject, func(e Entry) {
+		if e.Digest != two {
+			t.Errorf("an entry is left: %v", e.Ending)
+		}
+	})
+}
