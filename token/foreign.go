@@ -94,15 +94,15 @@ func (f *Foreign) loosen(r *rules, form *jose.Form) error {
 	return nil
 }
 
-// admits reports whether a key that has verified a signature of the given
-// length may do so. An RSA signature is as long as the modulus.
-func (f *Foreign) admits(key *jose.VerificationKey, signature int) bool {
-	const least = 3072 / 8
-	switch key.Algorithm() {
-	case jose.RS256:
-		return f != nil && f.RS256 && (f.RSA2048 || signature >= least)
-	case jose.PS256:
-		return f != nil && f.RSA2048 || signature >= least
+// admits reports whether a key that has verified a signature may do so.
+func (f *Foreign) admits(key *jose.VerificationKey) bool {
+	const minimum = 3072
+	bits := key.RSABits()
+	switch {
+	case key.Algorithm() == jose.RS256 && (f == nil || !f.RS256):
+		return false
+	case bits == 0 || bits >= minimum:
+		return true
 	}
-	return true
+	return f != nil && f.RSA2048
 }

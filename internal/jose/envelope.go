@@ -21,9 +21,10 @@
 //     are refused too, or ignored where the caller says so. Nothing else
 //     counts. No URL and no key is ever taken from a token.
 //  6. Key. typ is one that the caller accepts: compared without regard to
-//     case, and application/ may be left out. kid selects exactly one key of
-//     the set, alg is the algorithm of that key, and the signature is exactly
-//     as long as the key makes them.
+//     case, and application/ may be left out. kid, together with alg where a
+//     foreign set has a kid once for each algorithm, selects exactly one key,
+//     alg is the algorithm of that key, and the signature is exactly as long
+//     as the key makes them.
 //  7. Signature. It verifies over the very bytes received before the second
 //     dot. A panic of the engine is a signature that does not verify.
 //  8. Payload. Strict JSON. No name at the top level differs from that of a
@@ -194,13 +195,15 @@ func (s *Set) choose(h *header, form *Form, signature int) (*VerificationKey, er
 			return nil, errCertificates
 		}
 	}
-	key, ok := s.byID[h.kid]
+	keys, ok := s.byID[h.kid]
 	if !ok {
 		return nil, &UnknownKeyError{h.kid}
 	}
-	if h.alg != key.alg {
+	i := slices.IndexFunc(keys, func(k *VerificationKey) bool { return k.alg == h.alg })
+	if i < 0 {
 		return nil, errAlgorithm
 	}
+	key := keys[i]
 	if signature != key.size {
 		return nil, errLength
 	}

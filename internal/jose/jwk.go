@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -93,10 +94,11 @@ var (
 
 // readJWK reads the text of a JSON object that has passed [CheckObject]. It
 // reads all members even if one is malformed, since another may be a secret.
+// A member that does not count costs no allocation: a hostile set has many.
 func readJWK(text []byte) (k jwk, err error) {
 	for m := range Object(text).Members {
-		if e := k.set(string(m.Name), m.Value); e != nil {
-			err = e
+		if !k.set(m.Name, m.Value) {
+			err = errJWK
 		}
 	}
 	return k, err
@@ -107,26 +109,47 @@ func (k *jwk) hasSecret() bool {
 	return len(k.private) > 0 || k.secret != "" || k.KeyType == "oct"
 }
 
-func (k *jwk) set(name string, value Value) error {
-	field := map[string]*string{
-		"kty": &k.KeyType, "crv": &k.Curve, "x": &k.X, "y": &k.Y, "n": &k.N, "e": &k.E,
-		"alg": &k.Algorithm, "use": &k.Use, "kid": &k.KeyID, "k": &k.secret,
-	}[name]
-	if field != nil {
-		var ok bool
-		if *field, ok = value.Text(); !ok || *field == "" {
-			return errJWK
-		}
+// set takes one member, and reports whether it is of its type.
+func (k *jwk) set(name []byte, value Value) bool {
+	if field := k.text(name); field != nil {
+		text, ok := value.Text()
+		*field = text
+		return ok && text != ""
 	}
-	switch name {
+	switch string(name) {
 	case "d", "p", "q", "dp", "dq", "qi", "oth":
 		number, _ := value.Text()
 		k.private = append(k.private, number)
 	case "key_ops":
 		k.restricted = true
-		if json.Unmarshal(value, &k.operations) != nil {
-			return errJWK
-		}
+		return json.Unmarshal(value, &k.operations) == nil
+	}
+	return true
+}
+
+// text returns the field of a member that is a string, or nil.
+func (k *jwk) text(name []byte) *string {
+	switch string(name) {
+	case "kty":
+		return &k.KeyType
+	case "crv":
+		return &k.Curve
+	case "x":
+		return &k.X
+	case "y":
+		return &k.Y
+	case "n":
+		return &k.N
+	case "e":
+		return &k.E
+	case "alg":
+		return &k.Algorithm
+	case "use":
+		return &k.Use
+	case "kid":
+		return &k.KeyID
+	case "k":
+		return &k.secret
 	}
 	return nil
 }
@@ -217,6 +240,8 @@ func (k *jwk) p256() (any, error) {
 	return key, nil
 }
 
+// rsa takes numbers with leading zero octets too, which RFC 7518, 2 forbids
+// and issuers in Java write: a number is the same without them.
 func (k *jwk) rsa() (any, error) {
 	n, err := decodeNumber(k.N)
 	if err != nil {
@@ -226,7 +251,8 @@ func (k *jwk) rsa() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(n) > maxRSA/8 || n[0] == 0 || len(e) > 4 || e[0] == 0 {
+	n, e = bytes.TrimLeft(n, "\x00"), bytes.TrimLeft(e, "\x00")
+	if len(n) > maxRSA/8 || len(e) > 4 {
 		return nil, errRSASize
 	}
 	exponent := new(big.Int).SetBytes(e).Int64()

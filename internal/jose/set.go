@@ -14,10 +14,11 @@ const (
 )
 
 // Set is an immutable set of verification keys: either asymmetric ones or HMAC
-// secrets, and no kid twice.
+// secrets. No two keys have one kid, except that an issuer elsewhere may
+// publish a kid once for each algorithm.
 type Set struct {
 	keys []*VerificationKey
-	byID map[string]*VerificationKey
+	byID map[string][]*VerificationKey
 }
 
 var (
@@ -27,22 +28,31 @@ var (
 	errTwice     = refuse(ErrKey, "two keys of a set have one kid")
 	errMixed     = refuse(ErrKey, "a set mixes HMAC secrets and asymmetric keys")
 	errSecretKty = refuse(ErrKey, "a public JWK Set holds a private key or a secret")
+	errNoJWK     = refuse(ErrKey, "an element of a JWK Set is no JWK")
+	errAmbiguous = refuse(ErrKey, "two keys of a JWK Set have one kid and one algorithm")
 )
 
-// NewSet makes a set. The error is an [ErrKey].
+// NewSet makes a set of keys that all have kids of their own. The error is an
+// [ErrKey].
 func NewSet(keys ...*VerificationKey) (*Set, error) {
+	for i, key := range keys {
+		if slices.ContainsFunc(keys[:i], func(k *VerificationKey) bool { return k.id == key.id }) {
+			return nil, errTwice
+		}
+	}
+	return newSet(keys)
+}
+
+func newSet(keys []*VerificationKey) (*Set, error) {
 	if len(keys) > MaxKeys {
 		return nil, errTooMany
 	}
-	set := &Set{slices.Clone(keys), make(map[string]*VerificationKey, len(keys))}
+	set := &Set{slices.Clone(keys), make(map[string][]*VerificationKey, len(keys))}
 	for _, key := range keys {
-		if set.byID[key.id] != nil {
-			return nil, errTwice
-		}
 		if (key.alg == HS256) != (keys[0].alg == HS256) {
 			return nil, errMixed
 		}
-		set.byID[key.id] = key
+		set.byID[key.id] = append(set.byID[key.id], key)
 	}
 	return set, nil
 }
@@ -50,19 +60,24 @@ func NewSet(keys ...*VerificationKey) (*Set, error) {
 // Has reports whether this very key is in the set. What it verified must not
 // be believed any longer once it is in no set.
 func (s *Set) Has(key *VerificationKey) bool {
-	return key != nil && s.byID[key.id] == key
+	return key != nil && slices.Contains(s.byID[key.id], key)
 }
 
-// Key returns the key of a kid, or nil.
-func (s *Set) Key(id string) *VerificationKey { return s.byID[id] }
+// Keys returns the keys of a kid.
+func (s *Set) Keys(id string) []*VerificationKey { return slices.Clone(s.byID[id]) }
 
 // Len returns how many keys the set has.
 func (s *Set) Len() int { return len(s.keys) }
 
-// ParseSet reads the public JWK Set of an issuer (RFC 7517, 5). A key that
-// cannot be used is left out, and skipped says why, once per such key: its kty
-// is unknown, say, or it is for encryption. A private key, a secret, two keys
-// of one kid, or more than 100 keys refuse the document.
+// ParseSet reads the public JWK Set of an issuer (RFC 7517, 5). An entry that
+// cannot be used is left out, and skipped says why, once per entry: its kty is
+// unknown, say, or it is for encryption. One kid may stand there once for each
+// algorithm. Two different keys of one kid and one algorithm are both left out,
+// since nothing says which is meant; the same key twice is one.
+//
+// A private key, a secret, or more than 100 entries refuse the document. Where
+// the rules admit secrets, nobody else has written it: then two keys of one kid
+// refuse it as well.
 //
 // A key that previous has too, unless that is nil, stays the same key for
 // [Set.Has].
@@ -72,37 +87,83 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 		return nil, nil, err
 	}
 	var keys []*VerificationKey
-	seen := make(map[string]bool)
 	for _, text := range texts {
-		k, malformed := readJWK(text)
-		if k.hasSecret() && !(rules.Secrets && k.isSecret()) {
-			return nil, nil, errSecretKty
+		key, bad, err := parseEntry(text, rules)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case bad != nil:
+			skipped = append(skipped, bad)
+		default:
+			keys = append(keys, previous.keep(key))
 		}
-		if k.KeyID != "" && seen[k.KeyID] {
-			return nil, nil, errTwice
-		}
-		seen[k.KeyID] = true
-		key, err := k.verification(rules)
-		if err = cmp.Or(malformed, err); err != nil {
-			skipped = append(skipped, err)
-			continue
-		}
-		keys = append(keys, previous.keep(key))
 	}
-	set, err = NewSet(keys...)
-	return set, skipped, err
+	if rules.Secrets {
+		set, err = NewSet(keys...)
+		return set, skipped, err
+	}
+	keys, ambiguous := distinct(keys)
+	set, err = newSet(keys)
+	return set, append(skipped, ambiguous...), err
+}
+
+// parseEntry reads one element of keys. It returns why the element is left
+// out, or the error for which the document is refused.
+func parseEntry(text Value, rules KeyRules) (key *VerificationKey, bad, err error) {
+	if text[0] != '{' {
+		return nil, errNoJWK, nil
+	}
+	k, malformed := readJWK(text)
+	if k.hasSecret() && !(rules.Secrets && k.isSecret()) {
+		return nil, nil, errSecretKty
+	}
+	key, bad = k.verification(rules)
+	return key, cmp.Or(malformed, bad), nil
+}
+
+// distinct leaves out keys of which a token's kid and alg cannot choose one,
+// and repetitions.
+func distinct(keys []*VerificationKey) (left []*VerificationKey, ambiguous []error) {
+	type name struct {
+		id  string
+		alg Algorithm
+	}
+	first := make(map[name]*VerificationKey)
+	clash := make(map[name]bool)
+	for _, key := range keys {
+		n := name{key.id, key.alg}
+		if first[n] == nil {
+			first[n] = key
+		}
+		clash[n] = clash[n] || !first[n].same(key)
+	}
+	for _, key := range keys {
+		switch n := (name{key.id, key.alg}); {
+		case clash[n]:
+			ambiguous = append(ambiguous, errAmbiguous)
+		case first[n] != nil:
+			left = append(left, key)
+			first[n] = nil
+		}
+	}
+	return left, ambiguous
 }
 
 // keep returns the key that the set has already, if it is the same.
 func (s *Set) keep(key *VerificationKey) *VerificationKey {
-	if s != nil && s.byID[key.id] != nil && s.byID[key.id].same(key) {
-		return s.byID[key.id]
+	if s == nil {
+		return key
+	}
+	for _, known := range s.byID[key.id] {
+		if known.same(key) {
+			return known
+		}
 	}
 	return key
 }
 
-// splitSet returns the texts of the keys of a JWK Set.
-func splitSet(document []byte) ([][]byte, error) {
+// splitSet returns the texts of the elements of a JWK Set.
+func splitSet(document []byte) ([]Value, error) {
 	if len(document) > MaxDocument {
 		return nil, errTooBig
 	}
@@ -117,15 +178,12 @@ func splitSet(document []byte) ([][]byte, error) {
 	return nil, errDocument
 }
 
-// splitKeys returns the texts of the objects in an array.
-func splitKeys(array Value) (texts [][]byte, err error) {
+// splitKeys returns the texts of the elements of an array.
+func splitKeys(array Value) (texts []Value, err error) {
 	if array[0] != '[' {
 		return nil, errDocument
 	}
 	for text := range array.Elements {
-		if text[0] != '{' {
-			return nil, errDocument
-		}
 		if len(texts) == MaxKeys {
 			return nil, errTooMany
 		}

@@ -105,6 +105,15 @@ func (k *VerificationKey) ID() string { return k.id }
 // Algorithm returns the one algorithm of the key.
 func (k *VerificationKey) Algorithm() Algorithm { return k.alg }
 
+// RSABits returns the length of the modulus of an RSA key in bits, and 0 for
+// another key.
+func (k *VerificationKey) RSABits() int {
+	if key, ok := k.raw().(*rsa.PublicKey); ok {
+		return key.N.BitLen()
+	}
+	return 0
+}
+
 // same reports whether the keys verify the same tokens.
 func (k *VerificationKey) same(other *VerificationKey) bool {
 	return k.id == other.id && k.alg == other.alg && thumbprint(k.raw()) == thumbprint(other.raw())
