@@ -105,6 +105,21 @@ func TestPrivateKeysThatAreNotWholeAreRefused(t *testing.T) {
 	}
 }
 
+// What is wrong with an RSA key is named, and not only met by its first
+// signature.
+func TestRSAKeysWhoseNumbersContradictEachOtherAreNamed(t *testing.T) {
+	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi"} {
+		members := privateJWK(t, signingKey(t, rawRSA()))
+		number, err := encoding.DecodeString(members[name].(string))
+		check(t, err)
+		number[len(number)-1] ^= 2
+		members[name] = encoding.EncodeToString(number)
+		if key, err := parsePrivate(t, members); key != nil || err == nil || !strings.Contains(err.Error(), "private half") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestOwnPublicKeysHaveNoPrivateHalf(t *testing.T) {
 	key := signingKey(t, rawEd25519(t))
 	if _, err := jose.ParsePublicJWK([]byte(publicJWK(t, key))); err != nil {

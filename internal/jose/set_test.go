@@ -303,11 +303,6 @@ func checkKeysRead(t *testing.T, set *jose.Set, entries []any) {
 	algorithms := make(map[string]bool)
 	for _, entry := range entries {
 		members, _ := entry.(map[string]any)
-		for _, name := range []string{"d", "p", "q", "k"} {
-			if _, private := members[name]; private {
-				t.Fatalf("a document with a private key was read: %v", members)
-			}
-		}
 		id, _ := members["kid"].(string)
 		for _, key := range set.Keys(id) {
 			if !read[key] && algorithms[id+" "+string(key.Algorithm())] {
@@ -315,6 +310,11 @@ func checkKeysRead(t *testing.T, set *jose.Set, entries []any) {
 			}
 			jwk, ok := key.PublicJWK()
 			if ok && fmt.Sprint(members["kty"]) == jwk.KeyType && sameNumbers(jwk, members) {
+				for _, name := range []string{"d", "p", "q", "k"} {
+					if _, private := members[name]; private {
+						t.Fatalf("a private key was read: %v", members)
+					}
+				}
 				read[key], algorithms[id+" "+string(key.Algorithm())] = true, true
 			}
 		}
