@@ -69,6 +69,8 @@ func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 		event.Kind = auth.EventExpired
 	case errors.As(err, &bad):
 		event.Kind, event.Reason = auth.EventRejected, bad.reason()
+	case errors.Is(err, errNewKey): // anybody can write such a token
+		event.Kind, event.Reason = auth.EventRejected, "unknown key"
 	case errors.Is(err, auth.ErrForbidden):
 		event.Kind, event.Reason = auth.EventRejected, "cross-origin request"
 	case errors.Is(err, context.Canceled):

@@ -3,6 +3,7 @@ package token_test
 import (
 	"errors"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -56,7 +57,8 @@ func TestPublishedKeysVerifyElsewhere(t *testing.T) {
 		if got := verdict(t, v, m); got != "ok" {
 			t.Error(got)
 		}
-		refuses(t, v, newMinter(t).mint(claims()))
+		minuteAgo := time.Now().Unix() - 60 // so the set is newer
+		refuses(t, v, newMinter(t).mint(with(map[string]any{"iat": minuteAgo, "auth_time": minuteAgo})))
 	}
 }
 
@@ -82,16 +84,30 @@ func TestRedirectsAndCookiesAreNotFollowed(t *testing.T) {
 		m.keys.JWKSHandler().ServeHTTP(w, r)
 	}))
 	defer trap.Close()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
-		http.Redirect(w, r, trap.URL, http.StatusFound)
-	}))
-	defer server.Close()
-	keys, err := token.NewRemoteKeySet(server.URL, token.RemoteConfig{})
+	jar, err := cookiejar.New(nil)
 	must(t, err)
-	defer keys.Close()
-	if got := verdict(t, remoteVerifier(t, keys), m); got != "unknown" || trapped.Load() != 0 {
-		t.Errorf("%s, %d requests to where it was sent", got, trapped.Load())
+	for name, client := range map[string]*http.Client{"of its own": nil, "that keeps cookies": {Jar: jar}} {
+		cookies := make(chan int, 10)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case cookies <- len(r.Cookies()):
+			default:
+			}
+			http.SetCookie(w, &http.Cookie{Name: "a", Value: "b", Path: "/"})
+			http.Redirect(w, r, trap.URL, http.StatusFound)
+		}))
+		defer server.Close()
+		keys, err := token.NewRemoteKeySet(server.URL, token.RemoteConfig{Client: client})
+		must(t, err)
+		defer keys.Close()
+		if got := verdict(t, remoteVerifier(t, keys), m); got != "unknown" || trapped.Load() != 0 {
+			t.Errorf("%s: %s, %d requests to where it was sent", name, got, trapped.Load())
+		}
+		for range 2 { // the second is the retry, after the cookie was set
+			if n := <-cookies; n != 0 {
+				t.Errorf("%s: %d cookies are sent back", name, n)
+			}
+		}
 	}
 }
 

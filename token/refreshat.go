@@ -27,7 +27,7 @@ func RefreshAt(url string, client *http.Client) func(ctx context.Context, refres
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
-		if err := checkAddress(url); err != nil {
+		if err := checkAddress(url, false); err != nil {
 			return Tokens{}, err
 		}
 		body, err := json.Marshal(nativeRequest{RefreshToken: refreshToken})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +21,18 @@ type RemoteConfig struct {
 	// long somebody who cuts the line can keep a removed key in use.
 	MaxStale time.Duration
 
+	// Client carries the requests, for a private CA, say, or for a host that
+	// wants a credential. Redirects are not followed and no cookies are kept,
+	// whatever it says. The default is a client of the set's own, which goes
+	// through the proxy of the environment.
+	Client *http.Client
+
+	// InsecureHTTP admits a URL of plain http for any host. An attacker between
+	// the two can then sign tokens of the issuer, so it is for networks that
+	// protect the connection otherwise, such as a service mesh. The default
+	// admits plain http for loopback hosts only.
+	InsecureHTTP bool
+
 	// Events hears of fetches that fail and of keys that cannot be used. The
 	// default is nobody.
 	Events func(context.Context, auth.Event)
@@ -29,9 +40,15 @@ type RemoteConfig struct {
 
 // RemoteKeySet is the published keys of an issuer elsewhere (RFC 7517, 5). They
 // are fetched in the background, as often as the host's Cache-Control says,
-// between every minute and every hour, 5 minutes without one. A token with a
-// kid that is not known makes it look at once, every 10 seconds at most. A key
-// that is published no longer verifies nothing from the next fetch on.
+// between every minute and every hour, 5 minutes without one. A key that is
+// published no longer verifies nothing from the next fetch on.
+//
+// A token with a kid that is not known makes it fetch at once, every 10 seconds
+// at most, and the request waits for that fetch. If the kid is still unknown,
+// the token is refused only if it is older than the set: if the fetch began at
+// least 30 seconds after the token was issued (iat), so that neither a clock nor
+// a cache in between explains it. Until then the question cannot be answered,
+// which is served as 503: a rotation at the issuer makes no valid token a 401.
 //
 // Create it with [NewRemoteKeySet], once and not for each request, and Close it.
 // All methods may be called by many goroutines at once, and one set may serve
@@ -52,12 +69,12 @@ type RemoteKeySet struct {
 	round   chan struct{} // closed when the fetch that is due is done; nil if none is
 	started time.Time     // when the last fetch was
 	failure error         // of the last fetch
-	unknown map[string]time.Time
 }
 
 // remoteKeys is what one fetch has brought. It is immutable.
 type remoteKeys struct {
 	set   *jose.Set
+	asOf  time.Time // what was published then is in it
 	stale time.Time // not to be used from then on
 }
 
@@ -74,14 +91,23 @@ const (
 // No redirect is followed, and there are no cookies. A fetch takes 10 seconds
 // at most, and a document has a mebibyte and 100 keys at most. A key that
 // cannot be used is left out. A document with a secret or a private key in it,
-// or with one kid twice, is refused, and the keys before it stay.
+// or without any key that can be used, is refused, and the keys before it stay. One kid may stand
+// there once for each algorithm; two keys of one kid and algorithm are left out.
+//
+// An error names the URL or the field of the configuration that cannot work.
 func NewRemoteKeySet(url string, c RemoteConfig) (*RemoteKeySet, error) {
 	return newRemoteKeySet(url, c, newTransport())
 }
 
 func newRemoteKeySet(address string, c RemoteConfig, transport http.RoundTripper) (*RemoteKeySet, error) {
-	if err := checkAddress(address); err != nil {
-		return nil, err
+	if err := checkAddress(address, c.InsecureHTTP); errors.Is(err, errPlain) {
+		return nil, fmt.Errorf("token: NewRemoteKeySet: %w, and RemoteConfig.InsecureHTTP is not set", err)
+	} else if err != nil {
+		return nil, fmt.Errorf("token: NewRemoteKeySet: %w", err)
+	}
+	client := http.Client{Transport: transport}
+	if c.Client != nil {
+		client = *c.Client
 	}
 	orElse(&c.MaxStale, defaultStale)
 	if c.MaxStale < leastStale {
@@ -92,9 +118,9 @@ func newRemoteKeySet(address string, c RemoteConfig, transport http.RoundTripper
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	k := &RemoteKeySet{
-		url: address, client: newClient(transport), maxStale: c.MaxStale, events: c.Events,
+		url: address, client: withoutRedirects(client), maxStale: c.MaxStale, events: c.Events,
 		stop: stop, stopped: make(chan struct{}), wake: make(chan struct{}, 1),
-		round: make(chan struct{}), unknown: make(map[string]time.Time),
+		round: make(chan struct{}),
 	}
 	go k.run(ctx)
 	return k, nil
@@ -126,117 +152,11 @@ func (k *RemoteKeySet) unavailable() error {
 	return fmt.Errorf("%w: %w", errUnavailable, k.failure)
 }
 
-// verificationSet returns nil if there are no keys, or if they are stale. An
-// issuer that publishes none has taken back all, and may be about to publish
-// others.
+// verificationSet returns nil if there are no keys, or if they are stale.
 func (k *RemoteKeySet) verificationSet() *jose.Set {
 	keys := k.current.Load()
-	if keys == nil || keys.set.Len() == 0 || !time.Now().Before(keys.stale) {
+	if keys == nil || !time.Now().Before(keys.stale) {
 		return nil
 	}
 	return keys.set
-}
-
-// verify runs the envelope. Over a kid that is not known it looks for newer
-// keys first. No other error makes it look: whoever writes a bad signature
-// makes nobody fetch anything.
-func (k *RemoteKeySet) verify(ctx context.Context, token string, form jose.Form) (jose.Verified, error) {
-	set, err := k.first(ctx)
-	if err != nil {
-		return jose.Verified{}, err
-	}
-	verified, err := set.Verify(token, form)
-	var unknown *jose.UnknownKeyError
-	if !errors.As(err, &unknown) {
-		return verified, asInvalid(err)
-	}
-	round := k.ask(unknown.KeyID, set)
-	if err := await(ctx, round); err != nil {
-		return jose.Verified{}, err
-	}
-	newer, err := k.first(ctx)
-	if err != nil {
-		return jose.Verified{}, err
-	}
-	if newer != set {
-		verified, err = newer.Verify(token, form)
-		if !errors.As(err, &unknown) {
-			return verified, asInvalid(err)
-		}
-	}
-	return jose.Verified{}, k.inVain(unknown, round != nil)
-}
-
-// first returns the keys. If there are none, it waits for the fetch that is
-// under way, if there is one.
-func (k *RemoteKeySet) first(ctx context.Context) (*jose.Set, error) {
-	if set := k.verificationSet(); set != nil {
-		return set, nil
-	}
-	k.mu.Lock()
-	round := k.round
-	k.mu.Unlock()
-	if err := await(ctx, round); err != nil {
-		return nil, err
-	}
-	if set := k.verificationSet(); set != nil {
-		return set, nil
-	}
-	return nil, k.unavailable()
-}
-
-func await(ctx context.Context, round chan struct{}) error {
-	if round == nil {
-		return nil
-	}
-	select {
-	case <-round:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("token: waiting for keys: %w", ctx.Err())
-	}
-}
-
-const (
-	unknownInterval = 10 * time.Second // between fetches for unknown kids, at least
-	unknownFor      = 5 * time.Minute  // a kid is not looked for again
-	maxUnknown      = 1024             // kids of which that is known
-)
-
-// ask returns the fetch that may bring a kid which the set does not have, or
-// nil if there is no use in waiting for one.
-func (k *RemoteKeySet) ask(kid string, set *jose.Set) chan struct{} {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := time.Now()
-	switch asked, ok := k.unknown[kid]; {
-	case k.closed, ok && now.Sub(asked) < unknownFor:
-		return nil
-	case k.verificationSet() != set:
-		return nil // there are others by now
-	case k.round != nil:
-		return k.round
-	case now.Sub(k.started) < unknownInterval:
-		return nil
-	}
-	k.round = make(chan struct{})
-	k.wake <- struct{}{} // there is room: without a round, nobody has asked
-	return k.round
-}
-
-// inVain returns the error for a kid that nobody knows, and notes it if a
-// fetch did not bring it. As long as fetches fail, it may be a new one.
-func (k *RemoteKeySet) inVain(unknown *jose.UnknownKeyError, fetched bool) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.failure != nil {
-		return fmt.Errorf("%w: %w", errUnavailable, k.failure)
-	}
-	if fetched {
-		if len(k.unknown) >= maxUnknown {
-			clear(k.unknown)
-		}
-		k.unknown[strings.Clone(unknown.KeyID)] = time.Now()
-	}
-	return asInvalid(unknown)
 }

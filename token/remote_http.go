@@ -1,6 +1,7 @@
 package token
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -18,18 +19,30 @@ import (
 // fetchTimeout bounds a whole fetch, from the name's look-up to the last byte.
 const fetchTimeout = 10 * time.Second
 
-// checkAddress admits https, and http of a loopback host.
-func checkAddress(address string) error {
+// errPlain is plain http where that is not admitted.
+var errPlain = errors.New("it is plain http to a host that is not loopback")
+
+// checkAddress admits https, and http of a loopback host or where that is said.
+// The error names the address, without a password that may be in it.
+func checkAddress(address string, insecure bool) error {
 	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Opaque != "":
-		return errors.New("token: an address is not a URL")
-	case u.User != nil:
-		return errors.New("token: an address has a user name in it")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
-		return nil
+	if err != nil {
+		return errors.New("the address is not a URL") // err would quote it
 	}
-	return errors.New("token: an address is not https")
+	switch {
+	case u.User != nil:
+		err = errors.New("it has a user name in it")
+	case u.Hostname() == "" || u.Opaque != "":
+		err = errors.New("it is not a URL with a host")
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || loopback(u.Hostname())):
+		return nil
+	case u.Scheme == "http":
+		err = errPlain
+	default:
+		err = errors.New("it is not https")
+	}
+	u.User = nil
+	return fmt.Errorf("address %.200q: %w", u.String(), err)
 }
 
 func loopback(host string) bool {
@@ -48,38 +61,70 @@ func newTransport() http.RoundTripper {
 	}
 }
 
-// newClient follows no redirect, which could lead inside the network, and has
-// no cookies.
-func newClient(transport http.RoundTripper) *http.Client {
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+// withoutRedirects follows no redirect, which could lead inside the network, and
+// has no cookies.
+func withoutRedirects(client http.Client) *http.Client {
+	client.Jar = nil
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
 }
 
-// download returns a document, and how long it is fresh.
-func (k *RemoteKeySet) download(ctx context.Context) ([]byte, time.Duration, error) {
+// download returns a document, how long it is fresh, and how old a cache says
+// that its copy is.
+func (k *RemoteKeySet) download(ctx context.Context) (document []byte, fresh, age time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
 	if err != nil {
-		return nil, 0, fmt.Errorf("token: keys: %w", err)
+		return nil, 0, 0, fmt.Errorf("token: keys: %w", err)
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	r.Header.Set("Accept-Encoding", "identity")
 	response, err := k.client.Do(r)
 	if err != nil {
-		return nil, 0, fmt.Errorf("token: keys: %w", err)
+		return nil, 0, 0, fmt.Errorf("token: keys: %w", err) // names the URL
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, 0, fmt.Errorf("token: keys: their host answers %d", response.StatusCode)
+		return nil, 0, 0, fmt.Errorf("token: keys: %s answers %d, not 200", k.url, response.StatusCode)
 	}
-	document, err := io.ReadAll(io.LimitReader(response.Body, jose.MaxDocument+1))
+	document, err = readDocument(response)
 	if err != nil {
-		return nil, 0, fmt.Errorf("token: keys: %w", err)
+		return nil, 0, 0, fmt.Errorf("token: keys: %s: %w", k.url, err)
 	}
-	return document, freshFor(response.Header), nil
+	return document, freshFor(response.Header), ageOf(response.Header), nil
 }
+
+// readDocument reads one byte more than a document may have at most. Some hosts
+// compress it though nobody has asked for that; the bound holds for what comes
+// out.
+func readDocument(response *http.Response) ([]byte, error) {
+	var body io.Reader = response.Body
+	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(response.Header["Content-Encoding"], ","))); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		unpacked, err := gzip.NewReader(io.LimitReader(body, jose.MaxDocument+1))
+		if err != nil {
+			return nil, err
+		}
+		body = unpacked
+	default:
+		return nil, errors.New("its Content-Encoding is neither identity nor gzip")
+	}
+	return io.ReadAll(io.LimitReader(body, jose.MaxDocument+1))
+}
+
+// ageOf reads how old a response is that comes from a cache (RFC 9111, 5.1).
+func ageOf(h http.Header) time.Duration {
+	seconds, err := strconv.ParseUint(h.Get("Age"), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, maxAge)
+}
+
+// maxAge bounds what a cache can say of itself.
+const maxAge = 24 * time.Hour
 
 // freshFor reads how long a document is fresh (RFC 9111, 5.2.2), within bounds
 // that no host can move.

@@ -34,14 +34,29 @@ func (k *RemoteKeySet) run(ctx context.Context) {
 		} else {
 			wait, retry = retry, min(2*retry, lastRetry)
 		}
-		timer := time.NewTimer(wait - jitterOf(wait))
+		if !k.pause(ctx, wait-jitterOf(wait)) {
+			return
+		}
+	}
+}
+
+// pause waits before the next fetch, and not longer than it takes until one may
+// begin for an unknown kid, once there is one. It reports whether to go on.
+func (k *RemoteKeySet) pause(ctx context.Context, wait time.Duration) bool {
+	due := time.Now().Add(wait)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return
+			return false
 		case <-timer.C:
+			return true
 		case <-k.wake:
-			timer.Stop()
+			if may := k.started.Add(unknownInterval); may.Before(due) {
+				due = may
+				timer.Reset(time.Until(may))
+			}
 		}
 	}
 }
@@ -57,9 +72,9 @@ func jitterOf(d time.Duration) time.Duration {
 // how long the keys are fresh.
 func (k *RemoteKeySet) fetch(ctx context.Context) (time.Duration, error) {
 	k.begin()
-	document, fresh, err := k.download(ctx)
+	document, fresh, age, err := k.download(ctx)
 	if err == nil {
-		err = k.take(ctx, document)
+		err = k.take(ctx, document, k.started.Add(-age))
 	}
 	k.mu.Lock()
 	k.failure = err
@@ -77,7 +92,7 @@ func (k *RemoteKeySet) begin() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	select {
-	case <-k.wake: // whoever asked while the timer rang gets this round
+	case <-k.wake: // asked while the timer rang: this round is for them too
 	default:
 	}
 	if k.round == nil {
@@ -86,19 +101,29 @@ func (k *RemoteKeySet) begin() {
 	k.started = time.Now()
 }
 
+// errEmpty is a failure of the host: no issuer works without keys, and some
+// publish an empty set for a moment. The keys before it stay.
+var errEmpty = errors.New("token: keys: the document has no key that can be used")
+
 // take puts the keys of a document into the place of those before. A key that
 // stays is the very same, so what it verified stays verified.
-func (k *RemoteKeySet) take(ctx context.Context, document []byte) error {
+func (k *RemoteKeySet) take(ctx context.Context, document []byte, asOf time.Time) error {
 	var previous *jose.Set
 	if keys := k.current.Load(); keys != nil {
 		previous = keys.set
 	}
 	// What foreign issuers use is for the verifier to admit or not.
-	set, skipped, err := jose.ParseSet(document, jose.KeyRules{RS256: true, RSA2048: true}, previous)
-	if err != nil {
+	rules := jose.KeyRules{RS256: true, RSA2048: true, WithoutID: true}
+	set, skipped, err := jose.ParseSet(document, rules, previous)
+	switch {
+	case err != nil:
 		return fmt.Errorf("token: keys: %w", err)
+	case set.Len() == 0 && len(skipped) > 0:
+		return fmt.Errorf("%w: %w", errEmpty, skipped[0])
+	case set.Len() == 0:
+		return errEmpty
 	}
-	k.current.Store(&remoteKeys{set, time.Now().Add(k.maxStale)})
+	k.current.Store(&remoteKeys{set, asOf, time.Now().Add(k.maxStale)})
 	for _, err := range skipped {
 		k.event(ctx, "key left out", err)
 	}

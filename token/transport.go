@@ -80,7 +80,7 @@ func NewTransport(c TransportConfig) (*Transport, error) {
 	c.Origins = slices.Clone(c.Origins)
 	for i, text := range c.Origins {
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || checkAddress(text) != nil {
+		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || checkAddress(text, false) != nil {
 			return nil, errors.New("token: TransportConfig.Origins: one is not of the form https://host[:port]")
 		}
 		c.Origins[i] = origin(u)

@@ -34,7 +34,8 @@
 //     cut off where the caller says so.
 //
 // What the claims say is for package token to judge. With an error there is
-// never a payload.
+// never a payload, but an [UnknownKeyError] tells its dates: whether a newer set
+// may have the key depends on when the token says that it was issued.
 package jose
 
 import (
@@ -108,6 +109,9 @@ func (s *Set) open(token string, form *Form) ([]byte, *VerificationKey, error) {
 		return nil, nil, err
 	}
 	key, err := s.choose(h, form, len(signature))
+	if unknown, ok := err.(*UnknownKeyError); ok && form != nil {
+		unknown.Dates, _ = checkClaims(payload, form.Fractions)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -197,7 +201,7 @@ func (s *Set) choose(h *header, form *Form, signature int) (*VerificationKey, er
 	}
 	keys, ok := s.byID[h.kid]
 	if !ok {
-		return nil, &UnknownKeyError{h.kid}
+		return nil, &UnknownKeyError{KeyID: h.kid}
 	}
 	i := slices.IndexFunc(keys, func(k *VerificationKey) bool { return k.alg == h.alg })
 	if i < 0 {

@@ -179,7 +179,7 @@ func (k *jwk) verification(rules KeyRules) (*VerificationKey, error) {
 	if !k.usable("verify") {
 		return nil, errJWKUse
 	}
-	if k.KeyID == "" {
+	if k.KeyID == "" && !rules.WithoutID {
 		return nil, errKeyIDBad
 	}
 	alg, err := k.algorithm()

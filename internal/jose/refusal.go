@@ -25,6 +25,9 @@ var (
 type UnknownKeyError struct {
 	// KeyID is the kid of the header. Anybody may have written it.
 	KeyID string
+	// Dates are what the payload says, without a signature. All are 0 if it is
+	// not a payload that could be accepted.
+	Dates Dates
 }
 
 // Error does not repeat the kid.

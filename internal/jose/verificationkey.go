@@ -32,6 +32,9 @@ type KeyRules struct {
 	RS256 bool
 	// RSA2048 admits RSA keys from 2048 bits.
 	RSA2048 bool
+	// WithoutID names a key that has no kid by its thumbprint where a JWK Set is
+	// read, instead of leaving it out.
+	WithoutID bool
 	// Secrets admits oct keys where a JWK Set is read. It is for sets that
 	// nobody has published.
 	Secrets bool
