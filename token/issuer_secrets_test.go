@@ -260,14 +260,15 @@ func TestReuseIsToldWithItsEvidence(t *testing.T) {
 	})(t)
 }
 
-// Tokens as JSON are of the form of RFC 6749, 5.1, and no more.
+// Tokens as JSON are of the form of RFC 6749, 5.1, and beside it there is what
+// the clients of this module need.
 func TestTokensAsJSON(t *testing.T) {
 	tokens := issued(t, newIssuer(t))
 	text, err := json.Marshal(tokens)
 	must(t, err)
 	var members map[string]any
 	must(t, json.Unmarshal(text, &members))
-	for _, name := range []string{"access_token", "refresh_token", "token_type", "expires_in", "refresh_after", "gen"} {
+	for _, name := range []string{"access_token", "refresh_token", "token_type", "expires_in", "refresh_after", "gen", "login_id"} {
 		if _, ok := members[name]; !ok {
 			t.Errorf("no %s", name)
 		}

@@ -42,6 +42,11 @@ type Tokens struct {
 	// the higher generation is the newer.
 	Generation uint64 `json:"gen"`
 
+	// LoginID names the login, as in [auth.Identity] and in lists of devices. It
+	// is not a secret. A client compares it: tokens of another login are never
+	// used in the place of those that it has.
+	LoginID string `json:"login_id"`
+
 	ends time.Time // of the refresh token
 }
 
@@ -177,13 +182,14 @@ func (i *Issuer) create(ctx context.Context, f *family) (seed [16]byte, digest l
 func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (Tokens, error) {
 	now := time.Now().Truncate(time.Millisecond) // as in a family
 	famID := familyID(seed)
+	loginID := familyDigest(i.config.Namespace, famID).LoginID()
 	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.expires))
 	var jti [16]byte
 	rand.Read(jti[:])
 	claims := accessClaims{
 		issuer: i.config.Issuer, audience: i.config.Audience, clientID: i.config.ClientID,
 		subject: f.subject, id: base64.RawURLEncoding.EncodeToString(jti[:]),
-		sid: familyDigest(i.config.Namespace, famID).LoginID(), family: famID,
+		sid: loginID, family: famID,
 		issuedAt: now, expires: expires, authTime: time.UnixMilli(f.authTime),
 		scopes: auth.Words(f.scopes), methods: auth.Words(f.methods), claims: auth.Claims(f.claims),
 	}
@@ -201,6 +207,7 @@ func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (Tokens, error)
 		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),
 		RefreshToken: newRefreshToken(secret, seed, f.salt, f.generation).String(),
 		Generation:   f.generation,
+		LoginID:      loginID,
 		ends:         f.ends(),
 	}, nil
 }

@@ -45,8 +45,8 @@ type TransportConfig struct {
 // needs it, and it is not lost when the one who began it gives up: it goes on
 // for 10 seconds at most. [Transport.Logout] ends it, so no Close is needed.
 //
-// A request that is answered with a 401 that concerns the token is sent again
-// once, with a newer one, if its body is empty or can be got again
+// A request that is answered with a 401 that concerns the token, by a Bearer
+// challenge or by having no challenge at all, is sent again once, with a newer one, if its body is empty or can be got again
 // ([http.Request.GetBody]); a stream is not, but the next request has the newer
 // token. A request with an Authorization field of its own is left alone. A 403,
 // and a demand for a newer log-in, refresh nothing.
@@ -66,6 +66,12 @@ type Transport struct {
 // ErrLoginEnded is the error of requests after their log-in is over, and
 // before [Transport.Login]. It wraps [auth.ErrUnauthenticated].
 var ErrLoginEnded = fmt.Errorf("token: the log-in is over: %w", auth.ErrUnauthenticated)
+
+// ErrLoginReplaced is the kind of [ErrLoginEnded] (it wraps it) of a request
+// that began under one login and was not sent, or not sent again, because
+// another login had taken its place: no request of one account is sent as
+// another. Requests that begin later use the new login.
+var ErrLoginReplaced = fmt.Errorf("token: another login has replaced that of the request: %w", ErrLoginEnded)
 
 // NewTransport returns a Transport, or an error that names the field of the
 // configuration that cannot work. It reads File, if there is one; if that has
@@ -107,7 +113,9 @@ func (t *Transport) Login(tokens Tokens) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := t.keep(newClientState(tokens, time.Now())); err != nil {
+	state := newClientState(tokens, time.Now())
+	state.Login = random()
+	if err := t.keep(state); err != nil {
 		return err
 	}
 	t.discard()
@@ -127,13 +135,19 @@ func (t *Transport) Logout() (refreshToken string, err error) {
 }
 
 // RoundTrip sends a request, with the access token if it goes to one of the
-// Origins. It does not change r. Errors are those of Base; [ErrLoginEnded];
-// or that of a refresh which failed while there was no token to go on with.
+// Origins. It does not change r. Errors are those of Base; [ErrLoginEnded], as
+// [ErrLoginReplaced] if another login came while the request waited; or that of
+// a refresh which failed while there was no token to go on with.
+//
+// A request that Refresh makes with its context goes to Base as it is, so the
+// client of [RefreshAt] may have this Transport.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !slices.Contains(t.config.Origins, origin(r.URL)) || r.Header.Get("Authorization") != "" {
+	refreshing := r.Context().Value(refreshOf{t}) != nil
+	if refreshing || !slices.Contains(t.config.Origins, origin(r.URL)) || r.Header.Get("Authorization") != "" {
 		return t.config.Base.RoundTrip(r)
 	}
-	access, err := t.fresh(r.Context(), "")
+	login := t.login()
+	access, err := t.fresh(r.Context(), login, "")
 	if err != nil {
 		closeBody(r.Body)
 		return nil, err
@@ -142,7 +156,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || !concernsToken(response) {
 		return response, err
 	}
-	newer, err := t.fresh(r.Context(), access)
+	newer, err := t.fresh(r.Context(), login, access)
 	switch {
 	case errors.Is(err, ErrLoginEnded):
 		closeBody(response.Body)
@@ -186,21 +200,6 @@ func closeBody(body io.Closer) {
 	if body != nil {
 		body.Close()
 	}
-}
-
-// concernsToken reports whether a newer token can help: a 401 from before the
-// handler, with a Bearer challenge that asks for no newer log-in.
-func concernsToken(response *http.Response) bool {
-	if response.StatusCode != http.StatusUnauthorized {
-		return false
-	}
-	for _, challenge := range response.Header.Values("WWW-Authenticate") {
-		scheme, _, _ := strings.Cut(challenge, " ")
-		if strings.EqualFold(scheme, "Bearer") && !strings.Contains(challenge, "insufficient_user_authentication") {
-			return true
-		}
-	}
-	return false
 }
 
 // origin returns scheme, host and port, the port always there.

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -16,6 +17,8 @@ import (
 
 // clientState is what a Transport knows and keeps in its file.
 type clientState struct {
+	Login        string    `json:"login,omitempty"`    // a name that Transport.Login makes up
+	LoginID      string    `json:"login_id,omitempty"` // as the issuer says it, if it does
 	AccessToken  string    `json:"access_token"`
 	RefreshToken string    `json:"refresh_token"`
 	Generation   uint64    `json:"gen"`
@@ -29,6 +32,7 @@ type clientState struct {
 
 func newClientState(tokens Tokens, received time.Time) clientState {
 	return clientState{
+		LoginID:     tokens.LoginID,
 		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, Generation: tokens.Generation,
 		Expires:      received.Add(time.Duration(tokens.ExpiresIn) * time.Second),
 		RefreshAfter: received.Add(time.Duration(tokens.RefreshAfter) * time.Second),
@@ -51,35 +55,14 @@ const (
 	mostBackoff    = time.Minute
 )
 
-// fresh returns an access token to send. It refreshes if there is none, if it
-// is time, or if the newest is refused, which an API has answered with a 401;
-// a 401 that is late only gets what is newer already.
-func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
-	t.mu.Lock()
-	now := time.Now()
-	state := t.state()
-	switch {
-	case state.RefreshToken == "":
-		t.mu.Unlock()
-		return "", ErrLoginEnded
-	case state.AccessToken != refused && now.Before(state.RefreshAfter):
-		t.mu.Unlock()
-		return state.AccessToken, nil
+// fresh returns an access token to send for a login. It refreshes if there is
+// none, if it is time, or if the newest is refused, which an API has answered
+// with a 401; a 401 that is late only gets what is newer already.
+func (t *Transport) fresh(ctx context.Context, login, refused string) (string, error) {
+	usable, pending, err := t.present(login, refused)
+	if pending == nil {
+		return usable, err
 	}
-	usable := state.AccessToken != refused && now.Before(state.Expires)
-	if now.Before(t.retryAt) {
-		t.mu.Unlock()
-		if usable {
-			return state.AccessToken, nil
-		}
-		return "", errors.New("token: refresh: it has failed a moment ago")
-	}
-	if t.pending == nil {
-		t.begin()
-	}
-	pending := t.pending
-	t.mu.Unlock()
-
 	select {
 	case <-ctx.Done():
 		return "", ctx.Err()
@@ -87,19 +70,73 @@ func (t *Transport) fresh(ctx context.Context, refused string) (string, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch {
-	case t.state().RefreshToken == "":
-		return "", ErrLoginEnded
-	case pending.err != nil && !usable:
+	state := t.state()
+	if err := state.ended(login); err != nil {
+		return "", err
+	}
+	if pending.err != nil && usable == "" {
 		return "", pending.err
 	}
-	return t.state().AccessToken, nil
+	return state.AccessToken, nil
 }
+
+// present returns the access token, if it need not be refreshed now. Otherwise
+// it returns the refresh that is under way, and the token to go on with if that
+// fails, if there is one.
+func (t *Transport) present(login, refused string) (usable string, pending *flight, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, state := time.Now(), t.state()
+	if err := state.ended(login); err != nil {
+		return "", nil, err
+	}
+	if state.AccessToken != refused && now.Before(state.Expires) {
+		usable = state.AccessToken
+	}
+	switch {
+	case usable != "" && now.Before(state.RefreshAfter):
+		return usable, nil, nil
+	case now.Before(t.retryAt) && usable != "":
+		return usable, nil, nil
+	case now.Before(t.retryAt):
+		return "", nil, errors.New("token: refresh: it has failed a moment ago")
+	case t.pending == nil:
+		t.begin()
+	}
+	return usable, t.pending, nil
+}
+
+// ended returns why a request of a login must not be sent, or nil.
+func (s clientState) ended(login string) error {
+	switch {
+	case s.RefreshToken == "":
+		return ErrLoginEnded
+	case s.Login != login:
+		return ErrLoginReplaced
+	}
+	return nil
+}
+
+// login names the login of requests that begin now. Where a refresh is due, that
+// is the one that another process may have put into the file.
+func (t *Transport) login() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pending == nil && !time.Now().Before(t.state().RefreshAfter) {
+		t.overtaken(t.state().RefreshToken)
+	}
+	return t.state().Login
+}
+
+// refreshOf is the key of a context value: a request with that context belongs
+// to a refresh of the Transport, and must not wait for it.
+type refreshOf struct{ transport *Transport }
 
 // begin lets a refresh start, on a context of its own: those who wait for it may
 // give up.
 func (t *Transport) begin() {
-	ctx, cancel := context.WithTimeout(context.Background(), refreshTimeout)
+	ctx := context.WithValue(context.Background(), refreshOf{t}, true)
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	t.pending = &flight{cancel: cancel, done: make(chan struct{})}
 	go t.refresh(ctx, t.pending)
 }
@@ -139,9 +176,7 @@ func (t *Transport) prepare(f *flight) (clientState, error) {
 	}
 	if t.state().Attempt == "" {
 		next := t.state()
-		var b [16]byte
-		rand.Read(b[:])
-		next.Attempt = base64.RawURLEncoding.EncodeToString(b[:])
+		next.Attempt = random()
 		if err := t.keep(next); err != nil {
 			return clientState{}, err
 		}
@@ -157,7 +192,7 @@ func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) 
 		return // another log-in, or none, since
 	}
 	t.pending = nil
-	over := errors.Is(err, auth.ErrUnauthenticated)
+	over := errors.Is(err, auth.ErrUnauthenticated) || err == nil && anotherLogin(sent, tokens)
 	if sent.Attempt != "" && (err == nil || over) {
 		switch {
 		case t.overtaken(sent.RefreshToken):
@@ -166,7 +201,9 @@ func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) 
 			t.forget() // what may stay in the file is dead
 			err = nil
 		default:
-			err = t.keep(newClientState(tokens, time.Now()))
+			next := newClientState(tokens, time.Now())
+			next.Login, next.LoginID = sent.Login, cmp.Or(tokens.LoginID, sent.LoginID)
+			err = t.keep(next)
 		}
 	}
 	if err != nil {
@@ -175,6 +212,20 @@ func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) 
 		return
 	}
 	t.backoff = 0
+}
+
+// anotherLogin reports whether a refresh was answered with the tokens of another
+// login, as by a cache that mixes up its users. They are not used, and since the
+// refresh token of this login is used up, it is over.
+func anotherLogin(sent clientState, tokens Tokens) bool {
+	return sent.LoginID != "" && tokens.LoginID != "" && sent.LoginID != tokens.LoginID
+}
+
+// random returns 128 bits as text.
+func random() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // backOff says when the next refresh may be, after one that has failed.

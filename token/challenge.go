@@ -1,0 +1,111 @@
+package token
+
+import (
+	"net/http"
+	"strings"
+)
+
+// concernsToken reports whether a newer token can help: after a 401 from before
+// the handler, with a Bearer challenge that does not ask for a newer login (RFC
+// 9470, 3), or without any challenge, as gateways send it.
+func concernsToken(response *http.Response) bool {
+	if response.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	fields := response.Header.Values("WWW-Authenticate")
+	for _, c := range challenges(fields) {
+		if c.scheme == "bearer" && c.parameters["error"] != "insufficient_user_authentication" {
+			return true
+		}
+	}
+	return strings.TrimSpace(strings.Join(fields, "")) == ""
+}
+
+// challenge is one of a WWW-Authenticate header.
+type challenge struct {
+	scheme     string            // in lower case
+	parameters map[string]string // names in lower case; nil if there are none
+}
+
+// challenges reads those of all values of the header (RFC 9110, 11.6.1): the
+// comma separates challenges as well as parameters, and a quoted string may hold
+// either. What is malformed ends the value that it stands in.
+func challenges(values []string) (all []challenge) {
+	for _, value := range values {
+		for rest := skipSeparators(value); rest != ""; rest = skipSeparators(rest) {
+			var word string
+			if word, rest = cutToken(rest); word == "" {
+				break
+			}
+			name, after := strings.ToLower(word), strings.TrimLeft(rest, " \t")
+			if !strings.HasPrefix(after, "=") || len(all) == 0 {
+				all = append(all, challenge{scheme: name})
+				rest = skipToken68(rest)
+				continue
+			}
+			var text string
+			if text, rest = cutValue(strings.TrimLeft(after[1:], " \t")); rest == malformed {
+				break
+			}
+			last := &all[len(all)-1]
+			if last.parameters == nil {
+				last.parameters = make(map[string]string)
+			}
+			last.parameters[name] = text
+		}
+	}
+	return all
+}
+
+// malformed stands for a rest that cannot be read. No rest is ever a NUL.
+const malformed = "\x00"
+
+func skipSeparators(text string) string { return strings.TrimLeft(text, " \t,") }
+
+// cutToken cuts a token (RFC 9110, 5.6.2) from the front.
+func cutToken(text string) (token, rest string) {
+	end := 0
+	for end < len(text) && isTokenByte(text[end]) {
+		end++
+	}
+	return text[:end], text[end:]
+}
+
+func isTokenByte(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+// skipToken68 skips the token68 that may follow a scheme. It is told apart from
+// a parameter by what follows: the end, or a comma.
+func skipToken68(text string) string {
+	rest := strings.TrimLeft(text, " ")
+	end := 0
+	for end < len(rest) && (isTokenByte(rest[end]) || rest[end] == '/') {
+		end++
+	}
+	after := strings.TrimLeft(rest[end:], "=")
+	if end > 0 && rest != text && (after == "" || strings.HasPrefix(strings.TrimLeft(after, " \t"), ",")) {
+		return after
+	}
+	return text
+}
+
+// cutValue cuts a token or a quoted string from the front.
+func cutValue(text string) (value, rest string) {
+	if !strings.HasPrefix(text, `"`) {
+		return cutToken(text)
+	}
+	var b strings.Builder
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			return b.String(), text[i+1:]
+		case c == '\\' && i+1 < len(text):
+			i++
+			b.WriteByte(text[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", malformed
+}
