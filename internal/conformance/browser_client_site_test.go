@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -167,10 +169,24 @@ func (s *tokenSite) routes(withPages bool) http.Handler {
 	echo := guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.issuer.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
+		if err := s.issuer.Login(w, r, auth.Identity{Subject: cmp.Or(r.URL.Query().Get("as"), "alice")}); err != nil {
 			middleware.Deny(w, r, err)
 		}
 	})
+	mux.HandleFunc("POST /login-cut", func(w http.ResponseWriter, r *http.Request) {
+		whole := httptest.NewRecorder()
+		if err := s.issuer.Login(whole, r, auth.Identity{Subject: "bob"}); err != nil {
+			s.t.Error(err)
+		}
+		maps.Copy(w.Header(), whole.Header())
+		w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	mux.Handle("/whoami", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := auth.FromContext(r.Context())
+		io.WriteString(w, id.Subject)
+	})))
 	mux.HandleFunc("/refresh", s.refresh)
 	mux.Handle("/logout", s.issuer.LogoutHandler())
 	mux.Handle("/me", echo)

@@ -13,7 +13,10 @@ export type Reason =
   | 'logged out'
   | 'unknown';
 
-/** How a client works. All fields are optional. */
+/**
+ * How a client works. All fields are optional, and count if they are the
+ * object's own.
+ */
 export interface Options {
   /** Where RefreshHandler is. The default is "/refresh". */
   readonly refresh?: string | URL;
@@ -33,7 +36,8 @@ export interface Options {
    * Called once for each log-in that ends without this page having asked for
    * it; then the page may show its log-in form. The default does nothing. It is
    * not called if nobody was logged in when the page was loaded: that is for
-   * ready to say.
+   * ready to say. The reason is "replaced" also where the cookie turns out to be
+   * of another log-in than the page, which sends nothing as that one.
    */
   readonly onSessionLost?: (reason: Reason) => void;
 
@@ -79,6 +83,10 @@ export interface Client {
    * whatever that says: a wrong password is not ok, and a log-in that waits for
    * a second factor has no tokens yet. The cookie is stored for another origin
    * too, if that allows it.
+   *
+   * It rejects with a TypeError if an answer of success ends early or is not the
+   * JSON that it says it is: the cookie may be that of the new log-in by then, so
+   * the former one is over in all tabs, with "replaced" as the reason.
    */
   readonly login: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 

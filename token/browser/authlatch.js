@@ -22,14 +22,21 @@ const LOCK_TIMEOUT = 500;
 const LEAST_BACKOFF = 1_000;
 const MOST_BACKOFF = 60_000;
 
-export function createClient({
-  refresh = '/refresh',
-  logout = '/logout',
-  origins = [location.origin],
-  onSessionLost = () => {},
-  fetch = globalThis.fetch,
-} = {}) {
-  const send = fetch.bind(globalThis); // kept before a page replaces it by ours
+// What handles the token is taken when the module is loaded, so a script that
+// patches these later does not see it. It is a hurdle and no wall: see the guide.
+const { apply } = Reflect;
+const { hasOwn } = Object;
+const { get, set, delete: remove } = Headers.prototype;
+const { json } = Response.prototype;
+const headersOf = Object.getOwnPropertyDescriptor(Request.prototype, 'headers').get;
+const NativeResponse = Response;
+
+export function createClient(options) {
+  const refresh = own(options, 'refresh') ?? '/refresh';
+  const logout = own(options, 'logout') ?? '/logout';
+  const origins = own(options, 'origins') ?? [location.origin];
+  const onSessionLost = own(options, 'onSessionLost') ?? (() => {});
+  const send = (own(options, 'fetch') ?? globalThis.fetch).bind(globalThis); // kept before a page replaces it by ours
   const refreshURL = new Request(refresh).url;
   const logoutURL = new Request(logout).url;
   const name = 'authlatch:' + refreshURL; // of what the tabs share
@@ -37,7 +44,9 @@ export function createClient({
   const channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
   const issued = new Set(); // the latest access tokens, to know them again
 
-  let tokens; // { access, gen, login, refreshAt, expiresAt }: somebody is logged in
+  // { access, gen, login, id, refreshAt, expiresAt }: somebody is logged in. login
+  // is the tabs' name for the log-in, id the server's, its LoginID.
+  let tokens;
   let over; // why nobody is, as soon as that is certain
   let flight; // the refresh that is under way; one that is not here counts no more
   let changing; // the log-in or log-out that is under way; never rejects
@@ -50,7 +59,8 @@ export function createClient({
   function read() {
     if (kept) return kept;
     try {
-      const record = JSON.parse(localStorage.getItem(name));
+      const text = JSON.parse(localStorage.getItem(name));
+      const record = { __proto__: null, login: own(text, 'login'), gen: own(text, 'gen'), key: own(text, 'key') };
       const sound = typeof record.login === 'string' && Number.isSafeInteger(record.gen);
       return sound && (record.key === undefined || /^[\w-]{22,128}$/.test(record.key)) ? record : undefined;
     } catch {
@@ -105,27 +115,29 @@ export function createClient({
   async function renew(mine) {
     const sent = await locked(name, attempt);
     const response = await send(refreshURL, {
-      method: 'POST', headers: { [HEADER]: sent.key }, credentials: 'include',
+      __proto__: null, method: 'POST', headers: { __proto__: null, [HEADER]: sent.key }, credentials: 'include',
       cache: 'no-store', redirect: 'error', signal: mine.controller.signal,
     });
     const received = performance.now();
-    const answer = await response.json().catch(() => undefined);
+    const answer = await parsed(response).catch(() => undefined);
     // Nothing comes of it if the log-in is another one by now, here or in the
     // storage, of which another tab will tell. What follows is not interrupted.
     if (flight !== mine) return;
-    const ended = response.status === 401 && String(answer?.type).startsWith(PROBLEM);
+    const type = String(own(answer, 'type'));
+    const ended = response.status === 401 && type.startsWith(PROBLEM);
     const record = read();
     if (record ? record.login !== sent.login : !ended) {
       discard();
       if (!record) end('logged out');
     } else if (ended) {
-      const reason = answer.reason ?? answer.type.slice(PROBLEM.length);
+      const reason = own(answer, 'reason') ?? type.slice(PROBLEM.length);
       drop();
       end(reason);
       channel?.postMessage({ login: sent.login, ended: reason });
     } else if (response.status === 200 && isTokens(answer)) {
       if (record.key === sent.key) write({ login: sent.login, gen: answer.gen });
-      adopt(sent.login, answer, received);
+      if (isAnother(answer)) end('replaced');
+      else adopt(sent.login, answer, received);
       channel?.postMessage({ login: sent.login, answer });
     } else {
       fail(new Error(`status ${response.status}`), retryAfter(response));
@@ -138,13 +150,21 @@ export function createClient({
     retryAt = performance.now() + Math.min(Math.max(backoff, wait), MOST_BACKOFF);
   }
 
+  // isAnother reports whether tokens are of another log-in than that of this tab:
+  // the cookie has been replaced by a log-in that the client has not seen.
+  function isAnother(answer) {
+    const id = own(answer, 'login_id');
+    return tokens?.id !== undefined && id !== undefined && id !== tokens.id;
+  }
+
   // adopt begins to use tokens. Times count from when they were received, by a
   // clock that nobody sets.
   function adopt(login, answer, received) {
     tokens = {
-      login, access: answer.access_token, gen: answer.gen,
+      login, access: own(answer, 'access_token'), gen: answer.gen,
+      id: own(answer, 'login_id') ?? (tokens?.login === login ? tokens.id : undefined),
       expiresAt: received + 1000 * answer.expires_in,
-      refreshAt: received + 1000 * Math.min(answer.refresh_after ?? Infinity, answer.expires_in),
+      refreshAt: received + 1000 * Math.min(own(answer, 'refresh_after') ?? Infinity, answer.expires_in),
     };
     issued.add(tokens.access);
     if (issued.size > 16) issued.delete(issued.values().next().value);
@@ -167,21 +187,37 @@ export function createClient({
   }
 
   // receive hears other tabs. A log-in or log-out there is one here too; other
-  // news count only if they are of our log-in.
+  // news count only if they are of our log-in. Tokens of another one make this tab
+  // look at once what the cookie says: the news may be late.
   function receive({ data }) {
-    if (data.ended) {
-      if (data.login && data.login !== tokens?.login) return;
+    const login = own(data, 'login');
+    const ended = own(data, 'ended');
+    const answer = own(data, 'answer');
+    if (ended) {
+      if (login && login !== tokens?.login) return;
       discard();
       kept = undefined;
-      end(data.ended);
-    } else if (data.entered) {
+      end(ended);
+    } else if (!isTokens(answer)) {
+      return;
+    } else if (own(data, 'entered')) {
       discard();
       kept = undefined;
       if (tokens) end('replaced');
-      adopt(data.login, data.answer, performance.now());
-    } else if (tokens ? data.login === tokens.login && data.answer.gen >= tokens.gen : data.login === read()?.login) {
-      adopt(data.login, data.answer, performance.now());
+      adopt(login, answer, performance.now());
+    } else if (isAnother(answer)) {
+      doubt();
+    } else if (tokens ? login === tokens.login && answer.gen >= tokens.gen : !over && login === read()?.login) {
+      adopt(login, answer, performance.now());
     }
+  }
+
+  // doubt refreshes at once, to find out whether our log-in is still that of the
+  // cookie.
+  function doubt() {
+    if (!tokens) return;
+    tokens.refreshAt = -Infinity;
+    fresh().catch(() => {});
   }
 
   // fresh returns tokens other than refused, and nothing if nobody is logged in.
@@ -208,10 +244,11 @@ export function createClient({
 
   async function authFetch(input, init) {
     const request = new Request(input, init);
-    const own = request.headers.get('Authorization');
-    if (own && issued.has(own.replace(/^Bearer /i, ''))) {
-      request.headers.delete('Authorization'); // an old one of ours
-    } else if (own) {
+    const headers = apply(headersOf, request, []);
+    const credential = apply(get, headers, ['Authorization']);
+    if (credential && issued.has(credential.replace(/^Bearer /i, ''))) {
+      apply(remove, headers, ['Authorization']); // an old one of ours
+    } else if (credential) {
       return send(request);
     }
     const ours = trusted.has(new URL(request.url).origin) && request.url !== refreshURL && request.url !== logoutURL;
@@ -242,15 +279,34 @@ export function createClient({
     return running;
   }
 
+  // enter logs in. An answer that cannot be read may have replaced the cookie, so
+  // it is the end of the log-in before; where one has no tokens, the cookie tells.
   async function enter(input, init) {
-    const response = await send(new Request(input, { credentials: 'include', ...init }));
+    let response, answer;
+    try {
+      response = await send(new Request(input, { __proto__: null, credentials: 'include', ...init }));
+      if (!response.ok) return response;
+    } catch (error) {
+      doubt();
+      throw error;
+    }
     const received = performance.now();
-    const answer = response.ok ? await response.clone().json().catch(() => undefined) : undefined;
+    try {
+      answer = await entryOf(response.clone());
+    } catch (cause) {
+      const login = tokens?.login;
+      drop();
+      end('replaced');
+      if (login) channel?.postMessage({ login, ended: over });
+      throw new TypeError('authlatch: log in: the answer cannot be read, and the former log-in is over', { cause });
+    }
     if (isTokens(answer)) {
       const login = random();
       write({ login, gen: answer.gen });
       adopt(login, answer, received);
       channel?.postMessage({ login, answer, entered: true });
+    } else {
+      doubt();
     }
     return response;
   }
@@ -259,7 +315,7 @@ export function createClient({
     forget();
     try {
       const response = await send(logoutURL, {
-        method: 'POST', headers: { [HEADER]: random() }, credentials: 'include',
+        __proto__: null, method: 'POST', headers: { __proto__: null, [HEADER]: random() }, credentials: 'include',
         keepalive: true, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT),
       });
       if (!response.ok) throw new Error(`authlatch: log out: status ${response.status}`);
@@ -299,6 +355,31 @@ export function createClient({
   });
 }
 
+// own reads a property that is the object's own. What a script has put on
+// Object.prototype counts nowhere.
+function own(object, name) {
+  return typeof object === 'object' && object !== null && hasOwn(object, name) ? object[name] : undefined;
+}
+
+// parsed reads a body as JSON.
+function parsed(response) {
+  const native = response instanceof NativeResponse && !hasOwn(response, 'json');
+  return native ? apply(json, response, []) : response.json();
+}
+
+// entryOf reads the answer to a log-in: tokens, or whatever a page or a step of a
+// log-in answers. It rejects if the answer has ended early, or is no JSON though
+// it says so.
+async function entryOf(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (/^application\/(?:[^;]*\+)?json\b/i.test(response.headers.get('Content-Type') ?? '')) throw error;
+    return undefined;
+  }
+}
+
 function checkedOrigin(text) {
   if (new URL(text).origin !== text) throw new TypeError(`authlatch: ${text} is no origin`);
   return text;
@@ -314,7 +395,7 @@ function random() {
 // for the storage, and nothing depends on it.
 async function locked(name, action) {
   try {
-    return await navigator.locks.request(name, { signal: AbortSignal.timeout(LOCK_TIMEOUT) }, action);
+    return await navigator.locks.request(name, { __proto__: null, signal: AbortSignal.timeout(LOCK_TIMEOUT) }, action);
   } catch {
     return action();
   }
@@ -323,11 +404,11 @@ async function locked(name, action) {
 // isTokens tells tokens from other answers. They have no access_token if the
 // server keeps that in a cookie as well.
 function isTokens(answer) {
-  return Number.isSafeInteger(answer?.gen) && answer.expires_in >= 0;
+  return Number.isSafeInteger(own(answer, 'gen')) && own(answer, 'expires_in') >= 0;
 }
 
 function withToken(request, tokens) {
-  if (tokens?.access) request.headers.set('Authorization', 'Bearer ' + tokens.access);
+  if (tokens?.access) apply(set, apply(headersOf, request, []), ['Authorization', 'Bearer ' + tokens.access]);
   return request;
 }
 
@@ -344,7 +425,7 @@ function concernsToken(response, trusted) {
 // refusal is the answer to a request whose log-in has ended before it was sent.
 function refusal(reason = 'replaced') {
   const problem = { title: 'Unauthorized', status: 401, reason };
-  return new Response(JSON.stringify(problem), { status: 401, headers: { 'Content-Type': 'application/problem+json' } });
+  return new Response(JSON.stringify(problem), { __proto__: null, status: 401, headers: { __proto__: null, 'Content-Type': 'application/problem+json' } });
 }
 
 // retryAfter reads the field of that name: seconds, or a date.
@@ -358,7 +439,7 @@ function unlessAborted(promise, signal) {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
+    signal.addEventListener('abort', abort, { __proto__: null, once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }

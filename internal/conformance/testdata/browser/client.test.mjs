@@ -1071,6 +1071,185 @@ test('access cookie: without an access token in the body, requests go without on
   assert.deepEqual(world.requests('/a').map((entry) => entry.token), [undefined, undefined]);
 });
 
+// Another account: the cookie is of another log-in than the tab.
+
+test('another account: a refresh that answers with its tokens ends the log-in of the tab', async (t) => {
+  const world = new World(t);
+  const page = await world.customer();
+  world.elsewhere();
+  world.expire();
+  assert.equal((await page.fetch('/a', { method: 'POST', body: 'of alice' })).status, 401);
+  assert.deepEqual(page.lost, ['replaced']);
+  assert.equal(await page.ready(), false);
+  await page.fetch('/b');
+  assert.equal(world.requests('/b')[0].token, undefined);
+  assert.equal(world.requests('/a').length, 1); // with the token of the former log-in alone
+});
+
+test('another account: a tab that reloads is that account, and the others find out at once', async (t) => {
+  const world = new World(t);
+  const [a, b] = [await world.customer(), world.page()];
+  await b.ready();
+  world.elsewhere();
+  clock.now += 60_000; // the window of the last refresh is over
+  const c = world.page();
+  assert.equal(await c.ready(), true);
+  await until(() => a.lost.length && b.lost.length);
+  assert.deepEqual([a.lost, b.lost, c.lost], [['replaced'], ['replaced'], []]);
+  await settle();
+  for (const page of [a, b]) await page.fetch('/late');
+  assert.deepEqual(world.requests('/late').map((entry) => entry.token), [undefined, undefined]);
+  assert.equal((await c.fetch('/c')).status, 200);
+  clock.now += 590_000;
+  await c.fetch('/c'); // what it refreshes does not log in the others
+  await settle();
+  assert.equal(await a.ready(), false);
+});
+
+test('another account: late news of the former one end nothing', async (t) => {
+  const world = new World(t);
+  const page = await world.customer();
+  const channel = new BroadcastChannel('authlatch:' + origin + '/refresh');
+  t.after(() => channel.close());
+  channel.postMessage({ login: 'former', answer: { ...world.tokens(9, 'former'), access_token: 'of the former' } });
+  await until(() => world.requests('/refresh').length === 1);
+  await settle();
+  assert.equal((await page.fetch('/a')).status, 200);
+  assert.notEqual(world.requests('/a')[0].token, 'of the former');
+  assert.deepEqual(page.lost, []);
+});
+
+test('another account: a log-out in one tab and a log-in in the other', async (t) => {
+  const world = new World(t);
+  const [a, b] = [await world.customer(), world.page()];
+  await b.ready();
+  await a.logout();
+  await until(() => b.lost.length === 1);
+  world.elsewhere();
+  for (const page of [a, b]) {
+    await page.fetch('/late');
+    assert.equal(await page.ready(), false);
+  }
+  assert.deepEqual(world.requests('/late').map((entry) => entry.token), [undefined, undefined]);
+  await a.login('/login', { method: 'POST' });
+  await until(async () => await b.ready());
+  assert.equal((await b.fetch('/b')).status, 200);
+});
+
+test('another account: a tab that wakes late finds out by its first refresh', async (t) => {
+  const world = new World(t);
+  const page = await world.customer();
+  world.elsewhere();
+  clock.now += 3_600_000;
+  assert.equal((await page.fetch('/a')).status, 401);
+  assert.deepEqual(page.lost, ['replaced']);
+  assert.equal(world.requests('/a').length, 0);
+});
+
+test('another account: an answer to a log-in that cannot be read is an error and an end', async (t) => {
+  const cut = () => new ReadableStream({ start: (controller) => {
+    controller.enqueue(new TextEncoder().encode('{"access_token":"acc'));
+    controller.error(new TypeError('network'));
+  } });
+  const type = { headers: { 'Content-Type': 'application/json; charset=utf-8' } };
+  for (const broken of [() => new Response(cut()), () => new Response(cut(), type), () => new Response('{"access_token":"acc', type), () => new Response('', type)]) {
+    const world = new World(t);
+    const [a, b] = [await world.customer(), world.page()];
+    await b.ready();
+    world.next('/login', async (answer) => {
+      await answer();
+      return broken();
+    });
+    await assert.rejects(a.login('/login', { method: 'POST' }), TypeError);
+    assert.equal(await a.ready(), false);
+    await until(() => b.lost.length === 1);
+    for (const page of [a, b]) await page.fetch('/late');
+    assert.deepEqual(world.requests('/late').map((entry) => entry.token), [undefined, undefined]);
+    assert.deepEqual([a.lost, b.lost], [['replaced'], ['replaced']]);
+  }
+});
+
+test('another account: after a log-in without tokens, or without an answer, the cookie tells', async (t) => {
+  for (const act of [() => new Response('{}'), () => new Response(null, { status: 204 }), () => new Response('<html>'), () => { throw new TypeError('network'); }]) {
+    const world = new World(t);
+    const page = await world.customer();
+    world.next('/login', act); // its first factor: the log-in goes on
+    await page.login('/login', { method: 'POST' }).catch(() => {});
+    assert.equal((await page.fetch('/a')).status, 200);
+    clock.now += 60_000;
+    world.next('/login', async (answer) => {
+      await answer();
+      return act();
+    });
+    await page.login('/login', { method: 'POST' }).catch(() => {});
+    assert.equal((await page.fetch('/b')).status, 401);
+    assert.deepEqual(page.lost, ['replaced']);
+  }
+});
+
+test('another account: a server that does not name log-ins is trusted as before', async (t) => {
+  const world = new World(t);
+  const page = await world.customer();
+  world.next('/refresh', async (answer) => {
+    const { login_id, ...rest } = await (await answer()).json();
+    return new Response(JSON.stringify(rest));
+  });
+  world.expire();
+  assert.equal((await page.fetch('/a')).status, 200);
+  clock.now += 60_000;
+  world.elsewhere();
+  world.expire();
+  assert.equal((await page.fetch('/a')).status, 401); // and what it had named is kept
+  assert.deepEqual(page.lost, ['replaced']);
+});
+
+test('Object.prototype: what a script has put there counts nowhere', async (t) => {
+  const evil = {
+    refresh: 'https://evil.test/refresh', logout: 'https://evil.test/logout', origins: ['https://evil.test'],
+    fetch: () => { throw new Error('the fetch of Object.prototype'); }, onSessionLost: () => { throw new Error('called'); },
+    gen: 0, expires_in: 1e9, access_token: 'evil', login_id: 'evil', login: 'evil', key: 'x'.repeat(32), type: 'urn:authlatch:refresh:evil',
+    ended: 'evil', entered: true, reason: 'evil',
+  };
+  for (const name of Object.keys(evil)) {
+    const world = new World(t);
+    Object.defineProperty(Object.prototype, name, { value: evil[name], configurable: true, writable: true });
+    try {
+      const [a, b] = [await world.customer({}), world.page()];
+      assert.equal(await b.ready(), true, name);
+      assert.equal((await a.fetch('/a')).status, 200, name);
+      assert.equal((await a.fetch('https://evil.test/b')).status, 401, name);
+      assert.equal(world.requests('/b')[0].token, undefined, name);
+      world.next('/refresh', () => new Response('{}'));
+      clock.now += 590_000;
+      assert.equal((await a.fetch('/a')).status, 200, name); // by the old token, for {} is none
+      world.next('/refresh', () => new Response('{}', { status: 401 }));
+      clock.now += 5_000;
+      assert.equal((await a.fetch('/a')).status, 200, name); // for {} is no end
+      assert.equal(await b.ready(), true, name);
+      await settle();
+      assert.deepEqual([a.lost, b.lost], [[], []], name);
+    } finally {
+      delete Object.prototype[name];
+    }
+  }
+});
+
+test('Headers: a script that patches them later does not see the token', async (t) => {
+  const world = new World(t);
+  const page = await world.customer();
+  const { set } = Headers.prototype;
+  const headers = Object.getOwnPropertyDescriptor(Request.prototype, 'headers') ?? Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Request.prototype), 'headers');
+  const seen = [];
+  Headers.prototype.set = function (...args) { seen.push(args); return set.apply(this, args); };
+  try {
+    assert.equal((await page.fetch('/a')).status, 200);
+  } finally {
+    Headers.prototype.set = set;
+  }
+  assert.ok(headers);
+  assert.deepEqual(seen, []);
+});
+
 test('close: nothing is heard or sent any more', async (t) => {
   const world = new World(t);
   const [a, b] = [await world.customer(), world.page()];

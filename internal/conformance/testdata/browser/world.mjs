@@ -168,8 +168,8 @@ export class World {
     const old = this.families.get(this.jar?.id);
     if (old) old.ended ??= 'replaced';
     this.jar = { id: 'family' + ++this.#count, gen: 0 };
-    this.families.set(this.jar.id, { gen: 0, rotatedAt: -Infinity });
-    return json(200, this.tokens(0));
+    this.families.set(this.jar.id, { __proto__: null, gen: 0, rotatedAt: -Infinity });
+    return json(200, this.tokens(0, this.jar.id));
   }
 
   #refresh(attempt) {
@@ -191,12 +191,15 @@ export class World {
       return problem('reused');
     }
     this.jar = { id, gen: family.gen };
-    return json(200, this.tokens(family.gen));
+    return json(200, this.tokens(family.gen, id));
   }
 
-  tokens(gen) {
+  // elsewhere logs in without the client, as a form of another page does.
+  elsewhere() { return this.#login(); }
+
+  tokens(gen, login_id) {
     const access_token = 'access' + ++this.#count;
     this.good.add(access_token);
-    return { access_token, token_type: 'Bearer', expires_in: 600, refresh_after: 580, gen };
+    return { access_token, token_type: 'Bearer', expires_in: 600, refresh_after: 580, gen, login_id };
   }
 }
