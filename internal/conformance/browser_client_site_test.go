@@ -181,6 +181,7 @@ func (s *tokenSite) routes(withPages bool) http.Handler {
 		maps.Copy(w.Header(), whole.Header())
 		w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
 		http.NewResponseController(w).Flush()
+		time.Sleep(200 * time.Millisecond) // so that the page has the header
 		panic(http.ErrAbortHandler)
 	})
 	mux.Handle("/whoami", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
