@@ -138,17 +138,17 @@ func parseFamily(raw []byte) (*family, error) {
 // ends returns when the family ends if it is not refreshed again.
 func (f *family) ends() time.Time { return time.UnixMilli(min(f.idle, f.expires)) }
 
-// liveFamily returns whose family it is that was read from the store, or "" if
-// it has ended. An error says that the question cannot be answered here.
-func liveFamily(raw []byte, now time.Time) (subject string, err error) {
+// liveFamily returns the family that was read from the store, or nil if it has
+// ended. An error says that the question cannot be answered here.
+func liveFamily(raw []byte, now time.Time) (*family, error) {
 	if _, ended := logins.ParseTombstone(raw); ended {
-		return "", nil
+		return nil, nil
 	}
 	f, err := parseFamily(raw)
 	if err != nil || !now.Before(f.ends()) {
-		return "", err
+		return nil, err
 	}
-	return f.subject, nil
+	return f, nil
 }
 
 // fields reads the fields of a record. After a failure it returns zeros.

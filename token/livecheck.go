@@ -12,6 +12,9 @@ import (
 // LiveCheck lets a [Verifier] look whether the log-in behind a token goes on,
 // for APIs that must see a log-out at once (ASVS 5.0, 7.4.1). It costs a read
 // of the store. A token without a log-in behind it is refused.
+//
+// A log-in whose refresh secret has been dropped is over as well, where Keys is
+// a [KeySet]: a [RemoteKeySet] does not know of refresh secrets.
 type LiveCheck struct {
 	// Store is that of the issuer. It is required. If it is a near cache, what
 	// it has at hand counts: a log-out is then seen as late as it promises.
@@ -41,10 +44,12 @@ type liveCheck struct {
 	get       func(context.Context, string) ([]byte, bool, error)
 	namespace string
 	every     time.Duration
+	keys      *KeySet // nil if the refresh secrets are not known here
 }
 
-func newLiveCheck(l LiveCheck) *liveCheck {
-	live := &liveCheck{l.Store.Get, l.Namespace, l.Every}
+func newLiveCheck(l LiveCheck, keys Keys) *liveCheck {
+	live := &liveCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
+	live.keys, _ = keys.(*KeySet)
 	if near, ok := l.Store.(interface {
 		GetCached(context.Context, string) ([]byte, bool, error)
 	}); ok {
@@ -84,12 +89,12 @@ func (l *liveCheck) check(ctx context.Context, t *Token, now time.Time) error {
 	if !ok {
 		return asInvalid(errOver)
 	}
-	subject, err := liveFamily(raw, now)
+	f, err := liveFamily(raw, now)
 	if err != nil {
 		return fmt.Errorf("token: live check: %w", err)
 	}
-	if subject != t.identity.Subject {
-		return asInvalid(errOver) // or it is somebody else's
+	if f == nil || f.subject != t.identity.Subject || l.keys.retired(f.keyID) {
+		return asInvalid(errOver) // or it is another subject's
 	}
 	t.seenLive.Store(now.UnixNano())
 	return nil

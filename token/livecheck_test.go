@@ -125,6 +125,23 @@ func TestLiveCheckIsOfOneNamespace(t *testing.T) {
 	refuses(t, other, m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
 }
 
+// The log-in behind a token is that of its subject, and the one that it names.
+func TestLiveCheckIsOfTheTokensOwnLogIn(t *testing.T) {
+	m, s := newMinter(t), &spy{Store: &store.Memory{}}
+	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour))) // of alice
+	mine := map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}
+	v := liveVerifier(m, s, 0)
+	hits(t, v, m.mint(with(mine)))
+	mine["sub"] = "bob"
+	refuses(t, v, m.mint(with(mine)))
+	for _, sid := range []any{"login-1", token.FamilyLoginID(world, famID) + "x", nil} {
+		s.reads = 0
+		if refuses(t, v, m.mint(with(map[string]any{"fam": famID, "sid": sid}))); s.reads != 0 {
+			t.Errorf("sid %v: %d reads", sid, s.reads)
+		}
+	}
+}
+
 // ASVS 5.0, 16.5.2.
 func TestStoreThatIsDownIsNeitherYesNorNo(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
@@ -207,5 +224,33 @@ func TestEndedLogInIsAnEvent(t *testing.T) {
 	v.Verify(t.Context(), text)
 	if len(heard) != 2 || heard[0].Kind != auth.EventRejected || heard[0].LoginID != token.FamilyLoginID(world, famID) || heard[1].Kind != auth.EventFault {
 		t.Errorf("%+v", heard)
+	}
+}
+
+// A log-in whose refresh secret is retired can be refreshed no more: it is over
+// for the live check and for the list of devices as well.
+func TestLogInOfARetiredSecretIsOverEverywhere(t *testing.T) {
+	s, keys := &store.Memory{}, cheapKeys(t)
+	i := newIssuer(t, over(s, keys), func(c *token.Config) { c.LiveCheck = true })
+	elsewhere := newIssuer(t, over(s, cheapKeys(t))) // does not know the secret
+	first := issued(t, i)
+	must(t, keys.Rotate())
+	tokens, err := i.Refresh(t.Context(), first.RefreshToken, newAttempt()) // signed by the new key
+	must(t, err)
+	if list, err := i.List(t.Context(), "alice"); err != nil || len(list) != 1 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	_, err = i.Verify(t.Context(), tokens.AccessToken)
+	must(t, err)
+	_, err = keys.DropFormer(0)
+	must(t, err)
+	if _, err := i.Verify(t.Context(), tokens.AccessToken); outcome(err) != "bad" {
+		t.Errorf("the live check says %v", err)
+	}
+	if list, err := i.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+		t.Errorf("the list has %v, %v", list, err)
+	}
+	if list, err := elsewhere.List(t.Context(), "alice"); err != nil || len(list) != 1 {
+		t.Errorf("a host that does not know the secret lists %v, %v", list, err)
 	}
 }

@@ -129,7 +129,7 @@ func (i *Issuer) List(ctx context.Context, subject string) ([]Login, error) {
 		if errors.Is(err, errNewerFamily) {
 			return nil, i.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("token: list: %w", err))
 		}
-		if err != nil || !time.Now().Before(f.ends()) {
+		if err != nil || !time.Now().Before(f.ends()) || i.config.Keys.retired(f.keyID) {
 			continue // it has ended, and its entry goes with the next change
 		}
 		list = append(list, Login{

@@ -68,6 +68,16 @@ func (s *KeySet) secret(id string) ([]byte, error) {
 	return nil, errUnknownSecret
 }
 
+// retired reports whether a secret is gone for good, and its log-ins with it. One
+// that is not known here may be known to another host.
+func (s *KeySet) retired(id string) bool {
+	if s == nil {
+		return false
+	}
+	_, err := s.secret(id)
+	return errors.Is(err, errRetiredSecret)
+}
+
 // retire leaves the kids of dropped secrets in the ring.
 func retire(ring, dropped keyring[refreshSecret], now time.Time) keyring[refreshSecret] {
 	ring = slices.Clone(ring)

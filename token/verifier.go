@@ -128,7 +128,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		v.events = func(context.Context, auth.Event) {}
 	}
 	if c.LiveCheck != nil {
-		v.live = newLiveCheck(*c.LiveCheck)
+		v.live = newLiveCheck(*c.LiveCheck, c.Keys)
 	}
 	return v, nil
 }
