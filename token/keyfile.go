@@ -41,7 +41,9 @@ type refreshEntry struct {
 
 // LoadKeySet reads the keys from the private file that [KeySet.Save] wrote.
 // The error wraps [fs.ErrNotExist] if there is none. A file that its group or
-// others may read or write is refused, and so are keys that are weak,
+// others may read or write is refused, and so are one that belongs to another
+// user than that of the process or root, one that is not a regular file, one in a
+// folder where others may replace it (unless it has the sticky bit), and keys that are weak,
 // malformed or twice there, halves that do not belong together, and HMAC
 // secrets beside asymmetric keys. No error shows a key.
 //

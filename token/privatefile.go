@@ -2,8 +2,8 @@ package token
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,22 +12,31 @@ import (
 // maxKeyFile bounds what is read.
 const maxKeyFile = 1 << 20
 
-// readPrivate reads a file that belongs to nobody else.
+// readPrivate reads a file that nobody else can read or change: a regular file
+// of ours or root's, whose mode and whose folder admit nobody else. A symbolic
+// link is followed, as mounted secrets need it; then both folders count.
 func readPrivate(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	// Before it is opened: that alone can block, or move a device.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPrivate(info); err != nil {
+		return nil, err
+	}
+	if err := checkFolders(path); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
+	if info, err = file.Stat(); err != nil { // it may be another one by now
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no regular file")
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("its mode is %04o, so others can reach it: make it 0600", mode)
+	if err := checkPrivate(info); err != nil {
+		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
 	if err != nil {
@@ -39,10 +48,34 @@ func readPrivate(path string) ([]byte, error) {
 	return text, nil
 }
 
+func checkPrivate(info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return errors.New("it is not a regular file: name the file itself")
+	}
+	return checkFile(info)
+}
+
+// checkFolders looks at the folder of a path and, if that leads elsewhere, at the
+// folder of the file itself: a change of either replaces the file.
+func checkFolders(path string) error {
+	folder := filepath.Dir(path)
+	if err := checkFolder(folder); err != nil {
+		return err
+	}
+	file, err := filepath.EvalSymlinks(path)
+	if err != nil || filepath.Dir(file) == folder {
+		return err
+	}
+	return checkFolder(filepath.Dir(file))
+}
+
 // replaceFile writes a temporary file beside the old one and renames it. A
 // crash leaves one of the two as a whole.
 func replaceFile(path string, text []byte) error {
 	folder := filepath.Dir(path)
+	if err := checkFolder(folder); err != nil {
+		return err
+	}
 	file, err := os.CreateTemp(folder, ".keys-*") // of mode 0600
 	if err != nil {
 		return err
