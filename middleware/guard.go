@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // Authenticator finds out who sent a request. session.Manager and
@@ -182,7 +183,9 @@ func (g *Guard) denied(r *http.Request, id auth.Identity, err error) {
 	if g.Events == nil {
 		return
 	}
-	e := auth.Event{Kind: auth.EventDenied, Time: time.Now().UTC(), Mode: "guard", Subject: id.Subject, LoginID: id.LoginID}
+	e := auth.Event{Kind: auth.EventDenied, Time: time.Now().UTC(), Mode: "guard"}
+	// An issuer elsewhere may have put anything into them.
+	e.Subject, e.LoginID = stored.Printable(id.Subject, 255), stored.Printable(id.LoginID, 128)
 	var lacks *auth.InsufficientError
 	switch {
 	case errors.As(err, &lacks) && lacks.Scope != "":

@@ -7,6 +7,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // invalid is the error of an access token, or of a request with one, that is
@@ -61,7 +62,8 @@ func (e *invalid) reason() string {
 func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 	event := auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Mode: "token", Err: err}
 	if t != nil {
-		event.Subject, event.LoginID = t.identity.Subject, t.identity.LoginID
+		// An issuer elsewhere may have put anything into them.
+		event.Subject, event.LoginID = stored.Printable(t.identity.Subject, maxSubject), stored.Printable(t.identity.LoginID, maxID)
 	}
 	var bad *invalid
 	switch {
