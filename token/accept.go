@@ -17,7 +17,8 @@ type rules struct {
 
 	// The names under which the claims of RFC 9068 stand.
 	audienceClaim, scopeClaim, clientClaim string
-	scopeArray, withoutID                  bool
+	scopeNamed, withoutID, withoutClient   bool
+	lenient                                bool              // see Foreign
 	required                               map[string]string // others, and their values
 }
 
@@ -82,7 +83,7 @@ func (r *rules) checkParties(m members) error {
 	if !ours {
 		return errAudience
 	}
-	if m.get("cnf") != nil {
+	if bound := m.get("cnf"); bound != nil && !(r.lenient && string(bound) == "null") {
 		return errBound
 	}
 	for name, value := range r.required {
@@ -102,13 +103,13 @@ func (r *rules) fill(c *accessClaims, m members) error {
 		required bool
 	}{
 		{&c.subject, "sub", maxSubject, true},
-		{&c.clientID, r.clientClaim, maxClientID, true},
+		{&c.clientID, r.clientClaim, maxClientID, !r.withoutClient},
 		{&c.id, "jti", maxID, !r.withoutID},
 		{&c.sid, "sid", maxID, false},
 		{&c.family, "fam", maxID, false},
 	} {
 		text, err := m.text(field.name, field.most)
-		if err != nil {
+		if err != nil && (field.required || !r.lenient) {
 			return err
 		}
 		if text == "" && field.required {
@@ -122,15 +123,20 @@ func (r *rules) fill(c *accessClaims, m members) error {
 // fillWords takes the lists. An issuer may send an empty one.
 func (r *rules) fillWords(c *accessClaims, m members) (err error) {
 	scope := m.get(r.scopeClaim)
+	if r.lenient {
+		if r.scopeNamed && scope != nil && scope[0] != '"' { // it is needed
+			if _, err := m.words(r.scopeClaim); err != nil {
+				return err
+			}
+		}
+		c.scopes, c.methods = m.lenientWords(r.scopeClaim), m.lenientWords("amr")
+		return nil
+	}
 	switch {
 	case scope == nil:
 	case scope[0] == '"':
 		text, _ := scope.Text()
 		c.scopes = auth.Words(text)
-	case r.scopeArray:
-		if c.scopes, err = m.words(r.scopeClaim); err != nil {
-			return err
-		}
 	default:
 		return errClaimType
 	}

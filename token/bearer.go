@@ -15,7 +15,7 @@ import (
 
 // Authenticate returns the identity of the access token that the request
 // carries, with a *[Token] as its Credential. The token stands in the one
-// Authorization field, after "Bearer" and a space (RFC 6750, 2.1), or in the
+// Authorization field, after "Bearer" and one space or more (RFC 6750, 2.1), or in the
 // cookie, if there is a policy for one. Query and body are not looked at (ASVS
 // 5.0, 14.2.1).
 //
@@ -78,6 +78,7 @@ func bearer(values []string) (string, error) {
 		return "", errTwice
 	}
 	scheme, token, spaced := strings.Cut(values[0], " ")
+	token = strings.TrimLeft(token, " ") // 1*SP
 	switch {
 	case !spaced || !letters(scheme):
 		return "", errField

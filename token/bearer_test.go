@@ -62,7 +62,8 @@ func TestTokenIsTakenFromOneHeader(t *testing.T) {
 		{"the scheme and a space", []string{"Bearer "}, "bad"},
 		{"no scheme", []string{good}, "bad"},
 		{"no space", []string{"Bearer" + good}, "bad"},
-		{"two spaces", []string{"Bearer  " + good}, "bad"},
+		{"two spaces", []string{"Bearer  " + good}, "ok"}, // spring-security#19600, jwtauth#98
+		{"spaces alone", []string{"Bearer   "}, "bad"},
 		{"a tab", []string{"Bearer\t" + good}, "bad"},
 		{"a space in front", []string{" Bearer " + good}, "bad"},
 		{"a space at the end", []string{"Bearer " + good + " "}, "bad"},

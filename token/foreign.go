@@ -12,8 +12,11 @@ import (
 )
 
 // Foreign loosens what a [Verifier] accepts, for tokens of an issuer that does
-// not follow RFC 9068. Each field loosens one thing, but for Require; the zero
-// value loosens nothing but the lifetime.
+// not follow RFC 9068. Each field loosens one thing, but for Require. The zero
+// value admits a lifetime of 24 hours and tokens of 16 KiB, and it reads claims
+// that decide nothing leniently: an nbf of 0, and an auth_time, amr, sid or scope
+// that is not of its type, are as good as none; a scope may be an array or have
+// spaces too many. What they would have proved is then not proved.
 type Foreign struct {
 	// Types are values of typ that are accepted beside "at+jwt", such as "JWT".
 	// The empty string stands for a header without typ. Where such tokens are
@@ -44,15 +47,25 @@ type Foreign struct {
 	AudienceClaim string
 
 	// ScopeClaim is the claim that stands for scope, such as "scp": a string,
-	// or an array of strings. scope itself does not count then.
+	// or an array of strings, and nothing else. scope itself does not count then.
 	ScopeClaim string
 
 	// ClientClaim is the claim that stands for client_id, such as "azp" or
 	// "cid". client_id itself does not count then.
 	ClientClaim string
 
-	// WithoutID accepts tokens without jti.
+	// WithoutID accepts tokens without jti, or with one that is not a string of 1
+	// to 128 bytes. [Token.ID] is empty then.
 	WithoutID bool
+
+	// WithoutClient accepts tokens without the claim that names the client, or
+	// with one that is not a string of 1 to 255 bytes. [Token.ClientID] is empty
+	// then.
+	WithoutClient bool
+
+	// WithoutKeyID accepts tokens without kid, if all keys of the issuer have one
+	// kid, or there is only one and it has none. The signature decides, as ever.
+	WithoutKeyID bool
 
 	// MaxLifetime is the most that exp may be after iat. The default is 24
 	// hours. For own tokens it is one hour.
@@ -72,7 +85,9 @@ func (f *Foreign) loosen(r *rules, form *jose.Form) error {
 		form.Types = append(form.Types, strings.TrimPrefix(typ, "application/"))
 	}
 	form.Certificates, form.Fractions = f.CertificateHeaders, f.FractionalDates
-	r.withoutID, r.scopeArray, r.required = f.WithoutID, f.ScopeClaim != "", maps.Clone(f.Require)
+	form.Long, form.Lenient, form.WithoutKeyID = true, true, f.WithoutKeyID
+	r.lenient, r.withoutClient = true, f.WithoutClient
+	r.withoutID, r.scopeNamed, r.required = f.WithoutID, f.ScopeClaim != "", maps.Clone(f.Require)
 	if r.lifetime = foreignLifetime; f.MaxLifetime > 0 {
 		r.lifetime = f.MaxLifetime
 	}

@@ -35,6 +35,7 @@ func (e *invalid) reason() string {
 		is   error
 		word string
 	}{
+		{jose.ErrTooLong, "token too long"},
 		{jose.ErrMalformed, "malformed token"},
 		{jose.ErrType, "wrong type"},
 		{jose.ErrAlgorithm, "wrong algorithm"},

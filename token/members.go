@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/authlatch/auth"
@@ -73,6 +74,33 @@ func (m members) words(name string) (auth.Words, error) {
 		words = append(words, word...)
 	}
 	return auth.Words(words), nil
+}
+
+// lenientWords takes the words of a claim that is a string or an array, and
+// nothing of another. Words that cannot be any are left out: what is missing
+// grants nothing.
+func (m members) lenientWords(name string) auth.Words {
+	value := m.get(name)
+	if value == nil {
+		return ""
+	}
+	var words []string
+	if text, ok := value.Text(); ok {
+		words = strings.Split(text, " ")
+	}
+	for element := range value.Elements {
+		if word, ok := element.Text(); ok {
+			words = append(words, word)
+		}
+	}
+	var good []string
+	for _, word := range words {
+		isWord := word != "" && !strings.Contains(word, " ")
+		if isWord && (auth.Identity{Subject: "probe", Scopes: auth.Words(word)}).Validate() == nil && !slices.Contains(good, word) {
+			good = append(good, word)
+		}
+	}
+	return auth.Words(strings.Join(good, " "))
 }
 
 // names takes a claim that must be a string, or an array of strings, and

@@ -207,8 +207,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 
 // verify may return the token beside an error, for the event.
 func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
-	if len(token) > jose.MaxToken {
-		return nil, asInvalid(jose.ErrMalformed)
+	if most := v.maxToken(); len(token) > most {
+		return nil, asInvalid(fmt.Errorf("%w: it has %d bytes, and %d are admitted", jose.ErrTooLong, len(token), most))
 	}
 	var key cacheKey
 	var t *Token
@@ -230,6 +230,14 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 		v.cache.put(key, t)
 	}
 	return t, nil
+}
+
+// maxToken is how long a token may be.
+func (v *Verifier) maxToken() int {
+	if v.form.Long {
+		return jose.MaxLongToken
+	}
+	return jose.MaxToken
 }
 
 // cached returns a token that was verified before, if the very key that did so

@@ -25,7 +25,7 @@ var (
 )
 
 // checkClaims is step 8.
-func checkClaims(payload []byte, fractions bool) (Dates, error) {
+func checkClaims(payload []byte, form *Form) (Dates, error) {
 	if err := CheckObject(payload); err != nil {
 		return Dates{}, err
 	}
@@ -38,9 +38,12 @@ func checkClaims(payload []byte, fractions bool) (Dates, error) {
 		if field == nil {
 			continue
 		}
-		var ok bool
-		if *field, ok = date(m.Value, fractions); !ok {
+		seconds, ok := date(m.Value, form.Fractions)
+		if !ok && !(form.Lenient && mayIgnore(m)) {
 			return Dates{}, errDate
+		}
+		if ok {
+			*field = seconds
 		}
 	}
 	return dates, nil
@@ -54,6 +57,18 @@ func ownCase(name []byte) bool {
 		lower = lower && c <= '~' && (c < 'A' || c > 'Z')
 	}
 	return lower || !registered.Alike(string(name))
+}
+
+// mayIgnore reports whether a date that is none decides nothing: auth_time is
+// then unknown, and with an nbf of 0 or null the token was always good.
+func mayIgnore(m Member) bool {
+	switch string(m.Name) {
+	case "auth_time":
+		return true
+	case "nbf":
+		return string(m.Value) == "0" || string(m.Value) == "null"
+	}
+	return false
 }
 
 func (d *Dates) field(name []byte) *int64 {

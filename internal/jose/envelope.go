@@ -6,7 +6,7 @@
 // A token is accepted if it passes these steps, in this order. None looks at
 // anything that an earlier step has not checked.
 //
-//  1. Size. At most 8192 bytes.
+//  1. Size. At most 8192 bytes, or 16384 where the caller says so.
 //  2. Alphabet. Only A-Z a-z 0-9 - _ and the dot, so there is no padding, no
 //     white space, no line break and no JSON serialization.
 //  3. Shape. Exactly two dots. Header and signature are not empty, and the
@@ -14,12 +14,14 @@
 //  4. base64url. Each segment is the only spelling of its bytes: its length
 //     modulo 4 is not 1, and the unused bits of its last character are zero.
 //  5. Header. Byte for byte the header that its key accepted last; otherwise
-//     strict JSON (see [CheckObject]) of at most 1024 bytes in which alg is a
+//     strict JSON (see [CheckObject]) of at most 1024 bytes, or 8192 where the
+//     caller ignores certificates, in which alg is a
 //     string and names one of our algorithms, kid is 1 to 128 characters of
 //     letters, digits and ._~:@+/=-, and typ, if it is there, is a string.
 //     crit, b64, zip, cty and jwk are refused. jku, x5u, x5c, x5t and x5t#S256
-//     are refused too, or ignored where the caller says so. Nothing else
-//     counts. No URL and no key is ever taken from a token.
+//     are refused too, or ignored where the caller says so. kid may be missing
+//     where the caller says so and all keys of the set have one kid. Nothing
+//     else counts. No URL and no key is ever taken from a token.
 //  6. Key. typ is one that the caller accepts: compared without regard to
 //     case, and application/ may be left out. kid, together with alg where a
 //     foreign set has a kid once for each algorithm, selects exactly one key,
@@ -31,7 +33,8 @@
 //     registered claim by case alone. exp, nbf, iat and auth_time, where they
 //     are there, are whole numbers without sign, fraction, exponent or leading
 //     zero, from 1 to 253402300799 (the end of the year 9999). A fraction is
-//     cut off where the caller says so.
+//     cut off where the caller says so. Where the caller is lenient, an nbf of
+//     0 or null is not there, and nor is an auth_time that is no date.
 //
 // What the claims say is for package token to judge. With an error there is
 // never a payload, but an [UnknownKeyError] tells its dates: whether a newer set
@@ -45,8 +48,11 @@ import (
 )
 
 // MaxToken is how many bytes a token has at most. [SigningKey.Mint] makes none
-// of more than half of that.
-const MaxToken = 8192
+// of more than half of that. MaxLongToken is the bound for [Form.Long].
+const (
+	MaxToken     = 8192
+	MaxLongToken = 16384
+)
 
 // Form says which tokens a caller accepts, beyond what holds for all. The zero
 // value accepts none.
@@ -57,6 +63,14 @@ type Form struct {
 	// Certificates ignores jku, x5u, x5c, x5t and x5t#S256 in the header
 	// instead of refusing the token. They are never used.
 	Certificates bool
+	// Long accepts tokens of up to MaxLongToken bytes.
+	Long bool
+	// WithoutKeyID accepts a header without kid if all keys of the set have one
+	// kid. What does not verify then has an [UnknownKeyError].
+	WithoutKeyID bool
+	// Lenient reads an nbf of 0 or null, and an auth_time that is no date, as if
+	// they were not there.
+	Lenient bool
 	// Fractions accepts dates with a fraction (RFC 7519, 2) and cuts it off.
 	Fractions bool
 }
@@ -77,7 +91,7 @@ func (s *Set) Verify(token string, form Form) (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	dates, err := checkClaims(payload, form.Fractions)
+	dates, err := checkClaims(payload, &form)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -93,7 +107,7 @@ func (s *Set) VerifyJWS(token string) (payload []byte, key *VerificationKey, err
 // open runs the steps 1 to 7. Without a form it leaves typ alone and accepts
 // an empty payload.
 func (s *Set) open(token string, form *Form) ([]byte, *VerificationKey, error) {
-	first, second, err := split(token)
+	first, second, err := split(token, form)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,18 +118,21 @@ func (s *Set) open(token string, form *Form) ([]byte, *VerificationKey, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err := s.header(token[:first])
+	h, err := s.header(token[:first], form)
 	if err != nil {
 		return nil, nil, err
 	}
 	key, err := s.choose(h, form, len(signature))
+	if err == nil {
+		err = key.verify(input, signature)
+	}
+	if err != nil && h.kid == "" && form.accepts(h) == nil {
+		err = &UnknownKeyError{} // another key may have taken the place of this one
+	}
 	if unknown, ok := err.(*UnknownKeyError); ok && form != nil {
-		unknown.Dates, _ = checkClaims(payload, form.Fractions)
+		unknown.Dates, _ = checkClaims(payload, form)
 	}
 	if err != nil {
-		return nil, nil, err
-	}
-	if err := key.verify(input, signature); err != nil {
 		return nil, nil, err
 	}
 	key.remember(h)
@@ -123,15 +140,15 @@ func (s *Set) open(token string, form *Form) ([]byte, *VerificationKey, error) {
 }
 
 var (
-	errSize     = refuse(ErrMalformed, "token is too long")
+	errSize     = ErrTooLong
 	errAlphabet = refuse(ErrMalformed, "token has a character that none has")
 	errShape    = refuse(ErrMalformed, "token is not of three parts")
 	errBase64   = refuse(ErrMalformed, "token is not canonical base64url")
 )
 
 // split finds the two dots: the steps 1 to 3.
-func split(token string) (first, second int, err error) {
-	if len(token) > MaxToken {
+func split(token string, form *Form) (first, second int, err error) {
+	if len(token) > form.size() {
 		return 0, 0, errSize
 	}
 	for i := range len(token) {
@@ -180,28 +197,70 @@ func decode(token string, first, second int) (input, payload, signature []byte, 
 }
 
 // header is step 5.
-func (s *Set) header(segment string) (*header, error) {
+func (s *Set) header(segment string, form *Form) (*header, error) {
 	for _, key := range s.keys {
 		if h := key.accepted.Load(); h != nil && h.segment == segment {
 			return h, nil
 		}
 	}
-	return parseHeader(segment)
+	return parseHeader(segment, form.header())
 }
 
-// choose is step 6.
-func (s *Set) choose(h *header, form *Form, signature int) (*VerificationKey, error) {
-	if form != nil {
-		if !slices.Contains(form.Types, h.typ) {
-			return nil, errType
+// size is how long a token may be.
+func (f *Form) size() int {
+	if f != nil && f.Long {
+		return MaxLongToken
+	}
+	return MaxToken
+}
+
+// header is how long a decoded header may be.
+func (f *Form) header() int {
+	if f != nil && f.Certificates {
+		return maxCertificateHeader
+	}
+	return maxHeader
+}
+
+// accepts reports whether a header is of the form.
+func (f *Form) accepts(h *header) error {
+	switch {
+	case h.kid == "" && (f == nil || !f.WithoutKeyID):
+		return errKeyID
+	case f == nil:
+		return nil
+	case !slices.Contains(f.Types, h.typ):
+		return errType
+	case h.certificates && !f.Certificates:
+		return errCertificates
+	}
+	return nil
+}
+
+// named returns the keys of a header's kid or, without one, all keys if they
+// have one kid.
+func (s *Set) named(h *header) ([]*VerificationKey, error) {
+	if h.kid == "" {
+		if len(s.byID) != 1 {
+			return nil, errKeyID
 		}
-		if h.certificates && !form.Certificates {
-			return nil, errCertificates
-		}
+		return s.keys, nil
 	}
 	keys, ok := s.byID[h.kid]
 	if !ok {
 		return nil, &UnknownKeyError{KeyID: h.kid}
+	}
+	return keys, nil
+}
+
+// choose is step 6.
+func (s *Set) choose(h *header, form *Form, signature int) (*VerificationKey, error) {
+	if err := form.accepts(h); err != nil {
+		return nil, err
+	}
+	keys, err := s.named(h)
+	if err != nil {
+		return nil, err
 	}
 	i := slices.IndexFunc(keys, func(k *VerificationKey) bool { return k.alg == h.alg })
 	if i < 0 {

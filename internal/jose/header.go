@@ -3,8 +3,9 @@ package jose
 import "strings"
 
 const (
-	maxHeader = 1024
-	maxKeyID  = 128
+	maxHeader            = 1024
+	maxCertificateHeader = 8192 // x5c has a kilobyte or two for each RSA certificate
+	maxKeyID             = 128
 )
 
 var (
@@ -27,9 +28,10 @@ type header struct {
 	certificates bool   // jku, x5u, x5c, x5t or x5t#S256 is there
 }
 
-// parseHeader decodes a header that no key has accepted yet.
-func parseHeader(segment string) (*header, error) {
-	if base64url.DecodedLen(len(segment)) > maxHeader {
+// parseHeader decodes a header that no key has accepted yet, of so many bytes at
+// most. kid may be missing.
+func parseHeader(segment string, most int) (*header, error) {
+	if base64url.DecodedLen(len(segment)) > most {
 		return nil, errHeader
 	}
 	decoded, err := base64url.DecodeString(segment)
@@ -48,9 +50,6 @@ func parseHeader(segment string) (*header, error) {
 	}
 	if h.alg == "" {
 		return nil, errNoAlgorithm
-	}
-	if h.kid == "" {
-		return nil, errKeyID
 	}
 	return h, nil
 }

@@ -8,6 +8,9 @@ import "errors"
 var (
 	// ErrMalformed: the token is not the one spelling of a token.
 	ErrMalformed = errors.New("jose: malformed")
+	// ErrTooLong is the kind of ErrMalformed (it wraps it) of a token that is
+	// longer than the caller admits.
+	ErrTooLong = refuse(ErrMalformed, "token is too long")
 	// ErrType: the typ is not one that the caller accepts.
 	ErrType = errors.New("jose: wrong type")
 	// ErrAlgorithm: the alg is none of ours, or not that of the key.

@@ -94,7 +94,7 @@ func (k *SigningKey) encodeHeader(typ string) (string, error) {
 		return "", err
 	}
 	segment := base64url.EncodeToString(text)
-	if h, err := parseHeader(segment); err != nil || h.typ != typ {
+	if h, err := parseHeader(segment, maxHeader); err != nil || h.typ != typ {
 		return "", errTypeText
 	}
 	return segment + ".", nil
@@ -116,7 +116,7 @@ func (k *SigningKey) Mint(payload []byte) (string, error) {
 	if size > maxMint {
 		return "", errMintSize
 	}
-	if _, err := checkClaims(payload, false); err != nil {
+	if _, err := checkClaims(payload, &Form{}); err != nil {
 		return "", err
 	}
 	token := append(make([]byte, 0, size), k.header...)
