@@ -116,7 +116,6 @@ var secretName = regexp.MustCompile(`(?i)(secret|mac|password|passphrase|token|p
 
 // compared are comparisons of what has such a name and is no secret.
 var compared = map[string]string{
-	"internal/jose/set.go: key":             "one pointer with another",
 	"store/shard.go: key":                   "that of a record, which is a digest",
 	"token/bearer.go: errNoToken":           "an error",
 	"token/transportstate.go: AccessToken":  "a client compares its own tokens",

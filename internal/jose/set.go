@@ -76,8 +76,8 @@ func (s *Set) Len() int { return len(s.keys) }
 // since nothing says which is meant; the same key twice is one.
 //
 // A private key, a secret, or more than 100 entries refuse the document. Where
-// the rules admit secrets, nobody else has written it: then two keys of one kid
-// refuse it as well.
+// the rules admit secrets, nobody else has written it: then two entries of one
+// kid refuse it as well.
 //
 // A key that previous has too, unless that is nil, stays the same key for
 // [Set.Has].
@@ -87,8 +87,13 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 		return nil, nil, err
 	}
 	var keys []*VerificationKey
+	kids := make(map[string]bool)
 	for _, text := range texts {
-		key, bad, err := parseEntry(text, rules)
+		key, kid, bad, err := parseEntry(text, rules)
+		if kid != "" && kids[kid] && rules.Secrets {
+			return nil, nil, errTwice
+		}
+		kids[kid] = true
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -98,27 +103,23 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 			keys = append(keys, previous.keep(key))
 		}
 	}
-	if rules.Secrets {
-		set, err = NewSet(keys...)
-		return set, skipped, err
-	}
 	keys, ambiguous := distinct(keys)
 	set, err = newSet(keys)
 	return set, append(skipped, ambiguous...), err
 }
 
-// parseEntry reads one element of keys. It returns why the element is left
-// out, or the error for which the document is refused.
-func parseEntry(text Value, rules KeyRules) (key *VerificationKey, bad, err error) {
+// parseEntry reads one element of keys. Beside its kid it returns why the element
+// is left out, or the error for which the document is refused.
+func parseEntry(text Value, rules KeyRules) (key *VerificationKey, kid string, bad, err error) {
 	if text[0] != '{' {
-		return nil, errNoJWK, nil
+		return nil, "", errNoJWK, nil
 	}
 	k, malformed := readJWK(text)
 	if k.hasSecret() && !(rules.Secrets && k.isSecret()) {
-		return nil, nil, errSecretKty
+		return nil, "", nil, errSecretKty
 	}
 	key, bad = k.verification(rules)
-	return key, cmp.Or(malformed, bad), nil
+	return key, k.KeyID, cmp.Or(malformed, bad), nil
 }
 
 // distinct leaves out keys of which a token's kid and alg cannot choose one,

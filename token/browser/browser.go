@@ -9,9 +9,13 @@
 //
 // The module keeps the access token in a closure and tells it to nobody but the
 // site's other tabs, over a BroadcastChannel. It refreshes it for all requests and
-// tabs together, and sends a request again that came with an old one. Script that
-// somebody else brings into the page can act as the user all the same, while the
-// page is open: no place in a browser helps against that. It is tested in real
+// tabs together, and sends a request again that came with an old one. If another
+// login takes the place of its own in the cookie, it ends, and sends nothing as
+// that one.
+//
+// The closure hides the token from script that looks into storage and globals, and
+// from no other: injected script can act as the user while the page is open, and get
+// a token by a refresh of its own. With an AccessCookie it gets none. It is tested in real
 // browsers against package token. Beside it stand axios.js, an adapter for axios,
 // and the TypeScript declarations of both.
 package browser
