@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/token"
 )
 
@@ -272,4 +273,32 @@ func TestRotationOverTheNetworkIsNever401(t *testing.T) {
 	if fetches.Load() != 2 {
 		t.Errorf("%d fetches", fetches.Load())
 	}
+}
+
+// "Cannot tell" is a 503 with Retry-After, and since anybody can write such a
+// token it is no fault that wakes an operator.
+func TestUnknownKidThatMayBeNewIsServedAs503(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMinter(t)
+		keys, err := token.NewRemoteKeySetVia("https://issuer.test/jwks", token.RemoteConfig{}, serving(publishes(m)))
+		must(t, err)
+		defer keys.Close()
+		var heard []auth.Event
+		v, err := token.NewVerifier(token.VerifierConfig{
+			Keys: keys, Issuer: issuerName, Audience: audienceName,
+			Events: func(_ context.Context, e auth.Event) { heard = append(heard, e) },
+		})
+		must(t, err)
+		guard := &middleware.Guard{Authenticator: v}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", "Bearer "+newMinter(t).mint(claims()))
+		w := httptest.NewRecorder()
+		guard.Require(http.NotFoundHandler()).ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || w.Header().Get("WWW-Authenticate") != "" {
+			t.Errorf("%d, %v", w.Code, w.Header())
+		}
+		if len(heard) != 1 || heard[0].Kind != auth.EventRejected || heard[0].Reason != "unknown key" {
+			t.Errorf("%+v", heard)
+		}
+	})
 }
