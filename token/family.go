@@ -180,4 +180,3 @@ func (d *fields) text() string {
 	d.rest = d.rest[n:]
 	return text
 }
-

@@ -16,11 +16,6 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// AttemptHeader is the field in which a browser sends the attempt of a refresh
-// (see [Issuer.Refresh]), and of a log-out. No form of another site can send
-// it, so it also proves that the page is ours.
-const AttemptHeader = "Refresh-Attempt"
-
 // Login logs id in for a browser. It answers with the access token in the body,
 // as JSON (see [Tokens]), and sets the cookie with the refresh token; a log-in
 // that the browser had is ended. A wish in id.Expires is cut to
@@ -253,7 +248,11 @@ func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
 		return nil, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
 	digest := familyDigest(i.config.Namespace, familyID(t.seed))
-	_, f, _, err := i.family(ctx, digest, t)
+	raw, err := i.readFamily(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	f, _, err := i.openFamily(ctx, digest, raw, t)
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,6 @@ package token
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"time"
@@ -32,13 +30,14 @@ var ErrReused = fmt.Errorf("token: a spent refresh token was used again: %w", au
 // token is malformed, forged, expired or revoked. Any other error means that the
 // question could not be answered, and the client keeps its tokens.
 func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
+	if err := i.checkAttempt(ctx, attempt); err != nil {
+		return Tokens{}, err
+	}
 	return i.refresh(ctx, refreshToken, attempt, device{})
 }
 
-// casAttempts is how often a refresh is tried against others of its family.
-const casAttempts = 4
-
-// refresh follows the rules of rotation. They are, in this order:
+// refresh follows the rules of rotation for a checked attempt. They are, in this
+// order:
 //
 //  1. A malformed token is invalid, without asking the store.
 //  2. No family: it has expired, or never was. A tombstone: it was revoked. A
@@ -54,106 +53,117 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device)
 	if !ok {
 		return Tokens{}, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
-	if err := i.checkAttempt(ctx, attempt); err != nil {
-		return Tokens{}, err
-	}
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	digest := familyDigest(i.config.Namespace, familyID(t.seed))
-	var written []byte // by a swap of unknown outcome
-	var outcome verdict
-	for try, failures := 0, 0; try < casAttempts; try++ {
-		raw, f, secret, err := i.family(ctx, digest, t)
-		if err != nil {
-			i.tellOver(ctx, digest, err)
-			return Tokens{}, err
-		}
-		if written != nil && bytes.Equal(raw, written) {
-			return i.answer(ctx, f, t.seed, secret, outcome)
-		}
-		now := time.Now()
-		outcome = f.judge(t.generation, attempt, now, i.config.Window)
-		switch outcome {
-		case answers:
-			return i.answer(ctx, f, t.seed, secret, outcome)
-		case reuses:
-			ended, err := i.reused(ctx, f, raw, digest, t.generation, from)
-			if ended {
-				return Tokens{}, err
-			}
-			if err != nil {
-				if failures++; failures > 1 {
-					return Tokens{}, i.unanswered(ctx, f.subject, digest.LoginID(), err)
-				}
-			}
-			continue
-		}
-		if err := i.listed(ctx, f, digest); err != nil {
-			return Tokens{}, err
-		}
-		next := f.after(outcome, t.generation, attempt, now, i.config.IdleTimeout, from)
-		written = next.encode()
-		swapped, err := i.store.CompareAndSwap(ctx, digest.Key(), raw, written, next.ttl(now))
-		if swapped {
-			return i.answer(ctx, next, t.seed, secret, outcome)
-		}
-		if err != nil {
-			if failures++; failures > 1 {
-				return Tokens{}, i.unanswered(ctx, f.subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
-			}
-		} else {
-			written = nil
-		}
-	}
-	return Tokens{}, i.unanswered(ctx, "", digest.LoginID(), errors.New("token: refresh: others of the same log-in were faster each time"))
+	e := &exchange{i, t, attempt, from, familyDigest(i.config.Namespace, familyID(t.seed))}
+	return e.run(ctx)
 }
 
-// family is the rules 2 to 4: it reads the family of a token that is ours.
-func (i *Issuer) family(ctx context.Context, digest logins.Digest, t refreshToken) (raw []byte, f *family, secret []byte, err error) {
-	raw, ok, err := i.store.Get(ctx, digest.Key())
-	switch {
-	case err != nil:
-		return nil, nil, nil, i.unanswered(ctx, "", digest.LoginID(), fmt.Errorf("token: read a family: %w", err))
-	case !ok:
-		return nil, nil, nil, i.refuse(ctx, auth.EventExpired, "", digest.LoginID(), codeExpired, "unknown")
-	}
-	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, nil, nil, &refusal{code: codeRevoked, reason: tombstone.Reason}
-	}
-	if f, err = parseFamily(raw); err != nil {
-		i.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: digest.LoginID(), Err: err})
-		return nil, nil, nil, err
-	}
-	secret, err = i.secret(f.keyID)
-	switch {
-	case errors.Is(err, errRetiredSecret):
-		return nil, nil, nil, &refusal{code: codeRevoked, reason: logins.Revoked}
-	case err != nil:
-		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.subject, LoginID: digest.LoginID(), Err: err})
-		return nil, nil, nil, err
-	case !t.authentic(secret, f.salt):
-		return nil, nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "forged refresh token")
-	case !time.Now().Before(f.ends()):
-		return nil, nil, nil, i.refuse(ctx, auth.EventExpired, f.subject, digest.LoginID(), codeExpired, "")
-	}
-	return raw, f, secret, nil
+// exchange is one refresh.
+type exchange struct {
+	*Issuer
+	token   refreshToken
+	attempt string
+	from    device
+	digest  logins.Digest
 }
 
-// secret returns the key of the MAC for a kid.
-func (i *Issuer) secret(id string) ([]byte, error) {
-	secret, err := i.config.Keys.secret(id)
+// step is what an exchange does to the family, or has tried to do.
+type step struct {
+	verdict verdict
+	family  *family // as it stands after the step
+	secret  []byte
+	value   []byte // what is written; nil if nothing is
+	ttl     time.Duration
+}
+
+// casAttempts is how often a refresh is tried against others of its family.
+const casAttempts = 4
+
+// run tries until a step is in the store. A swap that says nothing may have
+// happened: then the next read returns what was written.
+func (e *exchange) run(ctx context.Context) (Tokens, error) {
+	var unknown *step // its swap had an unknown outcome
+	for failures, try := 0, 0; try < casAttempts; try++ {
+		raw, err := e.readFamily(ctx, e.digest)
+		if err != nil {
+			return Tokens{}, err
+		}
+		if unknown != nil && bytes.Equal(raw, unknown.value) {
+			return e.done(ctx, unknown)
+		}
+		next, err := e.next(ctx, raw)
+		if err != nil {
+			return Tokens{}, err
+		}
+		if next.value == nil {
+			return e.done(ctx, next)
+		}
+		swapped, err := e.store.CompareAndSwap(ctx, e.digest.Key(), raw, next.value, next.ttl)
+		switch {
+		case swapped:
+			return e.done(ctx, next)
+		case err == nil:
+			unknown = nil
+		case failures > 0:
+			return Tokens{}, e.unanswered(ctx, next.family.subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+		default:
+			unknown = next
+			failures++
+		}
+	}
+	return Tokens{}, e.unanswered(ctx, "", e.digest.LoginID(), errors.New("token: refresh: other refreshes of the same login were faster each time"))
+}
+
+// next returns the step that a family asks for.
+func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
+	f, secret, err := e.openFamily(ctx, e.digest, raw, e.token)
 	if err != nil {
+		e.tellOver(ctx, e.digest, err)
 		return nil, err
 	}
-	return i.bound(secret), nil
+	now := time.Now()
+	next := &step{verdict: f.judge(e.token.generation, e.attempt, now, e.config.Window), family: f, secret: secret}
+	switch next.verdict {
+	case answers:
+		return next, nil
+	case reuses:
+		next.value, next.ttl = logins.NewTombstone(logins.Family, logins.Reused), logins.Family.TombstoneTTL()
+		return next, nil
+	}
+	if err := e.listed(ctx, f, e.digest); err != nil {
+		return nil, err
+	}
+	next.family = f.after(next.verdict, e.token.generation, e.attempt, now, e.config.IdleTimeout, e.from)
+	next.value, next.ttl = next.family.encode(), next.family.ttl(now)
+	return next, nil
 }
 
-// bound is a secret for the tokens of this issuer alone.
-func (i *Issuer) bound(secret []byte) []byte {
-	return boundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID)
+// done answers a step that is in the store.
+func (e *exchange) done(ctx context.Context, s *step) (Tokens, error) {
+	subject, loginID := s.family.subject, e.digest.LoginID()
+	if s.verdict == reuses {
+		if err := e.lists.Remove(ctx, subject, e.digest); err != nil {
+			e.lists.Fault(ctx, subject, err)
+		}
+		e.event(ctx, auth.Event{
+			Kind: auth.EventReuse, Subject: subject, LoginID: loginID, Reason: "spent refresh token",
+			Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
+				s.family.generation-e.token.generation, s.family.last.userAgent, s.family.last.address, e.from.userAgent, e.from.address),
+		})
+		return Tokens{}, &refusal{code: codeReused}
+	}
+	tokens, err := e.tokens(s.family, e.token.seed, s.secret)
+	if err != nil {
+		return Tokens{}, e.unanswered(ctx, subject, loginID, fmt.Errorf("token: refresh: %w", err))
+	}
+	if kind, ok := events[s.verdict]; ok {
+		e.event(ctx, auth.Event{Kind: kind, Subject: subject, LoginID: loginID})
+	}
+	return tokens, nil
 }
 
-// listed looks whether a log-in that is about to be written still stands in its
+// listed looks whether a login that is about to be written still stands in its
 // subject's list, and ends it if not: a store has lost a write then.
 func (i *Issuer) listed(ctx context.Context, f *family, digest logins.Digest) error {
 	ok, err := i.lists.Listed(ctx, f.subject, digest)
@@ -169,176 +179,3 @@ func (i *Issuer) listed(ctx context.Context, f *family, digest logins.Digest) er
 	i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: f.subject, LoginID: digest.LoginID(), Reason: "not in the list"})
 	return &refusal{code: codeRevoked, reason: logins.Revoked}
 }
-
-// reused ends the family of a token that was spent before. It has not ended if
-// another refresh has changed the family in the meantime; that is looked at
-// again.
-func (i *Issuer) reused(ctx context.Context, f *family, raw []byte, digest logins.Digest, generation uint64, from device) (ended bool, err error) {
-	tombstone := logins.NewTombstone(logins.Family, logins.Reused)
-	swapped, err := i.store.CompareAndSwap(ctx, digest.Key(), raw, tombstone, logins.Family.TombstoneTTL())
-	if err != nil { // the outcome is unknown
-		now, ok, again := i.store.Get(ctx, digest.Key())
-		swapped = again == nil && ok && bytes.Equal(now, tombstone)
-	}
-	if !swapped {
-		if err != nil {
-			err = fmt.Errorf("token: end a family: %w", err)
-		}
-		return false, err
-	}
-	if err := i.lists.Remove(ctx, f.subject, digest); err != nil {
-		i.lists.Fault(ctx, f.subject, err)
-	}
-	i.event(ctx, auth.Event{
-		Kind: auth.EventReuse, Subject: f.subject, LoginID: digest.LoginID(), Reason: "spent refresh token",
-		Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
-			f.generation-generation, f.last.userAgent, f.last.address, from.userAgent, from.address),
-	})
-	return true, &refusal{code: codeReused}
-}
-
-// answer makes the tokens of the current generation.
-func (i *Issuer) answer(ctx context.Context, f *family, seed [16]byte, secret []byte, outcome verdict) (Tokens, error) {
-	loginID := familyDigest(i.config.Namespace, familyID(seed)).LoginID()
-	tokens, err := i.tokens(f, seed, secret)
-	if err != nil {
-		return Tokens{}, i.unanswered(ctx, f.subject, loginID, fmt.Errorf("token: refresh: %w", err))
-	}
-	if kind, ok := events[outcome]; ok {
-		i.event(ctx, auth.Event{Kind: kind, Subject: f.subject, LoginID: loginID})
-	}
-	return tokens, nil
-}
-
-// verdict is what a refresh token does to its family.
-type verdict int
-
-const (
-	answers  verdict = iota // nothing: the current token is the answer
-	rotates                 // the next generation becomes current
-	recovers                // the answer was lost, and its attempt is known
-	arrives                 // the answer that was recovered has got to the client
-	heals                   // the store has lost generations
-	reuses                  // the token was used before, and by another client
-)
-
-var events = map[verdict]auth.EventKind{
-	rotates:  auth.EventRenewed,
-	recovers: auth.EventRecovered,
-	heals:    auth.EventHealed,
-}
-
-// judge says what an authentic token of a generation does. It is the heart of
-// rotation, and these are all of its cases:
-//
-//   - A generation later than the current one can only have come from here, so
-//     the store has lost a write: the family adopts it.
-//   - Within the grace period of a rotation, the current token and the previous
-//     one come from a second tab or a retry. Both get the current one, without
-//     a write, so there is at most one rotation in each grace period.
-//   - Later the current token rotates. After a recovery it waits for as long as
-//     the grace period: other answers may be under way. That it was presented
-//     shows that the client has it, and is noted.
-//   - Later the previous token recovers the current one, if it comes with the
-//     attempt that has made it: that client has lost the answer. It may lose any
-//     number of answers, but only until it has presented the current token.
-//     Requests that were under way then are answered for one grace period more.
-//   - Anything else is a token that was used before, by another client.
-//
-// Only a rotation opens the grace period, so a client that repeats its attempt
-// lets no other one in, and a thief who does so is found as soon as the owner of
-// the login refreshes: either the owner's token is the previous one, or the
-// thief's attempt ends with its being presented.
-//
-// A time that another host's clock puts far into the future begins no period.
-func (f *family) judge(generation uint64, attempt string, now time.Time, grace time.Duration) verdict {
-	within := func(then int64) bool { return now.Sub(time.UnixMilli(then)).Abs() <= grace }
-	behind := int64(f.generation) - int64(generation)
-	switch {
-	case behind < 0:
-		return heals
-	case behind <= 1 && f.generation > 0 && within(f.rotated):
-		return answers
-	case behind == 0 && within(f.recovered):
-		if f.presented == 0 {
-			return arrives
-		}
-		return answers
-	case behind == 0:
-		return rotates
-	case behind == 1 && f.attemptedBy(attempt):
-		switch {
-		case f.presented == 0 && !within(f.recovered):
-			return recovers
-		case f.presented == 0 || within(f.presented):
-			return answers
-		}
-	}
-	return reuses
-}
-
-// after returns the family as it is written for a verdict. Its end never moves.
-func (f *family) after(v verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from device) *family {
-	next := *f
-	next.idle = max(min(now.Add(idle).UnixMilli(), f.expires), f.idle)
-	next.last = from
-	at := max(now.UnixMilli(), f.created) // a clock may lag
-	switch v {
-	case heals:
-		next.generation, next.attempt = generation, "" // it was lost with the write
-		next.rotated, next.recovered, next.presented = at, 0, 0
-	case rotates:
-		next.generation, next.attempt = f.generation+1, attemptHash(attempt)
-		next.rotated, next.recovered, next.presented = at, 0, 0
-	case recovers:
-		next.recovered = max(at, f.created+1) // 0 after created means never
-	case arrives:
-		next.presented = max(at, f.created+1)
-	}
-	return &next
-}
-
-// ttl is how long the store is to keep the family.
-func (f *family) ttl(now time.Time) time.Duration {
-	return max(f.ends().Sub(now), 0) + margin
-}
-
-func (f *family) attemptedBy(attempt string) bool {
-	return f.attempt != "" && attempt != "" &&
-		subtle.ConstantTimeCompare([]byte(f.attempt), []byte(attemptHash(attempt))) == 1
-}
-
-func attemptHash(attempt string) string {
-	if attempt == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(attempt))
-	return string(sum[:])
-}
-
-// checkAttempt refuses what is no attempt of a client.
-func (i *Issuer) checkAttempt(ctx context.Context, attempt string) error {
-	if i.attemptAllowed(attempt) {
-		return nil
-	}
-	i.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "no refresh attempt"})
-	return errAttempt
-}
-
-// attemptAllowed reports whether a client may send this attempt.
-func (i *Issuer) attemptAllowed(attempt string) bool {
-	if attempt == "" {
-		return i.config.AttemptOptional
-	}
-	if len(attempt) < 22 || len(attempt) > 128 {
-		return false
-	}
-	for _, c := range []byte(attempt) {
-		if !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
-			return false
-		}
-	}
-	return true
-}
-
-var errAttempt = fmt.Errorf("token: a refresh needs a Refresh-Attempt of 22 to 128 base64url characters: %w", auth.ErrForbidden)

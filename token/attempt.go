@@ -1,0 +1,40 @@
+package token
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/authlatch/auth"
+)
+
+// AttemptHeader is the header in which a browser sends the attempt of a refresh
+// (see [Issuer.Refresh]), and of a logout. No form of another site can send
+// it, so it also proves that the page is ours.
+const AttemptHeader = "Refresh-Attempt"
+
+// checkAttempt refuses what is not an attempt of a client.
+func (i *Issuer) checkAttempt(ctx context.Context, attempt string) error {
+	if i.attemptAllowed(attempt) {
+		return nil
+	}
+	i.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "no refresh attempt"})
+	return errAttempt
+}
+
+// attemptAllowed reports whether a client may send this attempt.
+func (i *Issuer) attemptAllowed(attempt string) bool {
+	if attempt == "" {
+		return i.config.AttemptOptional
+	}
+	if len(attempt) < 22 || len(attempt) > 128 {
+		return false
+	}
+	for _, c := range []byte(attempt) {
+		if !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+var errAttempt = fmt.Errorf("token: a refresh needs a Refresh-Attempt of 22 to 128 base64url characters: %w", auth.ErrForbidden)

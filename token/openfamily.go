@@ -1,0 +1,63 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+)
+
+// readFamily reads what the store has of a family.
+func (i *Issuer) readFamily(ctx context.Context, digest logins.Digest) ([]byte, error) {
+	raw, ok, err := i.store.Get(ctx, digest.Key())
+	switch {
+	case err != nil:
+		return nil, i.unanswered(ctx, "", digest.LoginID(), fmt.Errorf("token: read a family: %w", err))
+	case !ok:
+		return nil, i.refuse(ctx, auth.EventExpired, "", digest.LoginID(), codeExpired, "unknown")
+	}
+	return raw, nil
+}
+
+// openFamily reads a family for a token that must be ours, and returns the secret
+// of its tokens.
+func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byte, t refreshToken) (*family, []byte, error) {
+	if tombstone, ended := logins.ParseTombstone(raw); ended {
+		return nil, nil, &refusal{code: codeRevoked, reason: tombstone.Reason}
+	}
+	f, err := parseFamily(raw)
+	if err != nil {
+		i.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: digest.LoginID(), Err: err})
+		return nil, nil, err
+	}
+	secret, err := i.secret(f.keyID)
+	switch {
+	case errors.Is(err, errRetiredSecret):
+		return nil, nil, &refusal{code: codeRevoked, reason: logins.Revoked}
+	case err != nil:
+		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.subject, LoginID: digest.LoginID(), Err: err})
+		return nil, nil, err
+	case !t.authentic(secret, f.salt):
+		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "forged refresh token")
+	case !time.Now().Before(f.ends()):
+		return nil, nil, i.refuse(ctx, auth.EventExpired, f.subject, digest.LoginID(), codeExpired, "")
+	}
+	return f, secret, nil
+}
+
+// secret returns the key of the MAC for a kid.
+func (i *Issuer) secret(id string) ([]byte, error) {
+	secret, err := i.config.Keys.secret(id)
+	if err != nil {
+		return nil, err
+	}
+	return i.bound(secret), nil
+}
+
+// bound is a secret for the tokens of this issuer alone.
+func (i *Issuer) bound(secret []byte) []byte {
+	return boundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID)
+}

@@ -1,0 +1,115 @@
+package token
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"time"
+
+	"github.com/authlatch/auth"
+)
+
+// verdict is what a refresh token does to its family.
+type verdict int
+
+const (
+	answers  verdict = iota // nothing: the current token is the answer
+	rotates                 // the next generation becomes current
+	recovers                // the answer was lost, and its attempt is known
+	arrives                 // the answer that was recovered has got to the client
+	heals                   // the store has lost generations
+	reuses                  // the token was used before, and by another client
+)
+
+var events = map[verdict]auth.EventKind{
+	rotates:  auth.EventRenewed,
+	recovers: auth.EventRecovered,
+	heals:    auth.EventHealed,
+}
+
+// judge says what an authentic token of a generation does. It is the heart of
+// rotation, and these are all of its cases:
+//
+//   - A generation later than the current one can only have come from here, so
+//     the store has lost a write: the family adopts it.
+//   - Within the grace period of a rotation, the current token and the previous
+//     one come from a second tab or a retry. Both get the current one, without
+//     a write, so there is at most one rotation in each grace period.
+//   - Later the current token rotates. After a recovery it waits for as long as
+//     the grace period: other answers may be under way. That it was presented
+//     shows that the client has it, and is noted.
+//   - Later the previous token recovers the current one, if it comes with the
+//     attempt that has made it: that client has lost the answer. It may lose any
+//     number of answers, but only until it has presented the current token.
+//     Requests that were under way then are answered for one grace period more.
+//   - Anything else is a token that was used before, by another client.
+//
+// Only a rotation opens the grace period, so a client that repeats its attempt
+// lets no other one in, and a thief who does so is found as soon as the owner of
+// the login refreshes: either the owner's token is the previous one, or the
+// thief's attempt ends with its being presented.
+//
+// A time that another host's clock puts far into the future begins no period.
+func (f *family) judge(generation uint64, attempt string, now time.Time, grace time.Duration) verdict {
+	within := func(then int64) bool { return now.Sub(time.UnixMilli(then)).Abs() <= grace }
+	behind := int64(f.generation) - int64(generation)
+	switch {
+	case behind < 0:
+		return heals
+	case behind <= 1 && f.generation > 0 && within(f.rotated):
+		return answers
+	case behind == 0 && within(f.recovered):
+		if f.presented == 0 {
+			return arrives
+		}
+		return answers
+	case behind == 0:
+		return rotates
+	case behind == 1 && f.attemptedBy(attempt):
+		switch {
+		case f.presented == 0 && !within(f.recovered):
+			return recovers
+		case f.presented == 0 || within(f.presented):
+			return answers
+		}
+	}
+	return reuses
+}
+
+// after returns the family as it is written for a verdict. Its end never moves.
+func (f *family) after(v verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from device) *family {
+	next := *f
+	next.idle = max(min(now.Add(idle).UnixMilli(), f.expires), f.idle)
+	next.last = from
+	at := max(now.UnixMilli(), f.created) // a clock may lag
+	switch v {
+	case heals:
+		next.generation, next.attempt = generation, "" // it was lost with the write
+		next.rotated, next.recovered, next.presented = at, 0, 0
+	case rotates:
+		next.generation, next.attempt = f.generation+1, attemptHash(attempt)
+		next.rotated, next.recovered, next.presented = at, 0, 0
+	case recovers:
+		next.recovered = max(at, f.created+1) // 0 after created means never
+	case arrives:
+		next.presented = max(at, f.created+1)
+	}
+	return &next
+}
+
+// ttl is how long the store is to keep the family.
+func (f *family) ttl(now time.Time) time.Duration {
+	return max(f.ends().Sub(now), 0) + margin
+}
+
+func (f *family) attemptedBy(attempt string) bool {
+	return f.attempt != "" && attempt != "" &&
+		subtle.ConstantTimeCompare([]byte(f.attempt), []byte(attemptHash(attempt))) == 1
+}
+
+func attemptHash(attempt string) string {
+	if attempt == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(attempt))
+	return string(sum[:])
+}
