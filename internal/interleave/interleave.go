@@ -3,24 +3,22 @@
 // where they can happen, and checks an invariant after each step. It is for
 // tests of this module.
 //
-// Each piece of code, an actor, is the real code. It runs as a coroutine that
-// stops at each of its store calls, so a run is a sequence of choices: which
-// actor goes on, and whether its call succeeds, fails before or after it was
-// applied, or is the last thing that the actor ever does. The explorer goes
-// through all sequences, depth first, and does not go on from a state in which
-// it has been before.
+// Each piece of code, an actor, is the real code, its goroutines included. All of
+// them stop at their store calls, so a run is a sequence of choices: which call is
+// carried out next, and whether it succeeds, fails before or after it was applied,
+// or is the last thing that its actor ever does. The explorer goes through all
+// sequences, depth first, and does not go on from a state in which it has been
+// before. It runs in a bubble of [synctest], where no time passes.
 package interleave
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/authlatch/auth/store"
 )
@@ -50,7 +48,13 @@ var ErrFault = errors.New("interleave: the store failed")
 // Explore makes scenarios and runs them in every order. It returns the number
 // of states that it has seen, and fails the test with the steps that led there
 // when a check fails.
-func Explore(t testing.TB, scenario func(*Model) Scenario) int {
+func Explore(t *testing.T, scenario func(*Model) Scenario) (states int) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { states = explore(t, scenario) })
+	return states
+}
+
+func explore(t *testing.T, scenario func(*Model) Scenario) int {
 	t.Helper()
 	seen := make(map[[sha256.Size]byte]bool)
 	for path := []choice{}; ; {
@@ -132,51 +136,55 @@ var outcomes = [...]string{"", " FAILS before", " FAILS after", " CRASHES before
 
 type option struct {
 	actor   *actor
+	call    *call // nil: the actor starts
 	outcome outcome
 }
 
 func (r *run) options() (list []option) {
 	for _, a := range r.actors {
-		if a.done {
+		if !a.started {
+			list = append(list, option{actor: a})
 			continue
 		}
-		list = append(list, option{a, succeeds})
-		if a.call == nil || r.faults == r.scenario.Faults {
+		if a.crashed {
 			continue
 		}
-		list = append(list, option{a, failsBefore}, option{a, crashesBefore})
-		if a.call.writes {
-			list = append(list, option{a, failsAfter}, option{a, crashesAfter})
+		for _, c := range a.waiting {
+			list = append(list, option{a, c, succeeds})
+			if r.faults == r.scenario.Faults {
+				continue
+			}
+			list = append(list, option{a, c, failsBefore}, option{a, c, crashesBefore})
+			if c.writes {
+				list = append(list, option{a, c, failsAfter}, option{a, c, crashesAfter})
+			}
 		}
 	}
 	return list
 }
 
 func (r *run) take(o option) {
-	a := o.actor
-	what := "starts"
-	if a.call != nil {
-		what = a.call.name
+	a, c := o.actor, o.call
+	if c == nil {
+		r.trace = append(r.trace, fmt.Sprintf("%d starts", a.number))
+		a.start()
+		return
 	}
-	r.trace = append(r.trace, fmt.Sprintf("%d %s%s", a.number, what, outcomes[o.outcome]))
+	r.trace = append(r.trace, fmt.Sprintf("%d %s%s", a.number, c.name, outcomes[o.outcome]))
 	if o.outcome != succeeds {
 		r.faults++
 	}
-	if a.call != nil && o.outcome != failsBefore && o.outcome != crashesBefore {
-		a.call.apply()
+	if o.outcome != failsBefore && o.outcome != crashesBefore {
+		c.apply()
 	}
 	switch o.outcome {
 	case failsBefore, failsAfter:
-		a.call.err = ErrFault
+		c.err = ErrFault
 	case crashesBefore, crashesAfter:
-		a.heard("crash")
-		a.stop()
+		a.crashed = true
 		return
 	}
-	if a.call != nil {
-		a.heard(a.call.answer())
-	}
-	a.resume()
+	a.resume(c)
 }
 
 // state tells states apart by what is in the store, what each actor has heard
@@ -185,7 +193,7 @@ func (r *run) state() [sha256.Size]byte {
 	var b bytes.Buffer
 	r.model.describe(&b)
 	for _, a := range r.actors {
-		fmt.Fprintf(&b, "|%d %v %v %s", a.number, a.call != nil, a.done, a.history.String())
+		a.describe(&b)
 	}
 	fmt.Fprintf(&b, "|%d", r.faults)
 	if r.scenario.Facts != nil {
@@ -198,105 +206,4 @@ func (r *run) stop() {
 	for _, a := range r.actors {
 		a.stop()
 	}
-}
-
-// actor is a coroutine that stops at each store call.
-type actor struct {
-	number  int
-	model   *Model
-	call    *call // that it waits for, nil before it starts
-	done    bool
-	history strings.Builder
-	keys    int // that it was the first to use
-	writes  int
-
-	yield func(*call) bool
-	next  func() (*call, bool)
-	end   func()
-}
-
-// crash unwinds an actor that does not go on.
-type crash struct{}
-
-func newActor(number int, model *Model, body func(store.Store)) *actor {
-	a := &actor{number: number, model: model}
-	a.next, a.end = iter.Pull(func(yield func(*call) bool) {
-		defer func() {
-			if p := recover(); p != nil && p != (crash{}) {
-				panic(p)
-			}
-		}()
-		a.yield = yield
-		body(a)
-	})
-	return a
-}
-
-func (a *actor) heard(what string) { fmt.Fprintf(&a.history, " %s", what) }
-
-func (a *actor) resume() {
-	call, ok := a.next()
-	a.call, a.done = call, !ok
-}
-
-func (a *actor) stop() {
-	a.done = true
-	a.end()
-}
-
-// call is a store call that waits to be carried out.
-type call struct {
-	name   string
-	writes bool
-	apply  func()
-	answer func() string
-	err    error
-}
-
-// keyName names a key by who was the first to use it.
-func (a *actor) keyName(key string) string {
-	if _, ok := a.model.keys[key]; !ok {
-		a.keys++
-		a.model.keys[key] = fmt.Sprintf("k%d.%d", a.number, a.keys)
-	}
-	return a.model.keys[key]
-}
-
-func (a *actor) await(c *call) {
-	if a.done || !a.yield(c) {
-		panic(crash{})
-	}
-}
-
-func (a *actor) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
-	c := &call{name: "get " + a.keyName(key)}
-	c.apply = func() { value, ok, _ = a.model.Get(ctx, key) }
-	c.answer = func() string { return fmt.Sprint(c.name, a.model.valueName(value), c.err != nil) }
-	a.await(c)
-	if c.err != nil {
-		return nil, false, c.err
-	}
-	return value, ok, nil
-}
-
-func (a *actor) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
-	a.writes++
-	a.model.nameValue(new, fmt.Sprintf("%d.%d", a.number, a.writes))
-	c := &call{writes: true}
-	c.name = fmt.Sprintf("swap %s %s→%s", a.keyName(key), a.model.valueName(old), a.model.valueName(new))
-	c.apply = func() { swapped, _ = a.model.CompareAndSwap(ctx, key, old, new, ttl) }
-	c.answer = func() string { return fmt.Sprint(c.name, swapped && c.err == nil, c.err != nil) }
-	a.await(c)
-	if c.err != nil {
-		return false, c.err
-	}
-	return swapped, nil
-}
-
-func (a *actor) Delete(ctx context.Context, key string) error {
-	c := &call{name: "delete " + a.keyName(key), writes: true}
-	c.apply = func() { a.model.Delete(ctx, key) }
-	c.answer = func() string { return fmt.Sprint(c.name, c.err != nil) }
-	a.await(c)
-	return c.err
 }
