@@ -36,7 +36,8 @@ var arrows = map[string][]string{
 	"internal/crossorigin": nil,
 	"internal/interleave":  {"store"}, // for tests
 	"internal/jose":        {jwx, crypto, "internal/registered"},
-	"internal/logins":      {"store", "internal/stored"},
+	"internal/logins":      {"store", "internal/queue", "internal/stored"},
+	"internal/queue":       nil,
 	"internal/registered":  nil,
 	"internal/stored":      nil,
 	"internal/simulate":    {".", "store", "token", "internal/logins"}, // for tests
@@ -45,10 +46,10 @@ var arrows = map[string][]string{
 	"store/storetest":      {"store"},
 	"password":             {".", crypto},
 	"onetime":              {".", "store", "internal/stored"},
-	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/stored"},
+	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/queue", "internal/stored"},
 	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/registered", "internal/stored", "internal/jose"},
 	"token/browser":        nil,
-	"middleware":           {".", "cookie", "store", "internal/crossorigin", "internal/ctxkey", "internal/stored"},
+	"middleware":           {".", "cookie", "store", "internal/crossorigin", "internal/ctxkey", "internal/queue", "internal/stored"},
 
 	// Programs import whatever a user can.
 	"examples/quickstart": public,

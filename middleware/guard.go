@@ -43,8 +43,8 @@ type Authenticator interface {
 // that hides it behind a wrapper costs headers, never safety.
 type Challenger interface {
 	// Challenge is called before a guard denies r because of err, and adds to
-	// the header of the response: a WWW-Authenticate field (RFC 9110, 11.6.1)
-	// and, where no newer one can be lost by it, the deletion of a dead cookie.
+	// the header of the response, such as a WWW-Authenticate field (RFC 9110,
+	// 11.6.1). It deletes no cookie: the browser may have a newer one by now.
 	// err is that of Authenticate or of the guard, such as an
 	// [auth.InsufficientError].
 	Challenge(h http.Header, r *http.Request, err error)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/crossorigin"
+	"github.com/authlatch/auth/internal/queue"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -69,8 +70,8 @@ type Throttle struct {
 	config  ThrottleConfig
 	waits   waits
 	address allowance
-	site    allowance // of all addresses of one customer
-	queue   queue
+	site    allowance           // of all addresses of one customer
+	queue   queue.Queue[digest] // of attempts that change one count
 }
 
 // ThrottledError says that there were too many attempts. It is an

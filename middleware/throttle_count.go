@@ -110,7 +110,7 @@ func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool
 			return nil
 		}
 		if tries == 0 { // somebody is in the way, and may not be the only one
-			leave, err := t.throttle.queue.enter(ctx, t.digest)
+			leave, err := t.throttle.queue.Enter(ctx, t.digest)
 			if err != nil {
 				return fmt.Errorf("middleware: throttle: write: %w", err)
 			}

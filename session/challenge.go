@@ -11,10 +11,12 @@ import (
 )
 
 // Challenge adds WWW-Authenticate to the answer to a request that was refused
-// with a 401, and deletes the cookie of a session that has expired or was
-// revoked. The scheme "Cookie" is not registered; it says that logging in
-// means to get that cookie, and makes no browser ask for a password.
-func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
+// with a 401. The scheme "Cookie" is not registered; it says that logging in
+// means to get that cookie, and makes no browser ask for a password. The cookie of
+// a session that has ended stays: the request may be a slow one, from before a
+// login that has given the browser another cookie, and a deletion would take away
+// that one.
+func (m *Manager) Challenge(h http.Header, _ *http.Request, err error) {
 	if !errors.Is(err, auth.ErrUnauthenticated) {
 		return
 	}
@@ -27,22 +29,17 @@ func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 		}
 	}
 	h.Add("WWW-Authenticate", challenge)
-	var ended *over
-	if errors.As(err, &ended) && ended.manager == m && ended.dead() {
-		m.config.Cookie.Delete(h, r)
-	}
 }
 
 // over is the error of a session that is no more: nobody sent the request, as
 // if it had no credential.
 type over struct {
-	manager *Manager
-	why     string
-	reason  logins.Reason // zero if there is no tombstone: expired or unknown
+	why    string
+	reason logins.Reason // zero if there is no tombstone: expired or unknown
 }
 
 func (e *over) Error() string { return "session: it is over: " + e.why }
 func (e *over) Unwrap() error { return auth.ErrNoCredential }
 
-// dead reports whether the cookie may be deleted.
+// dead reports whether Logout deletes the cookie, and Ensure replaces it.
 func (e *over) dead() bool { return !e.reason.Own() }

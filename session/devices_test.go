@@ -134,20 +134,23 @@ func TestListLeavesOutWhatIsGone(t *testing.T) {
 	}
 }
 
-// A list that makes no sense ends no session at once, and nobody's for good.
+// damage replaces the lists of a store by bytes that no version wrote.
+func (s *mapStore) damage() {
+	for key, value := range s.dump() {
+		if value[0] == 0x02 {
+			s.put(key, []byte("nonsense"), time.Now().Add(day))
+		}
+	}
+}
+
+// A list that makes no sense ends no session at once, and no subject's for good.
 func TestCorruptListIsReplacedAtTheNextLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &mapStore{}
 		var j journal
 		m := newManager(t, session.Config{Store: s, Events: j.hear})
 		before := loggedIn(t, m, "alice")
-		id, err := before.authenticate(m)
-		check(t, err)
-		for key, value := range s.dump() {
-			if value[0] == 0x01 {
-				s.put(key, []byte("nonsense"), time.Now().Add(day))
-			}
-		}
+		s.damage()
 		j.take()
 		if list, err := m.List(t.Context(), "alice"); len(list) != 0 || err != nil {
 			t.Error(list, err)
@@ -157,11 +160,42 @@ func TestCorruptListIsReplacedAtTheNextLogin(t *testing.T) {
 		}
 		before.wants(t, m, valid)
 		after := loggedIn(t, m, "alice")
-		check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
 		after.wants(t, m, valid)
 		time.Sleep(6 * time.Minute)
 		before.wants(t, m, nobody)
 		after.wants(t, m, valid)
+	})
+}
+
+// What a corrupt list has lost cannot be found, so nothing says that it has ended
+// before it has.
+func TestLogoutAllOverACorruptListIsAnErrorUntilItsSessionsHaveEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &mapStore{}
+		m := newManager(t, session.Config{Store: s})
+		thief := &browser{}
+		check(t, thief.loginWith(m, auth.Identity{Subject: "alice", Expires: time.Now().Add(30 * day)}))
+		stolen, err := thief.authenticate(m)
+		check(t, err)
+		s.damage()
+		for range 6 {
+			if err := m.LogoutAll(t.Context(), "alice"); outcome(err) != unavailable {
+				t.Errorf("log-out everywhere: %v", err)
+			}
+			owner := loggedIn(t, m, "alice")
+			owner.wants(t, m, valid)
+			own, err := owner.authenticate(m)
+			check(t, err)
+			if err := m.LogoutOne(t.Context(), "alice", stolen.LoginID); outcome(err) != unavailable {
+				t.Errorf("log-out of what is lost: %v", err)
+			}
+			check(t, m.LogoutOne(t.Context(), "alice", own.LoginID))
+			owner.wants(t, m, nobody)
+			time.Sleep(day)
+		}
+		time.Sleep(day + time.Minute)
+		check(t, m.LogoutAll(t.Context(), "alice"))
+		thief.has(t, m, nobody)
 	})
 }
 
@@ -172,8 +206,8 @@ func TestNewerListIsUnavailable(t *testing.T) {
 		m := newManager(t, session.Config{Store: s})
 		b := loggedIn(t, m, "alice")
 		for key, value := range s.dump() {
-			if value[0] == 0x01 {
-				s.put(key, append([]byte{0x02}, value[1:]...), time.Now().Add(day))
+			if value[0] == 0x02 {
+				s.put(key, append([]byte{0x03}, value[1:]...), time.Now().Add(day))
 			}
 		}
 		if _, err := m.List(t.Context(), "alice"); outcome(err) != unavailable {
@@ -207,7 +241,7 @@ func TestLogoutWorksWhereTheListCannotBeRead(t *testing.T) {
 	m := newManager(t, session.Config{Store: broken})
 	b := loggedIn(t, m, "alice")
 	copied := *b
-	broken.format.Store(0x02)
+	broken.format.Store(0x03)
 	check(t, b.logout(m))
 	broken.format.Store(0)
 	copied.wants(t, m, nobody)
@@ -221,7 +255,7 @@ type unreadable struct {
 
 func (u *unreadable) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	value, ok, err := u.Store.Get(ctx, key)
-	if format := byte(u.format.Load()); ok && format != 0 && value[0] == 0x01 {
+	if format := byte(u.format.Load()); ok && format != 0 && value[0] == 0x02 {
 		value = append([]byte{format}, value[1:]...)
 	}
 	return value, ok, err

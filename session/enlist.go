@@ -67,8 +67,11 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 // replace swaps the old session to a tombstone. What other requests save in it
 // until that moment goes over into the new one, if values do at all. If it has
 // ended meanwhile, they go over only if another log-in has replaced it, too.
+//
+// A session that others keep changing ends all the same, without what they have
+// saved since it was read last.
 func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
-	for failures := 0; ; {
+	for failures, conflicts := 0, 0; conflicts < replaceTries; {
 		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,
 			logins.NewTombstone(logins.Session, logins.Replaced), logins.Session.TombstoneTTL())
 		if swapped {
@@ -78,6 +81,12 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 			if failures++; failures > 1 {
 				return fmt.Errorf("replace: %w", err)
 			}
+		} else if conflicts++; conflicts == 1 {
+			leave, err := m.queue.Enter(ctx, old.digest)
+			if err != nil {
+				return fmt.Errorf("replace: %w", err)
+			}
+			defer leave()
 		}
 		now, err := m.load(ctx, m.store.Get, old.digest)
 		var ended *over
@@ -95,7 +104,11 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 			}
 		}
 	}
+	return m.lists.EndRecord(ctx, logins.Session, old.digest, logins.Replaced)
 }
+
+// replaceTries is how many changes of the old session a login waits for.
+const replaceTries = 16
 
 // rewrite changes the values of a session that is not disclosed yet.
 func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error {

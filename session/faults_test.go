@@ -88,6 +88,24 @@ func (f *faulty) CompareAndSwap(ctx context.Context, key string, old, new []byte
 	return false, errDown
 }
 
+func (f *faulty) Delete(ctx context.Context, key string) error {
+	if !f.wrong() {
+		return f.mapStore.Delete(ctx, key)
+	}
+	switch f.fault {
+	case failAfter:
+		f.mapStore.Delete(ctx, key)
+	case failLate:
+		f.late = func() { f.mapStore.Delete(context.WithoutCancel(ctx), key) }
+	case hang:
+		<-ctx.Done()
+		return ctx.Err()
+	case refuse, lose:
+		return f.mapStore.Delete(ctx, key)
+	}
+	return errDown
+}
+
 // heal lets what is late happen, and what is lost.
 func (f *faulty) heal() {
 	for _, do := range []func(){f.late, f.lost} {

@@ -79,35 +79,41 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 // error if there is none: a subject ends only its own. After nil the session
 // has ended; after an error it may not have, and the call can be repeated.
 func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error {
-	return m.revoke(ctx, subject, func(e logins.Entry) bool {
-		return e.Kind != logins.Family && e.Digest.LoginID() == loginID
-	})
+	ctx, cancel := stored.Writing(ctx)
+	defer cancel()
+	ended, err := m.lists.EndID(ctx, subject, logins.Revoked, loginID, logins.Session, logins.Pending)
+	return m.revoked(ctx, subject, ended, err)
 }
 
 // LogoutAll ends all log-ins of a subject, those by token in the same namespace
 // included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
 // 7.4.3). After nil, no log-in that was there before the call is alive; for a
 // Login that is under way, see [Manager.Login]. After an error some may be, and
-// the call can be repeated.
+// the call can be repeated: it has ended what could be ended within its 5 seconds,
+// and does not try that again. A full store, and a session that its user keeps
+// changing, are no error as long as the store can delete. If the list of the
+// subject was corrupt, it is an error for [Config.RememberedIdleTimeout] and at
+// least 7 days, since logins that it has lost may be alive for so long.
 //
 // To keep the present log-in keeps whoever has a copy of its cookie. After a
 // change of password leave keep empty and call Login again, which makes a new
 // session, without the values of the old one (ASVS 5.0, 7.2.4).
 func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string) error {
-	return m.revoke(ctx, subject, func(e logins.Entry) bool {
-		return !slices.Contains(keep, e.Digest.LoginID())
-	})
-}
-
-func (m *Manager) revoke(ctx context.Context, subject string, pick func(logins.Entry) bool) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	ended, err := m.lists.End(ctx, subject, logins.Revoked, pick)
-	if err != nil {
-		return m.unanswered(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))
-	}
+	ended, err := m.lists.End(ctx, subject, logins.Revoked, func(e logins.Entry) bool {
+		return !slices.Contains(keep, e.Digest.LoginID())
+	})
+	return m.revoked(ctx, subject, ended, err)
+}
+
+// revoked reports the logins that were ended, and the error of others.
+func (m *Manager) revoked(ctx context.Context, subject string, ended []logins.Entry, err error) error {
 	for _, e := range ended {
 		m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
+	}
+	if err != nil {
+		return m.unanswered(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))
 	}
 	return nil
 }

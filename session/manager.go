@@ -13,6 +13,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/queue"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
@@ -56,8 +57,8 @@ type Config struct {
 	RememberedIdleTimeout time.Duration
 
 	// MaxLogins is how many log-ins a subject has at most, tokens of the same
-	// namespace included; a further one ends the oldest. The default is 100,
-	// the most 1000.
+	// namespace included; a further one ends one that has expired or, without
+	// such, the least recently used. The default is 100, the most 1000.
 	MaxLogins int
 
 	// CrossOrigin refuses what another site makes a browser send (ASVS 5.0,
@@ -89,8 +90,9 @@ type Manager struct {
 	store  store.Store
 	cached func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
 	lists  logins.Lists
-	world  [sha256.Size]byte // goes into every digest
-	rests  atomic.Int64      // no use is noted before, in ms since 1970
+	queue  queue.Queue[logins.Digest] // of those that change one session
+	world  [sha256.Size]byte          // goes into every digest
+	rests  atomic.Int64               // no use is noted before, in ms since 1970
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
@@ -128,7 +130,7 @@ func New(c Config) (*Manager, error) {
 		m.cached = near.GetCached
 	}
 	m.lists = logins.Lists{
-		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins,
+		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins, Idle: max(c.IdleTimeout, c.RememberedIdleTimeout),
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
 			m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
 		},
@@ -264,10 +266,10 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 	}
 	if !ok {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
-		return nil, &over{manager: m, why: "unknown"}
+		return nil, &over{why: "unknown"}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, &over{manager: m, why: tombstone.Reason.String(), reason: tombstone.Reason}
+		return nil, &over{why: tombstone.Reason.String(), reason: tombstone.Reason}
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
@@ -278,7 +280,7 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 	}
 	if !m.ends(s).After(time.Now()) {
 		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.subject, LoginID: s.loginID})
-		return nil, &over{manager: m, why: "expired"}
+		return nil, &over{why: "expired"}
 	}
 	return s, nil
 }

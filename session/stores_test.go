@@ -63,8 +63,11 @@ func (h *hooked) CompareAndSwap(ctx context.Context, key string, old, new []byte
 	return h.Store.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
-func (h *hooked) Delete(context.Context, string) error {
-	panic("sessions and lists are never deleted")
+func (h *hooked) Delete(ctx context.Context, key string) error {
+	if err := h.before(ctx, true, key); err != nil {
+		return err
+	}
+	return h.Store.Delete(ctx, key)
 }
 
 // mapStore is the plainest store there is. Tests look into it and break it.

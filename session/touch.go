@@ -71,7 +71,7 @@ func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {
 		m.fault(ctx, s, "note use", err) // the next touch will see to it
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.subject, LoginID: s.loginID, Reason: "not in the list"})
-	return &over{manager: m, why: logins.Revoked.String(), reason: logins.Revoked}
+	return &over{why: logins.Revoked.String(), reason: logins.Revoked}
 }
 
 // fault tells of what went wrong without failing what was being done.

@@ -20,11 +20,19 @@ import (
 // means that the values are too large, 32 KiB together at most, or that the
 // store could not answer; in the latter case the change may or may not have
 // been saved. s itself stays as it is. Update goes on if ctx is cancelled, for 5
-// seconds at most, change included.
+// seconds at most, change included. Updates of one session that have met each other
+// in this process wait for their turn, so change must not update the session, too.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	for {
+	for conflicts := 0; ; conflicts++ {
+		if conflicts == 1 {
+			leave, err := m.queue.Enter(ctx, s.digest)
+			if err != nil {
+				return m.unanswered(ctx, s.subject, s.loginID, fmt.Errorf("session: update: %w", err))
+			}
+			defer leave()
+		}
 		fresh, err := m.load(ctx, m.store.Get, s.digest)
 		if err != nil {
 			return err

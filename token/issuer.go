@@ -74,8 +74,8 @@ type Config struct {
 	NativeClients bool
 
 	// MaxLogins is how many log-ins a subject has at most, sessions of the same
-	// namespace included; a further one ends the oldest. The default is 100,
-	// the most 1000.
+	// namespace included; a further one ends one that has expired or, without
+	// such, the least recently used. The default is 100, the most 1000.
 	MaxLogins int
 
 	// Cookie is the policy of the cookie with a browser's refresh token. The
@@ -167,7 +167,7 @@ func NewIssuer(c Config) (*Issuer, error) {
 	}
 	i := &Issuer{Verifier: verifier, config: c, store: c.Store}
 	i.lists = logins.Lists{
-		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins,
+		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins, Idle: c.IdleTimeout,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
 			i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
 		},

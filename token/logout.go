@@ -146,31 +146,36 @@ func (i *Issuer) List(ctx context.Context, subject string) ([]Login, error) {
 // be refreshed no more; its access token is good until it expires, where nothing
 // looks with LiveCheck. After an error the call can be repeated.
 func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
-	return i.revoke(ctx, subject, func(e logins.Entry) bool {
-		return e.Kind == logins.Family && e.Digest.LoginID() == loginID
-	})
+	ctx, cancel := stored.Writing(ctx)
+	defer cancel()
+	ended, err := i.lists.EndID(ctx, subject, logins.Revoked, loginID, logins.Family)
+	return i.revoked(ctx, subject, ended, err)
 }
 
 // LogoutAll ends all log-ins of a subject, sessions in the same namespace
 // included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
 // 7.4.3). After nil, no log-in that was there before the call goes on. After an
-// error some may, and the call can be repeated. For a Login that is under way, see
-// [Issuer.Login].
+// error some may, and the call can be repeated: it has ended what could be ended
+// within its 5 seconds, and does not try that again. If the list of the subject was
+// corrupt, it is an error for as long as a login that the list has lost may be
+// alive: [Config.IdleTimeout], and at least 7 days. For a Login that is under way,
+// see [Issuer.Login].
 func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) error {
-	return i.revoke(ctx, subject, func(e logins.Entry) bool {
-		return !slices.Contains(keep, e.Digest.LoginID())
-	})
-}
-
-func (i *Issuer) revoke(ctx context.Context, subject string, pick func(logins.Entry) bool) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	ended, err := i.lists.End(ctx, subject, logins.Revoked, pick)
-	if err != nil {
-		return i.unanswered(ctx, subject, "", fmt.Errorf("token: revoke: %w", err))
-	}
+	ended, err := i.lists.End(ctx, subject, logins.Revoked, func(e logins.Entry) bool {
+		return !slices.Contains(keep, e.Digest.LoginID())
+	})
+	return i.revoked(ctx, subject, ended, err)
+}
+
+// revoked reports the logins that were ended, and the error of others.
+func (i *Issuer) revoked(ctx context.Context, subject string, ended []logins.Entry, err error) error {
 	for _, e := range ended {
 		i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
+	}
+	if err != nil {
+		return i.unanswered(ctx, subject, "", fmt.Errorf("token: revoke: %w", err))
 	}
 	return nil
 }

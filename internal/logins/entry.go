@@ -1,11 +1,9 @@
 package logins
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"github.com/authlatch/auth/internal/stored"
@@ -37,7 +35,8 @@ func (d Digest) AppendLoginID(b []byte) []byte {
 // Entry is a log-in as it stands in the list of its subject.
 type Entry struct {
 	Digest  Digest
-	Expires time.Time // when it ends at the latest, in whole seconds, rounded up
+	Expires time.Time // when it ends at the latest, in minutes, rounded up
+	Used    time.Time // when it was last known to be used, in tens of seconds; Add fills it in
 	Kind    Kind
 	Ending  Reason // zero unless the log-in is being ended
 }
@@ -51,10 +50,6 @@ const (
 	Family       // of refresh tokens
 	Pending      // a session that waits for its second factor
 )
-
-// maxPending is how many of them a subject has at most. They have a bound of
-// their own: who knows the password alone must not end complete log-ins.
-const maxPending = 10
 
 // TombstoneTTL is how long a log-in of the kind is remembered after its end:
 // for a minute, longer than answers are under way; for a family as long as an
@@ -103,8 +98,11 @@ func (r Reason) String() string {
 // The first byte of every stored value says what follows, and in which version:
 // lists have 0x01 to 0x0f, sessions 0x10 to 0x1f, families 0x20 to 0x2f.
 const (
-	listFormat      = 0x01
+	oldListFormat   = 0x01
+	listFormat      = 0x02
 	lastListFormat  = 0x0f
+	sessionFormat   = 0x10
+	familyFormat    = 0x20
 	tombstoneFormat = 0x80
 )
 
@@ -134,112 +132,4 @@ func ParseTombstone(raw []byte) (Tombstone, bool) {
 		Reason: Reason(raw[10]),
 		Time:   time.Unix(int64(binary.BigEndian.Uint64(raw[11:])), 0),
 	}, true
-}
-
-const listHeader = 1 + 8 // format, writeID
-
-// list is the decoded list of a subject.
-type list struct {
-	raw     []byte // as it was read, nil if there was none
-	entries []Entry
-	corrupt bool // raw made no sense; entries is empty
-}
-
-// parseList reads a stored list. A format of the future is an error, since its
-// owner will want it back; bytes that no version wrote are a corrupt list.
-func parseList(raw []byte) (*list, error) {
-	l := &list{raw: raw}
-	if len(raw) < listHeader || raw[0] != listFormat {
-		if len(raw) > 0 && raw[0] > listFormat && raw[0] <= lastListFormat {
-			return nil, errors.New("logins: a list is of a newer version")
-		}
-		l.corrupt = true
-		return l, nil
-	}
-	for rest := raw[listHeader:]; len(rest) > 0; {
-		var e Entry
-		n := copy(e.Digest[:], rest)
-		seconds, m := binary.Uvarint(rest[n:])
-		if n < len(e.Digest) || m <= 0 || seconds > 1<<40 || n+m == len(rest) {
-			return &list{raw: raw, corrupt: true}, nil
-		}
-		bits := rest[n+m]
-		e.Expires = time.Unix(int64(seconds), 0)
-		e.Kind, e.Ending = Kind(bits&0x07), Reason(bits>>4)
-		l.entries = append(l.entries, e)
-		rest = rest[n+m+1:]
-	}
-	return l, nil
-}
-
-func (l *list) encode() []byte {
-	const entrySize = 32 + 5 + 1
-	b := stored.AppendWriteID(append(make([]byte, 0, listHeader+len(l.entries)*entrySize), listFormat))
-	for _, e := range l.entries {
-		b = append(b, e.Digest[:]...)
-		b = binary.AppendUvarint(b, uint64(e.Expires.Add(time.Second-1).Unix()))
-		b = append(b, byte(e.Kind)|byte(e.Ending)<<4)
-	}
-	return b
-}
-
-// ttl covers the longest entry.
-func (l *list) ttl(now time.Time) time.Duration {
-	longest := now
-	for _, e := range l.entries {
-		if e.Expires.After(longest) {
-			longest = e.Expires
-		}
-	}
-	return longest.Sub(now) + 2*margin
-}
-
-func (l *list) find(d Digest) int {
-	for i := range l.entries {
-		if bytes.Equal(l.entries[i].Digest[:], d[:]) {
-			return i
-		}
-	}
-	return -1
-}
-
-// remove takes off the entries that leave reports true for.
-func (l *list) remove(leave func(Entry) bool) (changed bool) {
-	kept := l.entries[:0]
-	for _, e := range l.entries {
-		if leave(e) {
-			changed = true
-			continue
-		}
-		kept = append(kept, e)
-	}
-	l.entries = kept
-	return changed
-}
-
-// evict marks, and returns, the oldest entries over the bound of their sort.
-// Those that are ending anyway, and the one that the newest replaces, do not
-// count.
-func (l *list) evict(bound int, replaced *Digest) (evicted []Entry) {
-	pending := l.entries[len(l.entries)-1].Kind == Pending
-	if pending {
-		bound = maxPending
-	}
-	counts := func(e Entry) bool {
-		return e.Ending == 0 && (e.Kind == Pending) == pending && (replaced == nil || e.Digest != *replaced)
-	}
-	over := -bound
-	for _, e := range l.entries {
-		if counts(e) {
-			over++
-		}
-	}
-	for i := 0; over > 0 && i < len(l.entries); i++ {
-		if counts(l.entries[i]) {
-			l.entries[i].Ending = Evicted
-			evicted = append(evicted, l.entries[i])
-			over--
-		}
-	}
-	return evicted
 }

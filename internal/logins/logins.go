@@ -8,13 +8,18 @@
 //
 //   - A log-in creates its record, which nobody knows of yet, then has [Lists.Add]
 //     swap the entry in, and only then discloses the token.
-//   - Ending log-ins marks their entries by one swap, then swaps their records
-//     to tombstones, then takes the entries off. Whoever next changes the list
-//     finishes what was broken off.
+//   - Ending logins marks their entries by one swap, then ends their records,
+//     then takes the entries off. The next login of the subject, or the next call
+//     that ends them, goes on with what was broken off. If the marks cannot be
+//     written, the records end all the same.
+//   - A record ends by a swap to a tombstone or, where it keeps changing or the
+//     store takes no swaps, by its deletion. Neither can be undone: a slow write
+//     swaps a value that is no longer there, and no key is created twice.
 //
 // So a disclosed record that lives is listed, and an entry leaves the list only
 // after its record has ended. An entry that a store has lost all the same is
-// found missing when its log-in next notes its use; see [Lists.Listed].
+// found missing when its login next notes its use; see [Lists.Listed]. A list that
+// has lost entries says so until their logins have ended; see [Lists.Idle].
 package logins
 
 import (
@@ -26,6 +31,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/authlatch/auth/internal/queue"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
@@ -34,7 +40,13 @@ import (
 type Lists struct {
 	Store     store.Store
 	Namespace string // the subjects' world
-	Bound     int    // log-ins of a subject at most; the oldest is ended for a new one
+	Bound     int    // logins of a subject at most; the least recently used is ended for a new one
+
+	// Idle is the longest time that a login lasts without noting its use, and so
+	// without being looked up in its list. After it, what a corrupt list has lost
+	// has ended. Less than a week counts as a week, since the other mode of the
+	// namespace may have longer-lived logins.
+	Idle time.Duration
 
 	// Evicted hears of each log-in that was ended to keep the bound. It may be
 	// nil.
@@ -43,6 +55,8 @@ type Lists struct {
 	// Fault hears of what went wrong without failing the call: a corrupt list,
 	// an ending that is left to the next change.
 	Fault func(ctx context.Context, subject string, err error)
+
+	queue queue.Queue[string] // of those that change one list
 }
 
 // margin is how much longer the store keeps what has ended by its own time, so
@@ -80,8 +94,13 @@ func (l *Lists) Create(ctx context.Context, kind Kind, fresh func() (Digest, []b
 // it replaces, if any, does not count against the bound and stays in the list
 // until [Lists.Remove].
 func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Digest) error {
+	now := time.Now()
+	e.Used = now
+	asides, cancel := context.WithTimeout(ctx, asideTimeout)
+	defer cancel()
+	look := l.looker(asides, now)
 	var evicted []Entry
-	list, err := l.swap(ctx, subject, func(list *list, again bool) (bool, error) {
+	list, err := l.swap(ctx, subject, untilItSwaps, func(list *list, again bool) (bool, error) {
 		switch i := list.find(e.Digest); {
 		case i >= 0 && list.entries[i].Ending == 0:
 			return false, nil // the swap of unknown outcome was applied
@@ -89,7 +108,7 @@ func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Dige
 			return false, errUnlisted
 		}
 		list.entries = append(list.entries, e)
-		evicted = list.evict(l.Bound, replaced)
+		evicted = list.evict(now, l.Bound, replaced, look)
 		return true, nil
 	})
 	if err != nil {
@@ -100,60 +119,23 @@ func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Dige
 			l.Evicted(ctx, subject, e)
 		}
 	}
-	if err := l.finish(ctx, subject, list); err != nil {
-		l.Fault(ctx, subject, err) // those marked end at their next touch
-	}
+	l.tidy(asides, subject, list)
 	return nil
 }
+
+// asideTimeout bounds what a login spends on other logins of its subject.
+const asideTimeout = time.Second
 
 // Remove takes a log-in off the list whose record has ended already.
 func (l *Lists) Remove(ctx context.Context, subject string, d Digest) error {
-	_, err := l.swap(ctx, subject, func(list *list, _ bool) (bool, error) {
-		return list.remove(func(e Entry) bool { return e.Digest == d }), nil
+	return l.remove(ctx, subject, func(e Entry) bool { return e.Digest == d })
+}
+
+func (l *Lists) remove(ctx context.Context, subject string, leave func(Entry) bool) error {
+	_, err := l.swap(ctx, subject, untilItSwaps, func(list *list, _ bool) (bool, error) {
+		return list.remove(leave), nil
 	})
 	return err
-}
-
-// End ends the log-ins that pick chooses, and returns them. After a nil error
-// their records have ended; their entries leave the list now or with its next
-// change.
-func (l *Lists) End(ctx context.Context, subject string, reason Reason, pick func(Entry) bool) ([]Entry, error) {
-	var picked []Entry
-	list, err := l.swap(ctx, subject, func(list *list, again bool) (bool, error) {
-		if !again { // or the marks of a swap of unknown outcome may be there
-			picked = nil
-		}
-		marked := false
-		for i := range list.entries {
-			if e := &list.entries[i]; e.Ending == 0 && pick(*e) {
-				e.Ending, marked = reason, true
-				if !slices.ContainsFunc(picked, func(p Entry) bool { return p.Digest == e.Digest }) {
-					picked = append(picked, *e)
-				}
-			}
-		}
-		return marked, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := l.finish(ctx, subject, list); err != nil {
-		return nil, err
-	}
-	return picked, nil
-}
-
-// EndOne ends a log-in that is known by its own credential. After nil its record
-// has ended, listed or not, even if the list cannot be read; its entry leaves
-// the list now or lapses.
-func (l *Lists) EndOne(ctx context.Context, subject string, kind Kind, d Digest, reason Reason) error {
-	if err := l.EndRecord(ctx, kind, d, reason); err != nil {
-		return err
-	}
-	if err := l.Remove(ctx, subject, d); err != nil {
-		l.Fault(ctx, subject, err)
-	}
-	return nil
 }
 
 // Listed reports whether a log-in stands in the list and is not being ended.
@@ -178,38 +160,22 @@ func (l *Lists) Entries(ctx context.Context, subject string, kinds ...Kind) ([]E
 	return list.entries, nil
 }
 
-// EndRecord swaps the record of a log-in to a tombstone, whatever it holds. It
-// is no error if there is none, or if it has ended already: the first reason
-// stays.
-func (l *Lists) EndRecord(ctx context.Context, kind Kind, d Digest, reason Reason) error {
-	key := d.Key()
-	for failures := 0; ; {
-		raw, ok, err := l.Store.Get(ctx, key)
-		if err != nil {
-			return fmt.Errorf("logins: end a record: %w", err)
-		}
-		if _, ended := ParseTombstone(raw); !ok || ended {
-			return nil
-		}
-		swapped, err := l.Store.CompareAndSwap(ctx, key, raw, NewTombstone(kind, reason), kind.TombstoneTTL())
-		if swapped {
-			return nil
-		}
-		if err != nil {
-			// The outcome is unknown: one more look tells.
-			if failures++; failures > 1 {
-				return fmt.Errorf("logins: end a record: %w", err)
-			}
-		}
-	}
-}
+// untilItSwaps is the patience of a swap that queues behind others.
+const untilItSwaps = 0
+
+var errBusy = errors.New("logins: write a list: it keeps changing")
 
 // swap changes the list by one swap and returns it as it then stands. It calls
 // edit with each version that it finds until a swap succeeds or edit leaves the
 // list alone; again is true once a swap has had an unknown outcome, so edit
 // must know its own work when it sees it.
-func (l *Lists) swap(ctx context.Context, subject string, edit func(list *list, again bool) (changed bool, err error)) (*list, error) {
-	for failures := 0; ; {
+//
+// A swap that has met another waits for its turn. One with a patience does not,
+// and gives up after so many conflicts. With an error it returns the list that it
+// could not write, or nil if the list could not be read.
+func (l *Lists) swap(ctx context.Context, subject string, patience int, edit func(list *list, again bool) (changed bool, err error)) (*list, error) {
+	key := l.key(subject)
+	for failures, conflicts := 0, 0; ; {
 		list, err := l.read(ctx, subject)
 		if err != nil {
 			return nil, err
@@ -218,69 +184,61 @@ func (l *Lists) swap(ctx context.Context, subject string, edit func(list *list, 
 		if err != nil || !changed && !list.corrupt {
 			return list, err
 		}
-		swapped, err := l.write(ctx, subject, list)
+		swapped, err := l.write(ctx, key, list)
 		switch {
 		case swapped:
 			return list, nil
 		case err != nil:
 			if failures++; failures > 1 {
-				return nil, err
+				return list, err
 			}
-		}
-	}
-}
-
-// finish ends the records of the entries that are marked in the list, and then
-// takes them off. Its error says that a record may not have ended.
-func (l *Lists) finish(ctx context.Context, subject string, marked *list) error {
-	ended := make(map[Digest]bool)
-	for _, e := range marked.entries {
-		if e.Ending == 0 {
 			continue
 		}
-		if err := l.EndRecord(ctx, e.Kind, e.Digest, e.Ending); err != nil {
-			return err
+		conflicts++
+		if patience != untilItSwaps {
+			if conflicts == patience {
+				return list, errBusy
+			}
+		} else if conflicts == 1 {
+			leave, err := l.queue.Enter(ctx, key)
+			if err != nil {
+				return list, fmt.Errorf("logins: write a list: %w", err)
+			}
+			defer leave()
 		}
-		ended[e.Digest] = true
 	}
-	if len(ended) == 0 {
-		return nil
-	}
-	// That the entries leave is tidiness: the next change would see to it.
-	_, err := l.swap(ctx, subject, func(list *list, _ bool) (bool, error) {
-		return list.remove(func(e Entry) bool { return ended[e.Digest] }), nil
-	})
-	if err != nil {
-		l.Fault(ctx, subject, err)
-	}
-	return nil
 }
 
 func (l *Lists) read(ctx context.Context, subject string) (*list, error) {
-	raw, ok, err := l.Store.Get(ctx, l.key(subject))
+	key := l.key(subject)
+	raw, ok, err := l.Store.Get(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("logins: read a list: %w", err)
 	}
 	if !ok {
 		return &list{}, nil
 	}
-	list, err := parseList(raw)
+	list, err := parseList(key, raw)
 	if err != nil {
 		return nil, err
 	}
 	if list.corrupt {
+		now := time.Now()
+		list.mend(now, now.Add(max(l.Idle, leastIdle)))
 		l.Fault(ctx, subject, errors.New("logins: a list is corrupt"))
 	}
 	return list, nil
 }
 
+// leastIdle is the least that counts as [Lists.Idle].
+const leastIdle = 7 * 24 * time.Hour
+
 // write swaps the list in for the bytes that it was read from.
-func (l *Lists) write(ctx context.Context, subject string, list *list) (bool, error) {
+func (l *Lists) write(ctx context.Context, key string, list *list) (bool, error) {
 	now := time.Now()
-	// A record has ended by its own time, too.
-	list.remove(func(e Entry) bool { return now.After(e.Expires.Add(margin)) })
-	raw := list.encode()
-	swapped, err := l.Store.CompareAndSwap(ctx, l.key(subject), list.raw, raw, list.ttl(now))
+	list.expire(now)
+	raw := list.encode(key)
+	swapped, err := l.Store.CompareAndSwap(ctx, key, list.raw, raw, list.ttl(now))
 	if err != nil {
 		return false, fmt.Errorf("logins: write a list: %w", err)
 	}

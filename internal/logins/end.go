@@ -1,0 +1,173 @@
+package logins
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// markTries is how often the entries of logins that end are marked against other
+// changes of the list, before the records end without a mark.
+const markTries = 4
+
+// End ends the logins that pick chooses, whatever its errors, and returns those
+// that this call has ended. After nil all of them have ended, and none that the
+// subject had is missing from the list; their entries leave the list now or with
+// its next change. After an error the call can be repeated: what it has ended is
+// not tried again.
+func (l *Lists) End(ctx context.Context, subject string, reason Reason, pick func(Entry) bool) (ended []Entry, err error) {
+	list, _, ended, err := l.end(ctx, subject, reason, pick)
+	if list != nil {
+		err = errors.Join(err, list.incomplete())
+	}
+	return ended, err
+}
+
+// EndID is [Lists.End] of the one login with a LoginID, if it is of one of the
+// kinds. A list that has lost others is an error only if this one is not in it.
+func (l *Lists) EndID(ctx context.Context, subject string, reason Reason, id string, kinds ...Kind) (ended []Entry, err error) {
+	list, picked, ended, err := l.end(ctx, subject, reason, func(e Entry) bool {
+		return slices.Contains(kinds, e.Kind) && e.Digest.LoginID() == id
+	})
+	if list != nil && len(picked) == 0 {
+		err = errors.Join(err, list.incomplete())
+	}
+	return ended, err
+}
+
+// incomplete is the error of a list that has lost logins which may be alive.
+func (l *list) incomplete() error {
+	if !time.Now().Before(l.lost) {
+		return nil
+	}
+	return fmt.Errorf("logins: a list was corrupt: logins that it has lost may be alive until %s", l.lost.UTC().Format(time.RFC3339))
+}
+
+// end does not need the marks: each disclosed login that lives is in the list. They
+// are for those who come after a call that is broken off.
+func (l *Lists) end(ctx context.Context, subject string, reason Reason, pick func(Entry) bool) (found *list, picked, ended []Entry, err error) {
+	found, err = l.swap(ctx, subject, markTries, func(list *list, _ bool) (marked bool, err error) {
+		for i := range list.entries {
+			if e := &list.entries[i]; e.Ending == 0 && pick(*e) {
+				e.Ending, marked = reason, true
+			}
+		}
+		return marked, nil
+	})
+	if found == nil {
+		return nil, nil, nil, err
+	}
+	if err != nil {
+		l.Fault(ctx, subject, err)
+	}
+	for _, e := range found.entries {
+		if e.Ending != 0 && pick(e) {
+			picked = append(picked, e)
+		}
+	}
+	ended, err = l.finish(ctx, subject, picked)
+	return found, picked, ended, err
+}
+
+// EndOne ends a log-in that is known by its own credential. After nil its record
+// has ended, listed or not, even if the list cannot be read; its entry leaves
+// the list now or lapses.
+func (l *Lists) EndOne(ctx context.Context, subject string, kind Kind, d Digest, reason Reason) error {
+	if err := l.EndRecord(ctx, kind, d, reason); err != nil {
+		return err
+	}
+	if err := l.Remove(ctx, subject, d); err != nil {
+		l.Fault(ctx, subject, err)
+	}
+	return nil
+}
+
+// tidy goes on with endings that were broken off: of those that the list marks
+// last, as many as can end at once. Those that are left end at their next touch.
+func (l *Lists) tidy(ctx context.Context, subject string, list *list) {
+	var marked []Entry
+	for _, e := range list.entries {
+		if e.Ending != 0 {
+			marked = append(marked, e)
+		}
+	}
+	marked = marked[max(len(marked)-parallel, 0):]
+	if _, err := l.finish(ctx, subject, marked); err != nil {
+		l.Fault(ctx, subject, err)
+	}
+}
+
+// finish ends the records of entries, takes those off the list that have ended, and
+// returns those that this call has ended. Its error says that a record may be
+// alive.
+func (l *Lists) finish(ctx context.Context, subject string, entries []Entry) (ended []Entry, err error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	var failures []error
+	over := make(map[Digest]bool)
+	for i, r := range l.endRecords(ctx, entries) {
+		if !r.over {
+			failures = append(failures, r.err)
+			continue
+		}
+		over[entries[i].Digest] = true
+		if r.here && entries[i].Ending != Evicted { // which has been reported
+			ended = append(ended, entries[i])
+		}
+	}
+	if len(over) > 0 {
+		// That the entries leave is tidiness: the next change would see to it.
+		if err := l.remove(ctx, subject, func(e Entry) bool { return over[e.Digest] }); err != nil {
+			l.Fault(ctx, subject, err)
+		}
+	}
+	if n := len(failures); n > 0 {
+		err = fmt.Errorf("logins: %d of %d may be alive: %w", n, len(entries), errors.Join(failures[:min(n, mostErrors)]...))
+	}
+	return ended, err
+}
+
+// mostErrors is how many errors of one cause are worth reading.
+const mostErrors = 4
+
+// endTries is how many changes of a record its end waits for. Then it is deleted,
+// or a client that keeps its record changing would keep it alive.
+const endTries = 3
+
+// EndRecord ends the record of a log-in, whatever it holds: by a swap to a
+// tombstone or, where that does not succeed, by its deletion. It is no error if
+// there is none, or if it has ended already: the first reason stays.
+func (l *Lists) EndRecord(ctx context.Context, kind Kind, d Digest, reason Reason) error {
+	_, err := l.endRecord(ctx, kind, d, reason)
+	return err
+}
+
+// endRecord is EndRecord, and reports whether the record has ended by this call.
+func (l *Lists) endRecord(ctx context.Context, kind Kind, d Digest, reason Reason) (here bool, err error) {
+	key, tombstone := d.Key(), NewTombstone(kind, reason)
+	for conflicts, failures := 0, 0; conflicts < endTries && failures < 2; {
+		raw, ok, err := l.Store.Get(ctx, key)
+		if err == nil {
+			if _, ended := ParseTombstone(raw); !ok || ended {
+				return bytes.Equal(raw, tombstone), nil
+			}
+			var swapped bool
+			if swapped, err = l.Store.CompareAndSwap(ctx, key, raw, tombstone, kind.TombstoneTTL()); swapped {
+				return true, nil
+			}
+		}
+		if err != nil {
+			failures++ // the outcome is unknown: one more look tells
+		} else {
+			conflicts++
+		}
+	}
+	if err := l.Store.Delete(ctx, key); err != nil {
+		return false, fmt.Errorf("logins: end a record: %w", err)
+	}
+	return true, nil
+}

@@ -1,0 +1,120 @@
+package logins
+
+import (
+	"context"
+	"time"
+)
+
+// maxPending is how many of them a subject has at most. They have a bound of
+// their own: who knows the password alone must not end complete logins.
+const maxPending = 10
+
+// evict marks the entries over the bound of their sort, and returns those of
+// logins that were alive: those first that have expired, then the least recently
+// used. Entries that are ending anyway, and the one that the newest replaces, do
+// not count.
+//
+// An entry knows its last use no better than when it was last looked at. So look,
+// which refreshes that, is asked about each candidate; it returns false for one
+// that has ended.
+func (l *list) evict(now time.Time, bound int, replaced *Digest, look func(*Entry) (live bool)) (evicted []Entry) {
+	newest := l.entries[len(l.entries)-1]
+	pending := newest.Kind == Pending
+	if pending {
+		bound = maxPending
+	}
+	counts := func(e *Entry) bool {
+		return e.Ending == 0 && (e.Kind == Pending) == pending && (replaced == nil || e.Digest != *replaced)
+	}
+	over := -bound
+	for i := range l.entries {
+		if counts(&l.entries[i]) {
+			over++
+		}
+	}
+	for over > 0 {
+		e := l.leastUsed(now, func(e *Entry) bool { return counts(e) && e.Digest != newest.Digest })
+		if e == nil {
+			return evicted
+		}
+		known := e.Used
+		live := look(e)
+		if live && e.Used.After(known) {
+			continue // another may be less recently used
+		}
+		e.Ending = Evicted
+		over--
+		if live && now.Before(e.Expires) {
+			evicted = append(evicted, *e)
+		}
+	}
+	return evicted
+}
+
+// leastUsed returns the entry to evict first, as far as the list knows, and nil if
+// there is none. Of equals it is the oldest.
+func (l *list) leastUsed(now time.Time, candidate func(*Entry) bool) (least *Entry) {
+	rank := func(e *Entry) time.Time {
+		if !now.Before(e.Expires) {
+			return time.Time{}
+		}
+		return e.Used
+	}
+	for i := range l.entries {
+		if e := &l.entries[i]; candidate(e) && (least == nil || rank(e).Before(rank(least))) {
+			least = e
+		}
+	}
+	return least
+}
+
+// looker returns the look of evict. It reads each record once. What cannot be
+// read counts as the list knows it.
+func (l *Lists) looker(ctx context.Context, now time.Time) func(*Entry) (live bool) {
+	type fact struct {
+		used time.Time
+		live bool
+	}
+	known := make(map[Digest]fact)
+	return func(e *Entry) bool {
+		f, ok := known[e.Digest]
+		if !ok {
+			f = fact{e.Used, true}
+			raw, ok, err := l.Store.Get(ctx, e.Digest.Key())
+			if _, ended := ParseTombstone(raw); err == nil && (!ok || ended) {
+				f.live = false
+			} else if used, ok := lastUse(raw); err == nil && ok {
+				f.used = used
+			}
+			known[e.Digest] = f
+		}
+		if f.used.After(now) { // by another clock
+			f.used = now
+		}
+		if f.used.After(e.Used) {
+			e.Used = f.used.Truncate(time.Second)
+		}
+		return f.live
+	}
+}
+
+// lastUse returns when the login of a record was last used. It knows the beginning
+// of the records of both modes, since they share a list; ok is false for one that
+// it does not know.
+func lastUse(raw []byte) (used time.Time, ok bool) {
+	r := reader{rest: raw}
+	switch format := r.take(1); {
+	case format == nil:
+		return time.Time{}, false
+	case format[0] == sessionFormat:
+		r.take(8 + 4 + 1) // writeID, checksum, flags
+	case format[0] == familyFormat:
+		r.take(8 + 4 + 16) // writeID, checksum, salt
+		r.number()         // generation
+	default:
+		return time.Time{}, false
+	}
+	created := r.number()
+	used = time.UnixMilli(created + r.number())
+	return used, !r.failed
+}

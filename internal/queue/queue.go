@@ -1,0 +1,56 @@
+// Package queue lets goroutines of this process that change one record take
+// turns, once they have been in each other's way. A thousand that swap at once
+// would otherwise fail a thousand times for each one that succeeds, and keep the
+// store from everybody else.
+package queue
+
+import (
+	"context"
+	"sync"
+)
+
+// Queue has a line of waiting goroutines for each key that is in use. The zero
+// value is ready for use, by many goroutines at once; it must not be copied after
+// first use.
+type Queue[K comparable] struct {
+	mu    sync.Mutex
+	lines map[K]*line
+}
+
+// line is the goroutines that want to change one record. It goes with the last
+// of them.
+type line struct {
+	turn    chan struct{} // full while one of them has its turn
+	members int
+}
+
+// Enter waits for the turn of a key, which lasts until leave is called. The error
+// is that of ctx.
+func (q *Queue[K]) Enter(ctx context.Context, key K) (leave func(), err error) {
+	q.mu.Lock()
+	l := q.lines[key]
+	if l == nil {
+		if q.lines == nil {
+			q.lines = make(map[K]*line)
+		}
+		l = &line{turn: make(chan struct{}, 1)}
+		q.lines[key] = l
+	}
+	l.members++
+	q.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		return func() { <-l.turn; q.part(key, l) }, nil
+	case <-ctx.Done():
+		q.part(key, l)
+		return nil, ctx.Err()
+	}
+}
+
+func (q *Queue[K]) part(key K, l *line) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l.members--; l.members == 0 {
+		delete(q.lines, key)
+	}
+}
