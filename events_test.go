@@ -59,6 +59,13 @@ func (b *brittle) CompareAndSwap(ctx context.Context, key string, old, new []byt
 	return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
+func (b *brittle) Delete(ctx context.Context, key string) error {
+	if b.down != nil {
+		return b.down
+	}
+	return b.Memory.Delete(ctx, key)
+}
+
 // openSite starts the site. Whoever asks is logged in as the subject that is asked for.
 func openSite(t *testing.T, mode string) *site {
 	t.Helper()

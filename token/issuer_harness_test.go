@@ -165,6 +165,18 @@ func (m *meter) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	return swapped, err
 }
 
+// Delete is a write as a swap is.
+func (m *meter) Delete(ctx context.Context, key string) error {
+	if err := m.enter(m.before, "swap", key); err != nil {
+		return err
+	}
+	err := m.Memory.Delete(ctx, key)
+	if err := m.enter(m.after, "swap", key); err != nil {
+		return err
+	}
+	return err
+}
+
 func (m *meter) count(n *int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

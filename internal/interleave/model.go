@@ -17,14 +17,18 @@ type Model struct {
 	// Swapped, if it is set, is called for each swap that succeeds.
 	Swapped func(old, new []byte)
 
+	// Recreated is set when a key is created that was deleted before.
+	Recreated bool
+
 	values map[string][]byte
+	gone   map[string]bool
 	keys   map[string]string // key → who used it first
 	names  map[string]string // value → who wrote it
 }
 
 // NewModel returns an empty store.
 func NewModel() *Model {
-	return &Model{values: make(map[string][]byte), keys: make(map[string]string), names: make(map[string]string)}
+	return &Model{gone: make(map[string]bool), values: make(map[string][]byte), keys: make(map[string]string), names: make(map[string]string)}
 }
 
 // Get returns the value under key.
@@ -43,6 +47,7 @@ func (m *Model) CompareAndSwap(_ context.Context, key string, old, new []byte, _
 		m.keys[key] = fmt.Sprintf("k%d", len(m.keys)) // the scenario prepares it
 	}
 	m.values[key] = bytes.Clone(new)
+	m.Recreated = m.Recreated || m.gone[key]
 	if m.Swapped != nil {
 		m.Swapped(old, new)
 	}
@@ -52,6 +57,7 @@ func (m *Model) CompareAndSwap(_ context.Context, key string, old, new []byte, _
 // Delete removes key.
 func (m *Model) Delete(_ context.Context, key string) error {
 	delete(m.values, key)
+	m.gone[key] = true
 	return nil
 }
 

@@ -108,7 +108,7 @@ func lastUse(raw []byte) (used time.Time, ok bool) {
 		return time.Time{}, false
 	case format[0] == sessionFormat:
 		r.take(8 + 4 + 1) // writeID, checksum, flags
-	case format[0] == familyFormat:
+	case format[0] == familyFormat || format[0] == familyFormat+1:
 		r.take(8 + 4 + 16) // writeID, checksum, salt
 		r.number()         // generation
 	default:

@@ -121,6 +121,33 @@ func (w *world) touch(d Digest) func(store.Store) {
 	}
 }
 
+// update is a client that keeps changing its record, as long as it is there.
+func (w *world) update(d Digest, times int) func(store.Store) {
+	return func(s store.Store) {
+		ctx := context.Background()
+		for range times {
+			raw, ok, err := s.Get(ctx, d.Key())
+			if _, ended := ParseTombstone(raw); err != nil || !ok || ended {
+				return
+			}
+			s.CompareAndSwap(ctx, d.Key(), raw, record(), time.Hour)
+		}
+	}
+}
+
+// onFull is an actor whose store takes no swap.
+func onFull(actor func(store.Store)) func(store.Store) {
+	return func(s store.Store) { actor(full{s}) }
+}
+
+type full struct{ store.Store }
+
+var errFull = errors.New("the store is full")
+
+func (full) CompareAndSwap(context.Context, string, []byte, []byte, time.Duration) (bool, error) {
+	return false, errFull
+}
+
 func (w *world) lives(d Digest) bool {
 	raw, ok, _ := w.model.Get(context.Background(), d.Key())
 	_, tombstone := ParseTombstone(raw)
@@ -129,7 +156,7 @@ func (w *world) lives(d Digest) bool {
 
 // check is the invariants of the protocol.
 func (w *world) check() error {
-	if w.resurrected {
+	if w.resurrected || w.model.Recreated {
 		return errors.New("a log-in was resurrected")
 	}
 	entries := w.entries()
@@ -151,7 +178,9 @@ func (w *world) check() error {
 // entries returns which log-ins stand in the list, marked or not.
 func (w *world) entries() map[Digest]bool {
 	all := make(map[Digest]bool)
-	w.lists(w.model).Walk(subject, func(e Entry) { all[e.Digest] = true })
+	for _, e := range w.lists(w.model).All(subject) {
+		all[e.Digest] = true
+	}
 	return all
 }
 
@@ -217,6 +246,39 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 		{"two evictions at once", 1, 1, func(w *world) []func(store.Store) {
 			w.existing()
 			return []func(store.Store){w.login(newDigest()), w.login(newDigest())}
+		}},
+		{"a busy log-in against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.update(a, 4), w.logout("log-out everywhere", everything)}
+		}},
+		{"a busy log-in against log-out by its own credential", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.update(a, 4), w.leave(a)}
+		}},
+		{"a busy log-in against its eviction", 1, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.update(a, 4), w.login(newDigest())}
+		}},
+		{"a busy log-in against both log-outs", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.update(a, 3), w.logout("log-out everywhere", everything), w.leave(a)}
+		}},
+		{"a busy log-in and its touch against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){w.update(a, 3), w.logout("log-out everywhere", everything), w.touch(a)}
+		}},
+		{"log-out everywhere on a full store against an update and a touch", 100, 1, func(w *world) []func(store.Store) {
+			a := w.existing()
+			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), w.update(a, 1), w.touch(a)}
+		}},
+		{"log-out everywhere on a full store against a log-in", 100, 2, func(w *world) []func(store.Store) {
+			w.existing()
+			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), w.login(newDigest())}
+		}},
+		{"both log-outs on a full store", 100, 2, func(w *world) []func(store.Store) {
+			a := w.existing()
+			w.existing()
+			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), onFull(w.leave(a))}
 		}},
 		{"two log-ins against log-out everywhere", 100, 0, func(w *world) []func(store.Store) {
 			return []func(store.Store){w.login(newDigest()), w.login(newDigest()), w.logout("log-out everywhere", everything)}

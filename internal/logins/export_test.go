@@ -2,13 +2,14 @@ package logins
 
 import "context"
 
-// Walk calls each with every entry of a list, those that are ending included.
-func (l *Lists) Walk(subject string, each func(Entry)) {
+// All returns every entry of a list, those that are ending included.
+func (l *Lists) All(subject string) []Entry {
 	list, err := l.read(context.Background(), subject)
 	if err != nil {
-		return
+		return nil
 	}
-	for _, e := range list.entries {
-		each(e)
-	}
+	return list.entries
 }
+
+// ListKey returns where the list of a subject is kept.
+func (l *Lists) ListKey(subject string) string { return l.key(subject) }
