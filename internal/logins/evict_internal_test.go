@@ -1,0 +1,237 @@
+package logins
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth/store"
+)
+
+// park is a store with logins of one subject, of which n may be alive.
+type park struct {
+	t     *testing.T
+	store store.Memory
+	gets  atomic.Int64
+	told  []byte // the first bytes of the digests that Evicted was called for
+	lists *Lists
+}
+
+func newPark(t *testing.T, bound int) *park {
+	p := &park{t: t}
+	p.lists = &Lists{
+		Store: counting{&p.store, &p.gets}, Bound: bound,
+		Evicted: func(_ context.Context, _ string, e Entry) { p.told = append(p.told, e.Digest[0]) },
+		Fault:   func(_ context.Context, _ string, err error) { t.Error(err) },
+	}
+	return p
+}
+
+type counting struct {
+	store.Store
+	gets *atomic.Int64
+}
+
+func (c counting) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	c.gets.Add(1)
+	return c.Store.Get(ctx, key)
+}
+
+// session is the beginning of a session's record.
+func session(created, used time.Time) []byte {
+	b := append([]byte{sessionFormat}, make([]byte, 8+4+1)...)
+	b = binary.AppendUvarint(b, uint64(created.UnixMilli()))
+	return binary.AppendUvarint(b, uint64(used.Sub(created).Milliseconds()))
+}
+
+func (p *park) login(i byte, kind Kind, lasts time.Duration, replaced *Digest) {
+	p.t.Helper()
+	d, now := Digest{i}, time.Now()
+	if ok, err := p.store.CompareAndSwap(p.t.Context(), d.Key(), nil, session(now, now), lasts); err != nil || !ok {
+		p.t.Fatal(ok, err)
+	}
+	if err := p.lists.Add(p.t.Context(), "alice", Entry{Digest: d, Kind: kind, Expires: now.Add(lasts)}, replaced); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *park) use(i byte) {
+	p.t.Helper()
+	raw, _, _ := p.store.Get(p.t.Context(), Digest{i}.Key())
+	if ok, err := p.store.CompareAndSwap(p.t.Context(), Digest{i}.Key(), raw, session(time.Now(), time.Now()), day); err != nil || !ok {
+		p.t.Fatal(ok, err)
+	}
+}
+
+// left returns the first bytes of the logins that are listed.
+func (p *park) left() (left []byte) {
+	entries, err := p.lists.Entries(p.t.Context(), "alice", Session, Family, Pending)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, e := range entries {
+		left = append(left, e.Digest[0])
+	}
+	return left
+}
+
+const day = 24 * time.Hour
+
+// A5: over the bound the least recently used login ends, and not the oldest.
+func TestTheLeastRecentlyUsedIsEvictedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPark(t, 3)
+		for i := range byte(3) {
+			p.login(i, Session, day, nil)
+			time.Sleep(time.Minute)
+		}
+		p.use(0) // the phone
+		for i := byte(3); i < 100; i++ {
+			time.Sleep(time.Minute)
+			p.login(i, Session, day, nil)
+			p.use(0)
+		}
+		if left := p.left(); !slices.Equal(left, []byte{0, 98, 99}) {
+			t.Errorf("%v are left", left)
+		}
+		if len(p.told) != 97 || slices.Contains(p.told, 0) {
+			t.Errorf("%v were reported", p.told)
+		}
+	})
+}
+
+// What has ended by itself makes room first, and nothing is reported of it.
+func TestWhatHasEndedMakesRoomFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPark(t, 3)
+		p.login(0, Session, day, nil)
+		p.login(1, Session, time.Minute, nil) // expires
+		time.Sleep(50 * time.Second)
+		p.use(1)
+		p.login(2, Session, day, nil)
+		time.Sleep(70 * time.Second) // expired, by the minute, and still listed
+		p.login(3, Session, day, nil)
+		if left := p.left(); !slices.Equal(left, []byte{0, 2, 3}) || len(p.told) != 0 {
+			t.Errorf("%v are left, %v were reported", left, p.told)
+		}
+		// One that has ended without its entry, such as by its idle timeout.
+		if err := p.store.Delete(t.Context(), Digest{0}.Key()); err != nil {
+			t.Fatal(err)
+		}
+		p.login(4, Session, day, nil)
+		if left := p.left(); !slices.Equal(left, []byte{2, 3, 4}) || len(p.told) != 0 {
+			t.Errorf("%v are left, %v were reported", left, p.told)
+		}
+	})
+}
+
+// Who knows the password alone ends no complete login.
+func TestPendingLoginsEvictEachOtherOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPark(t, 2)
+		p.login(0, Session, day, nil)
+		p.login(1, Session, day, nil)
+		for i := range byte(maxPending + 3) {
+			time.Sleep(10 * time.Second)
+			p.login(10+i, Pending, 10*time.Minute, nil)
+		}
+		if left := p.left(); len(left) != 2+maxPending || left[0] != 0 || left[1] != 1 || left[2] != 13 {
+			t.Errorf("%v are left", left)
+		}
+		p.told = nil
+		p.login(2, Session, day, nil)
+		if left := p.left(); len(left) != 2+maxPending || left[0] != 1 || !slices.Equal(p.told, []byte{0}) {
+			t.Errorf("%v are left, %v were reported", left, p.told)
+		}
+	})
+}
+
+// The session that a login replaces does not count, so nothing else ends for it.
+func TestALoginOverAnotherEvictsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPark(t, 2)
+		p.login(0, Session, day, nil)
+		p.login(1, Session, day, nil)
+		p.login(2, Session, day, &Digest{1})
+		if left := p.left(); !slices.Equal(left, []byte{0, 1, 2}) || len(p.told) != 0 {
+			t.Errorf("%v are left, %v were reported", left, p.told)
+		}
+		// One in another browser evicts.
+		p.login(3, Session, day, nil)
+		if left := p.left(); !slices.Equal(left, []byte{2, 3}) {
+			t.Errorf("%v are left", left)
+		}
+	})
+}
+
+// A subject at its bound costs a login one look at another record, not one at each.
+func TestEvictionLooksAtFewRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const bound, more = 50, 100
+		p := newPark(t, bound)
+		for i := range byte(bound) {
+			p.login(i, Session, day, nil)
+		}
+		for i := range byte(bound) { // all but one
+			if time.Sleep(time.Minute); i > 0 {
+				p.use(i)
+			}
+		}
+		p.gets.Store(0)
+		for i := range byte(more) {
+			time.Sleep(time.Minute)
+			p.login(100+i, Session, day, nil)
+		}
+		// For each: the list, the record to end, the list to take it off, and a look.
+		// Once each that was used is looked at in vain.
+		if n := p.gets.Load(); n > 4*more+bound {
+			t.Errorf("%d reads", n)
+		}
+	})
+}
+
+// A clock that is ahead makes no login the most recently used for ever.
+func TestAUseInTheFutureCountsAsNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPark(t, 2)
+		p.login(0, Session, day, nil)
+		raw, _, _ := p.store.Get(t.Context(), Digest{0}.Key())
+		if _, err := p.store.CompareAndSwap(t.Context(), Digest{0}.Key(), raw, session(time.Now(), time.Now().Add(9*time.Hour)), day); err != nil {
+			t.Fatal(err)
+		}
+		p.login(1, Session, day, nil)
+		time.Sleep(time.Minute)
+		p.login(2, Session, day, nil) // looks at 0
+		time.Sleep(time.Minute)
+		p.login(3, Session, day, nil)
+		if left := p.left(); slices.Contains(left, 1) {
+			t.Errorf("%v are left", left)
+		}
+		for i := range byte(3) {
+			time.Sleep(5 * time.Hour)
+			p.login(4+i, Session, day, nil)
+		}
+		if left := p.left(); slices.Contains(left, 0) {
+			t.Errorf("%v are left", left)
+		}
+	})
+}
+
+// Nothing is made of a record that is damaged or of another kind.
+func TestLastUseOfDamagedRecords(t *testing.T) {
+	whole := session(time.Now(), time.Now())
+	for n := range whole {
+		if used, ok := lastUse(whole[:n]); ok {
+			t.Errorf("%d bytes: %v", n, used)
+		}
+	}
+	for _, raw := range [][]byte{NewTombstone(Session, Revoked), append([]byte{0x1f}, whole[1:]...), append([]byte{0x2f}, whole[1:]...)} {
+		if used, ok := lastUse(raw); ok {
+			t.Errorf("% x: %v", raw[:1], used)
+		}
+	}
+}
