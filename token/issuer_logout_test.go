@@ -1,10 +1,13 @@
 package token_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -263,4 +266,69 @@ func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
 		must(t, err)
 	}
 	wants(t, i, third.RefreshToken, valid)
+}
+
+// A5: over the bound the log-in ends that was not used for longest.
+func TestTheLeastRecentlyRefreshedIsEvictedFirst(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		i := newIssuer(t, over(&store.Memory{}, cheapKeys(t)), func(c *token.Config) { c.MaxLogins = 3 })
+		phone := issued(t, i)
+		for range 5 {
+			time.Sleep(time.Minute)
+			other := issued(t, i)
+			time.Sleep(time.Minute)
+			tokens, err := i.Refresh(t.Context(), phone.RefreshToken, newAttempt())
+			must(t, err)
+			phone = tokens
+			wants(t, i, other.RefreshToken, valid)
+		}
+		wants(t, i, phone.RefreshToken, valid)
+	})(t)
+}
+
+// S5: logins of one subject that come at once, and their refreshes.
+func TestLoginsAtOnceOfOneSubjectAllSucceed(t *testing.T) {
+	const n = 300
+	s := &meter{}
+	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.Config) { c.MaxLogins = 1000 })
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			if _, err := i.Issue(t.Context(), alice); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if calls := s.gets + s.swaps; calls > 5*n {
+		t.Errorf("%d calls for %d log-ins", calls, n)
+	}
+	if err := i.LogoutAll(t.Context(), "alice"); err != nil {
+		t.Error(err)
+	}
+}
+
+// S1, S2: what a store cannot swap it can delete.
+func TestLogoutWorksWhereNothingCanBeSwapped(t *testing.T) {
+	s := &store.Memory{}
+	keys := cheapKeys(t)
+	i, full := newIssuer(t, over(s, keys)), newIssuer(t, over(swapless{s}, keys))
+	own, one, all := issued(t, i), issued(t, i), issued(t, i)
+	must(t, full.Revoke(t.Context(), own.RefreshToken))
+	list, err := i.List(t.Context(), "alice")
+	must(t, err)
+	must(t, full.LogoutOne(t.Context(), "alice", list[0].ID))
+	wants(t, i, all.RefreshToken, valid)
+	must(t, full.LogoutAll(t.Context(), "alice"))
+	for _, tokens := range []token.Tokens{own, one, all} {
+		if _, err := i.Refresh(t.Context(), tokens.RefreshToken, newAttempt()); !errors.Is(err, auth.ErrUnauthenticated) {
+			t.Error(err)
+		}
+	}
+}
+
+type swapless struct{ *store.Memory }
+
+func (swapless) CompareAndSwap(context.Context, string, []byte, []byte, time.Duration) (bool, error) {
+	return false, store.ErrFull
 }

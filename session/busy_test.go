@@ -1,0 +1,258 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+)
+
+// S5: store calls grow with the number of parallel updates, not with its square.
+func TestUpdatesAtOnceCostTheStoreFewCalls(t *testing.T) {
+	const n = 1000
+	s := &counted{Store: &hooked{&store.Memory{}, func(context.Context, bool, string) error {
+		time.Sleep(time.Microsecond)
+		return nil
+	}}}
+	var j journal
+	m := newManager(t, session.Config{Store: s, Events: j.hear})
+	b := &browser{}
+	_, err := b.ensure(m)
+	check(t, err)
+	own, err := m.Get(b.request("GET"))
+	check(t, err)
+	s.took()
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			if err := m.Update(t.Context(), own, addOne); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	calls := s.calls()
+	t.Logf("%d calls", calls)
+	if calls > 5*n {
+		t.Errorf("%d calls for %d updates", calls, n)
+	}
+	if got := b.count(t, m); got != n {
+		t.Errorf("count %d, want %d", got, n)
+	}
+	if kinds := j.take(); kinds != nil {
+		t.Errorf("events %q", kinds)
+	}
+}
+
+// Logins at once of one subject, over the bound and within it.
+func TestLoginsAtOnceOfOneSubjectAllSucceed(t *testing.T) {
+	for _, bound := range []int{1000, 100} {
+		const n = 500
+		s := &counted{Store: &store.Memory{}}
+		m := newManager(t, session.Config{Store: s, MaxLogins: bound})
+		var wg sync.WaitGroup
+		for range n {
+			wg.Go(func() {
+				if err := m.Login(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), alice); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		calls := s.calls()
+		t.Logf("bound %d: %d calls", bound, calls)
+		if calls > 14*n {
+			t.Errorf("bound %d: %d calls for %d logins", bound, calls, n)
+		}
+	}
+}
+
+// A client that gives up while it waits for its turn has not waited in vain: the
+// update goes on, for 5 seconds at most.
+func TestAnUpdateWaitsForItsTurnForFiveSecondsAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &mapStore{}
+		m := newManager(t, session.Config{Store: inner})
+		b := loggedIn(t, m, "alice")
+		own, err := m.Get(b.request("GET"))
+		check(t, err)
+		met := make(chan struct{})
+		slow := newManager(t, session.Config{Store: &hooked{inner, func(ctx context.Context, write bool, _ string) error {
+			if write {
+				<-met
+			}
+			return nil
+		}}})
+		took := make([]time.Duration, 2)
+		var wg sync.WaitGroup
+		for i := range took {
+			wg.Go(func() {
+				began, first := time.Now(), true
+				err := slow.Update(t.Context(), own, func(s *session.Session) error {
+					if !first {
+						time.Sleep(time.Minute) // with the turn
+					}
+					first = false
+					return addOne(s)
+				})
+				if outcome(err) != unavailable {
+					t.Error(err)
+				}
+				took[i] = time.Since(began)
+			})
+		}
+		synctest.Wait()
+		check(t, b.add(m)) // so both have met another
+		close(met)
+		wg.Wait()
+		slices.Sort(took)
+		if took[0] > 5*time.Second {
+			t.Errorf("waited %v", took[0])
+		}
+		if n := b.count(t, m); n != 1 {
+			t.Errorf("count %d", n)
+		}
+	})
+}
+
+// S1: whatever keeps a session changing keeps it from no end, and no login over it.
+func TestABusySessionIsEnded(t *testing.T) {
+	for rule, end := range map[string]func(*session.Manager, *browser) error{
+		"log-out":            func(m *session.Manager, b *browser) error { return b.logout(m) },
+		"log-out everywhere": func(m *session.Manager, _ *browser) error { return m.LogoutAll(context.Background(), "alice") },
+		"log-out of one": func(m *session.Manager, b *browser) error {
+			id, err := b.authenticate(m)
+			return errors.Join(err, m.LogoutOne(context.Background(), "alice", id.LoginID))
+		},
+		"login": func(m *session.Manager, b *browser) error { return b.login(m, "alice") },
+	} {
+		t.Run(rule, func(t *testing.T) {
+			inner := &store.Memory{}
+			m := newManager(t, session.Config{Store: inner})
+			thief := loggedIn(t, m, "alice")
+			owner := *thief
+			own, err := m.Get(thief.request("GET"))
+			check(t, err)
+			key, changing := "", false
+			beset := newManager(t, session.Config{Store: &hooked{inner, func(ctx context.Context, write bool, k string) error {
+				if key == "" {
+					key = k // the session is read first
+				}
+				if write && k == key && !changing {
+					changing = true
+					defer func() { changing = false }()
+					if err := m.Update(ctx, own, addOne); err != nil && outcome(err) != nobody {
+						t.Error(err)
+					}
+				}
+				return nil
+			}}})
+			if rule == "log-out everywhere" { // which reads the list first
+				_, err := owner.authenticate(beset)
+				check(t, err)
+			}
+			check(t, end(beset, &owner))
+			thief.wants(t, m, nobody)
+			if rule == "login" {
+				owner.wants(t, m, valid)
+			}
+			if err := m.Update(t.Context(), own, addOne); outcome(err) != nobody {
+				t.Errorf("an update of what has ended: %v", err)
+			}
+		})
+	}
+}
+
+// S2: at MaxBytes nobody gets in any more, and everybody gets out.
+func TestLogoutWorksOnAFullStore(t *testing.T) {
+	s := &store.Memory{MaxBytes: 64 << 10}
+	m := newManager(t, session.Config{Store: s})
+	phone, laptop, tablet := loggedIn(t, m, "alice"), loggedIn(t, m, "alice"), loggedIn(t, m, "alice")
+	for {
+		if _, err := (&browser{}).ensure(m); err != nil {
+			if !errors.Is(err, store.ErrFull) {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	id, err := laptop.authenticate(m)
+	check(t, err)
+	old := *phone
+	check(t, phone.logout(m))
+	old.wants(t, m, nobody)
+	check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
+	laptop.wants(t, m, nobody)
+	tablet.wants(t, m, valid)
+	check(t, m.LogoutAll(t.Context(), "alice"))
+	tablet.wants(t, m, nobody)
+}
+
+// The same over a store that takes no swap at all, and what of it is reported.
+func TestLogoutWorksWhereNothingCanBeSwapped(t *testing.T) {
+	inner := &mapStore{}
+	m := newManager(t, session.Config{Store: inner})
+	phone, laptop, tablet := loggedIn(t, m, "alice"), loggedIn(t, m, "alice"), loggedIn(t, m, "alice")
+	id, err := laptop.authenticate(m)
+	check(t, err)
+	var j journal
+	full := newManager(t, session.Config{Store: swapless{inner}, Events: j.hear})
+	old := *phone
+	check(t, phone.logout(full))
+	if phone.set == nil || phone.set.MaxAge >= 0 {
+		t.Error("the cookie stays")
+	}
+	old.wants(t, m, nobody)
+	check(t, full.LogoutOne(t.Context(), "alice", id.LoginID))
+	laptop.wants(t, m, nobody)
+	check(t, full.LogoutAll(t.Context(), "alice"))
+	tablet.wants(t, m, nobody)
+	if kinds := j.take(); !slices.Contains(kinds, auth.EventFault) || !slices.Contains(kinds, auth.EventLogout) || !slices.Contains(kinds, auth.EventRevoked) {
+		t.Errorf("events %q", kinds)
+	}
+}
+
+type swapless struct{ *mapStore }
+
+func (swapless) CompareAndSwap(context.Context, string, []byte, []byte, time.Duration) (bool, error) {
+	return false, store.ErrFull
+}
+
+// A5: a script that logs in ends its own logins, and not the phone in daily use.
+func TestTheDeviceInUseOutlivesAScriptThatLogsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, session.Config{MaxLogins: 10, IdleTimeout: day, Lifetime: 10 * day})
+		phone := loggedIn(t, m, "alice")
+		var last *browser
+		for range 100 {
+			time.Sleep(time.Hour)
+			last = loggedIn(t, m, "alice")
+			time.Sleep(time.Hour)
+			phone.wants(t, m, valid)
+		}
+		last.wants(t, m, valid)
+	})
+}
+
+// The list of devices shows none that has ended by itself.
+func TestListLeavesOutWhatHasExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, session.Config{Store: &mapStore{}})
+		loggedIn(t, m, "alice")
+		time.Sleep(time.Hour - time.Millisecond)
+		for _, left := range []int{1, 0} { // the record stays for a margin more
+			if list, err := m.List(t.Context(), "alice"); err != nil || len(list) != left {
+				t.Errorf("%d are listed, want %d: %v", len(list), left, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
