@@ -49,7 +49,9 @@ func TestMariaDB(t *testing.T) {
 
 func openMySQL(t testing.TB, url string) *sqlstore.Store {
 	t.Helper()
-	s, err := sqlstore.NewMySQL(t.Context(), database(t, "mysql", url))
+	db := database(t, "mysql", url)
+	db.SetMaxOpenConns(50) // as the example of the module has it; the server has 151
+	s, err := sqlstore.NewMySQL(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
