@@ -119,12 +119,13 @@ func endAll(t *testing.T, s store.Store) ([]Entry, error) {
 
 // S1: a client that changes its record before each swap does not keep it alive.
 func TestARecordThatKeepsChangingEnds(t *testing.T) {
+	var ctx context.Context
 	for name, end := range map[string]func(*Lists, Digest) error{
 		"by its own credential": func(l *Lists, d Digest) error {
-			return l.EndOne(t.Context(), subject, Session, d, LoggedOut)
+			return l.EndOne(ctx, subject, Session, d, LoggedOut)
 		},
 		"everywhere": func(l *Lists, _ Digest) error {
-			_, err := l.End(t.Context(), subject, Revoked, everything)
+			_, err := l.End(ctx, subject, Revoked, everything)
 			return err
 		},
 	} {
@@ -140,6 +141,9 @@ func TestARecordThatKeepsChangingEnds(t *testing.T) {
 				return nil
 			}
 			s.calls.Store(0)
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
 			if err := end(quiet(s), digests[1]); err != nil {
 				t.Fatal(err)
 			}

@@ -70,7 +70,7 @@ func (l *list) leastUsed(now time.Time, candidate func(*Entry) bool) (least *Ent
 
 // looker returns the look of evict. It reads each record once. What cannot be
 // read counts as the list knows it.
-func (l *Lists) looker(ctx context.Context, now time.Time) func(*Entry) (live bool) {
+func (l *Lists) looker(ctx context.Context) func(*Entry) (live bool) {
 	type fact struct {
 		used time.Time
 		live bool
@@ -87,9 +87,6 @@ func (l *Lists) looker(ctx context.Context, now time.Time) func(*Entry) (live bo
 				f.used = used
 			}
 			known[e.Digest] = f
-		}
-		if f.used.After(now) { // by another clock
-			f.used = now
 		}
 		if f.used.After(e.Used) {
 			e.Used = f.used.Truncate(time.Second)

@@ -98,7 +98,7 @@ func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Dige
 	e.Used = now
 	asides, cancel := context.WithTimeout(ctx, asideTimeout)
 	defer cancel()
-	look := l.looker(asides, now)
+	look := l.looker(asides)
 	var evicted []Entry
 	list, err := l.swap(ctx, subject, untilItSwaps, func(list *list, again bool) (bool, error) {
 		switch i := list.find(e.Digest); {
