@@ -372,31 +372,59 @@ func TestAPanicOfTheStoreReachesTheCaller(t *testing.T) {
 	endAll(t, s)
 }
 
-// S5: logins of one subject that come at once.
+// S5: logins of one subject that come at once. All calls take the same time, so that
+// without a queue one login of all succeeds at a time.
 func TestLoginsAtOnceCostTheStoreFewCalls(t *testing.T) {
-	const n = 1000
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1000
+		s := &hooked{Store: &store.Memory{}, before: slow(time.Millisecond)}
+		l := quiet(s)
+		var wg sync.WaitGroup
+		for range n {
+			wg.Go(func() {
+				d := newDigest()
+				err := l.Create(t.Context(), Session, func() (Digest, []byte, time.Duration) { return d, record(), time.Hour })
+				if err == nil {
+					err = l.Add(t.Context(), subject, entry(d), nil)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		t.Logf("%d calls", s.calls.Load())
+		if calls := s.calls.Load(); calls > 5*n {
+			t.Errorf("%d calls for %d logins", calls, n)
+		}
+		if left := l.All(subject); len(left) != n {
+			t.Errorf("%d are listed", len(left))
+		}
+	})
+}
+
+// An eviction was reported when it was marked: whoever ends it at last does not
+// report it again.
+func TestALateEvictionIsReportedOnce(t *testing.T) {
 	s := &hooked{Store: &store.Memory{}}
+	digests := listedQuietly(t, s, 1)
 	l := quiet(s)
-	s.before = func(context.Context, string, string) error { time.Sleep(time.Microsecond); return nil }
-	var wg sync.WaitGroup
-	for range n {
-		wg.Go(func() {
-			d := newDigest()
-			err := l.Create(t.Context(), Session, func() (Digest, []byte, time.Duration) { return d, record(), time.Hour })
-			if err == nil {
-				err = l.Add(t.Context(), subject, entry(d), nil)
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
+	l.Bound = 1
+	told := 0
+	l.Evicted = func(context.Context, string, Entry) { told++ }
+	s.before = func(_ context.Context, op, key string) error {
+		if key == digests[0].Key() {
+			return errors.New("unreachable")
+		}
+		return nil
 	}
-	wg.Wait()
-	t.Logf("%d calls", s.calls.Load())
-	if calls := s.calls.Load(); calls > 5*n {
-		t.Errorf("%d calls for %d logins", calls, n)
+	d := newDigest()
+	if err := l.Add(t.Context(), subject, entry(d), nil); err != nil {
+		t.Fatal(err)
 	}
-	if left := l.All(subject); len(left) != n {
-		t.Errorf("%d are listed", len(left))
+	s.before = nil
+	ended, err := l.End(t.Context(), subject, Revoked, everything)
+	if err != nil || len(ended) != 0 || told != 1 || alive(t, s, digests) != 0 {
+		t.Errorf("%d ended, %d reported as evicted: %v", len(ended), told, err)
 	}
 }

@@ -141,6 +141,19 @@ func TestAListOfALaterFormatIsNotTouched(t *testing.T) {
 	}
 }
 
+// Rubbish that can be read as an entry stays for no longer than a login lasts.
+func TestADamagedEntryDoesNotStayForEver(t *testing.T) {
+	ctx, s := t.Context(), &store.Memory{}
+	l := &Lists{Store: s, Bound: 10, Fault: func(context.Context, string, error) {}}
+	raw := (&list{entries: []Entry{{Digest: Digest{1}, Kind: Session, Expires: time.Now().Add(2 * longestLife)}}}).encode("another key")
+	if _, err := s.CompareAndSwap(ctx, l.key("alice"), nil, raw, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := l.Entries(ctx, "alice", Session); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 // What a corrupt list has lost is remembered through other changes of the list, for
 // a week at least, and for as long as the logins of the mode can be idle.
 func TestWhatACorruptListHasLostIsRemembered(t *testing.T) {
@@ -256,9 +269,9 @@ func (f failing) Delete(ctx context.Context, key string) error {
 func TestNamespacesHaveListsOfTheirOwn(t *testing.T) {
 	ctx, s := t.Context(), &store.Memory{}
 	names := []string{"", "staff", "s"}
-	for _, namespace := range names {
+	for i, namespace := range names {
 		l := &Lists{Store: s, Namespace: namespace, Bound: 10}
-		if err := l.Add(ctx, "alice", Entry{Digest: Digest{1}, Kind: Session, Expires: time.Now().Add(time.Hour)}, nil); err != nil {
+		if err := l.Add(ctx, "alice", Entry{Digest: Digest{byte(i)}, Kind: Session, Expires: time.Now().Add(time.Hour)}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if left, err := l.Entries(ctx, "alice", Session); err != nil || len(left) != 1 {
