@@ -38,11 +38,11 @@ func newActor(number int, model *Model, body func(store.Store)) *actor {
 
 // call is a store call that waits to be carried out.
 type call struct {
-	key, verb string
-	old, new  []byte
-	writes    bool
-	apply     func()
-	answer    func() string
+	where, verb string // where is the key
+	old, new    []byte
+	writes      bool
+	apply       func()
+	answer      func() string
 
 	name string
 	err  error
@@ -58,7 +58,7 @@ func (a *actor) start() {
 
 func (a *actor) resume(c *call) {
 	a.waiting = slices.DeleteFunc(a.waiting, func(other *call) bool { return other == c })
-	a.heard[a.model.keys[c.key]] += " " + c.answer()
+	a.heard[a.model.keys[c.where]] += " " + c.answer()
 	close(c.done)
 	a.settle()
 }
@@ -75,13 +75,13 @@ func (a *actor) settle() {
 	a.mu.Unlock()
 	unnamed := 0
 	for _, c := range arrived {
-		if _, ok := a.model.keys[c.key]; !ok {
+		if _, ok := a.model.keys[c.where]; !ok {
 			unnamed++
 			a.keys++
-			a.model.keys[c.key] = fmt.Sprintf("k%d.%d", a.number, a.keys)
+			a.model.keys[c.where] = fmt.Sprintf("k%d.%d", a.number, a.keys)
 		}
-		key := a.model.keys[c.key]
-		if unnamed > 1 || slices.ContainsFunc(a.waiting, func(other *call) bool { return other.key == c.key }) {
+		key := a.model.keys[c.where]
+		if unnamed > 1 || slices.ContainsFunc(a.waiting, func(other *call) bool { return other.where == c.where }) {
 			panic("interleave: goroutines of one actor ask for one key, or for two new ones, at once")
 		}
 		c.name = c.verb + " " + key
@@ -92,7 +92,7 @@ func (a *actor) settle() {
 		}
 		a.waiting = append(a.waiting, c)
 	}
-	slices.SortFunc(a.waiting, func(x, y *call) int { return strings.Compare(a.model.keys[x.key], a.model.keys[y.key]) })
+	slices.SortFunc(a.waiting, func(x, y *call) int { return strings.Compare(a.model.keys[x.where], a.model.keys[y.where]) })
 }
 
 func (a *actor) describe(b *bytes.Buffer) {
@@ -135,7 +135,7 @@ func (a *actor) await(c *call) {
 }
 
 func (a *actor) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
-	c := &call{key: key, verb: "get"}
+	c := &call{where: key, verb: "get"}
 	c.apply = func() { value, ok, _ = a.model.Get(ctx, key) }
 	c.answer = func() string { return fmt.Sprint(c.verb, a.model.valueName(value), c.err != nil) }
 	a.await(c)
@@ -146,7 +146,7 @@ func (a *actor) Get(ctx context.Context, key string) (value []byte, ok bool, err
 }
 
 func (a *actor) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
-	c := &call{key: key, verb: "swap", old: old, new: new, writes: true}
+	c := &call{where: key, verb: "swap", old: old, new: new, writes: true}
 	c.apply = func() { swapped, _ = a.model.CompareAndSwap(ctx, key, old, new, ttl) }
 	c.answer = func() string { return fmt.Sprint(c.name, swapped && c.err == nil, c.err != nil) }
 	a.await(c)
@@ -157,7 +157,7 @@ func (a *actor) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 }
 
 func (a *actor) Delete(ctx context.Context, key string) error {
-	c := &call{key: key, verb: "delete", writes: true}
+	c := &call{where: key, verb: "delete", writes: true}
 	c.apply = func() { a.model.Delete(ctx, key) }
 	c.answer = func() string { return fmt.Sprint(c.verb, c.err != nil) }
 	a.await(c)
