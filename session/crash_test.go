@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,8 +107,11 @@ func TestDisconnectUndoesNothing(t *testing.T) {
 				for at := 1; ; at++ {
 					s := op.scene(t)
 					ctx, cancel := context.WithCancel(t.Context())
+					var mu sync.Mutex
 					calls := 0
 					m := newManager(t, session.Config{Store: &hooked{s.store, func(ctx context.Context, _ bool, _ string) error {
+						mu.Lock()
+						defer mu.Unlock()
 						if calls++; calls == at {
 							cancel()
 						}
@@ -174,8 +178,11 @@ func TestCrashCostsOneLoginAtMost(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for at, died := 1, true; died; at++ {
 					s := op.scene(t)
+					var mu sync.Mutex
 					calls := 0
 					m := newManager(t, session.Config{Store: &hooked{s.store, func(context.Context, bool, string) error {
+						mu.Lock()
+						defer mu.Unlock()
 						if calls++; calls == at {
 							panic(crash{})
 						}

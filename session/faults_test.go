@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,7 @@ type faulty struct {
 	at      int
 	forGood bool
 
+	mu    sync.Mutex
 	calls int
 	late  func()
 	lost  func()
@@ -44,6 +46,8 @@ type faulty struct {
 var errDown = errors.New("the store is down")
 
 func (f *faulty) wrong() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.calls++
 	return f.calls == f.at || f.forGood && f.calls > f.at
 }
@@ -62,9 +66,8 @@ func (f *faulty) Get(ctx context.Context, key string) ([]byte, bool, error) {
 }
 
 func (f *faulty) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
-	if f.late != nil {
-		f.late()
-		f.late = nil
+	if late := f.keep(&f.late, nil); late != nil {
+		late()
 	}
 	if !f.wrong() {
 		return f.mapStore.CompareAndSwap(ctx, key, old, new, ttl)
@@ -74,15 +77,17 @@ func (f *faulty) CompareAndSwap(ctx context.Context, key string, old, new []byte
 	case failAfter:
 		swap()
 	case failLate:
-		f.late = swap
+		f.keep(&f.late, swap)
 	case hang:
 		<-ctx.Done()
 		return false, ctx.Err()
 	case refuse:
 		return false, nil
 	case lose:
+		f.mapStore.mu.Lock()
 		ends := f.ends[key]
-		f.lost = func() { f.put(key, old, ends) }
+		f.mapStore.mu.Unlock()
+		f.keep(&f.lost, func() { f.put(key, old, ends) })
 		return f.mapStore.CompareAndSwap(ctx, key, old, new, ttl)
 	}
 	return false, errDown
@@ -96,7 +101,7 @@ func (f *faulty) Delete(ctx context.Context, key string) error {
 	case failAfter:
 		f.mapStore.Delete(ctx, key)
 	case failLate:
-		f.late = func() { f.mapStore.Delete(context.WithoutCancel(ctx), key) }
+		f.keep(&f.late, func() { f.mapStore.Delete(context.WithoutCancel(ctx), key) })
 	case hang:
 		<-ctx.Done()
 		return ctx.Err()
@@ -104,6 +109,14 @@ func (f *faulty) Delete(ctx context.Context, key string) error {
 		return f.mapStore.Delete(ctx, key)
 	}
 	return errDown
+}
+
+// keep sets what is to happen later, and returns what was.
+func (f *faulty) keep(at *func(), do func()) (before func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before, *at = *at, do
+	return before
 }
 
 // heal lets what is late happen, and what is lost.

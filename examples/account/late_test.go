@@ -26,7 +26,7 @@ type gated struct {
 
 type gate struct{ reached, open chan struct{} }
 
-const listFormat = 0x01 // of the log-ins of a subject, which each log-in changes last
+const listFormat = 0x02 // of the log-ins of a subject, which each log-in changes last
 
 func (g *gated) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 	if new[0] == listFormat {

@@ -287,7 +287,7 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 	for _, scenario := range scenarios {
 		t.Run(scenario.name, func(t *testing.T) {
 			faults := scenario.faults
-			if actors := scenario.actors(newWorld(interleave.NewModel(), scenario.bound)); len(actors) > 2 && os.Getenv("AUTH_LONG") == "" {
+			if actors := scenario.actors(newWorld(interleave.NewModel(), scenario.bound)); raceDetector || len(actors) > 2 && os.Getenv("AUTH_LONG") == "" {
 				faults = 0
 			}
 			if testing.Short() {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package logins_test
+
+const raceDetector = false
