@@ -13,21 +13,22 @@ import (
 // that somebody might come upon.
 func TestLoginLeavesNoRecordBehind(t *testing.T) {
 	for _, c := range []struct {
-		rule string
-		faulty
-		want string
-		live int
+		rule  string
+		fault fault
+		at    int
+		want  string
+		live  int
 	}{
-		{"the create happens in spite of its error", faulty{fault: failAfter, at: 1}, valid, 1},
-		{"the create fails", faulty{fault: failBefore, at: 1}, valid, 1},
-		{"the key is taken", faulty{fault: refuse, at: 1}, valid, 1},
-		{"the list cannot be read", faulty{fault: failBefore, at: 2}, unavailable, 0},
-		{"the list cannot be written", faulty{fault: refuse, at: 3}, valid, 1},
+		{"the create happens in spite of its error", failAfter, 1, valid, 1},
+		{"the create fails", failBefore, 1, valid, 1},
+		{"the key is taken", refuse, 1, valid, 1},
+		{"the list cannot be read", failBefore, 2, unavailable, 0},
+		{"the list cannot be written", refuse, 3, valid, 1},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			s := &mapStore{}
-			c.mapStore = s
-			if got := outcome((&browser{}).login(newManager(t, session.Config{Store: &c.faulty}), "alice")); got != c.want {
+			broken := &faulty{mapStore: s, fault: c.fault, at: c.at}
+			if got := outcome((&browser{}).login(newManager(t, session.Config{Store: broken}), "alice")); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 			live := 0

@@ -332,3 +332,20 @@ type swapless struct{ *store.Memory }
 func (swapless) CompareAndSwap(context.Context, string, []byte, []byte, time.Duration) (bool, error) {
 	return false, store.ErrFull
 }
+
+// A store that takes no writes any more must not keep a login alive that was
+// detected as stolen.
+func TestReuseEndsTheLoginWhereNothingCanBeSwapped(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
+		i, full := newIssuer(t, over(s, keys)), newIssuer(t, over(swapless{s}, keys), heard(j))
+		stolen := issued(t, i).RefreshToken
+		current := refreshed(t, i, stolen).RefreshToken
+		time.Sleep(window + time.Second)
+		wants(t, full, stolen, reused)
+		if kinds := j.kinds(); !slices.Contains(kinds, auth.EventReuse) {
+			t.Errorf("events %v", kinds)
+		}
+		wants(t, i, current, refusedAs)
+	})(t)
+}

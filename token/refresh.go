@@ -105,6 +105,8 @@ func (e *exchange) run(ctx context.Context) (Tokens, error) {
 			return e.done(ctx, next)
 		case err == nil:
 			unknown = nil
+		case failures > 0 && next.verdict == reuses && e.lists.EndRecord(ctx, logins.Family, e.digest, logins.Reused) == nil:
+			return e.done(ctx, next) // a full store still deletes
 		case failures > 0:
 			return Tokens{}, e.unanswered(ctx, next.family.subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 		default:
