@@ -124,7 +124,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		}
 		list, err := i.List(t.Context(), "alice")
 		must(t, err)
-		if list[0].Expires.Sub(time.Now()) != 12*time.Hour || list[0].Address != "" {
+		if time.Until(list[0].Expires) != 12*time.Hour || list[0].Address != "" {
 			t.Errorf("%+v", list[0])
 		}
 		for range 100 {

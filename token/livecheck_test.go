@@ -171,7 +171,7 @@ func TestLiveCheckLooksEverySoOften(t *testing.T) {
 		time.Sleep(10*time.Second - 1)
 		put(t, s, logins.NewTombstone(logins.Family, logins.Revoked))
 		hits(t, v, text)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		refuses(t, v, text)
 		refuses(t, v, text) // what is dead is looked up each time
 		if s.reads != 3 {

@@ -366,7 +366,7 @@ func TestStaleKeysEndKnownTokens(t *testing.T) {
 		if !hits(t, v, text) {
 			t.Error("a token is not known before the keys are stale")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if _, err := v.Verify(t.Context(), text); outcome(err) != "unknown" {
 			t.Errorf("error %v", err)
 		}

@@ -48,7 +48,7 @@ func TestTokensAreKeptInAFileOfTheirOwner(t *testing.T) {
 		time.Sleep(expiry)
 		gets(t, client, 200)
 		k := inFileAt(t, path)
-		if k.Generation != 1 || k.Attempt != "" || k.Expires.Sub(time.Now()) != 10*time.Minute {
+		if k.Generation != 1 || k.Attempt != "" || time.Until(k.Expires) != 10*time.Minute {
 			t.Errorf("%+v", k)
 		}
 		// Another run of the program goes on from there.
