@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"math/big"
+	"slices"
 )
 
 // knownAnswer is a signature that the standards print.
@@ -73,8 +74,9 @@ func (a knownAnswer) raw(alg Algorithm) any {
 	case Ed25519:
 		return ed25519.PublicKey(key)
 	case ES256:
-		x, y := new(big.Int).SetBytes(key), new(big.Int).SetBytes(decoded(a.y))
-		return &ecdsa.PublicKey{Curve: elliptic.P256(), X: x, Y: y}
+		point := slices.Concat([]byte{4}, key, decoded(a.y)) // uncompressed: SEC 1, 2.3.3
+		public, _ := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+		return public
 	case RS256:
 		return &rsa.PublicKey{N: new(big.Int).SetBytes(key), E: 65537}
 	}

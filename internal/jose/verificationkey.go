@@ -154,6 +154,7 @@ const p256Size = 32
 
 // copyP256 checks that the key is a point of P-256.
 func copyP256(key *ecdsa.PublicKey) (*ecdsa.PublicKey, error) {
+	//lint:ignore SA1019 key.Bytes panics if a coordinate is nil.
 	if key == nil || key.Curve != elliptic.P256() || key.X == nil || key.Y == nil {
 		return nil, errCurve
 	}
