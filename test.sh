@@ -24,6 +24,8 @@ mariadbd       mariadb-server
 npm            nodejs npm       # the browser client, under Node and with axios
 '
 
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
 fuzz_inputs=10000 mutants=0
 case ${1-} in
 '') ;;
@@ -85,7 +87,7 @@ install_needs() {
 # passed, failed and skipped, and the second at which it began.
 rows=() all_passed=0 all_failed=0 all_skipped=0
 add_row() {
-	rows+=("$(printf '%-28s %8d %7d %7d %7d %6ds' "$1" "$2" "$3" "$4" "$5" $((SECONDS - $6)))")
+	rows+=("$(printf '%-39s %8d %7d %7d %7d %6ds' "$1" "$2" "$3" "$4" "$5" $((SECONDS - $6)))")
 	all_passed=$((all_passed + $3)) all_failed=$((all_failed + $4)) all_skipped=$((all_skipped + $5))
 }
 
@@ -186,6 +188,7 @@ modules=$(find . -name go.mod -not -path '*/testdata/*' -printf '%h\n' | sort)
 check 'gofmt' formatted
 for module in $modules; do
 	check "$module, vet" go -C "$module" vet ./...
+	check "$module, staticcheck" go -C "$module" run "$staticcheck" ./...
 done
 for module in $modules; do
 	go_test "$module, -race" "$module" -race
@@ -209,7 +212,7 @@ if ((mutants > 0)); then
 fi
 
 say "$((SECONDS / 60)) min $((SECONDS % 60)) s"
-printf '%-28s %8s %7s %7s %7s %7s\n' module packages passed failed skipped time
+printf '%-39s %8s %7s %7s %7s %7s\n' module packages passed failed skipped time
 printf '%s\n' "${rows[@]}"
 if [[ $CI == true ]]; then # a skip is a failure
 	all_failed=$((all_failed + all_skipped))
