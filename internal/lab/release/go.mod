@@ -1,0 +1,3 @@
+module github.com/authlatch/auth/internal/lab/release
+
+go 1.26.0
