@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	".":                    {"internal/crossorigin", "internal/ctxkey", "internal/registered"},
 	"internal/ctxkey":      nil,
 	"internal/crossorigin": nil,
+	"internal/forwarded":   nil,
 	"internal/interleave":  {"store"}, // for tests
 	"internal/jose":        {jwx, crypto, "internal/registered"},
 	"internal/logins":      {"store", "internal/queue", "internal/stored"},
@@ -49,7 +50,8 @@ var arrows = map[string][]string{
 	"session":              {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/queue", "internal/stored"},
 	"token":                {".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/registered", "internal/stored", "internal/jose"},
 	"token/browser":        nil,
-	"middleware":           {".", "cookie", "store", "internal/crossorigin", "internal/ctxkey", "internal/queue", "internal/stored"},
+	"throttle":             {".", "cookie", "store", "internal/crossorigin", "internal/forwarded", "internal/queue", "internal/stored"},
+	"middleware":           {".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored"},
 
 	// Programs import whatever a user can.
 	"examples/quickstart": public,
@@ -61,7 +63,7 @@ var arrows = map[string][]string{
 	"examples/demo":       public,
 }
 
-var public = []string{".", "cookie", "store", "password", "onetime", "session", "token", "token/browser", "middleware"}
+var public = []string{".", "cookie", "store", "password", "onetime", "session", "token", "token/browser", "throttle", "middleware"}
 
 // banned are imports that no code but a test has, with the reason.
 var banned = map[string]string{

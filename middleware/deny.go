@@ -18,8 +18,10 @@ import (
 //   - [auth.ErrUnauthenticated]: 401. Where a [Guard] with a LoginPage refuses, a
 //     browser that navigates is sent to that page instead (303), with the page that
 //     it wanted to get in the query parameter "next"; see [SafeNext].
-//   - [*ThrottledError]: 429, with Retry-After if waiting helps.
-//   - [auth.ErrForbidden]: 403, or 405 with Allow: POST if a Logout was asked for by
+//   - [auth.ErrForbidden] with a method RetryAfter() time.Duration, such as the
+//     *throttle.Error of too many attempts: 429, with Retry-After, in seconds rounded
+//     up, unless it is zero: then waiting does not help.
+//   - any other [auth.ErrForbidden]: 403, or 405 with Allow: POST if a Logout was asked for by
 //     another method.
 //   - any other: 503, with Retry-After.
 //
@@ -31,10 +33,10 @@ import (
 func Deny(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	var throttled *ThrottledError
+	var limited interface{ RetryAfter() time.Duration }
 	switch {
-	case errors.As(err, &throttled):
-		if wait := throttled.RetryAfter; wait > 0 {
+	case errors.As(err, &limited) && errors.Is(err, auth.ErrForbidden):
+		if wait := limited.RetryAfter(); wait > 0 {
 			h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 		}
 		problem(w, http.StatusTooManyRequests)

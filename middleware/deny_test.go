@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/middleware"
@@ -292,5 +293,44 @@ func TestWhoPassesGetsNoChallenge(t *testing.T) {
 		if res := serve(guard.Optional(hello), get("/")); res.Header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %v", name, res.Header)
 		}
+	}
+}
+
+// tooMany is the error of a rate limiter: of package throttle, or of another.
+type tooMany time.Duration
+
+func (tooMany) Error() string               { return "too many attempts" }
+func (tooMany) Is(target error) bool        { return target == auth.ErrForbidden }
+func (e tooMany) RetryAfter() time.Duration { return time.Duration(e) }
+
+// RFC 6585, 4; RFC 9110, 10.2.3: whole seconds, and never too early.
+func TestDenyTellsHowLongToWait(t *testing.T) {
+	for wait, want := range map[time.Duration]string{
+		0: "", 1: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2",
+		30 * time.Second: "30", time.Hour - time.Millisecond: "3600", time.Hour: "3600",
+	} {
+		w := httptest.NewRecorder()
+		r := get("/")
+		r.Header.Set("Sec-Fetch-Mode", "navigate") // no log-in page helps
+		middleware.Deny(w, r, fmt.Errorf("log-in: %w", tooMany(wait)))
+		if w.Code != 429 || w.Header().Get("Retry-After") != want {
+			t.Errorf("%v: %d, Retry-After %q, want %q", wait, w.Code, w.Header().Get("Retry-After"), want)
+		}
+		isProblem(t, w.Result())
+	}
+}
+
+// busy is the error of a store that asks for time, as those of some clients do.
+type busy struct{}
+
+func (busy) Error() string             { return "busy" }
+func (busy) RetryAfter() time.Duration { return time.Hour }
+
+// Only what is forbidden is a 429: a store that asks for time is down.
+func TestAStoreThatAsksForTimeIsNoLimit(t *testing.T) {
+	w := httptest.NewRecorder()
+	middleware.Deny(w, get("/"), fmt.Errorf("store: %w", busy{}))
+	if w.Code != 503 || w.Header().Get("Retry-After") != "5" {
+		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/middleware"
@@ -59,4 +60,17 @@ func ExampleSafeNext() {
 	// /
 	// /
 	// /
+}
+
+// A server behind a proxy on the same host and a load balancer in 10.0.0.0/8.
+func ExampleClientAddress() {
+	trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "127.0.0.1:50000"
+	r.Header.Set("X-Forwarded-For", "203.0.113.66, 192.0.2.7, 10.1.2.3") // the first by the client itself
+	fmt.Println(middleware.ClientAddress(r, trusted...))
+	fmt.Println(middleware.ClientAddress(r))
+	// Output:
+	// 192.0.2.7
+	// 127.0.0.1
 }

@@ -8,8 +8,8 @@
 //	http.Handle("GET /reports", guard.RequireScope("reports:read")(reports))
 //
 // Each guard checks for itself: there is none that only looks and leaves it to
-// another to refuse. A [Throttle] stands before what can be guessed, [Isolate] and
-// [SecurityHeaders] before a whole site. Nothing wraps the ResponseWriter, so
+// another to refuse. [Isolate] and [SecurityHeaders] stand before a whole site, and
+// package throttle limits what can be guessed. Nothing wraps the ResponseWriter, so
 // streaming, file serving, WebSockets and [http.ResponseController] work as without
 // it.
 package middleware

@@ -17,9 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/password"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 // ASVS 5.0, 6.2.10: a password is as good after ten years, and nothing that a
@@ -92,7 +92,7 @@ func TestGuessesBehindAThrottleAreFew(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var hashed, clients atomic.Int64
 			h := noting(t, password.NewIdle, password.Config{}, func(password.Call) { hashed.Add(1) })
-			throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{Store: &store.Memory{}})
+			limiter, err := throttle.New(throttle.Config{Store: &store.Memory{}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestGuessesBehindAThrottleAreFew(t *testing.T) {
 				n := clients.Add(1) // each from an address of its own
 				r := httptest.NewRequest("POST", "/login", nil)
 				r.RemoteAddr = fmt.Sprintf("10.0.%d.%d:1", n>>8, n&255)
-				return throttle.Try(httptest.NewRecorder(), r, who, func() error {
+				return limiter.Try(httptest.NewRecorder(), r, who, func() error {
 					return h.Verify(r.Context(), stored[who], "guess")
 				})
 			}
@@ -118,7 +118,7 @@ func TestGuessesBehindAThrottleAreFew(t *testing.T) {
 				time.Sleep(2 * time.Hour)
 				guess()
 			}
-			var many *middleware.ThrottledError
+			var many *throttle.Error
 			if err := guess(); !errors.As(err, &many) || hashed.Load() != 100 {
 				t.Errorf("%s: %d are hashed, and then %v", who, hashed.Load(), err)
 			}

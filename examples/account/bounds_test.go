@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 // Who reads a link of before, in a mailbox or a log, cannot use it.
@@ -66,16 +66,16 @@ func TestNobodyClosesMailsOrRegisteringForGood(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, throttle := range map[string]*middleware.Throttle{"mails": s.mails, "registering": s.newcomers} {
+		for name, limiter := range map[string]*throttle.Limiter{"mails": s.mails, "registering": s.newcomers} {
 			try := func(address string) (wait time.Duration) {
 				r := httptest.NewRequest("POST", "https://app.example/", nil)
 				r.RemoteAddr = address
-				err := throttle.Try(httptest.NewRecorder(), r, "alice", func() error { return errCounted })
-				if many := (&middleware.ThrottledError{}); errors.As(err, &many) {
-					if many.RetryAfter == 0 || many.RetryAfter > time.Hour {
+				err := limiter.Try(httptest.NewRecorder(), r, "alice", func() error { return errCounted })
+				if many := (&throttle.Error{}); errors.As(err, &many) {
+					if many.RetryAfter() == 0 || many.RetryAfter() > time.Hour {
 						t.Fatalf("%s: %v", name, err)
 					}
-					return many.RetryAfter
+					return many.RetryAfter()
 				}
 				return 0
 			}

@@ -15,7 +15,7 @@ import (
 func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	id, _ := auth.FromContext(r.Context())
 	current, chosen := r.PostFormValue("current"), r.PostFormValue("password")
-	// Before the throttle: what may not be chosen is no wrong guess.
+	// Before the rate limiter: what may not be chosen is no wrong guess.
 	if err := s.passwords.Check(r.Context(), chosen, id.Subject); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *site) reset(w http.ResponseWriter, r *http.Request) error {
 		return errChanged
 	}
 	_, err = s.revoke(r.Context(), name)
-	err = errors.Join(err, s.logins.Forgive(r.Context(), name), s.mails.Forgive(r.Context(), name))
+	err = errors.Join(err, s.logins.Reset(r.Context(), name), s.mails.Reset(r.Context(), name))
 	if err != nil {
 		return errors.Join(errSet, err)
 	}

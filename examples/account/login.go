@@ -9,7 +9,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// login lets the throttle ask whether the password is right. An account that does
+// login lets the rate limiter ask whether the password is right. An account that does
 // not exist has no hash, which takes as long and is as wrong.
 func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	name, given := nameOf(r.PostFormValue("name")), r.PostFormValue("password")
@@ -42,7 +42,7 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// errCounted is what a throttle counts as it does a failure, though nothing has
+// errCounted is what a rate limiter counts as it does a failure, though nothing has
 // failed: so that nobody floods a mailbox, or keeps the processors busy with hashes.
 var errCounted = fmt.Errorf("it counts: %w", auth.ErrUnauthenticated)
 

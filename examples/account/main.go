@@ -27,6 +27,7 @@ import (
 	"github.com/authlatch/auth/password"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 func main() {
@@ -53,11 +54,11 @@ type site struct {
 	passwords *password.Hasher
 	sessions  *session.Manager
 	guard     *middleware.Guard
-	origin    auth.CrossOrigin     // of forms without a session
-	logins    *middleware.Throttle // guesses at a password
-	mails     *middleware.Throttle // mails to who has forgotten one
-	newcomers *middleware.Throttle // accounts that are made
-	links     *onetime.Tokens      // in these mails
+	origin    auth.CrossOrigin  // of forms without a session
+	logins    *throttle.Limiter // guesses at a password
+	mails     *throttle.Limiter // mails to who has forgotten one
+	newcomers *throttle.Limiter // accounts that are made
+	links     *onetime.Tokens   // in these mails
 	messages  *cookie.Sealed[string]
 	mail      func(to, link string)
 }
@@ -78,17 +79,17 @@ func newSite(db store.Store, mail func(to, link string)) (*site, error) {
 	if s.sessions, err = session.New(session.Config{Store: db}); err != nil {
 		return nil, err
 	}
-	if s.logins, err = middleware.NewThrottle(middleware.ThrottleConfig{Store: db, Sealer: sealer}); err != nil {
+	if s.logins, err = throttle.New(throttle.Config{Store: db, Sealer: sealer}); err != nil {
 		return nil, err
 	}
-	// These count what succeeds as well. With MaxFailures -1 nobody can close them for
+	// These count what succeeds as well. With NeverLock no attacker can lock them for
 	// good. Events would tell each as a failure: not to the hook that log-ins have.
-	mails := middleware.ThrottleConfig{Store: db, Namespace: "mails", MaxFailures: -1}
-	if s.mails, err = middleware.NewThrottle(mails); err != nil {
+	mails := throttle.Config{Store: db, Namespace: "mails", MaxFailures: throttle.NeverLock}
+	if s.mails, err = throttle.New(mails); err != nil {
 		return nil, err
 	}
-	newcomers := middleware.ThrottleConfig{Store: db, Namespace: "register", MaxFailures: -1, AddressFailures: 10}
-	if s.newcomers, err = middleware.NewThrottle(newcomers); err != nil {
+	newcomers := throttle.Config{Store: db, Namespace: "register", MaxFailures: throttle.NeverLock, AddressFailures: 10}
+	if s.newcomers, err = throttle.New(newcomers); err != nil {
 		return nil, err
 	}
 	if s.links, err = onetime.New(onetime.Config{Store: db}); err != nil {

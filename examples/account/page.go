@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/onetime"
 	"github.com/authlatch/auth/password"
 	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/throttle"
 )
 
 //go:embed page.html style.css
@@ -55,8 +56,8 @@ func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) e
 			return
 		}
 		status, text := explain(err)
-		if many := (&middleware.ThrottledError{}); errors.As(err, &many) && many.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int((many.RetryAfter+time.Second-1)/time.Second)))
+		if many := (&throttle.Error{}); errors.As(err, &many) && many.RetryAfter() > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((many.RetryAfter()+time.Second-1)/time.Second)))
 		}
 		s.show(w, r, status, name, text)
 	}
@@ -85,7 +86,7 @@ var (
 
 // explain tells people what is wrong, and nothing of the error itself.
 func explain(err error) (status int, text string) {
-	var many *middleware.ThrottledError
+	var many *throttle.Error
 	for _, known := range []struct {
 		is     bool
 		status int

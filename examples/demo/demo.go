@@ -121,7 +121,7 @@ func transfer(w http.ResponseWriter, r *http.Request) {
 }
 
 // login checks a password and logs in by a mode. A service bounds the attempts
-// as well, by middleware.Throttle; here they may be made without end.
+// as well, by throttle.Limiter; here they may be made without end.
 func (d *demo) login(mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }) http.HandlerFunc {

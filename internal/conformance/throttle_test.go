@@ -14,8 +14,8 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 // TestThrottleOverBackends lets a thousand attempts go at three servers over each
@@ -43,7 +43,7 @@ func TestThrottleOverBackends(t *testing.T) {
 
 // siege is servers, and the cookie of alice's browser.
 type siege struct {
-	servers []*middleware.Throttle
+	servers []*throttle.Limiter
 	known   string
 	pools   []*pooled
 }
@@ -65,7 +65,7 @@ func newSiege(t *testing.T, open func(*testing.T) store.Store) *siege {
 	a := &siege{}
 	for range 3 {
 		pool := &pooled{Store: open(t), places: make(chan struct{}, connections)}
-		server, err := middleware.NewThrottle(middleware.ThrottleConfig{
+		server, err := throttle.New(throttle.Config{
 			Store: pool, Sealer: sealer, FirstWait: time.Hour, AddressRecovery: time.Hour,
 		})
 		if err != nil {
@@ -155,7 +155,7 @@ func (a *siege) run(t *testing.T, allowed int64, attempt func(i int) (*http.Requ
 				tried.Add(1)
 				return auth.ErrUnauthenticated
 			})
-			var throttled *middleware.ThrottledError
+			var throttled *throttle.Error
 			switch {
 			case errors.As(err, &throttled):
 				refused.Add(1)

@@ -12,9 +12,9 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 	"github.com/authlatch/auth/token"
 )
 
@@ -67,7 +67,7 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 	must(err)
 	sealer, err := cookie.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
 	must(err)
-	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{
+	limiter, err := throttle.New(throttle.Config{
 		Store: &store.Memory{}, Sealer: sealer, CrossOrigin: origins, Events: hear,
 	})
 	must(err)
@@ -120,7 +120,7 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 			return outcome(err)
 		},
 		"throttle, Try": func(w http.ResponseWriter, r *http.Request) int {
-			return outcome(throttle.Try(w, r, "alice", func() error { return nil }))
+			return outcome(limiter.Try(w, r, "alice", func() error { return nil }))
 		},
 		"verifier, Authenticate": func(_ http.ResponseWriter, r *http.Request) int {
 			_, err := verifier.Authenticate(r)
@@ -217,7 +217,7 @@ func TestBearerTokensNeedNoOrigin(t *testing.T) {
 
 // Whoever adds a call adds it to the places above.
 func TestThereAreNoOtherPlaces(t *testing.T) {
-	known := map[string]int{"session/manager.go": 1, "token/bearer.go": 1, "token/handlers.go": 1, "middleware/throttle.go": 1}
+	known := map[string]int{"session/manager.go": 1, "token/bearer.go": 1, "token/handlers.go": 1, "throttle/throttle.go": 1}
 	for _, pattern := range []string{"../../*/*.go", "../../*/*/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {

@@ -28,6 +28,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 	"github.com/authlatch/auth/token"
 )
 
@@ -66,19 +67,19 @@ func newService(logger *slog.Logger, s store.Store) (http.Handler, error) {
 		return nil, err
 	}
 	guard := &middleware.Guard{Authenticator: middleware.AnyOf(sessions, issuer), Events: events}
-	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{Store: s, Events: events})
+	limiter, err := throttle.New(throttle.Config{Store: s, Events: events})
 	if err != nil {
 		return nil, err
 	}
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /login", login(sessions, throttle))
+	mux.HandleFunc("POST /login", login(sessions, limiter))
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Logout(w, r); err != nil {
 			middleware.Deny(w, r, err)
 		}
 	})
-	mux.HandleFunc("POST /token/login", login(issuer, throttle))
+	mux.HandleFunc("POST /token/login", login(issuer, limiter))
 	mux.Handle("POST /token/refresh", issuer.RefreshHandler())
 	mux.Handle("POST /token/logout", issuer.LogoutHandler())
 	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
@@ -96,10 +97,10 @@ type mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }
 
-func login(m mode, throttle *middleware.Throttle) http.HandlerFunc {
+func login(m mode, limiter *throttle.Limiter) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		user := r.PostFormValue("user")
-		err := throttle.Try(w, r, user, func() error {
+		err := limiter.Try(w, r, user, func() error {
 			if !isPassword(user, r.PostFormValue("password")) {
 				return auth.ErrUnauthenticated
 			}

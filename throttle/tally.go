@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import (
 	"bytes"
@@ -6,16 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/authlatch/auth/internal/queue"
 )
 
 // tally is one count in the store, and what was last read of it.
 type tally struct {
-	throttle *Throttle
-	reason   string // in events
-	limit    limit
-	device   [4]byte // to count with an attempt
-	resets   bool    // a success forgives what was counted before it
-	digest   digest
+	limiter *Limiter
+	reason  string // in events
+	limit   limit
+	device  [4]byte // to count with an attempt
+	resets  bool    // a success takes away what was counted before it
+	digest  digest
 
 	raw   []byte // nil: there is no record
 	count count
@@ -24,15 +26,15 @@ type tally struct {
 // tooMany is why an attempt is not let through.
 type tooMany struct {
 	reason string
-	wait   time.Duration // zero: for good
+	wait   time.Duration // zero: locked
 }
 
-func (*tooMany) Error() string { return "middleware: throttle: too many attempts" }
+func (*tooMany) Error() string { return "throttle: too many attempts" }
 
 func (t *tally) read(ctx context.Context) error {
-	raw, ok, err := t.throttle.config.Store.Get(ctx, t.digest.key())
+	raw, ok, err := t.limiter.config.Store.Get(ctx, t.digest.key())
 	if err != nil {
-		return fmt.Errorf("middleware: throttle: read: %w", err)
+		return fmt.Errorf("throttle: read: %w", err)
 	}
 	t.raw, t.count = nil, count{}
 	if ok {
@@ -91,42 +93,72 @@ func (t *tally) succeed(ctx context.Context, name attemptName) error {
 }
 
 // swap changes the count by one swap. It calls edit with what was read, and again
-// with what it finds whenever a swap has failed, so edit must know its own work
-// when it sees it.
+// with what it finds whenever a swap has failed, so edit must recognize its own work
+// when it reads it.
 func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool, err error)) error {
-	var fault error
-	for tries, faults := 0, 0; ; tries++ {
+	turn := turn{queue: &t.limiter.queue, digest: t.digest}
+	defer turn.end()
+	var faults []error
+	for {
 		changed, err := edit(time.Now())
 		if err != nil || !changed {
 			return err
 		}
-		if faults > 1 {
-			return fmt.Errorf("middleware: throttle: write: %w", fault)
+		if len(faults) > 1 {
+			return fmt.Errorf("throttle: write: %w", faults[1])
 		}
-		before, next := t.raw, t.count.encode(t.digest)
-		swapped, failed := t.throttle.config.Store.CompareAndSwap(ctx, t.digest.key(), before, next, t.limit.ttl(&t.count))
-		if failed == nil && swapped {
-			t.raw = next
+		before := t.raw
+		swapped, fault := t.write(ctx)
+		if swapped {
 			return nil
 		}
-		if tries == 0 { // somebody is in the way, and may not be the only one
-			leave, err := t.throttle.queue.Enter(ctx, t.digest)
-			if err != nil {
-				return fmt.Errorf("middleware: throttle: write: %w", err)
-			}
-			defer leave()
+		// Another attempt is in the way, and may not be the only one.
+		if err := turn.wait(ctx); err != nil {
+			return fmt.Errorf("throttle: write: %w", err)
 		}
 		if err := t.read(ctx); err != nil {
 			return err
 		}
-		if failed == nil && bytes.Equal(before, t.raw) {
-			failed = errContradiction
+		if fault == nil && bytes.Equal(before, t.raw) {
+			fault = errContradiction
 		}
-		if failed != nil {
-			fault = failed
-			faults++
+		if fault != nil {
+			faults = append(faults, fault)
 		}
 	}
 }
 
+// write swaps what was last read for the count. fault is an outcome that is unknown.
+func (t *tally) write(ctx context.Context) (swapped bool, fault error) {
+	next := t.count.encode(t.digest)
+	swapped, fault = t.limiter.config.Store.CompareAndSwap(ctx, t.digest.key(), t.raw, next, t.limit.ttl(&t.count))
+	if swapped = swapped && fault == nil; swapped {
+		t.raw = next
+	}
+	return swapped, fault
+}
+
 var errContradiction = errors.New("the store contradicts itself")
+
+// turn is that of one attempt, which takes it when it first has to wait for others.
+// Without it a thousand that swap at once would fail a thousand times for each one that
+// succeeds, and keep the store from all others: TestAFloodCostsTheStoreFewCalls.
+type turn struct {
+	queue  *queue.Queue[digest]
+	digest digest
+	leave  func() // nil: it has none yet
+}
+
+// wait returns when it is the attempt's turn.
+func (t *turn) wait(ctx context.Context) (err error) {
+	if t.leave == nil {
+		t.leave, err = t.queue.Enter(ctx, t.digest)
+	}
+	return err
+}
+
+func (t *turn) end() {
+	if t.leave != nil {
+		t.leave()
+	}
+}

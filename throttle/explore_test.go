@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 
 // room is one account and one address, and what came of the attempts.
 type room struct {
-	t        *testing.T
-	model    *interleave.Model
-	throttle *Throttle
+	t       *testing.T
+	model   *interleave.Model
+	limiter *Limiter
 
 	checks   []string // how each call of check ended, in this order
 	answers  []string
@@ -30,16 +30,16 @@ const allowed = 2
 
 func newRoom(t *testing.T, model *interleave.Model) *room {
 	m := &room{t: t, model: model}
-	m.throttle = m.server(model)
+	m.limiter = m.server(model)
 	return m
 }
 
-func (m *room) server(s store.Store) *Throttle {
-	throttle, err := NewThrottle(ThrottleConfig{Store: s, Failures: allowed, FirstWait: time.Hour, AddressFailures: 3, AddressRecovery: time.Hour})
+func (m *room) server(s store.Store) *Limiter {
+	limiter, err := New(Config{Store: s, Failures: allowed, FirstWait: time.Hour, AddressFailures: 3, AddressRecovery: time.Hour})
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return throttle
+	return limiter
 }
 
 // try is an attempt on a server of its own, with a check that ends in this way.
@@ -57,7 +57,7 @@ func (m *room) try(how string) func(store.Store) {
 			}
 			return auth.ErrUnauthenticated
 		})
-		var throttled *ThrottledError
+		var throttled *Error
 		switch {
 		case err == nil:
 			m.answers[i] = "right"
@@ -74,7 +74,7 @@ func (m *room) try(how string) func(store.Store) {
 }
 
 func (m *room) forgive(s store.Store) {
-	if m.server(s).Forgive(context.Background(), "alice") == nil {
+	if m.server(s).Reset(context.Background(), "alice") == nil {
 		m.forgiven = true
 	}
 }
@@ -82,7 +82,7 @@ func (m *room) forgive(s store.Store) {
 // standing returns how many attempts stand against the account and the address.
 func (m *room) standing() (account, address int) {
 	for where, parts := range map[*int][]string{&account: {"account", "alice"}, &address: {"address", "192.0.2.1"}} {
-		d := m.throttle.digest(parts...)
+		d := m.limiter.digest(parts...)
 		raw, ok, _ := m.model.Get(context.Background(), d.key())
 		if !ok {
 			continue

@@ -1,4 +1,4 @@
-package middleware_test
+package throttle_test
 
 import (
 	"context"
@@ -13,13 +13,15 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
-// door is a throttle before a check, and what was heard of it.
+var errStore = errors.New("store: dial 10.0.0.7: secret refused")
+
+// door is a limiter before a check, and what was heard of it.
 type door struct {
-	*middleware.Throttle
+	*throttle.Limiter
 	t testing.TB
 
 	mu     sync.Mutex
@@ -27,7 +29,7 @@ type door struct {
 	checks int
 }
 
-func newDoor(t testing.TB, c middleware.ThrottleConfig) *door {
+func newDoor(t testing.TB, c throttle.Config) *door {
 	t.Helper()
 	d := &door{t: t}
 	if c.Store == nil {
@@ -39,7 +41,7 @@ func newDoor(t testing.TB, c middleware.ThrottleConfig) *door {
 		d.events = append(d.events, e)
 	}
 	var err error
-	if d.Throttle, err = middleware.NewThrottle(c); err != nil {
+	if d.Limiter, err = throttle.New(c); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -101,10 +103,10 @@ func (d *door) attempt(g *guest, account string, right bool) (outcome string, wa
 		}
 		g.cookie, _, _ = strings.Cut(set, ";")
 	}
-	var throttled *middleware.ThrottledError
+	var throttled *throttle.Error
 	switch {
 	case errors.As(err, &throttled) && errors.Is(err, auth.ErrForbidden) && !errors.Is(err, auth.ErrUnauthenticated) && !called:
-		return "throttled", throttled.RetryAfter
+		return "throttled", throttled.RetryAfter()
 	case err == nil && right && called:
 		return "right", 0
 	case errors.Is(err, auth.ErrUnauthenticated) && !errors.Is(err, auth.ErrForbidden) && !right && called:

@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/forwarded"
 	"github.com/authlatch/auth/store"
 )
 
@@ -22,16 +23,16 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // An upgrade must not forget what was counted: the keys stay the same.
 func TestKeysOfCountsStayTheSame(t *testing.T) {
-	throttle := &Throttle{config: ThrottleConfig{Namespace: "shop"}}
+	limiter := &Limiter{config: Config{Namespace: "shop"}}
 	for want, parts := range map[string][]string{
 		"oW2QqBVGpNPvrT7_IfNpFAtGEYvGITEzsugxQA8fPQ0": {"account", "alice"},
-		"Poc_VpZDyIBzQfMO90-I4Nyc4RJi8itAmlxEIIBpEeU": {"address", ClientAddress(&http.Request{RemoteAddr: "192.0.2.7:1"}).String()},
-		"i6TN36DGTQLkSJRdbvT0rIL90xLBe7KwArt-USOEjQQ": {"address", network(ClientAddress(&http.Request{RemoteAddr: "[2001:db8::7]:1"}), 64)},
-		"xO7LPr8gvAtVN6X1PD5BdoyNSA2m9jNPnl8N8bpEdCk": {"address", ClientAddress(&http.Request{}).String()},
+		"Poc_VpZDyIBzQfMO90-I4Nyc4RJi8itAmlxEIIBpEeU": {"address", forwarded.Client(&http.Request{RemoteAddr: "192.0.2.7:1"}, nil).String()},
+		"i6TN36DGTQLkSJRdbvT0rIL90xLBe7KwArt-USOEjQQ": {"address", network(forwarded.Client(&http.Request{RemoteAddr: "[2001:db8::7]:1"}, nil), 64)},
+		"xO7LPr8gvAtVN6X1PD5BdoyNSA2m9jNPnl8N8bpEdCk": {"address", forwarded.Client(&http.Request{}, nil).String()},
 		"uYkPV4PLOcfC5HGArZWJtmLMlF9CLnokmDA-kfeQjkE": {"devices", "alice"},
 		"mekMjbi5NUrN6LpiGMJtsatlpNojTZivetblfsMFWMU": {"tag", "alice"},
 	} {
-		if got := throttle.digest(parts...).key(); got != want {
+		if got := limiter.digest(parts...).key(); got != want {
 			t.Errorf("the key of %q is %s", parts, got)
 		}
 	}
@@ -111,12 +112,12 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 	} {
 		var heard []auth.Event
 		s := &store.Memory{}
-		throttle, err := NewThrottle(ThrottleConfig{Store: s})
+		limiter, err := New(Config{Store: s})
 		if err != nil {
 			t.Fatal(err)
 		}
-		throttle.config.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
-		d := throttle.digest("account", "alice")
+		limiter.config.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+		d := limiter.digest("account", "alice")
 		var raws [][]byte
 		if stored != nil {
 			raws = append(raws, stored(d))
@@ -134,7 +135,7 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 			}
 			heard = nil
 			try := func(check func() error) error {
-				return throttle.Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", check)
+				return limiter.Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", check)
 			}
 			err := try(func() error { t.Errorf("%s: check was called", name); return nil })
 			if err == nil || errors.Is(err, auth.ErrForbidden) || errors.Is(err, auth.ErrUnauthenticated) {
@@ -147,11 +148,11 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 			if now, _, _ := s.Get(t.Context(), d.key()); !bytes.Equal(now, raw) {
 				t.Errorf("%s: it was written", name)
 			}
-			if err := throttle.Forgive(t.Context(), "alice"); err != nil {
+			if err := limiter.Reset(t.Context(), "alice"); err != nil {
 				t.Error(err)
 			}
 			if err := try(func() error { return nil }); err != nil {
-				t.Errorf("%s: after Forgive: %v", name, err)
+				t.Errorf("%s: after Reset: %v", name, err)
 			}
 		}
 	}
@@ -161,12 +162,12 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 // would not take.
 func TestStoreHoldsNoNames(t *testing.T) {
 	s := &watched{}
-	throttle, err := NewThrottle(ThrottleConfig{Store: s})
+	limiter, err := New(Config{Store: s})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest("POST", "/", nil)
-	throttle.Try(httptest.NewRecorder(), r, "alice@example.com", func() error { return auth.ErrUnauthenticated })
+	limiter.Try(httptest.NewRecorder(), r, "alice@example.com", func() error { return auth.ErrUnauthenticated })
 	if len(s.keys) != 2 {
 		t.Errorf("%q", s.keys)
 	}

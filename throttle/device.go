@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import (
 	"crypto/rand"
@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// device is a browser as its cookie tells: a random ID, and the accounts that it
-// has proved itself for, the last one first. It is sealed as
+// device is a browser as its cookie describes it: a random ID, and the accounts that
+// were proved in it, the last one first. The cookie encrypts and authenticates
 //
 //	format (1 byte) | ID (16 bytes) | for each account: digest (16 bytes)
 type device struct {
@@ -49,7 +49,8 @@ func decodeDevice(b []byte) (*device, bool) {
 	return d, true
 }
 
-func (d *device) knows(account [16]byte) bool { return slices.Contains(d.accounts, account) }
+// trustedBy reports whether the browser is a trusted device of an account.
+func (d *device) trustedBy(account [16]byte) bool { return slices.Contains(d.accounts, account) }
 
 // add puts an account first, and drops the one that has been so for longest if
 // there are too many.
@@ -60,17 +61,17 @@ func (d *device) add(account [16]byte) {
 }
 
 // device returns the browser that sends r. Without a cookie that opens it is a
-// new one, which knows no account.
-func (t *Throttle) device(w http.ResponseWriter, r *http.Request) *device {
-	if t.config.Sealer == nil {
+// new one, which no account trusts.
+func (l *Limiter) device(w http.ResponseWriter, r *http.Request) *device {
+	if l.config.Sealer == nil {
 		return &device{}
 	}
 	// An earlier step of this response, the password, may have set the cookie.
-	sealed, ok := t.config.Cookie.Pending(w.Header())
+	sealed, ok := l.config.Cookie.Pending(w.Header())
 	if !ok {
-		sealed, _, _ = t.config.Cookie.Read(r) // empty if it is malformed
+		sealed, _, _ = l.config.Cookie.Read(r) // empty if it is malformed
 	}
-	value, err := t.config.Sealer.Open(t.config.Cookie, sealed)
+	value, err := l.config.Sealer.Open(l.config.Cookie, sealed)
 	if err != nil {
 		return newDevice()
 	}
@@ -82,10 +83,10 @@ func (t *Throttle) device(w http.ResponseWriter, r *http.Request) *device {
 }
 
 // setDevice sets the cookie of a browser.
-func (t *Throttle) setDevice(w http.ResponseWriter, r *http.Request, d *device) error {
-	sealed, err := t.config.Sealer.Seal(t.config.Cookie, d.encode(), t.config.DeviceLifetime)
+func (l *Limiter) setDevice(w http.ResponseWriter, r *http.Request, d *device) error {
+	sealed, err := l.config.Sealer.Seal(l.config.Cookie, d.encode(), l.config.DeviceLifetime)
 	if err != nil {
 		return err
 	}
-	return t.config.Cookie.Set(w.Header(), r, sealed)
+	return l.config.Cookie.Set(w.Header(), r, sealed)
 }

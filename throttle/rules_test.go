@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestEachNegativeLimitIsAnErrorByItself(t *testing.T) {
-	for name, c := range map[string]ThrottleConfig{
+	for name, c := range map[string]Config{
 		"Failures":        {Failures: -1},
 		"MaxFailures":     {MaxFailures: -2},
 		"AddressFailures": {AddressFailures: -1},
@@ -20,19 +20,19 @@ func TestEachNegativeLimitIsAnErrorByItself(t *testing.T) {
 		"DeviceLifetime":  {DeviceLifetime: -1},
 	} {
 		c.Store = &store.Memory{}
-		if _, err := NewThrottle(c); err == nil || !strings.Contains(err.Error(), "negative") || !strings.Contains(err.Error(), name) {
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), "negative") || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestASiteRecoversTenTimesAsFastAsAnAddress(t *testing.T) {
-	throttle, err := NewThrottle(ThrottleConfig{Store: &store.Memory{}, AddressFailures: 20, AddressRecovery: time.Minute})
+	limiter, err := New(Config{Store: &store.Memory{}, AddressFailures: 20, AddressRecovery: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (allowance{200, 6 * time.Second}); throttle.site != want {
-		t.Errorf("%v, want %v", throttle.site, want)
+	if want := (allowance{200, 6 * time.Second}); limiter.site != want {
+		t.Errorf("%v, want %v", limiter.site, want)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestFailuresThatLedToNoWaitAreForgottenAfterAMonth(t *testing.T) {
 		{1, 100, 30 * 24 * time.Hour},
 		{4, 100, 30 * 24 * time.Hour},
 		{5, 100, 3650 * 24 * time.Hour},
-		{5, -1, 30 * 24 * time.Hour},
+		{5, NeverLock, 30 * 24 * time.Hour},
 	} {
 		l := waits{5, test.most, time.Second, time.Hour}
 		if got := l.ttl(&count{attempts: make([]counted, test.failures)}); got != test.want {

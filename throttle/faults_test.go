@@ -1,4 +1,4 @@
-package middleware_test
+package throttle_test
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 // fault is how a call of a store goes wrong.
@@ -136,7 +136,7 @@ func TestEveryFaultOfTheStore(t *testing.T) {
 // goesWrong makes one attempt, whose call at goes wrong, and returns how many
 // calls it took.
 func goesWrong(t *testing.T, s *crooked, at int, kind string, known bool) int {
-	d := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t), AddressFailures: 8})
+	d := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t), AddressFailures: 8})
 	g := from(0)
 	if known {
 		d.expect("right", g, "alice", true)
@@ -216,7 +216,7 @@ func (d *door) left(who func(i int) *guest, account string, same bool) int {
 // A store that is down lets nobody in, and tells nobody of a wrong proof.
 func TestAStoreThatIsDownLetsNothingThrough(t *testing.T) {
 	s := &crooked{fault: failsBefore}
-	d := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t)})
+	d := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t)})
 	owner := from(0)
 	d.expect("right", owner, "alice", true)
 	d.checks, s.at, s.forGood = 0, 1, true
@@ -227,7 +227,7 @@ func TestAStoreThatIsDownLetsNothingThrough(t *testing.T) {
 	if d.checks != 0 {
 		t.Errorf("%d checks", d.checks)
 	}
-	if err := d.Forgive(t.Context(), "alice"); !errors.Is(err, errStore) {
+	if err := d.Reset(t.Context(), "alice"); !errors.Is(err, errStore) {
 		t.Error(err)
 	}
 	s.heal()

@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import (
 	"crypto/rand"
@@ -12,7 +12,7 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// count is the attempts of somebody that stand against a limit, oldest first.
+// count is the attempts that stand against a limit, oldest first.
 // Each has a name of its own: so it is seen whether an attempt was counted, it
 // is counted once, and taking it back takes no other.
 //
@@ -49,8 +49,8 @@ const (
 )
 
 var (
-	errNewerCount   = errors.New("middleware: throttle: a record is of a newer version")
-	errCorruptCount = errors.New("middleware: throttle: a record is corrupt")
+	errNewerCount   = errors.New("throttle: a record is of a newer version")
+	errCorruptCount = errors.New("throttle: a record is corrupt")
 )
 
 // encode returns other bytes each time, so equal bytes mean the same write.

@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import (
 	"context"
@@ -9,26 +9,27 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/forwarded"
 	"github.com/authlatch/auth/internal/stored"
 )
 
 // attempt is one call of Try.
 type attempt struct {
-	throttle *Throttle
-	ctx      context.Context
-	account  string
-	address  netip.Addr
-	device   *device
+	limiter *Limiter
+	ctx     context.Context
+	account string
+	address netip.Addr
+	device  *device
 
-	name     attemptName
-	stranger bool     // or it comes from a browser that the account knows
-	counted  []*tally // where it is counted
+	name    attemptName
+	trusted bool     // it comes from a trusted device of the account
+	counted []*tally // where it is counted
 }
 
-func (t *Throttle) attempt(w http.ResponseWriter, r *http.Request, account string) *attempt {
+func (l *Limiter) attempt(w http.ResponseWriter, r *http.Request, account string) *attempt {
 	a := &attempt{
-		throttle: t, ctx: r.Context(), account: account, device: t.device(w, r),
-		address: ClientAddress(r, t.config.TrustedProxies...),
+		limiter: l, ctx: r.Context(), account: account, device: l.device(w, r),
+		address: forwarded.Client(r, l.config.TrustedProxies),
 	}
 	rand.Read(a.name[:])
 	return a
@@ -36,41 +37,42 @@ func (t *Throttle) attempt(w http.ResponseWriter, r *http.Request, account strin
 
 // tag is how a browser's cookie calls the account.
 func (a *attempt) tag() [16]byte {
-	d := a.throttle.digest("tag", a.account)
+	d := a.limiter.digest("tag", a.account)
 	return [16]byte(d[:])
 }
 
 // count counts the attempt, or returns a *tooMany. After an error it is counted
 // nowhere, as far as the store can be reached.
 func (a *attempt) count() error {
-	t := a.throttle
-	if a.device.knows(a.tag()) {
+	l := a.limiter
+	if a.device.trustedBy(a.tag()) {
+		a.trusted = true
 		id := [4]byte(a.device.id[:])
 		err := a.countIn(&tally{
-			throttle: t, reason: "device", limit: deviceWaits{t.waits, id}, device: id, resets: true, digest: t.digest("devices", a.account),
+			limiter: l, reason: "device", limit: deviceWaits{l.waits, id}, device: id, resets: true, digest: l.digest("devices", a.account),
 		})
 		var refused *tooMany
 		if !errors.As(err, &refused) || refused.wait > 0 {
 			return err
 		}
 	}
-	a.stranger = true
-	tallies := []*tally{{throttle: t, reason: "account", limit: t.waits, resets: true, digest: t.digest("account", a.account)}}
-	if !a.address.Is6() { // one that is not valid is "invalid IP", whoever has it
-		tallies = append(tallies, t.from(t.address, a.address.String()))
-	} else { // whoever has one has the other 2^64 of its subnet, and perhaps 2^16 subnets
-		tallies = append(tallies, t.from(t.address, network(a.address, 64)), t.from(t.site, network(a.address, 48)))
+	a.trusted = false
+	tallies := []*tally{{limiter: l, reason: "account", limit: l.waits, resets: true, digest: l.digest("account", a.account)}}
+	if !a.address.Is6() { // one that is not valid is "invalid IP", and shared
+		tallies = append(tallies, l.from(l.address, a.address.String()))
+	} else { // a client has the other 2^64 of its subnet, and perhaps 2^16 subnets
+		tallies = append(tallies, l.from(l.address, network(a.address, 64)), l.from(l.site, network(a.address, 48)))
 	}
 	return a.countIn(tallies...)
 }
 
 // from is the count of what comes from an address or a network.
-func (t *Throttle) from(limit allowance, where string) *tally {
-	return &tally{throttle: t, reason: "address", limit: limit, digest: t.digest("address", where)}
+func (l *Limiter) from(limit allowance, where string) *tally {
+	return &tally{limiter: l, reason: "address", limit: limit, digest: l.digest("address", where)}
 }
 
 func network(address netip.Addr, bits int) string {
-	n, _ := address.Prefix(bits) // which no IPv6 address has too few for
+	n, _ := address.Prefix(bits) // no IPv6 address has too few bits for it
 	return n.String()
 }
 
@@ -109,27 +111,27 @@ func (a *attempt) settle(change func(*tally, context.Context, attemptName) error
 	a.counted = nil
 }
 
-// succeed ends the row of failures, and lets the account know the browser. A
-// stranger who was right also ends that of the browsers it knows: they may have
-// used up all they have.
+// succeed resets the failure count, and makes the browser a trusted device. A success
+// of an unrecognized device also resets the count of the trusted ones: they may have
+// used up all attempts that they have.
 func (a *attempt) succeed(w http.ResponseWriter, r *http.Request) {
-	t := a.throttle
+	l := a.limiter
 	a.settle((*tally).succeed)
-	if t.config.Sealer == nil {
+	if l.config.Sealer == nil {
 		return
 	}
-	if a.stranger {
-		if err := t.forget(a.ctx, t.digest("devices", a.account)); err != nil {
+	if !a.trusted {
+		if err := l.forget(a.ctx, l.digest("devices", a.account)); err != nil {
 			a.event(auth.EventFault, "", err)
 		}
 	}
 	a.device.add(a.tag())
-	if err := t.setDevice(w, r, a.device); err != nil {
+	if err := l.setDevice(w, r, a.device); err != nil {
 		a.event(auth.EventFault, "", err)
 	}
 }
 
-// refused tells why the attempt is not made.
+// refused reports why the attempt is not made.
 func (a *attempt) refused(err error) error {
 	var refused *tooMany
 	if !errors.As(err, &refused) {
@@ -137,11 +139,11 @@ func (a *attempt) refused(err error) error {
 		return err
 	}
 	a.event(auth.EventThrottled, refused.reason, nil)
-	return &ThrottledError{RetryAfter: refused.wait}
+	return &Error{refused.wait}
 }
 
 func (a *attempt) event(kind auth.EventKind, reason string, err error) {
-	a.throttle.config.Events(a.ctx, auth.Event{
+	a.limiter.config.Events(a.ctx, auth.Event{
 		Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: stored.Printable(a.account, 128), Reason: reason, Err: err,
 	})
 }

@@ -1,4 +1,4 @@
-package middleware_test
+package throttle_test
 
 import (
 	"fmt"
@@ -7,13 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/throttle"
 )
 
 // The waits, in a table, for whoever wants to see what the defaults mean.
 func TestWaitsDoubleUpToAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t, middleware.ThrottleConfig{})
+		d := newDoor(t, throttle.Config{})
 		d.wrongs(from(0), "alice", 5)
 		for i, want := range []time.Duration{
 			30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute,
@@ -35,7 +35,7 @@ func TestWaitsDoubleUpToAnHour(t *testing.T) {
 func TestWhoWaitsAsToldIsLetThrough(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		c := middleware.ThrottleConfig{
+		c := throttle.Config{
 			MaxFailures:     1 + random.IntN(100),
 			FirstWait:       time.Second + time.Duration(random.Int64N(int64(time.Hour))),
 			AddressFailures: 1000,
@@ -75,7 +75,7 @@ func TestNoStretchOfTimeHasMoreThanAnAddressIsAllowed(t *testing.T) {
 	}
 	for seed := range seeds {
 		random := rand.New(rand.NewPCG(seed, 1))
-		c := middleware.ThrottleConfig{
+		c := throttle.Config{
 			Failures:        1,
 			AddressFailures: 1 + random.IntN(20),
 			AddressRecovery: time.Second + time.Duration(random.IntN(60_000))*time.Millisecond, // as times are stored

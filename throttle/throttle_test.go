@@ -1,4 +1,4 @@
-package middleware_test
+package throttle_test
 
 import (
 	"context"
@@ -18,13 +18,14 @@ import (
 	"github.com/authlatch/auth/onetime"
 	"github.com/authlatch/auth/password"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 // ASVS 5.0, 2.4.1, 6.3.1 and 6.6.3: five at once, then none without a wait,
 // whatever is guessed.
 func TestAnAccountHasFiveAttemptsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t, middleware.ThrottleConfig{})
+		d := newDoor(t, throttle.Config{})
 		for i := range 5 {
 			d.expect("wrong", from(i), "alice", false)
 		}
@@ -44,8 +45,8 @@ func TestAnAccountHasFiveAttemptsAtOnce(t *testing.T) {
 	})
 }
 
-func TestASuccessEndsTheRow(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{})
+func TestASuccessResetsTheFailureCount(t *testing.T) {
+	d := newDoor(t, throttle.Config{})
 	for i := range 20 {
 		d.wrongs(from(i), "alice", 4)
 		d.expect("right", from(i), "alice", true)
@@ -53,8 +54,8 @@ func TestASuccessEndsTheRow(t *testing.T) {
 }
 
 // What is under way while another attempt succeeds still counts: it came later.
-func TestASuccessForgivesOnlyWhatCameBefore(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{})
+func TestASuccessResetsOnlyWhatCameBefore(t *testing.T) {
+	d := newDoor(t, throttle.Config{})
 	d.wrongs(from(0), "alice", 2)
 	err := d.Try(httptest.NewRecorder(), from(0).request(), "alice", func() error {
 		d.wrongs(from(1), "alice", 2)
@@ -67,11 +68,11 @@ func TestASuccessForgivesOnlyWhatCameBefore(t *testing.T) {
 	d.expect("throttled", from(2), "alice", true)
 }
 
-// NIST SP 800-63B-4, 3.2.2: after 100 failures in a row an account is closed,
+// NIST SP 800-63B-4, 3.2.2: after 100 consecutive failures an account is locked,
 // until the application says that it knows better.
-func TestAnAccountClosesAfterAHundredFailures(t *testing.T) {
+func TestAnAccountIsLockedAfterAHundredFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t, middleware.ThrottleConfig{})
+		d := newDoor(t, throttle.Config{})
 		failed := 0
 		for i := range 200 {
 			if d.try(from(i), "alice", false) == "wrong" {
@@ -87,7 +88,7 @@ func TestAnAccountClosesAfterAHundredFailures(t *testing.T) {
 			t.Errorf("five years later: %s for %v", got, wait)
 		}
 		d.expect("right", from(0), "bob", true)
-		if err := d.Forgive(t.Context(), "alice"); err != nil {
+		if err := d.Reset(t.Context(), "alice"); err != nil {
 			t.Fatal(err)
 		}
 		d.wrongs(from(1), "alice", 5)
@@ -95,12 +96,12 @@ func TestAnAccountClosesAfterAHundredFailures(t *testing.T) {
 	})
 }
 
-// What nobody guesses, such as a message that is sent, is not closed by a stranger:
+// What nobody guesses, such as a message that is sent, is not locked by a stranger:
 // its owner waits for LongestWait at most.
 func TestWhatIsEndlessWaitsInstead(t *testing.T) {
 	for _, failures := range []int{1, 5, 100} {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDoor(t, middleware.ThrottleConfig{Failures: failures, MaxFailures: -1, FirstWait: time.Second})
+			d := newDoor(t, throttle.Config{Failures: failures, MaxFailures: throttle.NeverLock, FirstWait: time.Second})
 			failed := 0
 			for i := range 1000 {
 				if d.try(from(i), "alice", false) == "wrong" {
@@ -121,7 +122,7 @@ func TestWhatIsEndlessWaitsInstead(t *testing.T) {
 
 func TestFewFailuresAreForgottenAndManyAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t, middleware.ThrottleConfig{})
+		d := newDoor(t, throttle.Config{})
 		d.wrongs(from(0), "alice", 4)
 		d.wrongs(from(0), "bob", 5)
 		time.Sleep(31 * 24 * time.Hour)
@@ -136,7 +137,7 @@ func TestFewFailuresAreForgottenAndManyAreNot(t *testing.T) {
 // ASVS 5.0, 6.3.1: who tries one password on many accounts is held up as well.
 func TestAnAddressHasAHundredAttemptsAndOneAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t, middleware.ThrottleConfig{})
+		d := newDoor(t, throttle.Config{})
 		spray := func(n int) {
 			t.Helper()
 			for i := range n {
@@ -162,7 +163,7 @@ func TestAnAddressHasAHundredAttemptsAndOneAMinute(t *testing.T) {
 
 // An attacker who has an account too does not begin anew by logging in.
 func TestASuccessGivesAnAddressOnlyItsOwnAttemptBack(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{})
+	d := newDoor(t, throttle.Config{})
 	for i := range 100 {
 		d.expect("right", from(1), "mallory", true)
 		d.expect("wrong", from(1), fmt.Sprint("somebody ", i), false)
@@ -173,7 +174,7 @@ func TestASuccessGivesAnAddressOnlyItsOwnAttemptBack(t *testing.T) {
 // An account that refuses costs the address nothing, and an address that refuses
 // makes no account wait.
 func TestARefusedAttemptCountsNowhere(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{AddressFailures: 10})
+	d := newDoor(t, throttle.Config{AddressFailures: 10})
 	d.wrongs(from(1), "alice", 5)
 	for range 50 {
 		d.expect("throttled", from(1), "alice", false)
@@ -205,7 +206,7 @@ func TestAddressesAreCountedAsClients(t *testing.T) {
 		{"which is not that of the others", "@", "0.0.0.0:1", false},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
-			d := newDoor(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1})
+			d := newDoor(t, throttle.Config{Failures: 1, AddressFailures: 1})
 			d.wrongs(&guest{address: test.one}, "alice", 1)
 			want := map[bool]string{true: "throttled", false: "wrong"}[test.same]
 			d.expect(want, &guest{address: test.other}, "bob", false)
@@ -217,7 +218,7 @@ func TestAddressesAreCountedAsClients(t *testing.T) {
 func TestAThrottleBelievesItsProxies(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	for trusted, want := range map[bool]string{true: "wrong", false: "throttled"} {
-		c := middleware.ThrottleConfig{Failures: 1, AddressFailures: 1}
+		c := throttle.Config{Failures: 1, AddressFailures: 1}
 		if trusted {
 			c.TrustedProxies = proxies
 		}
@@ -261,7 +262,7 @@ func TestWhatCheckReturns(t *testing.T) {
 		{"forbidden counts", auth.ErrForbidden, false, auth.ErrForbidden, 403, true},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
-			d := newDoor(t, middleware.ThrottleConfig{Failures: 2, AddressFailures: 2})
+			d := newDoor(t, throttle.Config{Failures: 2, AddressFailures: 2})
 			w := httptest.NewRecorder()
 			r, cancel := hangUp(t, from(1).request())
 			defer cancel()
@@ -293,7 +294,7 @@ func TestWhatCheckReturns(t *testing.T) {
 }
 
 func TestAPanicInCheckStaysCounted(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{})
+	d := newDoor(t, throttle.Config{})
 	for range 5 {
 		func() {
 			defer func() {
@@ -309,7 +310,7 @@ func TestAPanicInCheckStaysCounted(t *testing.T) {
 
 // A client that has hung up before is counted all the same, or not served.
 func TestAClientThatHangsUpUndoesNoCount(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{})
+	d := newDoor(t, throttle.Config{})
 	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -325,7 +326,7 @@ func TestAClientThatHangsUpUndoesNoCount(t *testing.T) {
 // alike, byte for byte, whatever the moment.
 func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t)})
+		d := newDoor(t, throttle.Config{Sealer: newSealer(t)})
 		d.expect("right", from(0), "alice", true) // as only she can
 		answer := func(i int, account string) string {
 			w, r := httptest.NewRecorder(), from(i).request()
@@ -347,8 +348,8 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 // whether or not there is somebody to send them to.
 func TestCodesAndMessagesAreThrottledLikePasswords(t *testing.T) {
 	s := &store.Memory{}
-	codes := newDoor(t, middleware.ThrottleConfig{Store: s, Namespace: "otp"})
-	messages := newDoor(t, middleware.ThrottleConfig{Store: s, Namespace: "reset"})
+	codes := newDoor(t, throttle.Config{Store: s, Namespace: "otp"})
+	messages := newDoor(t, throttle.Config{Store: s, Namespace: "reset"})
 	for _, d := range []*door{codes, messages} {
 		for _, account := range []string{"alice", "nobody"} {
 			d.checks = 0
@@ -357,34 +358,17 @@ func TestCodesAndMessagesAreThrottledLikePasswords(t *testing.T) {
 				t.Errorf("%v", ended)
 			}
 		}
-		if err := d.Forgive(t.Context(), "alice"); err != nil {
+		if err := d.Reset(t.Context(), "alice"); err != nil {
 			t.Fatal(err)
 		}
 		d.wrongs(from(200), "alice", 5)
 	}
 }
 
-// RFC 6585, 4; RFC 9110, 10.2.3: whole seconds, and never too early.
-func TestDenyTellsHowLongToWait(t *testing.T) {
-	for wait, want := range map[time.Duration]string{
-		0: "", 1: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2",
-		30 * time.Second: "30", time.Hour - time.Millisecond: "3600", time.Hour: "3600",
-	} {
-		w := httptest.NewRecorder()
-		r := get("/")
-		r.Header.Set("Sec-Fetch-Mode", "navigate") // no log-in page helps
-		middleware.Deny(w, r, fmt.Errorf("log-in: %w", &middleware.ThrottledError{RetryAfter: wait}))
-		if w.Code != 429 || w.Header().Get("Retry-After") != want {
-			t.Errorf("%v: %d, Retry-After %q, want %q", wait, w.Code, w.Header().Get("Retry-After"), want)
-		}
-		isProblem(t, w.Result())
-	}
-}
-
 // ASVS 5.0, 16.2.1, 16.2.5 and 16.3.1.
 func TestAThrottleTellsOfWhatItCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), Failures: 1, AddressFailures: 2})
+		d := newDoor(t, throttle.Config{Sealer: newSealer(t), Failures: 1, AddressFailures: 2})
 		event := func(kind auth.EventKind, subject, reason string) auth.Event {
 			return auth.Event{Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: subject, Reason: reason}
 		}
@@ -423,7 +407,7 @@ func TestAnEventCutsWhatWasTyped(t *testing.T) {
 		strings.Repeat("x", 127) + "é and more": strings.Repeat("x", 127),
 		"José":                                  "José",
 	} {
-		d := newDoor(t, middleware.ThrottleConfig{})
+		d := newDoor(t, throttle.Config{})
 		d.try(from(1), typed, false)
 		if len(d.events) != 1 || d.events[0].Subject != want {
 			t.Errorf("%.40q: %+v", typed, d.events)
@@ -434,8 +418,8 @@ func TestAnEventCutsWhatWasTyped(t *testing.T) {
 // What is counted under one name counts under no other.
 func TestCountsAreKeptApart(t *testing.T) {
 	s := &store.Memory{}
-	a := newDoor(t, middleware.ThrottleConfig{Store: s})
-	b := newDoor(t, middleware.ThrottleConfig{Store: s, Namespace: "otp"})
+	a := newDoor(t, throttle.Config{Store: s})
+	b := newDoor(t, throttle.Config{Store: s, Namespace: "otp"})
 	a.wrongs(from(1), "alice", 5)
 	for i, other := range []string{"Alice", "alice ", "", "\x05alice", "alic"} {
 		a.expect("wrong", from(1), other, false)
@@ -443,7 +427,7 @@ func TestCountsAreKeptApart(t *testing.T) {
 	}
 	a.expect("throttled", from(2), "alice", true)
 	b.expect("throttled", from(2), "alice", true)
-	if err := b.Forgive(t.Context(), "alice"); err != nil {
+	if err := b.Reset(t.Context(), "alice"); err != nil {
 		t.Fatal(err)
 	}
 	a.expect("throttled", from(2), "alice", true)
@@ -453,7 +437,7 @@ func TestCountsAreKeptApart(t *testing.T) {
 // Whoever has a /48 has 65,536 subnets, and no more attempts for that than a
 // bound; nor do neighbours in the same /48 wait for the subnet of somebody else.
 func TestOneCustomerOfIPv6HasABound(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{AddressFailures: 5})
+	d := newDoor(t, throttle.Config{AddressFailures: 5})
 	at := func(subnet int) *guest { return &guest{address: fmt.Sprintf("[2001:db8:1:%x::1]:1", subnet)} }
 	d.wrongs(at(0), "alice", 5)
 	d.expect("throttled", at(0), "bob", true)
@@ -467,7 +451,7 @@ func TestOneCustomerOfIPv6HasABound(t *testing.T) {
 
 // A client that hangs up while it is checked wakes nobody up.
 func TestAClientThatHangsUpIsNoFault(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{})
+	d := newDoor(t, throttle.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	err := d.Try(httptest.NewRecorder(), from(1).request().WithContext(ctx), "alice", func() error {
 		cancel()

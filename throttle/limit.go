@@ -1,4 +1,4 @@
-package middleware
+package throttle
 
 import "time"
 
@@ -12,9 +12,9 @@ type limit interface {
 	ttl(c *count) time.Duration
 }
 
-// How long failures are remembered that nobody adds to. As long as they have led
-// to no wait there are few, and many of them are in names that do not exist. The
-// others count until a success or Forgive: ten years are no end in effect.
+// How long failures are remembered after the last one. As long as they have led to no
+// wait there are few, and many of them are of accounts that do not exist. The others
+// count until a success or Reset: ten years are in effect for ever.
 const (
 	memory        = 30 * 24 * time.Hour
 	longMemory    = 10 * 365 * 24 * time.Hour
@@ -22,8 +22,8 @@ const (
 )
 
 // waits lets a number of attempts through at once, and each further one after a
-// wait that doubles, up to the most that there may be. If most is negative there is
-// no end, and the oldest makes room.
+// wait that doubles, up to the most that there may be. If most is NeverLock there is
+// no such bound, and the oldest makes room.
 type waits struct {
 	free, most     int
 	first, longest time.Duration
@@ -33,7 +33,7 @@ type waits struct {
 const endlessMost = 2 * maxFailures
 
 func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
-	if l.closes(c) {
+	if l.locks(c) {
 		return 0, true
 	}
 	n := len(c.attempts)
@@ -42,14 +42,15 @@ func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
 	}
 	wait := l.wait(n)
 	left := time.UnixMilli(c.attempts[n-1].at).Add(wait).Sub(now)
-	// The clock of whoever has written that may be ahead: it promises no more
-	// than the wait.
+	// The clock of the server that wrote it may be ahead: wait for no more than
+	// the wait.
 	return min(left, wait), left > 0
 }
 
-// closes reports whether no more attempts may be added.
-func (l waits) closes(c *count) bool {
-	if l.most >= 0 {
+// locks reports whether no more attempts may be added. It makes room if the account is
+// never locked.
+func (l waits) locks(c *count) bool {
+	if l.most != NeverLock {
 		return len(c.attempts) >= l.most
 	}
 	c.attempts = c.attempts[max(0, len(c.attempts)-endlessMost+1):]
@@ -70,21 +71,21 @@ func (l waits) ttl(c *count) time.Duration {
 	switch n := len(c.attempts); {
 	case n == 0:
 		return nothingToKnow
-	case n < l.free || l.most < 0:
+	case n < l.free || l.most == NeverLock:
 		return memory
 	}
 	return longMemory
 }
 
-// deviceWaits are the waits of one browser, in the count of all browsers that an
-// account knows. That has no more failures than one browser alone may have.
+// deviceWaits are the waits of one browser, in the count of all trusted devices of
+// an account. That count has no more failures than one browser alone may have.
 type deviceWaits struct {
 	waits
 	device [4]byte
 }
 
 func (l deviceWaits) refuses(c *count, now time.Time) (time.Duration, bool) {
-	if l.closes(c) {
+	if l.locks(c) {
 		return 0, true
 	}
 	var own count

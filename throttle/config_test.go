@@ -1,4 +1,4 @@
-package middleware_test
+package throttle_test
 
 import (
 	"errors"
@@ -11,14 +11,14 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 	sealer := newSealer(t)
 	prefix := netip.MustParsePrefix
-	for name, c := range map[string]middleware.ThrottleConfig{
+	for name, c := range map[string]throttle.Config{
 		"Failures":        {Failures: -1},
 		"MaxFailures":     {MaxFailures: -2},
 		"AddressFailures": {AddressFailures: -1},
@@ -29,7 +29,7 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 
 		"MaxFailures is more":                            {MaxFailures: 101},
 		"Failures is more":                               {Failures: 6, MaxFailures: 5},
-		"Failures is more than":                          {Failures: 101, MaxFailures: -1},
+		"Failures is more than":                          {Failures: 101, MaxFailures: throttle.NeverLock},
 		"FirstWait is under":                             {FirstWait: time.Second - 1},
 		"LongestWait is shorter":                         {FirstWait: time.Minute, LongestWait: time.Second},
 		"or longer than 30 days":                         {LongestWait: 31 * 24 * time.Hour},
@@ -52,25 +52,25 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 		"Sealer: cookie: Seal: __Ho": {Sealer: sealer, Cookie: cookie.New(strings.Repeat("n", 3900))},
 	} {
 		c.Store = &store.Memory{}
-		if throttle, err := middleware.NewThrottle(c); err == nil || throttle != nil || !strings.Contains(err.Error(), name) {
+		if limiter, err := throttle.New(c); err == nil || limiter != nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := middleware.NewThrottle(middleware.ThrottleConfig{}); err == nil || !strings.Contains(err.Error(), "Store") {
+	if _, err := throttle.New(throttle.Config{}); err == nil || !strings.Contains(err.Error(), "Store") {
 		t.Error(err)
 	}
-	for name, c := range map[string]middleware.ThrottleConfig{
+	for name, c := range map[string]throttle.Config{
 		"few failures":   {MaxFailures: 2},
 		"a long wait":    {FirstWait: 2 * time.Hour},
 		"many failures":  {Failures: 100},
-		"endless":        {Failures: 100, MaxFailures: -1},
+		"endless":        {Failures: 100, MaxFailures: throttle.NeverLock},
 		"the strictest":  {Failures: 1, MaxFailures: 1, AddressFailures: 1},
 		"the longest":    {Sealer: sealer, DeviceLifetime: 400 * 24 * time.Hour},
 		"a policy":       {Sealer: sealer, Cookie: cookie.New("known").Insecure()},
 		"a private /128": {TrustedProxies: []netip.Prefix{prefix("::1/128")}},
 	} {
 		c.Store = &store.Memory{}
-		if _, err := middleware.NewThrottle(c); err != nil {
+		if _, err := throttle.New(c); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -79,13 +79,13 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 // What a caller does with its configuration later changes nothing.
 func TestAThrottleKeepsItsOwnListOfProxies(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("198.18.0.0/16")}
-	d := newDoor(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1, TrustedProxies: trusted})
+	d := newDoor(t, throttle.Config{Failures: 1, AddressFailures: 1, TrustedProxies: trusted})
 	trusted[0] = netip.MustParsePrefix("203.0.113.0/24")
 	for i := range 3 {
 		r := from(0).request()
 		r.Header.Set("X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i))
 		err := d.Try(httptest.NewRecorder(), r, fmt.Sprint("account ", i), func() error { return auth.ErrUnauthenticated })
-		if errors.As(err, new(*middleware.ThrottledError)) {
+		if errors.As(err, new(*throttle.Error)) {
 			t.Fatalf("client %d shares the address of the proxy", i)
 		}
 	}

@@ -1,11 +1,10 @@
-package middleware_test
+package throttle_test
 
 import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -13,16 +12,17 @@ import (
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/password"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
-func ExampleThrottle() {
+func Example() {
 	key := make([]byte, 32) // keep it where other secrets are
 	rand.Read(key)
 	sealer, err := cookie.NewSealer(key)
 	if err != nil {
 		panic(err)
 	}
-	throttle, err := middleware.NewThrottle(middleware.ThrottleConfig{Store: &store.Memory{}, Sealer: sealer})
+	limiter, err := throttle.New(throttle.Config{Store: &store.Memory{}, Sealer: sealer})
 	if err != nil {
 		panic(err)
 	}
@@ -33,7 +33,7 @@ func ExampleThrottle() {
 
 	login := func(w http.ResponseWriter, r *http.Request) {
 		name := strings.ToLower(r.PostFormValue("name"))
-		err := throttle.Try(w, r, name, func() error {
+		err := limiter.Try(w, r, name, func() error {
 			hash := "" // look it up; empty if there is no such account
 			return passwords.Verify(r.Context(), hash, r.PostFormValue("password"))
 		})
@@ -41,7 +41,7 @@ func ExampleThrottle() {
 			middleware.Deny(w, r, err)
 			return
 		}
-		// Here sessions.Login or issuer.Login tells the browser who it is now.
+		// Here sessions.Login or issuer.Login logs the browser in.
 	}
 
 	for range 7 {
@@ -60,17 +60,4 @@ func ExampleThrottle() {
 	// 401 Unauthorized false
 	// 429 Too Many Requests true
 	// 429 Too Many Requests true
-}
-
-// A server behind a proxy on the same host and a load balancer in 10.0.0.0/8.
-func ExampleClientAddress() {
-	trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("10.0.0.0/8")}
-	r := httptest.NewRequest("GET", "/", nil)
-	r.RemoteAddr = "127.0.0.1:50000"
-	r.Header.Set("X-Forwarded-For", "203.0.113.66, 192.0.2.7, 10.1.2.3") // the first by the client itself
-	fmt.Println(middleware.ClientAddress(r, trusted...))
-	fmt.Println(middleware.ClientAddress(r))
-	// Output:
-	// 192.0.2.7
-	// 127.0.0.1
 }

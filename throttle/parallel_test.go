@@ -1,4 +1,4 @@
-package middleware_test
+package throttle_test
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 // servers are throttles of several hosts over one store.
-func servers(t testing.TB, n int, c middleware.ThrottleConfig) []*door {
+func servers(t testing.TB, n int, c throttle.Config) []*door {
 	if c.Store == nil {
 		c.Store = &store.Memory{}
 	}
@@ -55,7 +55,7 @@ func atOnce(doors []*door, n int, attempt func(i int, d *door) string) map[strin
 // ASVS 5.0, 2.4.1 and 6.3.1: a thousand at once, from everywhere and to several
 // servers, are no more attempts than five. The owner gets in meanwhile.
 func TestAThousandAttemptsAtOnceOnOneAccount(t *testing.T) {
-	doors := servers(t, 4, middleware.ThrottleConfig{Sealer: newSealer(t)})
+	doors := servers(t, 4, throttle.Config{Sealer: newSealer(t)})
 	owner := from(0)
 	doors[0].expect("right", owner, "alice", true)
 	ended := atOnce(doors, 1001, func(i int, d *door) string {
@@ -76,7 +76,7 @@ func TestAThousandAttemptsAtOnceOnOneAccount(t *testing.T) {
 
 func TestAThousandAttemptsAtOnceFromOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		doors := servers(t, 4, middleware.ThrottleConfig{Store: &slow{}}) // so that all look before any counts
+		doors := servers(t, 4, throttle.Config{Store: &slow{}}) // so that all look before any counts
 		tried := make([]atomic.Bool, 1000)
 		ended := atOnce(doors, 1000, func(i int, d *door) string {
 			got := d.try(from(1), fmt.Sprint("account ", i), false)
@@ -97,7 +97,7 @@ func TestAThousandAttemptsAtOnceFromOneAddress(t *testing.T) {
 }
 
 func TestAThousandAttemptsAtOnceOnOneDevice(t *testing.T) {
-	doors := servers(t, 4, middleware.ThrottleConfig{Sealer: newSealer(t)})
+	doors := servers(t, 4, throttle.Config{Sealer: newSealer(t)})
 	owner := from(0)
 	doors[0].expect("right", owner, "alice", true)
 	ended := atOnce(doors, 1000, func(_ int, d *door) string {
@@ -113,7 +113,7 @@ func TestAThousandAttemptsAtOnceOnOneDevice(t *testing.T) {
 // However many come at the end of a wait, one is let through.
 func TestOneAttemptPassesAtTheEndOfEachWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		doors := servers(t, 3, middleware.ThrottleConfig{})
+		doors := servers(t, 3, throttle.Config{})
 		ended := atOnce(doors, 50, func(i int, d *door) string { return d.try(from(i), "alice", false) })
 		if ended["wrong"] != 5 {
 			t.Fatal(ended)
@@ -131,7 +131,7 @@ func TestOneAttemptPassesAtTheEndOfEachWait(t *testing.T) {
 // Right and wrong attempts at once, and checks that cannot tell: what is counted
 // in the end is what failed after the last success.
 func TestNothingIsLostAmongParallelAttempts(t *testing.T) {
-	doors := servers(t, 3, middleware.ThrottleConfig{Failures: 100})
+	doors := servers(t, 3, throttle.Config{Failures: 100})
 	for round := range 20 {
 		account := fmt.Sprint("account ", round)
 		ended := atOnce(doors, 60, func(i int, d *door) string {
@@ -152,7 +152,7 @@ func TestNothingIsLostAmongParallelAttempts(t *testing.T) {
 func TestARefusalWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{}
-		d := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t)})
+		d := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t)})
 		owner := from(0)
 		d.expect("right", owner, "alice", true)
 		d.wrongs(owner, "alice", 5)
@@ -203,7 +203,7 @@ func TestAFloodCostsTheStoreFewCalls(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &slow{}
-				ended := atOnce(servers(t, 1, middleware.ThrottleConfig{Store: s, Failures: 100}), 1000, attempt)
+				ended := atOnce(servers(t, 1, throttle.Config{Store: s, Failures: 100}), 1000, attempt)
 				if calls := s.calls.Load(); calls > 8*1000 || ended["no answer"] > 0 {
 					t.Errorf("%d calls, %v", calls, ended)
 				} else {

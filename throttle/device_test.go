@@ -1,4 +1,4 @@
-package middleware_test
+package throttle_test
 
 import (
 	"encoding/base64"
@@ -14,11 +14,12 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/throttle"
 )
 
 // sealed returns a door whose throttle knows browsers again, with one browser
 // from which alice has logged in.
-func sealed(t testing.TB, c middleware.ThrottleConfig) (*door, *guest) {
+func sealed(t testing.TB, c throttle.Config) (*door, *guest) {
 	t.Helper()
 	if c.Sealer == nil {
 		c.Sealer = newSealer(t)
@@ -32,7 +33,7 @@ func sealed(t testing.TB, c middleware.ThrottleConfig) (*door, *guest) {
 }
 
 func TestTheCookieOfADevice(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t)})
+	d := newDoor(t, throttle.Config{Sealer: newSealer(t)})
 	w := httptest.NewRecorder()
 	if err := d.Try(w, from(0).request(), "alice", func() error { return nil }); err != nil {
 		t.Fatal(err)
@@ -57,7 +58,7 @@ func TestNoStrangerLocksTheOwnerOut(t *testing.T) {
 	} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d, owner := sealed(t, middleware.ThrottleConfig{})
+				d, owner := sealed(t, throttle.Config{})
 				for i := range 300 {
 					d.try(stranger(i), "alice", false)
 					d.try(stranger(i), fmt.Sprint("somebody ", i), false)
@@ -71,8 +72,8 @@ func TestNoStrangerLocksTheOwnerOut(t *testing.T) {
 }
 
 // The owner's success is no stranger's.
-func TestASuccessFromADeviceForgivesNoStranger(t *testing.T) {
-	d, owner := sealed(t, middleware.ThrottleConfig{})
+func TestASuccessOfATrustedDeviceResetsNoOther(t *testing.T) {
+	d, owner := sealed(t, throttle.Config{})
 	for range 5 {
 		d.wrongs(from(1), "alice", 1)
 		d.expect("right", owner, "alice", true)
@@ -83,7 +84,7 @@ func TestASuccessFromADeviceForgivesNoStranger(t *testing.T) {
 // What fails on a device makes neither strangers nor the address wait.
 func TestADeviceCountsForItselfAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, owner := sealed(t, middleware.ThrottleConfig{AddressFailures: 5})
+		d, owner := sealed(t, throttle.Config{AddressFailures: 5})
 		d.wrongs(owner, "alice", 5)
 		if got, wait := d.attempt(owner, "alice", true); got != "throttled" || wait != 30*time.Second {
 			t.Errorf("%s for %v", got, wait)
@@ -102,7 +103,7 @@ func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 	for rule, devices := range map[string]int{"one device": 1, "fifty devices": 50} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d, owner := sealed(t, middleware.ThrottleConfig{})
+				d, owner := sealed(t, throttle.Config{})
 				known := []*guest{owner}
 				for range devices - 1 {
 					g := from(0)
@@ -119,7 +120,7 @@ func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 					t.Errorf("%d guesses", failed)
 				}
 				d.expect("throttled", known[0], "alice", true)
-				if err := d.Forgive(t.Context(), "alice"); err != nil {
+				if err := d.Reset(t.Context(), "alice"); err != nil {
 					t.Fatal(err)
 				}
 				d.expect("right", from(1), "alice", true)
@@ -130,12 +131,12 @@ func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 
 // An owner who has mistyped until the browser has to wait, and then resets the
 // password, does not wait.
-func TestForgiveForgivesBrowsersToo(t *testing.T) {
-	d, owner := sealed(t, middleware.ThrottleConfig{})
+func TestResetResetsTrustedDevicesToo(t *testing.T) {
+	d, owner := sealed(t, throttle.Config{})
 	d.wrongs(owner, "alice", 5)
 	d.wrongs(from(1), "alice", 5)
 	d.expect("throttled", owner, "alice", true)
-	if err := d.Forgive(t.Context(), "alice"); err != nil {
+	if err := d.Reset(t.Context(), "alice"); err != nil {
 		t.Fatal(err)
 	}
 	d.expect("right", owner, "alice", true)
@@ -146,19 +147,19 @@ func TestForgiveForgivesBrowsersToo(t *testing.T) {
 // a stranger once, and is known again, in this browser and in the others.
 func TestASuccessOfAStrangerLetsBrowsersBeKnownAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, owner := sealed(t, middleware.ThrottleConfig{MaxFailures: 10})
+		d, owner := sealed(t, throttle.Config{MaxFailures: 10})
 		thief := &guest{address: from(1).address, cookie: owner.cookie}
 		for range 20 {
 			d.try(thief, "alice", false)
 			time.Sleep(time.Hour)
 		}
 		d.expect("throttled", owner, "alice", true) // strangers have failed ten times too
-		if err := d.Forgive(t.Context(), "bob"); err != nil {
+		if err := d.Reset(t.Context(), "bob"); err != nil {
 			t.Fatal(err)
 		}
 		d.expect("throttled", owner, "alice", true)
 
-		d, owner = sealed(t, middleware.ThrottleConfig{MaxFailures: 10})
+		d, owner = sealed(t, throttle.Config{MaxFailures: 10})
 		thief.cookie = owner.cookie
 		for range 10 {
 			d.wrongs(thief, "alice", 1)
@@ -172,7 +173,7 @@ func TestASuccessOfAStrangerLetsBrowsersBeKnownAgain(t *testing.T) {
 
 // A browser that has to wait is one of several.
 func TestBrowsersOfAnAccountWaitEachForItself(t *testing.T) {
-	d, phone := sealed(t, middleware.ThrottleConfig{})
+	d, phone := sealed(t, throttle.Config{})
 	laptop := from(1)
 	d.expect("right", laptop, "alice", true)
 	d.wrongs(phone, "alice", 5)
@@ -183,7 +184,7 @@ func TestBrowsersOfAnAccountWaitEachForItself(t *testing.T) {
 
 // With the cookie of an account nothing is gained at another.
 func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
-	d, owner := sealed(t, middleware.ThrottleConfig{})
+	d, owner := sealed(t, throttle.Config{})
 	d.wrongs(from(1), "bob", 5)
 	d.expect("throttled", owner, "bob", true)
 	d.wrongs(owner, "carol", 5)
@@ -194,14 +195,14 @@ func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
 // What does not open makes a stranger, and is no error.
 func TestACookieThatDoesNotOpenIsAStrangers(t *testing.T) {
 	s := &store.Memory{}
-	d, owner := sealed(t, middleware.ThrottleConfig{Store: s})
+	d, owner := sealed(t, throttle.Config{Store: s})
 	other, err := cookie.NewSealer([]byte(strings.Repeat("another key 1234", 2)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, foreign := sealed(t, middleware.ThrottleConfig{Store: s, Sealer: other})
-	_, staff := sealed(t, middleware.ThrottleConfig{Store: s, Namespace: "staff"})
-	_, renamed := sealed(t, middleware.ThrottleConfig{Store: s, Cookie: cookie.New("other").SameSiteLax()})
+	_, foreign := sealed(t, throttle.Config{Store: s, Sealer: other})
+	_, staff := sealed(t, throttle.Config{Store: s, Namespace: "staff"})
+	_, renamed := sealed(t, throttle.Config{Store: s, Cookie: cookie.New("other").SameSiteLax()})
 	policy := cookie.New("device").SameSiteLax()
 	made := func(value []byte) string {
 		text, err := newSealer(t).Seal(policy, value, time.Hour)
@@ -244,9 +245,9 @@ func TestAnotherSiteTriesNothing(t *testing.T) {
 	if err := trusting.AddTrustedOrigin("https://www.shop.example"); err != nil {
 		t.Fatal(err)
 	}
-	d, owner := sealed(t, middleware.ThrottleConfig{Failures: 1, AddressFailures: 1})
-	trusts, _ := sealed(t, middleware.ThrottleConfig{CrossOrigin: trusting})
-	requires := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), CrossOrigin: auth.RequireOrigin(nil)})
+	d, owner := sealed(t, throttle.Config{Failures: 1, AddressFailures: 1})
+	trusts, _ := sealed(t, throttle.Config{CrossOrigin: trusting})
+	requires := newDoor(t, throttle.Config{Sealer: newSealer(t), CrossOrigin: auth.RequireOrigin(nil)})
 	for _, test := range []struct {
 		door         *door
 		site, origin string
@@ -266,8 +267,11 @@ func TestAnotherSiteTriesNothing(t *testing.T) {
 		{requires, "", "https://shop.example", true},
 	} {
 		r, w, called := owner.request(), httptest.NewRecorder(), false
-		setIf(r.Header, "Sec-Fetch-Site", test.site)
-		setIf(r.Header, "Origin", test.origin)
+		for name, value := range map[string]string{"Sec-Fetch-Site": test.site, "Origin": test.origin} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
 		test.door.events = nil
 		err := test.door.Try(w, r, "mallory", func() error { called = true; return nil })
 		if called != test.passes || (err == nil) != test.passes || (w.Header().Get("Set-Cookie") != "") != test.passes {
@@ -285,7 +289,7 @@ func TestAnotherSiteTriesNothing(t *testing.T) {
 
 func TestADeviceIsForgottenAYearAfterItsLastSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, owner := sealed(t, middleware.ThrottleConfig{})
+		d, owner := sealed(t, throttle.Config{})
 		d.wrongs(from(1), "alice", 5)
 		for range 3 {
 			time.Sleep(364 * 24 * time.Hour)
@@ -302,8 +306,8 @@ func TestADeviceIsForgottenAYearAfterItsLastSuccess(t *testing.T) {
 // A family, or a password and a second factor, share a browser.
 func TestADeviceKnowsTheLastSixAccounts(t *testing.T) {
 	s := &store.Memory{}
-	d, owner := sealed(t, middleware.ThrottleConfig{Store: s})
-	otp := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t), Namespace: "otp"})
+	d, owner := sealed(t, throttle.Config{Store: s})
+	otp := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t), Namespace: "otp"})
 	accounts := []string{"alice", "bob", "carol", "dave", "erin"}
 	for _, account := range accounts {
 		d.expect("right", owner, account, true)
@@ -330,8 +334,8 @@ func TestADeviceKnowsTheLastSixAccounts(t *testing.T) {
 // Two proofs in one request leave one cookie, which knows both.
 func TestTwoProofsInOneRequest(t *testing.T) {
 	s := &store.Memory{}
-	password := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t)})
-	otp := newDoor(t, middleware.ThrottleConfig{Store: s, Sealer: newSealer(t), Namespace: "otp"})
+	password := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t)})
+	otp := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t), Namespace: "otp"})
 	w, r := httptest.NewRecorder(), from(0).request()
 	for _, d := range []*door{password, otp} {
 		if err := d.Try(w, r, "alice", func() error { return nil }); err != nil {
@@ -352,7 +356,7 @@ func TestTwoProofsInOneRequest(t *testing.T) {
 // A cookie that cannot be set costs protection, and no log-in; somebody hears
 // of it.
 func TestACookieThatCannotBeSetIsAnEvent(t *testing.T) {
-	d := newDoor(t, middleware.ThrottleConfig{Sealer: newSealer(t), Cookie: cookie.New("device").Insecure()})
+	d := newDoor(t, throttle.Config{Sealer: newSealer(t), Cookie: cookie.New("device").Insecure()})
 	g := from(0)
 	d.expect("right", g, "alice", true) // at shop.example, which is not this machine
 	if g.cookie != "" || len(d.events) != 1 || d.events[0].Kind != "fault" || d.events[0].Err == nil {
