@@ -1,4 +1,4 @@
-package auth_test
+package house
 
 import (
 	"go/ast"
@@ -26,7 +26,7 @@ func TestPackagesHaveOnePackageComment(t *testing.T) {
 			}
 		}
 		if comments != 1 {
-			t.Errorf("%s has %d package comments", f.name, comments)
+			t.Errorf("%s has %d package comments: write one, above the package clause of one file", f.name, comments)
 		}
 	}
 }
@@ -39,7 +39,7 @@ func TestEverythingExportedIsDocumented(t *testing.T) {
 		for _, s := range f.code {
 			for _, decl := range s.file.Decls {
 				undocumented(decl, func(name string, pos token.Pos) {
-					t.Errorf("%v: %s has no doc comment", files.Position(pos), name)
+					t.Errorf("%v: %s has no doc comment: write one that begins with its name, or unexport it", files.Position(pos), name)
 				})
 			}
 		}
@@ -153,7 +153,7 @@ func TestSignaturesMentionNoForeignType(t *testing.T) {
 							return true
 						}
 						if pkg, ok := sel.X.(*ast.Ident); ok && foreign[pkg.Name] != "" {
-							t.Errorf("%v: a signature mentions %s of %s", files.Position(sel.Pos()), sel.Sel.Name, foreign[pkg.Name])
+							t.Errorf("%v: a signature mentions %s of %s: use a type of the standard library or of a public package", files.Position(sel.Pos()), sel.Sel.Name, foreign[pkg.Name])
 						}
 						return true
 					})

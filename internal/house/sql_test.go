@@ -1,4 +1,4 @@
-package auth_test
+package house
 
 import (
 	"go/ast"
@@ -64,22 +64,22 @@ func TestStatementsOfSQLAreConstants(t *testing.T) {
 						case *ast.BasicLit:
 						case *ast.Ident:
 							if !constants[part.Name] {
-								t.Errorf("%v: %s is put into a statement", files.Position(part.Pos()), part.Name)
+								t.Errorf("%v: %s is put into a statement: pass it as an argument, or make it a constant of the package", files.Position(part.Pos()), part.Name)
 							}
 						default:
-							t.Errorf("%v: a statement is put together", files.Position(part.Pos()))
+							t.Errorf("%v: a statement is put together: use constants, and arguments", files.Position(part.Pos()))
 						}
 					}
 				case *ast.CallExpr:
 					if fn, ok := n.Fun.(*ast.SelectorExpr); ok && fn.Sel.Name == "Sprintf" && containsSQL(n.Args) && !numbersOnly(n.Args[0]) {
-						t.Errorf("%v: a statement is formatted", files.Position(n.Pos()))
+						t.Errorf("%v: a statement is formatted: pass what varies as an argument", files.Position(n.Pos()))
 					}
 				}
 				return true
 			})
 		}
 		if statements < 5 {
-			t.Errorf("%s has %d statements", folder, statements)
+			t.Errorf("%s has only %d statements: the test looks in the wrong place", folder, statements)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package auth_test
+package house
 
 import (
 	"flag"
@@ -18,7 +18,7 @@ import (
 // A test that proves a requirement says so in the comment above it: "ASVS 5.0,
 // 7.2.4." The table in docs/security.md names the same tests, of all modules.
 //
-//	go test . -run ASVS -update
+//	go test ./internal/house -run ASVS -update
 //
 // writes its last column anew.
 var update = flag.Bool("update", false, "write the tests into docs/security.md")
@@ -50,13 +50,13 @@ func TestASVSTableNamesTheTestsThatProveIt(t *testing.T) {
 		cells := asvsRow.FindStringSubmatch(line)
 		if cells == nil {
 			if asvsID.MatchString(line) && strings.HasPrefix(line, "| ") {
-				t.Errorf("%s:%d: a row of another form", asvsTable, i+1)
+				t.Errorf("%s:%d: a row of another form: write it like its neighbours, six cells", asvsTable, i+1)
 			}
 			continue
 		}
 		id := strings.Join(cells[1:4], ".")
 		if last != nil && slices.Compare(numbers(last), numbers(cells[1:4])) >= 0 {
-			t.Errorf("%s:%d: %s is not in its place", asvsTable, i+1, id)
+			t.Errorf("%s:%d: %s is not in its place: sort the rows by number", asvsTable, i+1, id)
 		}
 		last, seen[id] = cells[1:4], true
 		want := proofs.column(id)
@@ -66,19 +66,19 @@ func TestASVSTableNamesTheTestsThatProveIt(t *testing.T) {
 				t.Errorf("%s is not offered: the last column says why, and no test carries it: %q", id, want)
 			}
 		case want == "":
-			t.Errorf("no test carries %s: %s", id, cells[5])
+			t.Errorf("no test carries %s, %s: write \"ASVS 5.0, %s.\" above the test that proves it", id, cells[5], id)
 		case *update:
 			lines[i] = strings.TrimSuffix(line, cells[7]+" |") + want + " |"
 		case cells[7] != want:
-			t.Errorf("%s names %q for %s, and %q carry it: run with -update", asvsTable, cells[7], id, want)
+			t.Errorf("%s names %q for %s, and %q carry it: renamed? run go test ./internal/house -run ASVS -update", asvsTable, cells[7], id, want)
 		}
 	}
 	if len(seen) != asvsRows {
-		t.Errorf("%d rows, want %d", len(seen), asvsRows)
+		t.Errorf("%s has %d rows, want %d: restore the row, or change asvsRows in internal/house/asvs_test.go", asvsTable, len(seen), asvsRows)
 	}
 	for id := range proofs {
 		if !seen[id] {
-			t.Errorf("%q carry %s, which is not in the table", proofs.column(id), id)
+			t.Errorf("%q carry %s, which is not in the table: correct the number in the comment, or add a row", proofs.column(id), id)
 		}
 	}
 	if *update {
@@ -150,11 +150,11 @@ func (a asvs) read(t *testing.T, folder string, fn *ast.FuncDecl) {
 	comment := strings.Join(strings.Fields(fn.Doc.Text()), " ")
 	lists := asvsList.FindAllStringSubmatch(comment, -1)
 	if len(lists) != len(asvsName.FindAllString(comment, -1)) {
-		t.Errorf("%v: the comment names ASVS without an id", files.Position(fn.Pos()))
+		t.Errorf("%v: the comment names ASVS without an id: write \"ASVS 5.0, 1.2.3.\"", files.Position(fn.Pos()))
 	}
 	for _, list := range lists {
 		if list[2] != "" {
-			t.Errorf("%v: the comment has a range of ids", files.Position(fn.Pos()))
+			t.Errorf("%v: the comment has a range of ids: name each, so that a search finds it", files.Position(fn.Pos()))
 		}
 		for _, id := range asvsID.FindAllString(list[1], -1) {
 			if a[id] == nil {

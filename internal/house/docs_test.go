@@ -1,4 +1,4 @@
-package auth_test
+package house
 
 import (
 	"go/ast"
@@ -40,10 +40,10 @@ func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
 			if link[1] == "" {
 				file = name
 			} else if _, err := os.Stat(file); err != nil {
-				t.Errorf("%s leads to %s: %v", name, link[1], err)
+				t.Errorf("%s has a link to %s: %v: moved? mend the link", name, link[1], err)
 			}
 			if to := texts[filepath.ToSlash(file)]; link[2] != "" && !slices.Contains(anchors(to), link[2]) {
-				t.Errorf("%s leads to %s of %s, which has no such heading", name, link[2], file)
+				t.Errorf("%s has a link to #%s of %s, which has no such heading: renamed? mend the link", name, link[2], file)
 			}
 		}
 	}
@@ -71,13 +71,13 @@ func TestOperatingExplainsEveryEvent(t *testing.T) {
 				case *ast.ValueSpec:
 					if typ, ok := n.Type.(*ast.Ident); ok && typ.Name == "EventKind" {
 						if kind := literal(n.Values[0]); !strings.Contains(text, "\n| "+kind+" | ") {
-							t.Errorf("%v: the kind %q has no row", files.Position(n.Pos()), kind)
+							t.Errorf("%v: the kind %q has no row: add one to the table of events in docs/operating.md", files.Position(n.Pos()), kind)
 						}
 					}
 				case *ast.KeyValueExpr:
 					if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Reason" {
 						if reason := literal(n.Value); !strings.Contains(text, "`"+reason+"`") && reason != "" {
-							t.Errorf("%v: the reason %q is not explained", files.Position(n.Pos()), reason)
+							t.Errorf("%v: the reason %q is not explained: name it below the table of events in docs/operating.md", files.Position(n.Pos()), reason)
 						}
 					}
 				}
