@@ -16,7 +16,7 @@ PATH=$PATH:/usr/sbin # where some servers are
 # What the tests need beside Go: a command, and the packages that bring it.
 needs='
 gcc            gcc libc6-dev    # the race detector
-chromium       chromium         # the rest is for internal/conformance
+chromium       chromium         # the rest is for internal/lab/conformance
 redis-server   redis-server
 pg_ctlcluster  postgresql
 pgbouncer      pgbouncer
@@ -87,7 +87,7 @@ install_needs() {
 # passed, failed and skipped, and the second at which it began.
 rows=() all_passed=0 all_failed=0 all_skipped=0
 add_row() {
-	rows+=("$(printf '%-39s %8d %7d %7d %7d %6ds' "$1" "$2" "$3" "$4" "$5" $((SECONDS - $6)))")
+	rows+=("$(printf '%-44s %8d %7d %7d %7d %6ds' "$1" "$2" "$3" "$4" "$5" $((SECONDS - $6)))")
 	all_passed=$((all_passed + $3)) all_failed=$((all_failed + $4)) all_skipped=$((all_skipped + $5))
 }
 
@@ -203,7 +203,7 @@ show_numbers
 # One package at a time, since ratios are measured.
 go_test '., numbers' . -p 1 -bench . -benchtime 100x
 show_numbers
-go_test './internal/bench, numbers' ./internal/bench
+go_test './internal/lab/bench, numbers' ./internal/lab/bench
 for module in $modules; do
 	fuzz "$module"
 done
@@ -212,7 +212,7 @@ if ((mutants > 0)); then
 fi
 
 say "$((SECONDS / 60)) min $((SECONDS % 60)) s"
-printf '%-39s %8s %7s %7s %7s %7s\n' module packages passed failed skipped time
+printf '%-44s %8s %7s %7s %7s %7s\n' module packages passed failed skipped time
 printf '%s\n' "${rows[@]}"
 if [[ $CI == true ]]; then # a skip is a failure
 	all_failed=$((all_failed + all_skipped))

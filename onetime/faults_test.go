@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authlatch/auth/internal/interleave"
+	"github.com/authlatch/auth/internal/lab/interleave"
 	"github.com/authlatch/auth/onetime"
 	"github.com/authlatch/auth/store"
 )

@@ -18,7 +18,7 @@ import (
 // such a factor is seen.
 //
 // A run in which that is not seen, or that is disturbed, is repeated: what
-// always takes longer fails each time. go -C internal/bench run . -logins
+// always takes longer fails each time. go -C internal/lab/bench run . -logins
 // shows finer differences.
 func TestTimeDoesNotTellWhoExists(t *testing.T) {
 	h := noting(t, password.NewWeak, password.Config{Memory: 1024, Passes: 2}, func(password.Call) {})

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/internal/interleave"
+	"github.com/authlatch/auth/internal/lab/interleave"
 	"github.com/authlatch/auth/store"
 )
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/internal/interleave"
+	"github.com/authlatch/auth/internal/lab/interleave"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/store"
 )

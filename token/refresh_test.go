@@ -18,7 +18,7 @@ import (
 )
 
 // The invariants of rotation, I1 to I15. What the simulation in
-// internal/simulate plays at random is here one by one.
+// internal/lab/simulate plays at random is here one by one.
 
 // I1: the generation never goes back, and jumps by healing alone.
 func TestI1GenerationNeverGoesBack(t *testing.T) {

@@ -50,9 +50,7 @@ type source struct {
 
 func (f folder) lab() bool { return inLab(f.name) }
 
-func inLab(name string) bool {
-	return within(name, "internal/bench") || within(name, "internal/interleave") || within(name, "internal/simulate")
-}
+func inLab(name string) bool { return within(name, "internal/lab") }
 
 func (f folder) internal() bool { return slices.Contains(strings.Split(f.name, "/"), "internal") }
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/authlatch/auth/internal/interleave"
+	"github.com/authlatch/auth/internal/lab/interleave"
 	. "github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"

@@ -15,7 +15,7 @@ import (
 )
 
 // The rules of the contract are tested with a real server, in
-// internal/conformance. These need none.
+// internal/lab/conformance. These need none.
 
 func TestOpenKeepsThePasswordToItself(t *testing.T) {
 	for _, url := range []string{

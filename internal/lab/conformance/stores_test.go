@@ -1,0 +1,89 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/internal/lab/conformance/servers"
+	"github.com/authlatch/auth/internal/lab/simulate"
+	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/store/storetest"
+)
+
+// backends are all that this repository has, each on a server of its own. A
+// backend returns what opens one more client of its store.
+var backends = []struct {
+	name  string
+	start func(t *testing.T) func(t *testing.T) store.Store
+}{
+	{"Memory", func(t *testing.T) func(*testing.T) store.Store {
+		s := &store.Memory{}
+		return func(*testing.T) store.Store { return s }
+	}},
+	{"Redis", func(t *testing.T) func(*testing.T) store.Store {
+		url := servers.Redis(t).URL()
+		return func(t *testing.T) store.Store { return openRedis(t, url) }
+	}},
+	{"Redis with a near cache", func(t *testing.T) func(*testing.T) store.Store {
+		url := servers.Redis(t).URL()
+		return func(t *testing.T) store.Store { return openNear(t, url) }
+	}},
+	{"Redis Cluster of three", func(t *testing.T) func(*testing.T) store.Store {
+		url := servers.RedisCluster(t)[0].URL()
+		return func(t *testing.T) store.Store { return openRedis(t, url) }
+	}},
+	{"PostgreSQL", func(t *testing.T) func(*testing.T) store.Store {
+		url := newDatabase(t, servers.Postgres(t, "").URL)
+		return func(t *testing.T) store.Store { return openPostgres(t, url) }
+	}},
+	{"SQLite", func(t *testing.T) func(*testing.T) store.Store {
+		file := sqliteFile(t)
+		return func(t *testing.T) store.Store { return openSQLite(t, file) }
+	}},
+	{"MariaDB", func(t *testing.T) func(*testing.T) store.Store {
+		url := newSchema(t, servers.MariaDB(t).URL)
+		return func(t *testing.T) store.Store { return openMySQL(t, url) }
+	}},
+}
+
+// ASVS 5.0, 1.2.4 and 15.4.2.
+// Over each backend: the contract, the races of sessions, and the schedules of
+// refreshes, of which there are 1,000 unless AUTH_BACKEND_SCHEDULES says another
+// number. At the end it prints a table.
+func TestBackends(t *testing.T) {
+	schedules := 1000
+	if n, err := strconv.Atoi(os.Getenv("AUTH_BACKEND_SCHEDULES")); err == nil {
+		schedules = n
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n%-26s %-14s %-14s %s", "backend", "contract", "sessions", "refresh")
+	for _, backend := range backends {
+		row := make([]string, 3)
+		t.Run(backend.name, func(t *testing.T) {
+			open := backend.start(t)
+			for i, part := range []struct {
+				name string
+				run  func(t *testing.T)
+			}{
+				{"contract", func(t *testing.T) { storetest.Run(t, open) }},
+				{"sessions", func(t *testing.T) { raceSessions(t, open) }},
+				{"refresh", func(t *testing.T) {
+					s := open(t)
+					simulate.Run(t, func() store.Store { return s }, uint64(time.Now().UnixNano()), schedules)
+				}},
+			} {
+				began, verdict := time.Now(), "FAILS"
+				if t.Run(part.name, part.run) {
+					verdict = "holds"
+				}
+				row[i] = fmt.Sprintf("%s, %.1f s", verdict, time.Since(began).Seconds())
+			}
+		})
+		fmt.Fprintf(&table, "\n%-26s %-14s %-14s %s", backend.name, row[0], row[1], row[2])
+	}
+	t.Log(table.String())
+}
