@@ -40,6 +40,10 @@ var backends = []struct {
 		url := newDatabase(t, servers.Postgres(t, "").URL)
 		return func(t *testing.T) store.Store { return openPostgres(t, url) }
 	}},
+	{"etcd, three members", func(t *testing.T) func(*testing.T) store.Store {
+		cluster := servers.Etcd(t, 3, calm...)
+		return func(t *testing.T) store.Store { return openEtcd(t, cluster) }
+	}},
 	{"SQLite", func(t *testing.T) func(*testing.T) store.Store {
 		file := sqliteFile(t)
 		return func(t *testing.T) store.Store { return openSQLite(t, file) }
