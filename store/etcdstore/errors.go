@@ -41,11 +41,14 @@ func explain(err error) error {
 		}
 		return cause
 	}
-	err = rpctypes.Error(err)
+	known := rpctypes.Error(err)
 	for _, a := range advice {
-		if errors.Is(err, a.err) {
-			return fmt.Errorf("%w (%s)", err, a.text)
+		if errors.Is(known, a.err) {
+			return fmt.Errorf("%w (%s)", known, a.text)
 		}
+	}
+	if s, ok := status.FromError(err); ok { // without the name of its code
+		return errors.New(s.Message())
 	}
 	return err
 }

@@ -24,7 +24,7 @@ const (
 func (s *Store) read(ctx context.Context, request *pb.RangeRequest) ([]*mvccpb.KeyValue, error) {
 	for {
 		found, err := s.readOnce(ctx, request)
-		if err == nil || !temporary(err) {
+		if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {
 			return found, err
 		}
 		select {
@@ -39,36 +39,40 @@ func (s *Store) readOnce(ctx context.Context, request *pb.RangeRequest) ([]*mvcc
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	known := s.revision.Load()
-	response, err := s.kv.Range(ctx, request, grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(math.MaxInt32))
+	response, err := s.kv.Range(ctx, request, options(cancel)...)
 	if err != nil {
 		return nil, err
 	}
 	return response.Kvs, s.confirm(response.Header, known)
 }
 
-func temporary(err error) bool {
-	code := status.Code(err)
-	return code == codes.Unavailable || code == codes.DeadlineExceeded
-}
-
-// write sends a transaction once. The client of etcd repeats a call whose
-// answer is Canceled or DeadlineExceeded while the context lives, as when a
-// proxy gives up. A transaction that had happened would then be refused, as one
-// that had not. So the context ends with the first such answer.
+// write sends a transaction once.
 func (s *Store) write(ctx context.Context, request *pb.TxnRequest) (*pb.TxnResponse, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	once := grpc.OnFinish(func(err error) {
-		if code := status.Code(err); code == codes.Canceled || code == codes.DeadlineExceeded {
-			cancel()
-		}
-	})
 	known := s.revision.Load()
-	response, err := s.kv.Txn(ctx, request, grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(math.MaxInt32), once)
+	response, err := s.kv.Txn(ctx, request, options(cancel)...)
 	if err != nil {
 		return nil, err
 	}
 	return response, s.confirm(response.Header, known)
+}
+
+// options let a call wait for a connection, and keep etcd's client from sending
+// it twice. The client repeats a call whose answer is Canceled or
+// DeadlineExceeded while the context lives, as when a proxy gives up. A
+// transaction that had happened would then be refused, like one that had not. So
+// the context ends with the first such answer.
+func options(cancel func()) []grpc.CallOption {
+	return []grpc.CallOption{
+		grpc.WaitForReady(true),
+		grpc.MaxCallRecvMsgSize(math.MaxInt32),
+		grpc.OnFinish(func(err error) {
+			if code := status.Code(err); code == codes.Canceled || code == codes.DeadlineExceeded {
+				cancel()
+			}
+		}),
+	}
 }
 
 // confirm checks that an answer is of the cluster that the store was opened on,

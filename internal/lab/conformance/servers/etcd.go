@@ -2,7 +2,9 @@ package servers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +32,38 @@ type EtcdCluster []*EtcdMember
 // such as "--quota-backend-bytes", "1000000".
 func Etcd(t testing.TB, members int, options ...string) EtcdCluster {
 	t.Helper()
+	c := etcdCluster(t, "http", members, pingEtcd, options)
+	for _, m := range c {
+		m.ID = m.status().Header.MemberId
+		m.network.name(m)
+	}
+	return c
+}
+
+// EtcdTLS starts a member that serves https, with options for its certificate.
+func EtcdTLS(t testing.TB, options ...string) *EtcdMember {
+	t.Helper()
+	metrics := "http://" + loopback(freePort(t))
+	healthy := func(ctx context.Context, _ string) error {
+		r, err := http.NewRequestWithContext(ctx, "GET", metrics+"/health", nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return errors.New(response.Status)
+		}
+		return nil
+	}
+	return etcdCluster(t, "https", 1, healthy, append(options, "--listen-metrics-urls", metrics))[0]
+}
+
+func etcdCluster(t testing.TB, scheme string, members int, ping func(context.Context, string) error, options []string) EtcdCluster {
+	t.Helper()
 	etcd := program(t, "etcd", "etcd")
 	cluster, peers := make(EtcdCluster, members), make([]string, members)
 	network := newPeerNetwork(t)
@@ -37,9 +71,9 @@ func Etcd(t testing.TB, members int, options ...string) EtcdCluster {
 		listen := "http://" + loopback(freePort(t))
 		advertised := "http://" + network.lead(strings.TrimPrefix(listen, "http://"))
 		peers[i] = fmt.Sprintf("m%d=%s", i, advertised)
-		url := "http://" + loopback(freePort(t))
+		url := scheme + "://" + loopback(freePort(t))
 		dir := Folder(t, nil)
-		cluster[i] = &EtcdMember{URL: url, network: network, SQL: &SQL{URL: url, Dir: dir, t: t, ping: pingEtcd, command: []string{
+		cluster[i] = &EtcdMember{URL: url, network: network, SQL: &SQL{URL: url, Dir: dir, t: t, ping: ping, command: []string{
 			etcd, "--name", fmt.Sprint("m", i), "--data-dir", filepath.Join(dir, "data"),
 			"--listen-client-urls", url, "--advertise-client-urls", url,
 			"--listen-peer-urls", listen, "--initial-advertise-peer-urls", advertised,
@@ -52,11 +86,7 @@ func Etcd(t testing.TB, members int, options ...string) EtcdCluster {
 		t.Cleanup(m.stop)
 		m.spawn()
 	}
-	for _, m := range cluster {
-		m.WaitReady()
-		m.ID = m.status().Header.MemberId
-		network.name(m)
-	}
+	cluster.WaitReady()
 	return cluster
 }
 

@@ -1,0 +1,366 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/client/v3"
+
+	"github.com/authlatch/auth/internal/conformance/servers"
+	"github.com/authlatch/auth/store/etcdstore"
+)
+
+// One cluster for rules that leave no trace.
+func TestEtcd(t *testing.T) {
+	c := servers.Etcd(t, 3, calm...)
+	for rule, check := range map[string]func(t *testing.T, c servers.EtcdCluster){
+		"a write is never tried again":                         etcdWritesOnce,
+		"a request is one read, and a swap one transaction":    etcdRequests,
+		"an expired record is gone once a host has said so":    etcdExpiredIsGone,
+		"an expired record is removed, and no other":           etcdDeleteExpired,
+		"processes that delete expired records do not collide": etcdDeleteExpiredAtOnce,
+		"values of other programs are errors":                  etcdForeignValues,
+		"calls end with their context":                         etcdContexts,
+		"a client of the service is shared":                    etcdSharesAClient,
+		"Close ends what Open opened":                          etcdClosed,
+	} {
+		t.Run(rule, func(t *testing.T) { check(t, c) })
+	}
+}
+
+const etcdPrefix = "authlatch/"
+
+func etcdClient(t *testing.T, c servers.EtcdCluster) *clientv3.Client {
+	t.Helper()
+	client := c[0].Client()
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+func etcdWritesOnce(t *testing.T, c servers.EtcdCluster) {
+	way := servers.NewProxy(t, strings.TrimPrefix(c[0].URL, "http://"))
+	s, direct, client := openEtcdAt(t, "http://"+way.Addr()), openEtcd(t, c), etcdClient(t, c)
+	mustSwap(t, direct, "swapped", nil, []byte("old"), time.Minute)
+	for _, write := range []func() error{
+		func() error {
+			return second(s.CompareAndSwap(t.Context(), "swapped", []byte("old"), []byte("new"), time.Minute))
+		},
+		func() error { return second(s.CompareAndSwap(t.Context(), "created", nil, []byte("new"), time.Minute)) },
+		func() error { return s.Delete(t.Context(), "swapped") },
+	} {
+		waitFor(t, func() bool { _, _, err := s.Get(t.Context(), "any"); return err == nil }) // it is connected
+		before := etcdRevision(t, client)
+		way.DropAnswers(true)
+		wantError(t, "a write whose answer is lost", write())
+		way.DropAnswers(false)
+		waitFor(t, func() bool { return etcdRevision(t, client) > before })
+		if n := etcdRevision(t, client) - before; n != 1 {
+			t.Errorf("%d revisions", n)
+		}
+	}
+	wantValue(t, direct, "created", "new")
+	wantValue(t, direct, "swapped", "")
+}
+
+func etcdRevision(t *testing.T, client *clientv3.Client) int64 {
+	t.Helper()
+	now, err := client.Get(t.Context(), "any")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now.Header.Revision
+}
+
+// Revisions count writes; the members count calls, which the others add to.
+func etcdRequests(t *testing.T, c servers.EtcdCluster) {
+	s, client := openEtcd(t, c), etcdClient(t, c)
+	before := etcdRevision(t, client)
+	mustSwap(t, s, "counted", nil, []byte("a"), time.Minute)
+	mustSwap(t, s, "counted", []byte("a"), []byte("b"), time.Minute)
+	if swapped, err := s.CompareAndSwap(t.Context(), "counted", []byte("a"), []byte("c"), time.Minute); swapped || err != nil {
+		t.Error(swapped, err)
+	}
+	wantValue(t, s, "counted", "b")
+	if n := etcdRevision(t, client) - before; n != 2 {
+		t.Errorf("two writes made %d revisions", n)
+	}
+	kvs, err := client.Get(t.Context(), etcdPrefix+"counted")
+	if err != nil || len(kvs.Kvs) != 1 || kvs.Kvs[0].Version != 2 || kvs.Kvs[0].Lease != 0 {
+		t.Errorf("%v, %v", kvs, err)
+	}
+}
+
+// What one host has seen expired no other host, however slow its clock is, may
+// find or swap.
+func etcdExpiredIsGone(t *testing.T, c servers.EtcdCluster) {
+	s, client := openEtcd(t, c), etcdClient(t, c)
+	for name, look := range map[string]func(key string){
+		"Get": func(key string) { wantValue(t, s, key, "") },
+		"swap": func(key string) {
+			if swapped, err := s.CompareAndSwap(t.Context(), key, []byte("v"), []byte("w"), time.Minute); swapped || err != nil {
+				t.Error(swapped, err)
+			}
+		},
+	} {
+		key := "expired by " + name
+		key = strings.ReplaceAll(key, " ", "-")
+		mustSwap(t, s, key, nil, []byte("v"), time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
+		if got := etcdCount(t, client, key); got != 1 {
+			t.Errorf("%s: %d keys before", name, got)
+		}
+		look(key)
+		if got := etcdCount(t, client, key); got != 0 {
+			t.Errorf("%s: %d keys after", name, got)
+		}
+	}
+}
+
+func etcdCount(t *testing.T, client *clientv3.Client, begin string) int64 {
+	t.Helper()
+	found, err := client.Get(t.Context(), etcdPrefix+begin, clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.Count
+}
+
+func etcdDeleteExpired(t *testing.T, c servers.EtcdCluster) {
+	const each = 700 // more than a page
+	s, client := openEtcd(t, c), etcdClient(t, c)
+	if _, err := client.Put(t.Context(), etcdPrefix+"~foreign", "not a record"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, "!gone", each, time.Millisecond)
+	fill(t, s, "~gone", each, time.Millisecond)
+	fill(t, s, "~kept", each, time.Minute)
+	mustSwap(t, s, "~longer", nil, []byte("v"), time.Millisecond*500)
+	s.CompareAndSwap(t.Context(), "~longer", []byte("v"), []byte("w"), time.Minute)
+	time.Sleep(5 * time.Millisecond)
+	removed, err := s.DeleteExpired(t.Context())
+	if removed < 2*each || err != nil {
+		t.Errorf("%d removed, %v", removed, err)
+	}
+	for begin, want := range map[string]int64{"!gone": 0, "~gone": 0, "~kept": each, "~foreign": 1} {
+		if got := etcdCount(t, client, begin); got != want {
+			t.Errorf("%s: %d keys, want %d", begin, got, want)
+		}
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.DeleteExpired(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// fill makes so many records.
+func fill(t *testing.T, s *etcdstore.Store, begin string, n int, ttl time.Duration) {
+	t.Helper()
+	errs := make(chan error, 16)
+	for w := range cap(errs) {
+		go func() {
+			var err error
+			for i := w; i < n && err == nil; i += cap(errs) {
+				_, err = s.CompareAndSwap(t.Context(), fmt.Sprint(begin, i), nil, []byte("v"), ttl)
+			}
+			errs <- err
+		}()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func etcdDeleteExpiredAtOnce(t *testing.T, c servers.EtcdCluster) {
+	const processes, records = 4, 400
+	first := openEtcd(t, c)
+	first.DeleteExpired(t.Context())
+	fill(t, first, "shared", records, time.Millisecond)
+	time.Sleep(5 * time.Millisecond)
+	counts := make(chan int64, processes)
+	for range processes {
+		s := openEtcd(t, c)
+		go func() {
+			n, err := s.DeleteExpired(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			counts <- n
+		}()
+	}
+	sum := int64(0)
+	for range processes {
+		sum += <-counts
+	}
+	if sum != records {
+		t.Errorf("%d processes removed %d of %d records", processes, sum, records)
+	}
+}
+
+func etcdForeignValues(t *testing.T, c servers.EtcdCluster) {
+	s, client := openEtcd(t, c), etcdClient(t, c)
+	for key, value := range map[string]string{"empty": "", "text": "hello, this is another program", "long": strings.Repeat("\x01", 70_000)} {
+		key = "foreign-" + key
+		if _, err := client.Put(t.Context(), etcdPrefix+key, value); err != nil {
+			t.Fatal(err)
+		}
+		got, ok, err := s.Get(t.Context(), key)
+		if got != nil || ok || err == nil {
+			t.Errorf("%s: %q, %v, %v", key, got, ok, err)
+		}
+		for _, old := range [][]byte{nil, []byte("x"), []byte(value)} {
+			if old != nil && len(old) == 0 {
+				continue
+			}
+			if swapped, err := s.CompareAndSwap(t.Context(), key, old, []byte("v"), time.Minute); swapped || err == nil && len(old) <= 1<<16 {
+				t.Errorf("swap of %s: %v, %v", key, swapped, err)
+			}
+		}
+		if err := s.Delete(t.Context(), key); err != nil {
+			t.Error(err)
+		}
+		wantValue(t, s, key, "")
+	}
+}
+
+func etcdContexts(t *testing.T, c servers.EtcdCluster) {
+	s := openEtcdAt(t, c[2].URL)
+	mustSwap(t, s, "k", nil, []byte("v"), time.Minute)
+	c[2].Pause()
+	for name, call := range map[string]func(ctx context.Context) error{
+		"Get": func(ctx context.Context) error { _, _, err := s.Get(ctx, "k"); return err },
+		"CompareAndSwap": func(ctx context.Context) error {
+			return second(s.CompareAndSwap(ctx, "k", []byte("v"), []byte("w"), time.Minute))
+		},
+		"Delete":        func(ctx context.Context) error { return s.Delete(ctx, "k") },
+		"DeleteExpired": func(ctx context.Context) error { _, err := s.DeleteExpired(ctx); return err },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s with a deadline: %v", name, err)
+		}
+		cancel()
+		ctx, cancel = context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		if err := call(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, cancelled: %v", name, err)
+		}
+	}
+	_, _, err := s.Get(context.Background(), "k")
+	wantError(t, "without a deadline", err)
+	c[2].Resume()
+	waitFor(t, func() bool { _, _, err := s.Get(t.Context(), "k"); return err == nil })
+}
+
+func etcdSharesAClient(t *testing.T, c servers.EtcdCluster) {
+	client := etcdClient(t, c)
+	s, err := etcdstore.New(t.Context(), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustSwap(t, s, "shares", nil, bytes.Repeat([]byte("v"), 1<<16), time.Minute)
+	s.Close()
+	if _, err := client.Get(t.Context(), "any"); err != nil {
+		t.Error(err)
+	}
+}
+
+func etcdClosed(t *testing.T, c servers.EtcdCluster) {
+	s := openEtcd(t, c)
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	_, _, err := s.Get(t.Context(), "k")
+	wantError(t, "Get of a closed store", err)
+	wantError(t, "Delete of a closed store", s.Delete(t.Context(), "k"))
+}
+
+// A member that is cut off from the others cannot know what has happened since.
+func TestEtcdMemberThatIsCutOffIsNotBelieved(t *testing.T) {
+	c := servers.Etcd(t, 3)
+	mustSwap(t, openEtcd(t, c), "k", nil, []byte("v"), time.Hour)
+	for _, role := range []string{"leader", "follower"} {
+		cutOff, others := c.Leader()
+		if role == "follower" {
+			cutOff, others = others[0], servers.EtcdCluster{cutOff, others[1]}
+		}
+		s, there := openEtcdAt(t, cutOff.URL), openEtcd(t, others)
+		mustSwap(t, there, role, nil, []byte("v"), time.Hour)
+		wantValue(t, s, role, "v")
+		cutOff.Isolate()
+		waitFor(t, func() bool { return there.Delete(t.Context(), role) == nil })
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), requestTimeout)
+			if value, ok, err := s.Get(ctx, role); err == nil {
+				t.Errorf("%s: Get after a Delete elsewhere: %q, %v", role, value, ok)
+			}
+			cancel()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), requestTimeout)
+		defer cancel()
+		swapped, err := s.CompareAndSwap(ctx, role, []byte("v"), []byte("w"), time.Hour)
+		if swapped || err == nil {
+			t.Errorf("%s: swap: %v, %v", role, swapped, err)
+		}
+		cutOff.Join()
+		waitFor(t, func() bool { _, _, err := s.Get(t.Context(), role); return err == nil })
+		wantValue(t, s, role, "")
+		c.WaitReady()
+	}
+}
+
+// Logging out must work where logging in does not.
+func TestEtcdAtItsQuotaStillDeletes(t *testing.T) {
+	c := servers.Etcd(t, 1, "--quota-backend-bytes", "4194304")
+	s := openEtcd(t, c)
+	m := newManager(t, s)
+	var alice client
+	if err := alice.login(t.Context(), m, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	mustSwap(t, s, "ends", nil, []byte("v"), time.Hour)
+	mustSwap(t, s, "expires", nil, []byte("v"), time.Millisecond)
+	mustSwap(t, s, "swept", nil, []byte("v"), time.Millisecond)
+	fillEtcd(t, c)
+	if err := second(s.CompareAndSwap(t.Context(), "ends", []byte("v"), []byte("w"), time.Hour)); err == nil || !strings.Contains(err.Error(), "disarm the alarm") {
+		t.Errorf("swap: %v", err)
+	}
+	if err := second(s.CompareAndSwap(t.Context(), "begins", nil, []byte("w"), time.Hour)); err == nil || !strings.Contains(err.Error(), c[0].URL) {
+		t.Errorf("create: %v", err)
+	}
+	wantValue(t, s, "ends", "v")
+	wantValue(t, s, "expires", "")
+	if _, err := alice.authenticate(t.Context(), m); err != nil {
+		t.Errorf("a request: %v", err)
+	}
+	s = openEtcd(t, c) // a process that starts again serves and ends logins
+	if n, err := s.DeleteExpired(t.Context()); n != 1 || err != nil {
+		t.Errorf("DeleteExpired: %d, %v", n, err)
+	}
+	if err := s.Delete(t.Context(), "ends"); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	wantValue(t, s, "ends", "")
+	if err := alice.logout(t.Context(), m); err != nil {
+		t.Logf("Logout at the quota: %v", err)
+	} else if _, err := alice.authenticate(t.Context(), m); !over(err) {
+		t.Errorf("after a logout at the quota: %v", err)
+	}
+	freeEtcd(t, c)
+	mustSwap(t, s, "ends", nil, []byte("v"), time.Hour)
+	if err := alice.logout(t.Context(), m); err != nil && !over(err) {
+		t.Errorf("logout after it was freed: %v", err)
+	}
+	if _, err := alice.authenticate(t.Context(), m); !over(err) {
+		t.Errorf("after logout: %v", err)
+	}
+}
