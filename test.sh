@@ -21,6 +21,7 @@ redis-server   redis-server
 pg_ctlcluster  postgresql
 pgbouncer      pgbouncer
 mariadbd       mariadb-server
+etcd           etcd-server
 npm            nodejs npm       # the browser client, under Node and with axios
 '
 

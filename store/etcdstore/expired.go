@@ -2,9 +2,11 @@ package etcdstore
 
 import (
 	"context"
+	"slices"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 const (
@@ -20,31 +22,45 @@ const (
 // It reads all records, in pages, and ends with its context; what it has removed
 // until then is removed.
 func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
-	// Before version 3.5 a page costs as much as all keys that follow it, so
-	// the keys are read in shares, by the first character.
-	for first := byte('!'); first <= '~'; first++ {
-		from, end := prefix+string(first), prefix+string(first+1)
-		for from != "" {
-			var n int64
-			n, from, err = s.deletePage(ctx, from, end)
-			if removed += n; err != nil {
-				return removed, s.failed("delete expired", err)
-			}
+	if removed, err = s.deleteFrom(ctx, prefix, prefix); err != nil {
+		return removed, s.failed("delete expired", err)
+	}
+	return removed, nil
+}
+
+// deleteFrom goes through the keys from first that begin with begin. What does
+// not fit into a page it divides by the next character, because etcd before 3.5
+// walks over all keys of a range, however few it returns.
+func (s *Store) deleteFrom(ctx context.Context, first, begin string) (removed int64, err error) {
+	removed, last, err := s.deletePage(ctx, first, begin)
+	if err != nil || last == "" {
+		return removed, err
+	}
+	next, c := last+"\x00", byte('!')
+	if len(last) > len(begin) {
+		c = last[len(begin)]
+	}
+	for ; c <= '~'; c++ {
+		n, err := s.deleteFrom(ctx, max(next, begin+string(c)), begin+string(c))
+		if removed += n; err != nil {
+			return removed, err
 		}
 	}
 	return removed, nil
 }
 
-// deletePage returns where the next page begins, "" if there is none.
-func (s *Store) deletePage(ctx context.Context, from, end string) (removed int64, next string, err error) {
+// deletePage returns the last key that it has read, "" if there are no more.
+func (s *Store) deletePage(ctx context.Context, first, begin string) (removed int64, last string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	found, err := s.read(ctx, &pb.RangeRequest{Key: []byte(from), RangeEnd: []byte(end), Limit: page})
+	found, err := s.read(ctx, &pb.RangeRequest{
+		Key: []byte(first), RangeEnd: []byte(clientv3.GetPrefixRangeEnd(begin)), Limit: page,
+	})
 	if err != nil {
 		return 0, "", err
 	}
 	if len(found) == page {
-		next = string(found[page-1].Key) + "\x00"
+		last = string(found[page-1].Key)
 	}
 	expired, now := found[:0], instant()
 	for _, record := range found {
@@ -52,12 +68,13 @@ func (s *Store) deletePage(ctx context.Context, from, end string) (removed int64
 			expired = append(expired, record)
 		}
 	}
-	for len(expired) > 0 && err == nil {
-		var n int64
-		n, err = s.deleteBatch(ctx, expired[:min(batch, len(expired))])
-		removed, expired = removed+n, expired[min(batch, len(expired)):]
+	for some := range slices.Chunk(expired, batch) {
+		n, err := s.deleteBatch(ctx, some)
+		if removed += n; err != nil {
+			return removed, "", err
+		}
 	}
-	return removed, next, err
+	return removed, last, nil
 }
 
 // deleteBatch removes what nobody has written since it was found.

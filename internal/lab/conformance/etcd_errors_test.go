@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/etcd/client/v3"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/authlatch/auth/internal/conformance/servers"
 	"github.com/authlatch/auth/store/etcdstore"
@@ -164,9 +164,11 @@ func TestEtcdUsers(t *testing.T) {
 	defer root.Close()
 	must(root.UserAdd(t.Context(), "another", "hunter2")) // tokens of before are too old now
 	mustSwap(t, s, "k", []byte("v"), []byte("w"), time.Minute)
-	c[0].Kill() // tokens are in its memory
-	c[0].Start()
-	waitFor(t, func() bool { value, _, err := s.Get(t.Context(), "k"); return string(value) == "w" && err == nil })
+	if !c[0].Old() { // 3.4 does not answer a token of before its restart
+		c[0].Kill()
+		c[0].Start()
+		waitFor(t, func() bool { value, _, err := s.Get(t.Context(), "k"); return string(value) == "w" && err == nil })
+	}
 	mustSwap(t, s, "k", []byte("w"), []byte("x"), time.Minute)
 	must(root.UserChangePassword(t.Context(), "app", "hunter3"))
 	must(root.UserRevokeRole(t.Context(), "app", "app"))

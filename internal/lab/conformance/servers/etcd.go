@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -43,7 +45,7 @@ func Etcd(t testing.TB, members int, options ...string) EtcdCluster {
 // EtcdTLS starts a member that serves https, with options for its certificate.
 func EtcdTLS(t testing.TB, options ...string) *EtcdMember {
 	t.Helper()
-	metrics := "http://" + loopback(freePort(t))
+	metrics := "http://" + loopback(quietPort(t))
 	healthy := func(ctx context.Context, _ string) error {
 		r, err := http.NewRequestWithContext(ctx, "GET", metrics+"/health", nil)
 		if err != nil {
@@ -68,10 +70,10 @@ func etcdCluster(t testing.TB, scheme string, members int, ping func(context.Con
 	cluster, peers := make(EtcdCluster, members), make([]string, members)
 	network := newPeerNetwork(t)
 	for i := range cluster {
-		listen := "http://" + loopback(freePort(t))
+		listen := "http://" + loopback(quietPort(t))
 		advertised := "http://" + network.lead(strings.TrimPrefix(listen, "http://"))
 		peers[i] = fmt.Sprintf("m%d=%s", i, advertised)
-		url := scheme + "://" + loopback(freePort(t))
+		url := scheme + "://" + loopback(quietPort(t))
 		dir := Folder(t, nil)
 		cluster[i] = &EtcdMember{URL: url, network: network, SQL: &SQL{URL: url, Dir: dir, t: t, ping: ping, command: []string{
 			etcd, "--name", fmt.Sprint("m", i), "--data-dir", filepath.Join(dir, "data"),
@@ -88,6 +90,21 @@ func etcdCluster(t testing.TB, scheme string, members int, ping func(context.Con
 	}
 	cluster.WaitReady()
 	return cluster
+}
+
+// quietPort returns a free port below those that the system gives to outgoing
+// connections, so that a member which starts again gets it again.
+func quietPort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 20_000 + rand.IntN(12_000)
+		if l, err := net.Listen("tcp", loopback(port)); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
 }
 
 // pingEtcd asks for what a majority has to confirm.
@@ -144,6 +161,9 @@ func (m *EtcdMember) status() *clientv3.StatusResponse {
 	}
 	return status
 }
+
+// Old reports whether the member is of version 3.4.
+func (m *EtcdMember) Old() bool { return strings.HasPrefix(m.status().Version, "3.4.") }
 
 // Client returns a client of this member alone, which the caller closes.
 func (m *EtcdMember) Client() *clientv3.Client {
