@@ -22,26 +22,22 @@ const (
 // It reads all records, in pages, and ends with its context; what it has removed
 // until then is removed.
 func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
-	if removed, err = s.deleteFrom(ctx, prefix, prefix); err != nil {
+	if removed, err = s.deleteParts(ctx, prefix, prefix); err != nil {
 		return removed, s.failed("delete expired", err)
 	}
 	return removed, nil
 }
 
-// deleteFrom goes through the keys from first that begin with begin. What does
-// not fit into a page it divides by the next character, because etcd before 3.5
-// walks over all keys of a range, however few it returns.
-func (s *Store) deleteFrom(ctx context.Context, first, begin string) (removed int64, err error) {
-	removed, last, err := s.deletePage(ctx, first, begin)
-	if err != nil || last == "" {
-		return removed, err
-	}
-	next, c := last+"\x00", byte('!')
-	if len(last) > len(begin) {
-		c = last[len(begin)]
+// deleteParts goes through the keys from first that begin with begin, divided by
+// the character that follows: etcd before 3.5 walks over all keys of a range,
+// however few it returns.
+func (s *Store) deleteParts(ctx context.Context, first, begin string) (removed int64, err error) {
+	c := byte('!')
+	if len(first) > len(begin) {
+		c = max(c, first[len(begin)])
 	}
 	for ; c <= '~'; c++ {
-		n, err := s.deleteFrom(ctx, max(next, begin+string(c)), begin+string(c))
+		n, err := s.deleteFrom(ctx, max(first, begin+string(c)), begin+string(c))
 		if removed += n; err != nil {
 			return removed, err
 		}
@@ -49,11 +45,21 @@ func (s *Store) deleteFrom(ctx context.Context, first, begin string) (removed in
 	return removed, nil
 }
 
+// deleteFrom divides what does not fit into a page.
+func (s *Store) deleteFrom(ctx context.Context, first, begin string) (removed int64, err error) {
+	removed, last, err := s.deletePage(ctx, first, begin)
+	if err != nil || last == "" {
+		return removed, err
+	}
+	n, err := s.deleteParts(ctx, last+"\x00", begin)
+	return removed + n, err
+}
+
 // deletePage returns the last key that it has read, "" if there are no more.
 func (s *Store) deletePage(ctx context.Context, first, begin string) (removed int64, last string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	found, err := s.read(ctx, &pb.RangeRequest{
+	found, err := s.read(ctx, bound, &pb.RangeRequest{
 		Key: []byte(first), RangeEnd: []byte(clientv3.GetPrefixRangeEnd(begin)), Limit: page,
 	})
 	if err != nil {

@@ -20,10 +20,10 @@ const (
 )
 
 // read asks until a member answers: reads may be repeated. A member that does
-// not answer for a second is left for the next one of the client's round.
-func (s *Store) read(ctx context.Context, request *pb.RangeRequest) ([]*mvccpb.KeyValue, error) {
+// not answer for so long is left for the next one of the client's round.
+func (s *Store) read(ctx context.Context, patience time.Duration, request *pb.RangeRequest) ([]*mvccpb.KeyValue, error) {
 	for {
-		found, err := s.readOnce(ctx, request)
+		found, err := s.readOnce(ctx, patience, request)
 		if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {
 			return found, err
 		}
@@ -35,7 +35,7 @@ func (s *Store) read(ctx context.Context, request *pb.RangeRequest) ([]*mvccpb.K
 	}
 }
 
-func (s *Store) readOnce(ctx context.Context, request *pb.RangeRequest) ([]*mvccpb.KeyValue, error) {
+func (s *Store) readOnce(ctx context.Context, patience time.Duration, request *pb.RangeRequest) ([]*mvccpb.KeyValue, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	known := s.revision.Load()
