@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/store/etcdstore"
 )
 
-// ASVS 5.0, 1.2.4, 14.2.7 and 15.4.2.
+// ASVS 5.0, 14.2.7.
 func TestEtcd(t *testing.T) {
 	c := servers.Etcd(t, 3, calm...)
 	for rule, check := range map[string]func(t *testing.T, c servers.EtcdCluster){

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -140,7 +142,8 @@ func TestEtcdSizeNumbers(t *testing.T) {
 			if j < 10 { // each tenth has expired
 				value = template.Kvs[0].Value
 			}
-			ops = append(ops, clientv3.OpPut(fmt.Sprintf("%s%c%042d", etcdPrefix, "ABCDEFGHIJKLMNOPabcdefghijklmnop"[(i+j)%32], i+j), string(value)))
+			digest := sha256.Sum256(fmt.Append(nil, i+j)) // keys are digests
+			ops = append(ops, clientv3.OpPut(etcdPrefix+base64.RawURLEncoding.EncodeToString(digest[:]), string(value)))
 		}
 		if _, err := direct.Txn(t.Context()).Then(ops...).Commit(); err != nil {
 			t.Fatal(err)
