@@ -184,3 +184,84 @@ func free(t *testing.T, members servers.EtcdCluster) {
 		}
 	}
 }
+
+// A member that is cut off from the others cannot know what has happened since.
+func TestEtcdMemberThatIsCutOffIsNotBelieved(t *testing.T) {
+	c := servers.Etcd(t, 3)
+	mustSwap(t, openEtcd(t, c), "k", nil, []byte("v"), time.Hour)
+	for _, role := range []string{"leader", "follower"} {
+		cutOff, others := c.Leader()
+		if role == "follower" {
+			cutOff, others = others[0], servers.EtcdCluster{cutOff, others[1]}
+		}
+		s, there := openEtcdAt(t, cutOff.URL), openEtcd(t, others)
+		mustSwap(t, there, role, nil, []byte("v"), time.Hour)
+		wantValue(t, s, role, "v")
+		cutOff.Isolate()
+		waitFor(t, func() bool { return there.Delete(t.Context(), role) == nil })
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), requestTimeout)
+			if value, ok, err := s.Get(ctx, role); err == nil {
+				t.Errorf("%s: Get after a Delete elsewhere: %q, %v", role, value, ok)
+			}
+			cancel()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), requestTimeout)
+		defer cancel()
+		swapped, err := s.CompareAndSwap(ctx, role, []byte("v"), []byte("w"), time.Hour)
+		if swapped || err == nil {
+			t.Errorf("%s: swap: %v, %v", role, swapped, err)
+		}
+		cutOff.Join()
+		waitFor(t, func() bool { _, _, err := s.Get(t.Context(), role); return err == nil })
+		wantValue(t, s, role, "")
+		c.WaitReady()
+	}
+}
+
+// Logging out must work where logging in does not.
+func TestEtcdAtItsQuotaStillDeletes(t *testing.T) {
+	c := servers.Etcd(t, 1, "--quota-backend-bytes", "4194304")
+	s := openEtcd(t, c)
+	m := newManager(t, s)
+	var alice client
+	if err := alice.login(t.Context(), m, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	mustSwap(t, s, "ends", nil, []byte("v"), time.Hour)
+	mustSwap(t, s, "expires", nil, []byte("v"), time.Millisecond)
+	mustSwap(t, s, "swept", nil, []byte("v"), time.Millisecond)
+	fillEtcd(t, c)
+	if err := second(s.CompareAndSwap(t.Context(), "ends", []byte("v"), []byte("w"), time.Hour)); err == nil || !strings.Contains(err.Error(), "disarm the alarm") {
+		t.Errorf("swap: %v", err)
+	}
+	if err := second(s.CompareAndSwap(t.Context(), "begins", nil, []byte("w"), time.Hour)); err == nil || !strings.Contains(err.Error(), c[0].URL) {
+		t.Errorf("create: %v", err)
+	}
+	wantValue(t, s, "ends", "v")
+	wantValue(t, s, "expires", "")
+	if _, err := alice.authenticate(t.Context(), m); err != nil {
+		t.Errorf("a request: %v", err)
+	}
+	s = openEtcd(t, c) // a process that starts again serves and ends logins
+	if n, err := s.DeleteExpired(t.Context()); n != 1 || err != nil {
+		t.Errorf("DeleteExpired: %d, %v", n, err)
+	}
+	if err := s.Delete(t.Context(), "ends"); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	wantValue(t, s, "ends", "")
+	if err := alice.logout(t.Context(), m); err != nil {
+		t.Logf("Logout at the quota: %v", err)
+	} else if _, err := alice.authenticate(t.Context(), m); !over(err) {
+		t.Errorf("after a logout at the quota: %v", err)
+	}
+	freeEtcd(t, c)
+	mustSwap(t, s, "ends", nil, []byte("v"), time.Hour)
+	if err := alice.logout(t.Context(), m); err != nil && !over(err) {
+		t.Errorf("logout after it was freed: %v", err)
+	}
+	if _, err := alice.authenticate(t.Context(), m); !over(err) {
+		t.Errorf("after logout: %v", err)
+	}
+}
