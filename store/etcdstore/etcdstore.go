@@ -43,9 +43,9 @@ const prefix = "authlatch/"
 // sent once; an error leaves open whether it has happened. Errors name the
 // operation and the endpoints, never a key or value.
 //
-// Every answer must come from the cluster that the Store was opened on, and that
-// cluster must not have gone back to an earlier revision, as one does that was
-// restored from a backup: calls are errors from then on.
+// An answer of another cluster than the one that the Store was opened on is an
+// error. Once an answer shows that the cluster has gone back to an earlier
+// revision, as after a restored backup, all calls are errors.
 //
 // A Store is safe for concurrent use, and any number of processes may use one
 // cluster.
@@ -54,7 +54,7 @@ type Store struct {
 	kv       pb.KVClient
 	own      bool          // Close closes the client
 	cluster  atomic.Uint64 // the ID that all answers must have, once there was one
-	revision atomic.Int64  // the latest that the cluster has confirmed
+	revision atomic.Int64  // the latest that was seen; the greatest number once it went back
 }
 
 // New returns a Store over a client that the service has already, which stays

@@ -184,10 +184,11 @@ func TestAClusterThatWentBackIsNotBelieved(t *testing.T) {
 	f := newFake(t)
 	s := open(t, f)
 	f.set(func() { f.header.Revision = 9 })
-	wantEachCall(t, s, "from 10 to 9")
-	f.set(func() { f.header.Revision = 10 })
-	if _, _, err := s.Get(t.Context(), "k"); err != nil {
-		t.Errorf("the same revision: %v", err)
+	wantEachCall(t, s, "back to revision 9")
+	f.set(func() { f.header.Revision = 11 })
+	wantEachCall(t, s, "back to revision 11") // others have written meanwhile
+	if _, _, err := open(t, f).Get(t.Context(), "k"); err != nil {
+		t.Errorf("a process that starts again: %v", err)
 	}
 }
 

@@ -78,14 +78,16 @@ func options(cancel func()) []grpc.CallOption {
 // confirm checks that an answer is of the cluster that the store was opened on,
 // and that the cluster has forgotten nothing: its revision was known before the
 // request, and it only grows. A cluster that was restored from a backup is
-// older, and logouts are undone in it.
+// older, and logouts are undone in it; so it is not believed when it has caught
+// up, either.
 func (s *Store) confirm(header *pb.ResponseHeader, known int64) error {
 	if err := s.sameCluster(header); err != nil {
 		return err
 	}
 	if header.GetRevision() < known {
-		return fmt.Errorf("the revision of the cluster went back from %d to %d, as after a restored backup: "+
-			"delete the keys under %s, then start this process again", known, header.GetRevision(), prefix)
+		s.revision.Store(math.MaxInt64)
+		return fmt.Errorf("the cluster went back to revision %d, as after a restored backup: "+
+			"delete the keys under %s, then start this process again", header.GetRevision(), prefix)
 	}
 	for now := s.revision.Load(); now < header.GetRevision(); now = s.revision.Load() {
 		if s.revision.CompareAndSwap(now, header.GetRevision()) {

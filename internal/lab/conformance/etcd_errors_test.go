@@ -76,7 +76,7 @@ func TestEtcdThatLostItsDataIsNotBelieved(t *testing.T) {
 	c[0].Start()
 	c.WaitReady()
 	value, ok, err := s.Get(t.Context(), "k")
-	if value != nil || ok || err == nil || !strings.Contains(err.Error(), "revision of the cluster went back") {
+	if value != nil || ok || err == nil || !strings.Contains(err.Error(), "the cluster went back to revision") {
 		t.Errorf("%q, %v, %v", value, ok, err)
 	}
 	wantValue(t, openEtcd(t, c), "k", "")
