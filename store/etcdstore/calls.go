@@ -27,7 +27,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 // get returns nil if there is no value.
 func (s *Store) get(ctx context.Context, key string) ([]byte, error) {
 	for {
-		found, err := s.read(ctx, patience, &pb.RangeRequest{Key: []byte(key)})
+		found, _, err := s.read(ctx, patience, &pb.RangeRequest{Key: []byte(key)})
 		if err != nil || len(found) == 0 {
 			return nil, err
 		}

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	page  = 500 // records that are read at once, 32 MiB at most
-	batch = 100 // records that are removed at once; etcd allows 128 operations
+	page  = 500    // records that are read at once, 32 MiB at most
+	many  = 10_000 // records that are divided
+	batch = 100    // records that are removed at once; etcd allows 128 operations
 )
 
 // DeleteExpired removes the records that have expired, and returns how many it
@@ -45,28 +46,36 @@ func (s *Store) deleteParts(ctx context.Context, first, begin string) (removed i
 	return removed, nil
 }
 
-// deleteFrom divides what does not fit into a page.
+// deleteFrom goes through the same keys page by page, and divides them if there
+// are many.
 func (s *Store) deleteFrom(ctx context.Context, first, begin string) (removed int64, err error) {
-	removed, last, err := s.deletePage(ctx, first, begin)
-	if err != nil || last == "" {
-		return removed, err
+	for first != "" {
+		n, next, rest, err := s.deletePage(ctx, first, begin)
+		if removed += n; err != nil {
+			return removed, err
+		}
+		if rest > many {
+			n, err := s.deleteParts(ctx, next, begin)
+			return removed + n, err
+		}
+		first = next
 	}
-	n, err := s.deleteParts(ctx, last+"\x00", begin)
-	return removed + n, err
+	return removed, nil
 }
 
-// deletePage returns the last key that it has read, "" if there are no more.
-func (s *Store) deletePage(ctx context.Context, first, begin string) (removed int64, last string, err error) {
+// deletePage returns where the next page begins, "" if there is none, and how
+// many records are left.
+func (s *Store) deletePage(ctx context.Context, first, begin string) (removed int64, next string, rest int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
-	found, err := s.read(ctx, bound, &pb.RangeRequest{
+	found, rest, err := s.read(ctx, bound, &pb.RangeRequest{
 		Key: []byte(first), RangeEnd: []byte(clientv3.GetPrefixRangeEnd(begin)), Limit: page,
 	})
 	if err != nil {
-		return 0, "", err
+		return 0, "", 0, err
 	}
-	if len(found) == page {
-		last = string(found[page-1].Key)
+	if rest -= int64(len(found)); rest > 0 {
+		next = string(found[len(found)-1].Key) + "\x00"
 	}
 	expired, now := found[:0], instant()
 	for _, record := range found {
@@ -77,10 +86,10 @@ func (s *Store) deletePage(ctx context.Context, first, begin string) (removed in
 	for some := range slices.Chunk(expired, batch) {
 		n, err := s.deleteBatch(ctx, some)
 		if removed += n; err != nil {
-			return removed, "", err
+			return removed, "", 0, err
 		}
 	}
-	return removed, last, nil
+	return removed, next, rest, nil
 }
 
 // deleteBatch removes what nobody has written since it was found.

@@ -20,22 +20,23 @@ const (
 )
 
 // read asks until a member answers: reads may be repeated. A member that does
-// not answer for so long is left for the next one of the client's round.
-func (s *Store) read(ctx context.Context, patience time.Duration, request *pb.RangeRequest) ([]*mvccpb.KeyValue, error) {
+// not answer for so long is left for the next one of the client's round. count is
+// that of all keys in the range.
+func (s *Store) read(ctx context.Context, patience time.Duration, request *pb.RangeRequest) (found []*mvccpb.KeyValue, count int64, err error) {
 	for {
-		found, err := s.readOnce(ctx, patience, request)
+		response, err := s.readOnce(ctx, patience, request)
 		if code := status.Code(err); code != codes.Unavailable && code != codes.DeadlineExceeded {
-			return found, err
+			return response.GetKvs(), response.GetCount(), err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return nil, 0, err
 		case <-time.After(pause):
 		}
 	}
 }
 
-func (s *Store) readOnce(ctx context.Context, patience time.Duration, request *pb.RangeRequest) ([]*mvccpb.KeyValue, error) {
+func (s *Store) readOnce(ctx context.Context, patience time.Duration, request *pb.RangeRequest) (*pb.RangeResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	known := s.revision.Load()
@@ -43,7 +44,10 @@ func (s *Store) readOnce(ctx context.Context, patience time.Duration, request *p
 	if err != nil {
 		return nil, err
 	}
-	return response.Kvs, s.confirm(response.Header, known)
+	if err := s.confirm(response.Header, known); err != nil {
+		return nil, err
+	}
+	return response, nil
 }
 
 // write sends a transaction once.
