@@ -16,7 +16,7 @@ import (
 )
 
 // A fake is a server that answers as it is told. The rules of the contract are
-// tested with real clusters, in internal/conformance.
+// tested with real clusters, in internal/lab/conformance.
 type fake struct {
 	pb.UnimplementedKVServer
 	pb.UnimplementedMaintenanceServer

@@ -19,7 +19,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/authlatch/auth/internal/conformance/servers"
+	"github.com/authlatch/auth/internal/lab/conformance/servers"
 	"github.com/authlatch/auth/store/etcdstore"
 )
 

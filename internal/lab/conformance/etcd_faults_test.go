@@ -10,7 +10,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/authlatch/auth/internal/conformance/servers"
+	"github.com/authlatch/auth/internal/lab/conformance/servers"
 )
 
 // etcdFaults happen to a cluster of three while two processes serve.

@@ -3,7 +3,7 @@ package conformance
 import (
 	"testing"
 
-	"github.com/authlatch/auth/internal/conformance/servers"
+	"github.com/authlatch/auth/internal/lab/conformance/servers"
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/store/etcdstore"
 )
