@@ -125,7 +125,7 @@ func TestEtcdUsers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	readme, err := os.ReadFile("../../store/etcdstore/README.md")
+	readme, err := os.ReadFile("../../../store/etcdstore/README.md")
 	must(nil, err)
 	if !strings.Contains(string(readme), "`readwrite` on the prefix `"+etcdPrefix+"`") {
 		t.Error("the README names another right")
