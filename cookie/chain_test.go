@@ -10,8 +10,8 @@ import (
 	"github.com/authlatch/auth/cookie"
 )
 
-// loosening is a method with its argument. Two of one kind are not put into
-// one chain, since two domains or paths are an error of their own.
+// loosening is a method of Policy with its argument. A chain has at most one
+// loosening of each kind, because two domains or paths are an error.
 type loosening struct {
 	kind  string
 	apply func(cookie.Policy) cookie.Policy
@@ -36,8 +36,8 @@ func loosenings() []loosening {
 	}
 }
 
-// expect is what a chain means, worked out from the attributes alone, and
-// whether browsers would take it.
+// expect derives the expected cookie from the attributes alone, and reports
+// whether browsers would accept it.
 func expect(chain []loosening, value string) (c http.Cookie, valid bool) {
 	c = http.Cookie{Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
 	kinds := map[string]bool{}
@@ -66,8 +66,9 @@ func expect(chain []loosening, value string) (c http.Cookie, valid bool) {
 	return c, valid
 }
 
-// Property over random chains: what is sent says exactly what the chain says,
-// in whatever order, and a contradiction is an error in every order.
+// Property over random chains: the cookie that is sent has exactly the
+// attributes of the chain, in any order of its methods, and a contradiction is
+// an error in any order.
 func TestRandomChainsMeanWhatTheySay(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	valid, invalid := 0, 0
@@ -100,7 +101,7 @@ func TestRandomChainsMeanWhatTheySay(t *testing.T) {
 		checkSent(t, p, want)
 	}
 	if valid < 500 || invalid < 500 {
-		t.Errorf("%d valid and %d invalid chains prove little", valid, invalid)
+		t.Errorf("only %d valid and %d invalid chains", valid, invalid)
 	}
 }
 
@@ -129,7 +130,7 @@ func checkSent(t *testing.T, p cookie.Policy, want http.Cookie) {
 func compare(t *testing.T, h http.Header, want http.Cookie) {
 	t.Helper()
 	if len(h["Set-Cookie"]) != 1 {
-		t.Fatalf("fields: %q", h["Set-Cookie"])
+		t.Fatalf("headers: %q", h["Set-Cookie"])
 	}
 	got, err := http.ParseSetCookie(h.Get("Set-Cookie"))
 	if err != nil || got.Valid() != nil || len(got.Unparsed) > 0 || got.Quoted || !got.Expires.IsZero() {

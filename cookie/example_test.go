@@ -25,7 +25,7 @@ func ExamplePolicy() {
 		case !ok:
 			value = "new"
 		}
-		// Before the first byte of the body, or the cookie is lost.
+		// Call Set before writing the body.
 		if err := cart.Set(w.Header(), r, value); err != nil {
 			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 			return
@@ -42,7 +42,7 @@ func ExamplePolicy() {
 		fmt.Println(w.Header().Get("Set-Cookie"))
 	}
 
-	// A contradiction is found before any request comes.
+	// Err reports a contradiction at startup.
 	fmt.Println(cart.SameSiteNone().Insecure().Err())
 	// Output:
 	// 200 cart: new
@@ -51,11 +51,11 @@ func ExamplePolicy() {
 	// __Host-Http-cart=42; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax
 	// 400 Bad Request
 	//
-	// cookie: SameSiteNone and Insecure exclude each other
+	// cookie: SameSiteNone and Insecure cannot be combined
 }
 
 func ExampleSealer() {
-	// Keep the key where other secrets are: all hosts need the same one.
+	// All hosts need the same key: load it from where you keep secrets.
 	key := make([]byte, 32)
 	rand.Read(key)
 	sealer, err := cookie.NewSealer(key)
@@ -79,7 +79,7 @@ func ExampleSealer() {
 	value, err := sealer.Open(flash, sealed)
 	fmt.Printf("%s %v\n", value, err)
 
-	// It opens for no other cookie.
+	// The value cannot be opened for another cookie.
 	_, err = sealer.Open(cookie.New("greeting"), sealed)
 	fmt.Println(errors.Is(err, cookie.ErrOpen))
 	// Output:
@@ -89,7 +89,7 @@ func ExampleSealer() {
 
 // A message for the next page, shown once.
 func ExampleSealed() {
-	key := make([]byte, 32) // keep it where other secrets are
+	key := make([]byte, 32) // load it from where you keep secrets
 	rand.Read(key)
 	sealer, err := cookie.NewSealer(key)
 	if err != nil {
@@ -104,7 +104,7 @@ func ExampleSealed() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /order", func(w http.ResponseWriter, r *http.Request) {
-		// A message that is too long is no reason to refuse the order.
+		// Ignore the error: the order is accepted without a message too.
 		flash.Set(w.Header(), r, "Your order is on its way.")
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	})

@@ -8,16 +8,22 @@ import (
 	"time"
 )
 
-// Set adds a Set-Cookie field to h, the header of the response to r. It
-// replaces one of the same name that is there already, since a response sets
-// a name once (RFC 6265bis, 4.1.1), and leaves other cookies alone.
-// Call it before the body: later it is lost without an error.
+// Set adds a Set-Cookie header to h, the header of the response to r. It
+// replaces an earlier Set-Cookie header of the same name, since a response
+// should set a name only once (RFC 6265bis, 4.1.1), and keeps those of other
+// cookies. Call it before writing the body: a header that is added later is
+// lost without an error.
 //
-// Set returns the policy's own error; an error if value is empty or has bytes
-// other than cookie-octets (RFC 6265, 4.1.1), none of which is escaped for
-// you; if name and value are longer than 4093 bytes together, which browsers
-// would drop (ASVS 5.0, 3.3.5); and, under [Policy.Insecure], if r is not for a
-// loopback host. Otherwise r may be nil. After an error h is as it was.
+// Set returns the policy's own error. It also returns an error if
+//
+//   - value is empty or contains bytes other than cookie-octets (RFC 6265,
+//     4.1.1), which Set does not escape;
+//   - name and value together are longer than 4093 bytes, which browsers drop
+//     (ASVS 5.0, 3.3.5);
+//   - the policy is [Policy.Insecure] and r is nil or not for a loopback host.
+//     For other policies r may be nil.
+//
+// After an error h is unchanged.
 func (p Policy) Set(h http.Header, r *http.Request, value string) error {
 	if err := p.allowed(r); err != nil {
 		return err
@@ -29,10 +35,11 @@ func (p Policy) Set(h http.Header, r *http.Request, value string) error {
 	return nil
 }
 
-// Delete adds the deletion of the cookie to h, with the attributes it was set
-// with, without which browsers keep it. Like [Policy.Set] it replaces a field
-// of the same name, is lost after the body, and returns the policy's own error
-// and that of Insecure for other hosts.
+// Delete adds a Set-Cookie header to h that deletes the cookie. The header has
+// the attributes of the policy, without which browsers keep the cookie. Like
+// [Policy.Set], Delete replaces an earlier header of the same name, must be
+// called before the body is written, and returns the policy's own error and
+// that of Insecure for a request to another host.
 func (p Policy) Delete(h http.Header, r *http.Request) error {
 	if err := p.allowed(r); err != nil {
 		return err
@@ -41,16 +48,16 @@ func (p Policy) Delete(h http.Header, r *http.Request) error {
 	return nil
 }
 
-// Pending returns what the response with header h is about to set for this
-// cookie, by [Policy.Set], or "" and true if it is about to delete it, by
-// [Policy.Delete]. ok is false if it does neither. Whoever acts on a cookie
-// that an earlier step of the same response may have changed asks Pending
-// first and the request after.
+// Pending returns the value that the response with header h will set for this
+// cookie after [Policy.Set], or "" and true after [Policy.Delete]. ok is false
+// if h neither sets nor deletes the cookie. If an earlier step of the same
+// response may have changed the cookie, call Pending first and [Policy.Read]
+// second.
 func (p Policy) Pending(h http.Header) (value string, ok bool) {
 	if p.Err() != nil {
 		return "", false
 	}
-	// Browsers obey the last one, should somebody else have added some.
+	// Other code may have added the name twice: browsers obey the last.
 	fields := h["Set-Cookie"]
 	for i := len(fields) - 1; i >= 0; i-- {
 		pair, _, _ := strings.Cut(fields[i], ";")
@@ -61,7 +68,8 @@ func (p Policy) Pending(h http.Header) (value string, ok bool) {
 	return "", false
 }
 
-// allowed returns why nothing may be set in the response to r, or nil.
+// allowed returns the error for which the response to r must not set or delete
+// the cookie, or nil.
 func (p Policy) allowed(r *http.Request) error {
 	switch {
 	case p.Err() != nil:
@@ -69,14 +77,15 @@ func (p Policy) allowed(r *http.Request) error {
 	case !p.loopback:
 		return nil
 	case r == nil:
-		return errors.New("cookie: Insecure: no request to see the host of")
+		return errors.New("cookie: Insecure: the request is nil, so its host cannot be checked")
 	case !isLoopback(r.Host):
 		return fmt.Errorf("cookie: Insecure: %.64q is not a loopback host", r.Host)
 	}
 	return nil
 }
 
-// checkValue never names the value: it may be a secret.
+// checkValue returns errors that do not contain the value, which may be a
+// secret.
 func (p Policy) checkValue(value string) error {
 	switch {
 	case value == "":
@@ -84,12 +93,12 @@ func (p Policy) checkValue(value string) error {
 	case len(p.wire)+len(value) > maxPair:
 		return fmt.Errorf("cookie: %s: name and value are longer than %d bytes", p.wire, maxPair)
 	case !all(value, isValueByte):
-		return fmt.Errorf("cookie: %s: the value has bytes that no cookie may have", p.wire)
+		return fmt.Errorf("cookie: %s: the value contains bytes that are not allowed in a cookie", p.wire)
 	}
 	return nil
 }
 
-// put writes the field. maxAge is as in [http.Cookie].
+// put writes the Set-Cookie header. maxAge is as in [http.Cookie].
 func (p Policy) put(h http.Header, value string, maxAge int) {
 	c := http.Cookie{
 		Name:        p.wire,
@@ -100,12 +109,12 @@ func (p Policy) put(h http.Header, value string, maxAge int) {
 		Secure:      !p.insecure(),
 		HttpOnly:    !p.readable,
 		SameSite:    p.sameSite,
-		Partitioned: p.parted,
+		Partitioned: p.partitioned,
 	}
 	if p.path != "" {
 		c.Path = p.path
 	}
-	// The slice in h may be shared with other headers: it is not changed.
+	// The slice in h may be shared with other headers, so copy it.
 	old := h["Set-Cookie"]
 	fields := make([]string, 0, len(old)+1)
 	for _, field := range old {

@@ -59,7 +59,7 @@ func TestSetRefusesValues(t *testing.T) {
 			if test.ok {
 				want = test.value
 			} else if test.value != "" && strings.Contains(err.Error(), test.value) {
-				t.Error("the error has the value")
+				t.Error("the error contains the value")
 			}
 			if got, ok := p.Pending(h); got != want || !ok {
 				t.Errorf("Pending = %.20q, %v", got, ok)
@@ -68,7 +68,7 @@ func TestSetRefusesValues(t *testing.T) {
 	}
 }
 
-// octets is every cookie-octet, by the ranges of RFC 6265, 4.1.1.
+// octets returns every cookie-octet, by the ranges of RFC 6265, 4.1.1.
 func octets() string {
 	var b strings.Builder
 	for c := range 256 {
@@ -99,7 +99,7 @@ func TestOneSetCookiePerName(t *testing.T) {
 		t.Errorf("after Set: %q", h["Set-Cookie"])
 	}
 	if !slices.Equal(shared, before) {
-		t.Error("Set changed a slice that it does not own")
+		t.Error("Set changed a shared slice")
 	}
 	if err := p.Delete(h, nil); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestInsecureIsForLoopbackHosts(t *testing.T) {
 			}
 		})
 	}
-	// Without a request nobody can tell.
+	// Without a request the host is unknown.
 	if cookie.New("id").Insecure().Set(http.Header{}, nil, "v") == nil {
 		t.Error("Insecure without a request")
 	}

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// all reports whether every byte of s is one of a kind.
-func all(s string, kind func(byte) bool) bool {
+// all reports whether valid accepts every byte of s.
+func all(s string, valid func(byte) bool) bool {
 	for i := range len(s) {
-		if !kind(s[i]) {
+		if !valid(s[i]) {
 			return false
 		}
 	}
@@ -30,14 +30,15 @@ func isValueByte(c byte) bool {
 	return '!' <= c && c <= '~' && c != '"' && c != ',' && c != ';' && c != '\\'
 }
 
-// isPathByte allows what the path of a request may have, which is less than a
-// browser takes: the rest would never match.
+// isPathByte reports whether the path of a request can contain c. Browsers
+// accept more in a Path attribute, but such a path would never match.
 func isPathByte(c byte) bool {
 	return '!' <= c && c <= '~' && c != ';' && c != '?' && c != '#'
 }
 
-// isHostName reports whether s is a host name as browsers compare it: lower
-// case, two or more labels, and a last one that makes it no IP address.
+// isHostName reports whether s is a host name in the form that browsers
+// compare: lower case, two or more labels, and a last label that rules out an
+// IP address.
 func isHostName(s string) bool {
 	last := strings.LastIndexByte(s, '.') + 1
 	if len(s) > 253 || last == 0 || last == len(s) || s[last] < 'a' || s[last] > 'z' {
@@ -57,8 +58,8 @@ func isLabel(s string) bool {
 	})
 }
 
-// isLoopback reports whether the Host of a request, with or without a port, is
-// this machine to the browser that sent it.
+// isLoopback reports whether the Host header of a request, with or without a
+// port, names the machine of the browser that sent it.
 func isLoopback(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {

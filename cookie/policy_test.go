@@ -13,12 +13,13 @@ import (
 
 const day = 24 * time.Hour
 
-// request is one to a loopback host, so that Insecure may be tried too.
+// request returns a request to a loopback host, so that Insecure can be tested
+// too.
 func request() *http.Request {
 	return httptest.NewRequest("GET", "http://localhost:8080/", nil)
 }
 
-// The literal headers: an upgrade must change none of them unnoticed.
+// The literal Set-Cookie headers, so that no upgrade changes them unnoticed.
 //
 // ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4.
 func TestGoldenHeaders(t *testing.T) {
@@ -38,7 +39,7 @@ func TestGoldenHeaders(t *testing.T) {
 			"__Host-id=v; Path=/; Max-Age=3600; Secure; SameSite=None; Partitioned"},
 		{"3.3.3 Domain renames", cookie.New("id").Domain("example.com"), "__Secure-id=v; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Strict"},
 		{"3.3.3 Path renames", cookie.New("id").Path("/auth"), "__Secure-id=v; Path=/auth; HttpOnly; Secure; SameSite=Strict"},
-		{"Path / is no loosening", cookie.New("id").Path("/"), "__Host-Http-id=v; Path=/; HttpOnly; Secure; SameSite=Strict"},
+		{"Path / changes nothing", cookie.New("id").Path("/"), "__Host-Http-id=v; Path=/; HttpOnly; Secure; SameSite=Strict"},
 		{"3.3.4 ReadableByScripts renames", cookie.New("id").ReadableByScripts(), "__Host-id=v; Path=/; Secure; SameSite=Strict"},
 		{"MaxAge", cookie.New("id").MaxAge(time.Hour), "__Host-Http-id=v; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Strict"},
 		{"the last MaxAge counts", cookie.Preference("lang").MaxAge(time.Second), "__Host-lang=v; Path=/; Max-Age=1; Secure; SameSite=Lax"},
@@ -63,8 +64,8 @@ func TestGoldenHeaders(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 1.2.1 and 1.4.2: no name, domain or path reaches a header that would
-// mean something else in it, and no lifetime one that browsers would cut.
+// ASVS 5.0, 1.2.1 and 1.4.2: no name, domain or path is sent that would have
+// another meaning in the header, and no lifetime that browsers would cut.
 func TestBadPolicies(t *testing.T) {
 	id := cookie.New("id")
 	long := strings.Repeat("x", 4096)
@@ -214,7 +215,7 @@ func TestPoliciesAreComparableAndImmutable(t *testing.T) {
 	if bad := cookie.New(""); bad == (cookie.Policy{}) {
 		t.Error("a policy with an error equals the zero Policy")
 	}
-	// A constructor may ask so whether a policy is loosened already.
+	// A constructor can compare policies to see whether one is loosened.
 	if loose := p.ReadableByScripts(); loose.ReadableByScripts() != loose {
 		t.Error("loosening twice changes something")
 	}

@@ -6,23 +6,25 @@ import (
 	"strings"
 )
 
-// ErrMalformed says that a request carries the cookie in a way that no browser
-// sends after [Policy.Set], or carries it twice. It is a bad credential, never
-// an absent one.
-var ErrMalformed = errors.New("cookie: malformed or doubled cookie")
+// ErrMalformed reports that a request has the cookie twice, or in a form that
+// no browser sends after [Policy.Set]. Treat it as an invalid credential, never
+// as a missing one.
+var ErrMalformed = errors.New("cookie: malformed or duplicate cookie")
 
-// Read returns the value of the cookie in r. ok is false if it is not there,
-// and also beside every error.
+// Read returns the value of the cookie in r. ok is false if r does not have the
+// cookie, and with every error.
 //
-// The error is [ErrMalformed] if the name, in exactly this spelling, is there
-// more than once in all Cookie fields together (RFC 6265bis, 4.2.2; ASVS 5.0,
-// 15.3.7), or if its value is empty, in quotes, too long for [Policy.Set], or
-// has spaces or other bytes that are not cookie-octets. Where net/http would
-// skip such a cookie, and with more than 3000 cookies all of them, somebody
-// would pass for anonymous. It is the policy's own error if that has one.
+// Read returns [ErrMalformed] if the name, in exactly this spelling, occurs
+// more than once in all Cookie headers together (RFC 6265bis, 4.2.2; ASVS 5.0,
+// 15.3.7), or if its value is empty, quoted, too long for [Policy.Set], or
+// contains spaces or other bytes that are not cookie-octets. By contrast,
+// net/http skips such a cookie, and all cookies if there are more than 3000, so
+// that the request would pass as anonymous. Read also returns the policy's own
+// error.
 //
-// Read allocates nothing and takes time in proportion to the header. It does
-// not check the host, and cookies of other names do not matter, however bad.
+// Read does not allocate and takes time proportional to the length of the
+// header. It does not check the host. It ignores cookies of other names, even
+// malformed ones.
 func (p Policy) Read(r *http.Request) (value string, ok bool, err error) {
 	if err := p.Err(); err != nil {
 		return "", false, err
@@ -47,9 +49,9 @@ func (p Policy) Read(r *http.Request) (value string, ok bool, err error) {
 	return value, ok, nil
 }
 
-// names reports whether a pair is about this cookie, in good form or not. The
-// name alone and a space before the "=" count too: there are servers that
-// would read them so.
+// names reports whether a pair has the name of this cookie, well-formed or not.
+// The name without "=" and a space before the "=" count too, because some
+// servers would accept them.
 func (p Policy) names(pair string) bool {
 	rest, found := strings.CutPrefix(pair, p.wire)
 	if !found {
@@ -59,7 +61,7 @@ func (p Policy) names(pair string) bool {
 	return rest == "" || rest[0] == '='
 }
 
-// value returns what follows the name, if [Policy.Set] could have set it.
+// value returns the value of a pair, if [Policy.Set] could have set it.
 func (p Policy) value(pair string) (string, bool) {
 	value, found := strings.CutPrefix(pair[len(p.wire):], "=")
 	if !found || value == "" || len(pair)-1 > maxPair || !all(value, isValueByte) {
@@ -68,5 +70,5 @@ func (p Policy) value(pair string) (string, bool) {
 	return value, true
 }
 
-// trim removes the optional white space of RFC 9110, 5.6.3.
+// trim removes optional whitespace (RFC 9110, 5.6.3).
 func trim(s string) string { return strings.Trim(s, " \t") }

@@ -10,7 +10,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 )
 
-// carrying returns a request with these Cookie fields.
+// carrying returns a request with these Cookie headers.
 func carrying(fields ...string) *http.Request {
 	return &http.Request{Header: http.Header{"Cookie": fields}}
 }
@@ -104,7 +104,7 @@ func TestReadAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What Set writes for the value comes back from Read.
+// Read returns the value that Set wrote.
 func TestReadReturnsWhatSetWrote(t *testing.T) {
 	for _, p := range []cookie.Policy{cookie.Session(), cookie.Refresh(), cookie.Preference("lang"), cookie.New("x").Domain("a.example")} {
 		for _, value := range []string{"v", octets(), strings.Repeat("v", 4093-len(p.Name()))} {
@@ -120,7 +120,8 @@ func TestReadReturnsWhatSetWrote(t *testing.T) {
 	}
 }
 
-// hugeHeaders are ones at which a reader may give up, slow down or allocate.
+// hugeHeaders are headers that could make a reader stop early, slow down or
+// allocate.
 func hugeHeaders() map[string][]string {
 	many := strings.Repeat("a=b; ", 3000)
 	fields := make([]string, 3001)
@@ -156,7 +157,7 @@ func TestReadHugeHeaders(t *testing.T) {
 }
 
 // reference is an independent reader, simple and slow: it collects all pairs
-// that are about the name and judges them in the end.
+// with the name and then judges them.
 func reference(r *http.Request, name string) (string, error) {
 	var values []string
 	for pair := range strings.SplitSeq(strings.Join(r.Header["Cookie"], ";"), ";") {
@@ -185,8 +186,8 @@ func reference(r *http.Request, name string) (string, error) {
 	return value, nil
 }
 
-// FuzzRead checks that Read agrees with the reference, and that a value it
-// returns stands in the header, right behind the name, exactly once.
+// FuzzRead checks that Read agrees with reference, and that the header contains
+// the returned value exactly once, directly after the name.
 func FuzzRead(f *testing.F) {
 	for _, c := range readCases() {
 		f.Add(strings.Join(c.fields, "\n"))
@@ -206,7 +207,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// literally counts the pairs, in all fields, that are exactly this one.
+// literally counts the pairs in all headers that are exactly pair.
 func literally(fields []string, pair string) (n int) {
 	for _, field := range fields {
 		for p := range strings.SplitSeq(field, ";") {

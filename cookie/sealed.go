@@ -10,31 +10,32 @@ import (
 	"time"
 )
 
-// Sealed keeps a value of type T in a cookie of its own, as JSON in the sealed
-// form of a [Sealer]: a preference, a flash message, the state of a log-in
-// under way. Create it with [NewSealed]. It is immutable and may be used by
-// many goroutines at once.
+// A Sealed keeps a value of type T in a cookie of its own: a preference, a
+// flash message, or the state of a login in progress. The cookie contains the
+// value as JSON, encrypted and authenticated by a [Sealer]. Create a Sealed
+// with [NewSealed]. It is immutable and safe for concurrent use.
 //
-// A value that is read is what this server, or another with the same key, has
-// set under this name within the time to live. It does not say for whom: a
-// client can pass its cookie on and send an old one again, after a [Sealed.Take]
-// too. Put the subject or the login ID into T where that matters, and what may
-// be used once only into package onetime.
+// A value that [Sealed.Get] returns was set under this name, within its time to
+// live, by this server or another server that has the key. It is not bound to a
+// user: a client can pass its cookie on, and can send an old value again, even
+// after [Sealed.Take]. Where that matters, put the subject or the login ID into
+// T. Use package onetime for what must be used only once.
 //
-// A response that depends on the value belongs into no shared cache. Outside of
-// guards the handler says so, by Cache-Control: no-store or private.
+// A response that depends on the value must not enter a shared cache. Outside
+// of guards, the handler has to set Cache-Control: no-store or private.
 type Sealed[T any] struct {
 	policy Policy
 	sealer *Sealer
 	ttl    time.Duration
 }
 
-// NewSealed returns a Sealed for the cookie of p, whose values live for ttl,
-// one second to 400 days, whatever the MaxAge of p. Use a name for one T alone.
+// NewSealed returns a Sealed for the cookie of p. A value can be read for ttl
+// after it was set, whatever the MaxAge of p. The ttl is one second to 400
+// days. Use a cookie name for one type T only.
 //
-// The error is that of p, or says that there is no Sealer or none with a key,
-// that ttl is out of range, that the name of p leaves no room for a value, or
-// that no T has a form in JSON.
+// NewSealed returns the policy's own error, and an error if s is nil or has no
+// key, if ttl is out of range, if the name of p leaves no room for a value, or
+// if T cannot be encoded as JSON.
 func NewSealed[T any](p Policy, s *Sealer, ttl time.Duration) (*Sealed[T], error) {
 	if s == nil {
 		return nil, errors.New("cookie: NewSealed: no Sealer")
@@ -50,18 +51,18 @@ func NewSealed[T any](p Policy, s *Sealer, ttl time.Duration) (*Sealed[T], error
 	return &Sealed[T]{policy: p, sealer: s, ttl: ttl}, nil
 }
 
-// Set seals value and sets the cookie in h, the header of the response to r, as
-// [Policy.Set] does. The error is one of that, says that value has no form in
-// JSON, or that it is too long: about 3000 bytes of JSON fit. After an error h
-// is as it was.
+// Set encrypts value and sets the cookie in h, the header of the response to r.
+// It returns the errors of [Policy.Set], and an error if value cannot be
+// encoded as JSON or is too long: about 3000 bytes of JSON fit. After an error
+// h is unchanged.
 func (c *Sealed[T]) Set(h http.Header, r *http.Request, value T) error {
 	if err := c.policy.allowed(r); err != nil {
 		return err
 	}
 	text, err := json.Marshal(value)
 	if err != nil {
-		// The error of the encoder may tell the value.
-		return fmt.Errorf("cookie: %s: the %T has no form in JSON", c.policy.wire, value)
+		// The error of the encoder may contain the value.
+		return fmt.Errorf("cookie: %s: the %T cannot be encoded as JSON", c.policy.wire, value)
 	}
 	sealed, err := c.sealer.Seal(c.policy, text, c.ttl)
 	if err != nil {
@@ -70,14 +71,16 @@ func (c *Sealed[T]) Set(h http.Header, r *http.Request, value T) error {
 	return c.policy.Set(h, r, sealed)
 }
 
-// Get returns the value that r carries. ok is false if there is none, or one
-// that does not open, as after ttl or with a key that is gone; and beside every
-// error. The error is [ErrMalformed], as in [Policy.Read].
+// Get returns the value of the cookie in r. ok is false if r has no such cookie
+// or if its value cannot be opened, for example because ttl has passed or the
+// key was removed. ok is also false with every error. The errors are those of
+// [Policy.Read], such as [ErrMalformed].
 //
-// A value of another shape is absent as a whole, and never understood in part:
-// one with a field that T lacks, as a newer program sets it, or of another type.
-// A field that the value lacks is zero, so a program may add fields to T and
-// read what an older one has set.
+// Get never returns part of a value. If the JSON has a field that T lacks,
+// which a newer version of the program may have set, or a field of another
+// type, ok is false. A field that is missing in the JSON is zero in T, so a
+// program may add fields to T and still read values that an older version has
+// set.
 func (c *Sealed[T]) Get(r *http.Request) (value T, ok bool, err error) {
 	sealed, ok, err := c.policy.Read(r)
 	if err != nil || !ok {
@@ -87,14 +90,16 @@ func (c *Sealed[T]) Get(r *http.Request) (value T, ok bool, err error) {
 	return value, ok, nil
 }
 
-// Take is Get and, if there is a value, [Sealed.Delete]: for messages that are
-// shown once. What an earlier step of the same response has set or deleted
-// counts before what r carries. Without a value h is as it was.
+// Take returns the value as [Sealed.Get] does, and calls [Sealed.Delete] if
+// there is a value. Use it for messages that are shown once. A value that an
+// earlier step of the same response has set or deleted takes precedence over
+// the cookie in r. If there is no value, h is unchanged.
 //
-// The browser forgets the value when it gets the response. If that is lost, or
-// two tabs ask at once, the value is taken twice; and a slow response deletes a
-// value that another has set meanwhile. All of it is harmless to a message, and
-// makes Take no proof that something happens once.
+// Take does not guarantee that a value is used only once, which is harmless for
+// a message. The browser deletes the value when it receives the response: if
+// the response is lost or two tabs send requests at once, the value is taken
+// twice. A slow response can also delete a value that another response has set
+// in the meantime.
 func (c *Sealed[T]) Take(h http.Header, r *http.Request) (value T, ok bool, err error) {
 	sealed, pending := c.policy.Pending(h)
 	if pending {
@@ -112,10 +117,10 @@ func (c *Sealed[T]) Take(h http.Header, r *http.Request) (value T, ok bool, err 
 	return value, true, nil
 }
 
-// Delete deletes the cookie, as [Policy.Delete] does.
+// Delete deletes the cookie. It returns the errors of [Policy.Delete].
 func (c *Sealed[T]) Delete(h http.Header, r *http.Request) error { return c.policy.Delete(h, r) }
 
-// open decodes into a value of its own, of which nothing is left on failure.
+// open decodes into a new value, so that a failure returns the zero T.
 func (c *Sealed[T]) open(sealed string) (value T, ok bool) {
 	var zero T
 	text, err := c.sealer.Open(c.policy, sealed)

@@ -13,7 +13,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 )
 
-// look is a value as it was at first, and laterLook as it became.
+// look is the first version of a type, and laterLook a later version.
 type (
 	look struct {
 		Language string `json:"language"`
@@ -40,7 +40,8 @@ func newSealed[T any](t testing.TB, s *cookie.Sealer) *cookie.Sealed[T] {
 	return c
 }
 
-// sent returns the Cookie field with which a browser answers to a Set-Cookie.
+// sent returns the Cookie header that a browser sends after a Set-Cookie
+// header.
 func sent(t testing.TB, h http.Header) string {
 	t.Helper()
 	if len(h["Set-Cookie"]) != 1 {
@@ -50,7 +51,7 @@ func sent(t testing.TB, h http.Header) string {
 	return pair
 }
 
-// set returns the Cookie field of a browser that has got value.
+// set returns the Cookie header of a browser for which value was set.
 func set[T any](t testing.TB, c *cookie.Sealed[T], value T) string {
 	t.Helper()
 	h := http.Header{}
@@ -78,7 +79,7 @@ func TestASealedValueComesBack(t *testing.T) {
 	}
 }
 
-// The form in which values are kept, in either direction.
+// Values are encoded as JSON, in both directions.
 func TestGoldenSealedJSON(t *testing.T) {
 	s, p := newSealer(t, newKey()), cookie.New("look")
 	c := newSealed[look](t, s)
@@ -90,8 +91,8 @@ func TestGoldenSealedJSON(t *testing.T) {
 	}
 }
 
-// mustBeAbsent asserts that there is neither a value nor an error, nor anything
-// in the response.
+// mustBeAbsent asserts that there is no value and no error, and that the
+// response is unchanged.
 func mustBeAbsent[T comparable](t *testing.T, c *cookie.Sealed[T], rule, field string) {
 	t.Helper()
 	var zero T
@@ -104,7 +105,7 @@ func mustBeAbsent[T comparable](t *testing.T, c *cookie.Sealed[T], rule, field s
 	}
 }
 
-// CVE-2026-39324: there is no second way to read what does not open.
+// CVE-2026-39324: a value that cannot be opened is not read in any other way.
 func TestWhatDoesNotOpenIsAbsent(t *testing.T) {
 	s := newSealer(t, newKey())
 	c, name := newSealed[look](t, s), cookie.New("look").Name()
@@ -151,7 +152,7 @@ func TestASealedValueEnds(t *testing.T) {
 	})
 }
 
-// ASVS 5.0, 15.3.7: nobody can tell which of two cookies is ours.
+// ASVS 5.0, 15.3.7: the server cannot tell which of two cookies it has set.
 func TestADoubledSealedCookieIsMalformed(t *testing.T) {
 	c, name := newSealed[look](t, newSealer(t, newKey())), cookie.New("look").Name()
 	field := set(t, c, german)
@@ -166,7 +167,7 @@ func TestADoubledSealedCookieIsMalformed(t *testing.T) {
 	}
 }
 
-// While a program is replaced, both shapes are about.
+// During a deployment, two versions of a type are in use.
 func TestAShapeIsUnderstoodAsAWholeOrNotAtAll(t *testing.T) {
 	s := newSealer(t, newKey())
 	old, later, other := newSealed[look](t, s), newSealed[laterLook](t, s), newSealed[otherLook](t, s)
@@ -176,7 +177,7 @@ func TestAShapeIsUnderstoodAsAWholeOrNotAtAll(t *testing.T) {
 	}
 	mustBeAbsent(t, old, "a newer value", set(t, later, laterLook{Language: "de", Dark: true}))
 	mustBeAbsent(t, old, "a value of another type", set(t, other, otherLook{[]string{"de"}}))
-	// The first field fits, and is not left over beside the failure.
+	// The first field is valid, but is not returned after the failure.
 	field := cookie.New("look").Name() + "=" + seal(t, s, cookie.New("look"), `{"language":"de","zoom":"2"}`)
 	mustBeAbsent(t, old, "a field of another type", field)
 }
@@ -202,7 +203,7 @@ func TestNewSealedRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	// What cannot write its zero value may be able to write others.
+	// A type that cannot encode its zero value may be able to encode others.
 	if err := failure(cookie.NewSealed[choosy](p, s, time.Hour)); err != nil {
 		t.Error(err)
 	}
@@ -215,7 +216,7 @@ func failure[T any](c *cookie.Sealed[T], err error) error {
 	return err
 }
 
-// choosy refuses some values, and tells them.
+// choosy fails to encode some values, and names them in its error.
 type choosy string
 
 func (c choosy) MarshalText() ([]byte, error) {
@@ -270,7 +271,7 @@ func TestTakeReadsAndDeletes(t *testing.T) {
 	if got := h["Set-Cookie"]; len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("the header has %q", got)
 	}
-	// The request still carries it; the response says that it is gone.
+	// The request still has the cookie; the response deletes it.
 	if got, ok, err := c.Take(h, carrying(field)); got != (look{}) || ok || err != nil || len(h["Set-Cookie"]) != 2 {
 		t.Errorf("again: Take = %+v, %v, %v", got, ok, err)
 	}
@@ -288,7 +289,7 @@ func TestTakeSeesWhatTheSameResponseSets(t *testing.T) {
 	}
 }
 
-// What the comment of Take says of lost and of parallel responses.
+// Lost responses and concurrent requests, as in the doc comment of Take.
 func TestTakeIsNoProofThatSomethingHappensOnce(t *testing.T) {
 	c := newSealed[look](t, newSealer(t, newKey()))
 	field := set(t, c, german)

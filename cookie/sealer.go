@@ -15,22 +15,23 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// ErrOpen says that a sealed value does not open. Expired, changed, sealed for
-// another cookie, by another key or by nobody: all look alike (ASVS 5.0,
-// 11.2.5). Treat the cookie as absent.
-var ErrOpen = errors.New("cookie: sealed value does not open")
+// ErrOpen reports that a sealed value cannot be opened. It does not distinguish
+// a value that has expired, was modified, was sealed for another cookie or with
+// another key, or was never sealed (ASVS 5.0, 11.2.5). Treat the cookie as
+// absent.
+var ErrOpen = errors.New("cookie: sealed value cannot be opened")
 
-// Sealer encrypts values that a client keeps, so that it can neither read nor
-// change them: preferences, flash messages, the state of a log-in under way. It
-// uses XChaCha20-Poly1305 (ASVS 5.0, 11.3.2 and 11.3.3). A sealed value opens
-// under the name of the cookie that it was sealed for, until it expires, and
-// nowhere else.
+// A Sealer encrypts and authenticates values that a client keeps, so that it
+// can neither read nor change them: preferences, flash messages, or the state
+// of a login in progress. It uses XChaCha20-Poly1305 (ASVS 5.0, 11.3.2 and
+// 11.3.3). A sealed value can be opened only under the name of the cookie that
+// it was sealed for, until it expires.
 //
-// What is sealed cannot be taken back: a client may send an old value again as
-// long as it lives. Log-ins that end belong in a session.
+// A sealed value cannot be revoked: a client can send an old value again until
+// it expires. Keep logins in a session instead, which can be ended.
 //
-// Create it with [NewSealer]. It is immutable and may be used by many
-// goroutines at once.
+// Create a Sealer with [NewSealer]. It is immutable and safe for concurrent
+// use.
 type Sealer struct {
 	keys []sealKey // the first seals
 }
@@ -56,21 +57,22 @@ const (
 	idPurpose  = "authlatch/cookie key ID\x00"
 )
 
-// encoding refuses trailing bits, so that a value has one form (ASVS 5.0,
-// 1.1.1). It skips line breaks, which Open has to refuse by itself.
+// encoding rejects trailing bits, so that a value has one form (ASVS 5.0,
+// 1.1.1). It skips line breaks, so Open rejects them.
 var encoding = base64.RawURLEncoding.Strict()
 
 // NewSealer returns a Sealer with a ring of keys, each 32 bytes from a
-// cryptographic random generator. The first key seals, all of them open. The
-// keys are copied.
+// cryptographically secure random generator. The first key seals, and all keys
+// open. NewSealer copies the keys.
 //
-// To replace a key, add the new one at the end on all hosts, then move it to
-// the front on all hosts, and drop the old one when the longest time to live
+// To replace a key, add the new key at the end on all hosts, then move it to
+// the front on all hosts, and remove the old key when the longest time to live
 // has passed since (ASVS 5.0, 11.2.2).
 //
-// It is an error to give no key, one of another length or of equal bytes, and
-// one key twice. By chance, one pair of keys in 2^32 looks like one key;
-// make another then.
+// It is an error if there is no key, if a key has another length or consists of
+// equal bytes, or if a key is given twice. By chance, one pair of different
+// keys in 2^32 has the same key ID and is rejected as equal; generate another
+// key then.
 func NewSealer(keys ...[]byte) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("cookie: NewSealer: no key")
@@ -100,12 +102,12 @@ func newSealKey(key []byte) (sealKey, error) {
 	if err != nil {
 		return sealKey{}, err
 	}
-	// Four bytes of a hash tell nothing about a random key.
+	// Four bytes of a hash reveal nothing about a random key.
 	digest := sha256.Sum256(append([]byte(idPurpose), key...))
 	return sealKey{id: [idSize]byte(digest[:]), aead: func() cipher.AEAD { return aead }}, nil
 }
 
-// key returns the key with this ID, or nil.
+// key returns the AEAD of the key with this ID, or nil.
 func (s *Sealer) key(id []byte) cipher.AEAD {
 	for _, k := range s.keys {
 		if string(k.id[:]) == string(id) {
@@ -115,27 +117,28 @@ func (s *Sealer) key(id []byte) cipher.AEAD {
 	return nil
 }
 
-// Seal encrypts value for the cookie of p and returns text for [Policy.Set],
-// 71 bytes and then four for three of value. It opens for ttl, one second to
-// 400 days, whatever the MaxAge of p. The text shows when it expires and how
-// long the value is.
+// Seal encrypts value for the cookie of p and returns text for [Policy.Set].
+// [Sealer.Open] accepts the text for ttl, one second to 400 days, whatever the
+// MaxAge of p. The text has 71 bytes and four more for every three bytes of
+// value. It reveals its expiry and the length of value.
 //
 // Seal returns the policy's own error, and an error if ttl is out of range or
 // if the text would be too long for [Policy.Set].
 //
-// The nonce is 24 random bytes, so one key may seal without end: after 2^80
-// values two nonces are equal with a chance of 2^-33 (ASVS 5.0, 11.3.4).
+// The nonce is 24 random bytes, so one key may seal any number of values: after
+// 2^80 values, two nonces are equal with a probability of 2^-33 (ASVS 5.0,
+// 11.3.4).
 func (s *Sealer) Seal(p Policy, value []byte, ttl time.Duration) (string, error) {
 	if err := p.Err(); err != nil {
 		return "", err
 	}
 	switch size := headerSize + nonceSize + len(value) + chacha20poly1305.Overhead; {
 	case len(s.keys) == 0:
-		return "", errors.New("cookie: Seal: a Sealer without keys: use NewSealer")
+		return "", errors.New("cookie: Seal: the Sealer has no keys: use NewSealer")
 	case ttl < time.Second || ttl > maxLifetime:
-		return "", fmt.Errorf("cookie: Seal: %v to live is not one second to 400 days", ttl)
+		return "", fmt.Errorf("cookie: Seal: time to live %v is not between one second and 400 days", ttl)
 	case len(p.wire)+encoding.EncodedLen(size) > maxPair:
-		return "", fmt.Errorf("cookie: Seal: %s: %d bytes are too long to seal", p.wire, len(value))
+		return "", fmt.Errorf("cookie: Seal: %s: a value of %d bytes is too long", p.wire, len(value))
 	}
 	key := s.keys[0]
 	text := append([]byte{version}, key.id[:]...)
@@ -172,8 +175,8 @@ func (s *Sealer) Open(p Policy, sealed string) ([]byte, error) {
 	return value, nil
 }
 
-// additional returns what a sealed value is bound to. All parts but the last
-// have a fixed length, so no two lists of parts give the same bytes.
+// additional returns the additional authenticated data. All its parts except
+// the last have a fixed length, so different parts never give the same bytes.
 func additional(p Policy, text []byte) []byte {
 	data := append([]byte(purpose), text[:headerSize]...)
 	return append(data, p.wire...)

@@ -79,8 +79,8 @@ func TestSealedValueOpens(t *testing.T) {
 	}
 }
 
-// What was sealed once must open after every upgrade. The clock of the test
-// starts in the year 2000; both values were sealed then, for 400 days.
+// A value that was sealed once must open after every upgrade. The clock of the
+// test starts in the year 2000; both values were sealed then, for 400 days.
 const (
 	goldenHello = "AYYERhUAAADkdr9sAKTDRTeJSURLzRUsYOCR_nkfxr-k-7CC4yVICcF-gSw9XS9oJxJEehtVLsJ0Iw"
 	goldenEmpty = "AYYERhUAAADkdr9sADTVPXHJXXbai0vzNZ0sH3ZU-9Ct5KlQRJP-7XzFlTqaeYL3C_Pv_2U"
@@ -114,7 +114,7 @@ func TestSealedLayout(t *testing.T) {
 	})
 }
 
-// keyID is the derivation that Open relies on to pick a key.
+// keyID is the derivation by which Open selects a key.
 func keyID(key []byte) [4]byte {
 	digest := sha256.Sum256([]byte("authlatch/cookie key ID\x00" + string(key)))
 	return [4]byte(digest[:])
@@ -175,7 +175,8 @@ func TestSealerCopiesKeys(t *testing.T) {
 	mustOpen(t, same, cookie.Session(), seal(t, s, cookie.Session(), "w"), "w")
 }
 
-// ASVS 5.0, 16.2.5: fmt follows one pointer more for a verb that does not fit.
+// ASVS 5.0, 16.2.5: for a verb that does not match, fmt follows one more
+// pointer.
 func TestNoVerbPrintsAKey(t *testing.T) {
 	key := []byte("0123456789abcdefghijklmnopqrstuv")
 	s, err := cookie.NewSealer(key)
@@ -243,7 +244,8 @@ func TestNothingIsSealedForEver(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 3.3.5 and 4.2.5: what Seal returns can be set, and what could not be is refused.
+// ASVS 5.0, 3.3.5 and 4.2.5: Set accepts what Seal returns, and Seal rejects
+// what Set would reject.
 func TestSealRefusesWhatCannotBeSet(t *testing.T) {
 	s := newSealer(t, newKey())
 	for _, p := range []cookie.Policy{cookie.Session(), cookie.New("id").InsecureAnywhere(), cookie.New(strings.Repeat("n", 4000))} {
@@ -271,8 +273,9 @@ func TestSealRefusesWhatCannotBeSet(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 11.2.2 and 13.3.4: the drill of NewSealer's comment. At each step, two
-// hosts of which only one has taken it understand each other.
+// ASVS 5.0, 11.2.2 and 13.3.4: the key replacement that NewSealer documents.
+// During each step, two hosts of which only one has made it can read the values
+// of each other.
 func TestKeyRotation(t *testing.T) {
 	p := cookie.Session()
 	oldKey, newerKey := newKey(), newKey()
@@ -288,13 +291,13 @@ func TestKeyRotation(t *testing.T) {
 		mustOpen(t, from, p, sealed, "v")
 		mustOpen(t, steps[min(i+1, 2)], p, sealed, "v")
 	}
-	// The last step must wait: the values of the second one are then lost.
+	// Removing the old key too early loses the values of earlier steps.
 	mustNotOpen(t, steps[3], p, seal(t, steps[0], p, "v"))
 	mustNotOpen(t, steps[3], p, seal(t, steps[1], p, "v"))
 	mustNotOpen(t, steps[0], p, seal(t, steps[2], p, "v"))
 }
 
-// ASVS 5.0, 11.3.4: equal values give texts that have nothing in common.
+// ASVS 5.0, 11.3.4: each sealed text has a nonce of its own.
 func TestNoncesDiffer(t *testing.T) {
 	s := newSealer(t, newKey())
 	seen := map[string]bool{}
@@ -302,7 +305,7 @@ func TestNoncesDiffer(t *testing.T) {
 		text, _ := base64.RawURLEncoding.DecodeString(seal(t, s, cookie.Session(), "v"))
 		nonce := string(text[13:37])
 		if seen[nonce] || nonce == strings.Repeat("\x00", 24) {
-			t.Fatal("a nonce came twice")
+			t.Fatal("two nonces are equal")
 		}
 		seen[nonce] = true
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/authlatch/auth/cookie"
 )
 
-// What net/http and browsers drop or change without a word, one case for each
-// way. The first rows are about writing: each must be an error, and nothing
-// may be written.
+// The ways in which net/http and browsers silently drop or change a cookie, one
+// case each. The first rows are about writing: each must be an error and write
+// nothing.
 func TestNothingIsDroppedSilently(t *testing.T) {
 	id := cookie.New("id")
 	for _, test := range []struct {
@@ -20,7 +20,7 @@ func TestNothingIsDroppedSilently(t *testing.T) {
 		policy cookie.Policy
 		value  string
 	}{
-		{"1 a name that is no token: nothing is written", cookie.New("a b"), "v"},
+		{"1 a name that is not a token: nothing is written", cookie.New("a b"), "v"},
 		{"1 an empty name: nothing is written", cookie.New(""), "v"},
 		{"2 a semicolon in the value: dropped", id, "a;b"},
 		{"2 a quote in the value: dropped", id, `a"b`},
@@ -64,8 +64,8 @@ func TestSameSiteIsAlwaysExplicit(t *testing.T) {
 	}
 }
 
-// Row 11; ASVS 5.0, 3.3.1 and 3.3.3: no name promises more than the attributes
-// keep, in what is set and in what is deleted.
+// Row 11; ASVS 5.0, 3.3.1 and 3.3.3: the attributes always satisfy the prefix
+// of the name, when a cookie is set and when it is deleted.
 func TestPrefixesAreKept(t *testing.T) {
 	for _, p := range everyPolicy() {
 		h := http.Header{}
@@ -80,7 +80,7 @@ func TestPrefixesAreKept(t *testing.T) {
 	}
 }
 
-// keepsPrefix is the check that browsers make (RFC 6265bis, 5.4).
+// keepsPrefix is the check of browsers (RFC 6265bis, 5.4).
 func keepsPrefix(t *testing.T, field string) {
 	t.Helper()
 	c, err := http.ParseSetCookie(field)
@@ -99,7 +99,7 @@ func keepsPrefix(t *testing.T, field string) {
 	}
 }
 
-// everyPolicy is every valid combination of the loosenings.
+// everyPolicy returns every valid combination of the loosenings.
 func everyPolicy() (list []cookie.Policy) {
 	all := loosenings()
 	for set := range 1 << len(all) {
@@ -132,9 +132,10 @@ func TestStagedWritesLeaveOneField(t *testing.T) {
 	}
 }
 
-// The rows on reading: what net/http skips, merges or strips is malformed, and
-// never nothing (ASVS 5.0, 15.3.7). (Row 13, a cookie after the header went out, cannot be seen
-// here; the doc comments say so.)
+// The rows on reading: a cookie that net/http skips, merges or strips is
+// malformed, never absent (ASVS 5.0, 15.3.7). Row 13, a cookie that is set
+// after the header was sent, cannot be tested here; the doc comments mention
+// it.
 func TestNothingIsReadAsAnonymous(t *testing.T) {
 	p := cookie.Session()
 	id := p.Name()
@@ -159,8 +160,8 @@ func TestNothingIsReadAsAnonymous(t *testing.T) {
 		{"18 nameless does not matter", []string{"=" + id + "=attacker; " + id + "=v"}, "v", none},
 		{"19 a space behind the name: trimmed", []string{id + " =v"}, "", bad},
 		{"19 a space before the value: kept", []string{id + "= v"}, "", bad},
-		{"20 several fields (HTTP/2) are one", []string{"a=b", id + "=v", "c=d"}, "v", none},
-		{"20 duplicates count across fields", []string{id + "=attacker", id + "=v"}, "", bad},
+		{"20 several headers (HTTP/2) are one", []string{"a=b", id + "=v", "c=d"}, "v", none},
+		{"20 duplicates count across headers", []string{id + "=attacker", id + "=v"}, "", bad},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			value, ok, err := p.Read(carrying(test.fields...))

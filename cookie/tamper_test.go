@@ -12,8 +12,8 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// mustNotOpen asserts that all failures look alike (ASVS 5.0, 11.2.5): the one
-// error itself, wrapped in nothing, and no value beside it.
+// mustNotOpen asserts that all failures are the same (ASVS 5.0, 11.2.5):
+// exactly ErrOpen, not wrapped, and no value.
 func mustNotOpen(t testing.TB, s *cookie.Sealer, p cookie.Policy, sealed string) {
 	t.Helper()
 	if value, err := s.Open(p, sealed); err != cookie.ErrOpen || value != nil {
@@ -21,8 +21,8 @@ func mustNotOpen(t testing.TB, s *cookie.Sealer, p cookie.Policy, sealed string)
 	}
 }
 
-// ASVS 5.0, 11.2.5 and 11.3.3: every bit counts, of the text as sent and of the
-// bytes in it, and all failures look alike.
+// ASVS 5.0, 11.2.5 and 11.3.3: changing any bit of the text or of the decoded
+// bytes is detected, and all failures are the same.
 func TestFlippedBitsDoNotOpen(t *testing.T) {
 	s := newSealer(t, newKey(), newKey())
 	// Lengths with 0, 4 and 2 spare bits in the last character.
@@ -47,8 +47,8 @@ func TestFlippedBitsDoNotOpen(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 1.1.1, 11.2.5 and 11.3.2: a value has one form, and it does not
-// choose how it is opened.
+// ASVS 5.0, 1.1.1, 11.2.5 and 11.3.2: a value has one form, and cannot select
+// how it is opened.
 func TestOtherFormsDoNotOpen(t *testing.T) {
 	s := newSealer(t, newKey())
 	p := cookie.Session()
@@ -75,7 +75,7 @@ func TestOtherFormsDoNotOpen(t *testing.T) {
 	}
 }
 
-// A long text costs nothing: it is refused before it is decoded.
+// A text that is too long is rejected before it is decoded.
 func TestOpenRefusesLongTextsFirst(t *testing.T) {
 	s := newSealer(t, newKey())
 	p := cookie.Session()
@@ -85,8 +85,9 @@ func TestOpenRefusesLongTextsFirst(t *testing.T) {
 	}
 }
 
-// A later version may mean something else by the same bytes, so it is refused
-// even if its tag is right. What opens is XChaCha20-Poly1305 (ASVS 5.0, 11.3.2).
+// A later version may use the same bytes differently, so it is rejected even
+// with a valid tag. A value that opens is XChaCha20-Poly1305 (ASVS 5.0,
+// 11.3.2).
 func TestFutureVersionDoesNotOpen(t *testing.T) {
 	s := newSealer(t, countingKey())
 	p := cookie.Session()
@@ -95,7 +96,7 @@ func TestFutureVersionDoesNotOpen(t *testing.T) {
 	mustNotOpen(t, s, p, sealByHand(t, 0, p))
 }
 
-// sealByHand is Seal for "v" and countingKey, worked out from the layout.
+// sealByHand seals "v" with countingKey, following the documented layout.
 func sealByHand(t *testing.T, version byte, p cookie.Policy) string {
 	t.Helper()
 	aead, err := chacha20poly1305.NewX(countingKey())
@@ -127,12 +128,13 @@ func TestSealedForAnotherCookieDoesNotOpen(t *testing.T) {
 			}
 		}
 	}
-	// Only the name counts: loosening what does not rename keeps it readable.
+	// Values are bound to the name only: a loosening that keeps the name keeps
+	// them readable.
 	mustOpen(t, s, cookie.New("state").SameSiteLax().MaxAge(time.Hour), seal(t, s, cookie.New("state"), "v"), "v")
 }
 
-// FuzzOpen checks that nothing opens but the golden values, each for its own
-// cookie. The clock starts in the year 2000, so they have not expired.
+// FuzzOpen checks that only the golden values open, each for its own cookie.
+// The clock starts in the year 2000, so they have not expired.
 func FuzzOpen(f *testing.F) {
 	f.Add(goldenHello)
 	f.Add(goldenEmpty)
