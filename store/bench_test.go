@@ -9,7 +9,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// keysOf returns the keys of n records that load made.
+// keysOf returns the keys of the first n records of load.
 func keysOf(n int) []string {
 	keys := make([]string, n)
 	for i := range keys {
@@ -36,8 +36,8 @@ func BenchmarkMemoryCreate(b *testing.B) {
 	ctx, value := b.Context(), make([]byte, 48)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		// A short life, so that removal is part of what a record costs. Two
-		// of the allocations make the key.
+		// The ttl is short, so that the cost of a record includes its removal.
+		// Two of the allocations make the key.
 		if ok, err := m.CompareAndSwap(ctx, longKey(i), nil, value, 100*time.Millisecond); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
@@ -61,8 +61,8 @@ func BenchmarkMemorySwap(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryParallelMix reads 15 of 16 times, and otherwise swaps or
-// replaces a record.
+// BenchmarkMemoryParallelMix reads in 15 of 16 calls, and swaps or replaces a
+// record in the others.
 func BenchmarkMemoryParallelMix(b *testing.B) {
 	var m store.Memory
 	const n = 100_000

@@ -8,7 +8,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// A link that works once: whoever swaps the record first has used it.
+// A link that can be used once: only the first swap of its record succeeds.
 func ExampleMemory() {
 	ctx := context.Background()
 	links := &store.Memory{}

@@ -1,9 +1,10 @@
 package store
 
 // The index of a shard is an open hash table with linear probing: a record is
-// entered at its home, or else in the next place that is empty, round the end.
-// No place between its home and itself is ever empty. That keeps a record to
-// about six bytes of index, without pointers for the garbage collector.
+// entered at its home place, or else at the next empty place, wrapping around
+// at the end. No place between the home of a record and the record is empty.
+// The index takes about six bytes per record, without pointers for the garbage
+// collector.
 
 // find returns the slot of key.
 func (s *shard) find(key string, hash uint32) (slot uint32, ok bool) {
@@ -19,7 +20,8 @@ func (s *shard) find(key string, hash uint32) (slot uint32, ok bool) {
 	return 0, false
 }
 
-// enter puts a slot into the index, of which a quarter at least stays empty.
+// enter puts a slot into the index. At least a quarter of the index stays
+// empty.
 func (s *shard) enter(slot uint32) {
 	if n := len(s.index); s.live > n/4*3 {
 		old := s.index
@@ -41,8 +43,8 @@ func (s *shard) place(entry uint32) {
 	s.index[at] = entry
 }
 
-// leave takes a slot out of the index. What follows it moves back, as far as
-// that brings it nearer to its home without passing it.
+// leave removes a slot from the index. Entries after it move back as far as
+// their homes allow.
 func (s *shard) leave(slot uint32) {
 	gap := s.home(s.hashes[slot])
 	for s.index[gap] != slot+1 {
@@ -70,7 +72,7 @@ func (s *shard) after(at int) int {
 	return at
 }
 
-// steps counts the places from one to another, going forward.
+// steps returns the number of places from one place forward to another.
 func (s *shard) steps(from, to int) int {
 	if to < from {
 		to += len(s.index)

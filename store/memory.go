@@ -10,28 +10,27 @@ import (
 	"time"
 )
 
-// ErrFull is wrapped by the error of [Memory.CompareAndSwap] when a write does
-// not fit into MaxBytes. Nothing has been written then.
+// ErrFull is wrapped by the error that [Memory.CompareAndSwap] returns when a
+// write does not fit into MaxBytes. Nothing has been written in this case.
 var ErrFull = errors.New("store: memory is full")
 
-// Memory is a [Store] in the memory of one process, for applications that
-// run as one process, and for tests. What it holds ends with the process. The zero
-// value is an empty store, ready to use; it must not be copied after first use.
+// Memory is a [Store] in the memory of one process. Use it for tests, and for
+// applications that run as a single process. Its records are lost when the
+// process ends. The zero value is an empty store, ready to use. A Memory must
+// not be copied after first use. All methods are safe for concurrent use.
 //
-// It starts no goroutine. Each call removes a few records that have expired,
-// so a store that is used at all, by reads alone even, frees what is over. It
-// measures time by the monotonic clock, which no change of the date moves.
-//
-// All methods may be called by many goroutines at once.
+// Memory starts no goroutine. Each call, reads included, removes a few expired
+// records, so a store in use frees their memory. Memory measures time by the
+// monotonic clock, which changes of the system clock do not affect.
 type Memory struct {
-	// MaxBytes bounds the memory that records take: keys and values as the
-	// allocator rounds them, and 70 bytes for each place that is kept for a
-	// record. A fixed cost below one megabyte is not counted. Zero means 1 GiB;
-	// with a negative one nothing can be written. Set it before first use.
+	// MaxBytes limits the memory that records take: keys and values as rounded
+	// up by the allocator, and 70 bytes for each record slot. A fixed cost of
+	// less than one megabyte is not counted. Zero means 1 GiB. If MaxBytes is
+	// negative, every write is an error. Set it before first use.
 	//
-	// A full store refuses new records and longer values with [ErrFull]. It
-	// never drops a record that lives, since a log-in that was promised would
-	// end with it.
+	// A full store rejects new records and longer values with [ErrFull]. It
+	// never evicts a record that has not expired, because that would end a
+	// login early.
 	MaxBytes int64
 
 	once   sync.Once
@@ -47,13 +46,13 @@ const (
 
 	defaultMaxBytes = 1 << 30
 
-	// maxTTL is 18 years: far enough, and near enough for the wheel.
+	// maxTTL is 18 years, which is within the range of the wheel.
 	maxTTL = 1 << 59 * time.Nanosecond
 )
 
-// Get returns the value under key, as [Store] says. It returns the bytes that
-// the store keeps, without copying them and without allocating: they must not
-// be changed. The error is that of ctx, or says that key is none.
+// Get implements [Store]. It returns the stored bytes without copying or
+// allocating; they must not be modified. It returns the error of ctx, or an
+// error if key is invalid.
 func (m *Memory) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	if err := check(ctx, key); err != nil {
 		return nil, false, err
@@ -64,10 +63,9 @@ func (m *Memory) Get(ctx context.Context, key string) (value []byte, ok bool, er
 	return value, ok, nil
 }
 
-// CompareAndSwap sets key to new if its value is old, as [Store] says. The
-// error wraps [ErrFull] if new does not fit, even after everything that has
-// expired is removed. No error of Memory leaves the outcome unknown: nothing
-// has been written.
+// CompareAndSwap implements [Store]. The error wraps [ErrFull] if new does not
+// fit even after all expired records are removed. Unlike in [Store], the
+// outcome is never unknown: after an error nothing has been written.
 func (m *Memory) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	if err := check(ctx, key); err != nil {
 		return false, err
@@ -88,14 +86,14 @@ func (m *Memory) CompareAndSwap(ctx context.Context, key string, old, new []byte
 			return swapped, nil
 		}
 		if last {
-			return false, fmt.Errorf("%w: no room for %d bytes, MaxBytes is %d", ErrFull, cost(data)+slotCost, limit)
+			return false, fmt.Errorf("%w: %d bytes do not fit, MaxBytes is %d", ErrFull, cost(data)+slotCost, limit)
 		}
 		m.sweep(now)
 	}
 }
 
-// Delete removes key, as [Store] says. The error is that of ctx, or says that
-// key is none.
+// Delete implements [Store]. It returns the error of ctx, or an error if key is
+// invalid.
 func (m *Memory) Delete(ctx context.Context, key string) error {
 	if err := check(ctx, key); err != nil {
 		return err
@@ -108,8 +106,8 @@ func (m *Memory) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// open returns the shard of key, locked, the part of the key's hash by which
-// the shard finds it, and the time in nanoseconds.
+// open returns the locked shard of key, the part of the key's hash that the
+// shard uses, and the time in nanoseconds.
 func (m *Memory) open(key string) (s *shard, hash uint32, now int64) {
 	m.once.Do(m.start)
 	sum := maphash.String(m.seed, key)
@@ -126,16 +124,16 @@ func (m *Memory) start() {
 	}
 }
 
-// These bound what a call does for records other than its own.
+// Limits of the work that a call does for other records.
 const (
-	batch      = 8  // expired records that it removes from a shard
-	roundOf    = 8  // every roundOf-th call on a shard also visits another one
-	sweepBatch = 64 // expired records removed under one lock when it is full
+	batch      = 8  // expired records removed per call and shard
+	roundOf    = 8  // every roundOf-th call on a shard also visits another shard
+	sweepBatch = 64 // expired records removed under one lock when the store is full
 )
 
-// close removes a few expired records from s and unlocks it. Now and then it
-// does the same for another shard, in turn, so that one which nobody asks
-// keeps nothing for ever.
+// close removes a few expired records from s and unlocks it. Every roundOf-th
+// call also visits another shard, in turn, so that a shard without calls does
+// not keep expired records.
 func (m *Memory) close(s *shard, now int64) {
 	s.expire(now, batch)
 	s.calls++
@@ -151,7 +149,7 @@ func (m *Memory) close(s *shard, now int64) {
 	}
 }
 
-// sweep removes all that has expired, and places that stand empty.
+// sweep removes all expired records and excess free slots.
 func (m *Memory) sweep(now int64) {
 	for i := range m.shards {
 		s := &m.shards[i]

@@ -12,7 +12,8 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// outside of MaxBytes is what an empty store takes once it was used.
+// outside is the memory of an empty store after use, which MaxBytes does not
+// count.
 const outside = 768 << 10
 
 // fillWith creates records with values of size bytes until one does not fit.
@@ -30,7 +31,7 @@ func fillWith(t *testing.T, m *store.Memory, from, size int, ttl time.Duration) 
 	}
 }
 
-// The sizes are the worst for the allocator: each is just beyond one of its
+// The worst sizes for the allocator: each is just above one of its size
 // classes.
 func TestMemoryStaysWithinMaxBytesForSizesThatTheAllocatorRoundsUp(t *testing.T) {
 	for _, data := range []int{49, 65, 129, 257, 513, 1025, 1537, 3457, 4097, 6913, 8193, 24_577, 32_769, 40_961} {
@@ -45,8 +46,8 @@ func TestMemoryStaysWithinMaxBytesForSizesThatTheAllocatorRoundsUp(t *testing.T)
 	}
 }
 
-// Places of small records that were deleted are memory too, which longer
-// values cannot have as well.
+// Free slots of deleted small records take memory, which is then not available
+// to longer values.
 func TestMemoryStaysWithinMaxBytesAfterManyWereDeleted(t *testing.T) {
 	for _, kept := range []float64{0.24, 0.26, 0.49, 0.51, 0.9} {
 		m := store.Memory{MaxBytes: 8 << 20}

@@ -11,13 +11,13 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// TestMemoryReadsGoOnWhileHalfOfItExpires measures the slow end of Get, its
-// 99.99th percentile, while half of a store expires at one moment, and beside
-// it that of a store of the same size in which nothing expires.
+// TestMemoryReadsGoOnWhileHalfOfItExpires compares the 99.99th percentile of
+// the duration of Get between a store half of which expires at one moment and a
+// store of the same size in which no record expires.
 //
-// A machine that others use stops any read for milliseconds, now and then. So
-// the reads of the two stores take turns, one by one, which gives both the
-// same share of such noise; and what counts is the median ratio of nine runs.
+// A shared machine interrupts any read for milliseconds at times. So reads of
+// the two stores alternate, which gives both the same share of this noise, and
+// the test uses the median ratio of nine runs.
 //
 // The stores hold 40,000 records each, or a million if AUTH_LONG is 1.
 func TestMemoryReadsGoOnWhileHalfOfItExpires(t *testing.T) {
@@ -50,7 +50,7 @@ func TestMemoryReadsGoOnWhileHalfOfItExpires(t *testing.T) {
 	}
 }
 
-// loadUntilSoon creates n records besides those of load, which expire all at
+// loadUntilSoon creates n records besides those of load, which all expire at
 // once, and returns just before they do.
 func loadUntilSoon(t *testing.T, m *store.Memory, n int) {
 	deadline := time.Now().Add(time.Duration(n)*3*time.Microsecond + 50*time.Millisecond)
@@ -62,7 +62,7 @@ func loadUntilSoon(t *testing.T, m *store.Memory, n int) {
 }
 
 // slowReads reads n times from each of two stores, from two goroutines, and
-// returns the 99.99th percentile of the time that a read of each took.
+// returns the 99.99th percentile of the duration of a read for each.
 func slowReads(t *testing.T, stores [2]*store.Memory, keys []string, n int) (time.Duration, time.Duration) {
 	var times [2][]time.Duration
 	times[0], times[1] = make([]time.Duration, n), make([]time.Duration, n)

@@ -19,7 +19,7 @@ import (
 
 var _ store.Store = (*store.Memory)(nil)
 
-// create writes a record that must be new.
+// create writes a record under a key that must be absent.
 func create(t testing.TB, m *store.Memory, key, value string, ttl time.Duration) {
 	t.Helper()
 	if ok, err := m.CompareAndSwap(context.Background(), key, nil, []byte(value), ttl); !ok || err != nil {
@@ -37,8 +37,8 @@ func has(t testing.TB, m *store.Memory, key string) bool {
 	return ok
 }
 
-// TestMemoryDoesWhatAMapWouldDo runs random calls beside a plain map. The few
-// keys collide, expire, are extended, cut short and used again all the time.
+// TestMemoryDoesWhatAMapWouldDo compares random calls with a plain map. The few
+// keys collide, expire, are extended, shortened and reused all the time.
 func TestMemoryDoesWhatAMapWouldDo(t *testing.T) {
 	for seed := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) { compareWithMap(t, seed) })
@@ -125,7 +125,7 @@ func TestMemoryBounds(t *testing.T) {
 	}
 }
 
-// fill creates records until one does not fit, and returns how many did.
+// fill creates records until one does not fit, and returns how many fit.
 func fill(t *testing.T, m *store.Memory, ttl time.Duration) int {
 	t.Helper()
 	for n := 0; ; n++ {
@@ -274,8 +274,8 @@ func TestMemoryUnderParallelUse(t *testing.T) {
 	}
 }
 
-// Whoever gives up, and however full it is, nobody waits for a lock that is not
-// given back: all ends, and the store works.
+// Calls that are cancelled and calls on a full store release their locks: all
+// calls end, and the store still works.
 //
 // ASVS 5.0, 15.4.3.
 func TestMemoryLeavesNoLockBehind(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// A shard keeps the records whose hashes share their first bits. Each has a
-// slot, by whose number the index finds it and the wheel lets it expire.
+// A shard keeps the records whose hashes share their first bits. Each record
+// has a slot number, by which the index finds it and the wheel expires it.
 type shard struct {
 	mu      sync.Mutex
 	calls   uint32
@@ -20,14 +20,15 @@ type shard struct {
 	wheel   wheel
 }
 
-// A record is one heap object: the length of the key, the key, and the value.
-// A value never changes in place, since callers of Get hold it.
+// A record is one heap object: the length of the key, the key, and the value. A
+// value never changes in place, because callers of Get hold it.
 type record struct {
 	data    []byte
 	expires int64
 }
 
-// pack has the capacity that the allocator gives it, so that cost is exact.
+// pack returns data with the capacity that the allocator gives it, so that cost
+// is exact.
 func pack(key string, value []byte) []byte {
 	data := slices.Grow([]byte(nil), 1+len(key)+len(value))
 	data = append(data, byte(len(key)))
@@ -40,17 +41,17 @@ func (r record) has(key string) bool {
 	return string(r.data[1:n]) == key
 }
 
-// value leaves no room behind itself: an append to it makes a copy.
+// value limits the capacity, so that appending to the value copies it.
 func (r record) value() []byte {
 	n := 1 + int(r.data[0])
 	return r.data[n:len(r.data):len(r.data)]
 }
 
-// cost is what the data of a record takes of the heap.
+// cost returns the heap bytes of the data of a record.
 func cost(data []byte) int64 { return int64(cap(data)) }
 
-// slotCost is what a slot takes at most, whether it has a record or is free:
-// record, hash, link and index, with the room that these lists have to grow.
+// slotCost is the maximum memory of a slot, used or free: record, hash, link
+// and index, including the spare capacity of these lists.
 const slotCost = 70
 
 func (s *shard) get(key string, hash uint32, now int64) ([]byte, bool) {
@@ -61,7 +62,7 @@ func (s *shard) get(key string, hash uint32, now int64) ([]byte, bool) {
 	return s.records[slot].value(), true
 }
 
-// A write is what CompareAndSwap is asked to do.
+// A write holds the arguments of CompareAndSwap.
 type write struct {
 	key          string
 	hash         uint32
@@ -70,7 +71,8 @@ type write struct {
 	limit        int64 // of used
 }
 
-// swap does w if the value is w.old. If it does not fit, nothing changes.
+// swap does w if the current value is w.old. If w does not fit, nothing
+// changes.
 func (s *shard) swap(w write) (swapped, fits bool) {
 	slot, found := s.find(w.key, w.hash)
 	if found && s.records[slot].expires <= w.now {
@@ -100,13 +102,13 @@ func (s *shard) swap(w write) (swapped, fits bool) {
 	}
 	sooner := w.expires < r.expires
 	*r = record{w.data, w.expires}
-	if sooner { // later needs nothing: it is filed again when it comes up
+	if sooner { // otherwise it is filed again when it comes up
 		s.wheel.file(slot, w.expires)
 	}
 	return true, true
 }
 
-// reserve counts n bytes more, unless that is more than the limit.
+// reserve adds n bytes to used, unless that exceeds the limit.
 func (s *shard) reserve(n, limit int64) bool {
 	for {
 		used := s.used.Load()
@@ -144,10 +146,10 @@ func (s *shard) remove(slot uint32) {
 	}
 }
 
-// expire removes records that have expired. It looks at no more than most of
-// them, and reports whether there may be more.
-func (s *shard) expire(now int64, most int) (more bool) {
-	for range most {
+// expire removes expired records. It examines at most limit slots, and reports
+// whether more may have expired.
+func (s *shard) expire(now int64, limit int) (more bool) {
+	for range limit {
 		slot, ok := s.wheel.due(now)
 		if !ok {
 			return false
@@ -161,7 +163,7 @@ func (s *shard) expire(now int64, most int) (more bool) {
 	return true
 }
 
-// shrink gives back the memory of a burst that is over. The slots get new
+// shrink rebuilds the shard without its free slots. The other slots get new
 // numbers.
 func (s *shard) shrink() {
 	records, hashes := s.records, s.hashes
@@ -175,8 +177,8 @@ func (s *shard) shrink() {
 	s.used.Add(slotCost * int64(len(s.records)-len(records)))
 }
 
-// push appends one element and grows by an eighth only: many lists together
-// waste little, and a list is short.
+// push appends an element and grows the list by an eighth, because the many
+// short lists of all shards would waste memory with larger growth.
 func push[T any](list []T, v T) []T {
 	if n := len(list); n == cap(list) {
 		list = append(make([]T, 0, n+n/8+8), list...)

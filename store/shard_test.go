@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestMemoryRemovesFewRecordsPerCall looks inside, since how many records are
-// removed while a lock is held cannot be seen from without.
+// TestMemoryRemovesFewRecordsPerCall uses internals, because the number of
+// records that are removed under a lock is not visible from outside.
 func TestMemoryRemovesFewRecordsPerCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 50_000
@@ -39,10 +39,12 @@ func TestMemoryRemovesFewRecordsPerCall(t *testing.T) {
 	})
 }
 
+// TestMemoryKeepsNothingThatHasExpired does random writes with a ttl of a
+// microsecond to years, many of which change later. At random times it counts
+// the records: all that have not expired are present, and none that expired
+// more than a tick ago.
+//
 // ASVS 5.0, 14.2.7.
-// TestMemoryKeepsNothingThatHasExpired does random writes with lives from a
-// microsecond to years, many of which are changed later, and counts at random
-// times what is kept: all that lives, and nothing that is over for a tick.
 func TestMemoryKeepsNothingThatHasExpired(t *testing.T) {
 	for seed := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) { countKept(t, rand.New(rand.NewPCG(seed, 1))) })

@@ -1,12 +1,16 @@
-// Package store defines where log-ins are kept between requests, and has one
-// such place in memory.
+// Package store defines the interface [Store], in which the packages of this
+// module keep data between requests, and implements it in memory as [Memory].
 //
-// The contract is three methods on built-in types. There is no way to write
-// without having looked, so no update is lost and what was ended stays ended.
-// One backend serves sessions, refresh families, lists of log-ins, throttles
-// and single-use tokens alike.
+//	sessions, err := session.New(session.Config{Store: &store.Memory{}})
 //
-// A backend of your own proves itself with one call to package storetest.
+// One Store serves sessions, refresh token families, lists of logins, rate
+// limiters and single-use tokens alike. Backends for databases, such as Redis and
+// PostgreSQL, are separate modules under store/. To test a backend of your own,
+// use package storetest.
+//
+// The interface has three methods on built-in types. Every write except a
+// deletion is a compare-and-swap: no update is lost, and a session that was
+// ended stays ended.
 package store
 
 import (
@@ -14,43 +18,44 @@ import (
 	"time"
 )
 
-// Store keeps values under keys for a limited time.
+// A Store keeps values under keys for a limited time. Implementations must
+// follow these rules, which package storetest checks one by one:
 //
-// Laws, which package storetest checks one by one:
+//   - Each key is linearizable, including reads: a Get that starts after a swap
+//     has returned sees the new value, in any process.
+//   - An expired record is absent. The store guarantees the time to live;
+//     callers also keep deadlines inside the value.
+//   - An error never means that the key is absent. An error from CompareAndSwap
+//     means that the outcome is unknown: the swap may have happened.
+//   - A call whose context is cancelled returns an error, and its write has
+//     happened either completely or not at all. If the context has no deadline,
+//     the store applies its own: no call blocks forever.
+//   - Keys are 1 to 128 bytes of printable ASCII without space. Values are 1 to
+//     65,536 arbitrary bytes. All other keys and values are errors.
+//   - All methods are safe for concurrent use. Many keys that expire at once do
+//     not delay calls.
 //
-//   - Each key is linearizable, reads included: a Get that starts after a swap
-//     has returned sees it, whichever process asks.
-//   - A record that has expired is absent. The time to live is the store's
-//     promise; callers keep deadlines of their own inside the value.
-//   - err never means "nothing there". An error from CompareAndSwap means that
-//     its outcome is unknown: it may have happened.
-//   - A context that is cancelled ends the call with an error, and leaves
-//     either the whole write or none of it. Where the context has no deadline,
-//     the store has one of its own: no call hangs.
-//   - Keys are 1 to 128 bytes of printable ASCII without space. Values are 1
-//     to 65,536 bytes of any kind. Everything else is an error.
-//   - All methods may be called by many goroutines at once, and many keys that
-//     expire at once delay nobody.
-//
-// A Store needs no type of this package, so a backend imports nothing of it.
-// One that does may call [CheckKey], [CheckValue] and [CheckTTL].
+// The interface uses only built-in types, so a backend does not need to import
+// this package. A backend that imports it can call [CheckKey], [CheckValue] and
+// [CheckTTL].
 type Store interface {
-	// Get returns the value under key. ok is false if there is none or it has
-	// expired. Nobody changes the bytes that it returns: the caller does not,
-	// and the store never will.
+	// Get returns the value under key. ok is false if the key is absent or has
+	// expired. The returned bytes must not be modified: the caller does not
+	// change them, and the store never changes them later.
 	Get(ctx context.Context, key string) (value []byte, ok bool, err error)
 
-	// CompareAndSwap sets key to new, to expire after ttl, if the value is
-	// exactly old. A nil old stands for absence: it creates, and of many who
-	// create at once one wins. swapped is false, without an error, if the
-	// value is another, or there is none.
+	// CompareAndSwap sets key to new, to expire after ttl, if the current value
+	// is exactly old. A nil old means absence: the call creates the key, and
+	// exactly one of several concurrent calls succeeds. swapped is false,
+	// without an error, if the current value differs or the key is absent.
 	//
-	// The new ttl replaces the old one. It is rounded up to what the store can
-	// tell apart; zero or less is an error, and nothing lives for ever. An
-	// empty new, and an old that is empty but not nil, are errors. The store
-	// keeps a copy of new.
+	// The new ttl replaces the old one. It is rounded up to the resolution of
+	// the store. A ttl of zero or less is an error, so every record expires. It
+	// is also an error if new is empty, or if old is empty but not nil. The
+	// store keeps a copy of new.
 	CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error)
 
-	// Delete removes key, whatever its value. It is no error if there is none.
+	// Delete removes key, whatever its value. Deleting a missing key is a
+	// no-op.
 	Delete(ctx context.Context, key string) error
 }

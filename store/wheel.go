@@ -2,18 +2,18 @@ package store
 
 import "math/bits"
 
-// A wheel files slots by the time at which they come due: a hierarchical
-// timing wheel. Write that time in ticks as a number of hexadecimal digits. A
-// slot lies in the bucket of the first digit in which its time differs from
-// the wheel's. When the wheel reaches a bucket, its slots come up: those of the
-// last digit are due, others are filed again, by a later digit. So a slot
-// moves at most once per digit, however many others there are.
+// A wheel is a hierarchical timing wheel: it orders slots by the time at which
+// they come due. Times are in ticks, written as hexadecimal digits. A slot lies
+// in the bucket of the first digit in which its time differs from the time of
+// the wheel. When the wheel reaches a bucket, its slots come up: the slots of
+// the last digit are due, and all others are filed again by a later digit. So a
+// slot moves at most once per digit, however many slots there are.
 //
-// Buckets are rings of links, so that a slot leaves one wherever it stands.
-// Two more rings hold the slots that have come up and those that are free.
+// Buckets are rings of links, so that a slot can be removed from any position.
+// Two more rings hold the slots that have come up and the free slots.
 type wheel struct {
-	now      int64          // ticks; nothing is filed before
-	occupied [digits]uint16 // buckets that may hold something
+	now      int64          // ticks; no slot is filed earlier
+	occupied [digits]uint16 // buckets that may hold slots
 	links    []link         // heads of the rings, then one for each slot
 }
 
@@ -30,8 +30,8 @@ const (
 	rings    = freeRing + 1
 )
 
-// file puts a slot where it comes up at the time, in nanoseconds, or up to a
-// tick later. It may be filed already, or be in any other ring.
+// file puts a slot where it comes up at the time when, in nanoseconds, or up to
+// one tick later. The slot may already be filed or be in any other ring.
 func (w *wheel) file(slot uint32, when int64) {
 	tick := max((when+1<<tickBits-1)>>tickBits, w.now)
 	digit := max(0, bits.Len64(uint64(tick^w.now))-1) / digitBits
@@ -40,8 +40,8 @@ func (w *wheel) file(slot uint32, when int64) {
 	w.move(slot, uint32(digit*radix+bucket))
 }
 
-// due returns a slot that has come up at the time, in nanoseconds. The caller
-// files or frees it before asking again.
+// due returns a slot that has come up at the time when, in nanoseconds. The
+// caller must file or free the slot before it calls due again.
 func (w *wheel) due(when int64) (slot uint32, ok bool) {
 	if len(w.links) == 0 {
 		return 0, false
@@ -56,8 +56,8 @@ func (w *wheel) due(when int64) (slot uint32, ok bool) {
 	}
 }
 
-// turn moves the wheel to the next bucket that may hold something, and brings
-// that up. If now comes first it moves there and reports false.
+// turn advances the wheel to the next bucket that may hold slots, and brings
+// that bucket up. If now comes first, turn advances to now and returns false.
 func (w *wheel) turn(now int64) bool {
 	if now <= w.now {
 		return false
@@ -80,7 +80,7 @@ func (w *wheel) turn(now int64) bool {
 	return false
 }
 
-// bringUp empties a ring into the upRing, which is empty.
+// bringUp moves the slots of a ring to the upRing, which is empty.
 func (w *wheel) bringUp(ring uint32) {
 	l := w.links[ring]
 	if l.next == ring {
@@ -92,7 +92,7 @@ func (w *wheel) bringUp(ring uint32) {
 	w.links[ring] = link{ring, ring}
 }
 
-// add makes a link for one slot more, in no ring.
+// add makes a link for one more slot, in no ring.
 func (w *wheel) add() {
 	if len(w.links) == 0 {
 		w.links = make([]link, rings)
@@ -106,7 +106,7 @@ func (w *wheel) add() {
 
 func (w *wheel) free(slot uint32) { w.move(slot, freeRing) }
 
-// reuse returns a slot that is free; it stays in its ring until it is filed.
+// reuse returns a free slot, which stays in its ring until it is filed.
 func (w *wheel) reuse() (slot uint32, ok bool) {
 	if len(w.links) == 0 {
 		return 0, false
@@ -122,7 +122,7 @@ func (w *wheel) first(ring uint32) (slot uint32, ok bool) {
 	return at - rings, true
 }
 
-// move takes a slot out of its ring and puts it first into another.
+// move removes a slot from its ring and puts it first in another ring.
 func (w *wheel) move(slot, ring uint32) {
 	at := slot + rings
 	l := w.links[at]
