@@ -9,10 +9,11 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// RunLongLives checks that records live for days and years, by the fake clock
-// of testing/synctest. It is for stores that measure time by package time and
-// ask no server: over a network connection the fake clock would stand still for
-// ever. It calls open in each of its bubbles.
+// RunLongLives checks times to live of days and years, with the fake clock of
+// testing/synctest. Use it for a store that measures time by package time and
+// makes no network calls: during a network call the fake clock does not
+// advance, and the test would not end. RunLongLives calls open once in each
+// bubble.
 func RunLongLives(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, life := range []time.Duration{36 * time.Hour, 40 * 24 * time.Hour, 366 * 24 * time.Hour} {
 		t.Run(life.String(), func(t *testing.T) {
@@ -37,15 +38,18 @@ func longLived(k *kit, life time.Duration) {
 	k.waitGone(swapped)
 }
 
-// RunBlocked checks that no call hangs while the store cannot answer.
+// RunBlocked checks that no call blocks forever while the store does not
+// answer.
 //
-// Block makes writes of key wait until release is called: by a transaction that
-// holds its row or the whole database, or by a server that is paused. Reads may
-// wait too. RunBlocked then checks that a write with a deadline ends after it,
-// that a write without a deadline ends by itself, both with an error, and that
-// afterwards the store has the whole write or none of it.
+// Block must make writes of key wait until release is called, for example by a
+// transaction that locks the row or the whole database, or by pausing the
+// server. Reads may wait too. RunBlocked checks that a write with a deadline
+// returns an error after the deadline, and that a write without a deadline
+// returns an error by itself. It also checks that each write then has happened
+// completely or not at all.
 //
-// It takes as long as the store lets a call without a deadline wait, twice.
+// RunBlocked takes twice the time that the store lets a call without a deadline
+// wait.
 func RunBlocked(t *testing.T, open func(t *testing.T) store.Store, block func(t *testing.T, key string) (release func())) {
 	for _, rule := range blockedRules {
 		t.Run(rule.name, func(t *testing.T) {
@@ -91,8 +95,8 @@ func (k *kit) blocked(block func(key string) (release func()), deadline time.Dur
 	k.wantAbsent(key)
 }
 
-// endsInTime waits much longer than the deadline, since the machine may be
-// busy, and leaves a call alone that does not end.
+// endsInTime waits much longer than the deadline, because the machine may be
+// busy. It abandons a call that does not return.
 func (k *kit) endsInTime(what string, deadline time.Duration, call func(ctx context.Context) error) {
 	k.Helper()
 	ctx, cancel := context.WithoutCancel(k.ctx), context.CancelFunc(func() {})
@@ -108,6 +112,6 @@ func (k *kit) endsInTime(what string, deadline time.Duration, call func(ctx cont
 			k.Errorf("%s was not blocked, or returned no error", what)
 		}
 	case <-time.After(k.patience):
-		k.Errorf("%s has not ended %v after it was called", what, k.patience)
+		k.Errorf("%s has not returned %v after the call", what, k.patience)
 	}
 }

@@ -24,7 +24,7 @@ func TestRunLongLivesSeesATTLOfADayAtMost(t *testing.T) {
 	})
 }
 
-// A locked store makes writes wait until the lock is released.
+// A locked store blocks writes until its lock is released.
 type locked struct {
 	*store.Memory
 	lock     chan struct{}

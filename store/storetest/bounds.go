@@ -9,7 +9,8 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// keyLengths does not write under the shortest key, which may be somebody's.
+// keyLengths does not write under the shortest key, which another program may
+// use.
 func keyLengths(k *kit) {
 	k.get("k")
 	k.mustNotSwap("k", []byte(k.key()), first, alive)
@@ -114,7 +115,7 @@ func valuesApart(k *kit) {
 		{[]byte("a"), []byte("a\n")},
 		{[]byte("1"), []byte("01")},
 		{[]byte("1"), []byte("1.0")},
-		{[]byte("\xc3\xa9"), []byte("e\xcc\x81")}, // é twice
+		{[]byte("\xc3\xa9"), []byte("e\xcc\x81")}, // two forms of é
 		{{0}, {0, 0}},
 		{{0xff}, {0xfe}},
 		{long, change(0, 'y')},
@@ -168,7 +169,7 @@ func copiesNew(k *kit) {
 	old, new := bytes.Clone(first), bytes.Clone(second)
 	k.mustSwap(key, old, new, alive)
 	if !bytes.Equal(old, first) || !bytes.Equal(new, second) {
-		k.Errorf("the store changed what it was given")
+		k.Errorf("the store changed its arguments")
 	}
 	copy(new, "xxxxxx")
 	copy(old, "xxxxx")
@@ -191,6 +192,6 @@ func keepsReturned(k *kit) {
 	k.create(key, []byte("zzzzz"))
 	k.get(key)
 	if !bytes.Equal(returned, want) {
-		k.Errorf("what Get had returned became %s", shown(returned))
+		k.Errorf("the bytes that Get had returned became %s", shown(returned))
 	}
 }

@@ -32,14 +32,14 @@ func deadContext(k *kit) {
 	for range 2 {
 		k.wantAbsent(absent)
 		k.wantValue(present, first)
-		time.Sleep(2 * short) // nothing happens later either
+		time.Sleep(2 * short) // no write happens later either
 	}
 	k.wantAbsent(absent)
 	k.wantValue(present, first)
 }
 
-// cancelledContext cancels swaps at random moments. An error leaves open
-// whether the swap has happened; true and false do not.
+// cancelledContext cancels swaps at random moments. After an error the swap may
+// or may not have happened; true and false are definite.
 func cancelledContext(k *kit) {
 	old, new := bytes.Repeat(first, 5000), bytes.Repeat(second, 5000)
 	for range 50 {
@@ -51,11 +51,11 @@ func cancelledContext(k *kit) {
 		value, _ := k.get(key)
 		switch {
 		case err != nil && swapped:
-			k.fatalf("swapped beside an error: %v", err)
+			k.fatalf("swapped is true with an error: %v", err)
 		case err != nil && !bytes.Equal(value, old) && !bytes.Equal(value, new):
 			k.fatalf("half a write: %s", shown(value))
 		case err == nil && !swapped:
-			k.fatalf("swapped is false, and the value was old")
+			k.fatalf("swapped is false, although the value was old")
 		case err == nil && !bytes.Equal(value, new):
 			k.fatalf("swapped is true, and the value is %s", shown(value))
 		}
@@ -63,8 +63,8 @@ func cancelledContext(k *kit) {
 	}
 }
 
-// cancelledStaysUndone lets other writes follow on swaps whose outcome is
-// unknown. Such a swap may happen late, but only to the value that it names.
+// cancelledStaysUndone writes after swaps whose outcome is unknown. Such a swap
+// may happen late, but only if the value is still its old value.
 func cancelledStaysUndone(k *kit) {
 	var later []string
 	for range 20 {

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// A history is what several clients did to one key, and what they were told.
+// A history lists the calls of several clients on one key, with their results.
 type history []operation
 
 type operation struct {
 	kind       kind
-	old, new   string        // values; "" is absence. A read has its result in new
-	ok         bool          // what the store answered
-	start, end time.Duration // the call was made and had returned
+	old, new   string        // values; "" means absent; a read stores its result in new
+	ok         bool          // the result of the store
+	start, end time.Duration // when the call was made, and when it had returned
 }
 
 type kind string
@@ -25,8 +25,8 @@ const (
 	remove kind = "delete"
 )
 
-// apply does the operation to a register that holds value. possible is false
-// if a register would have answered otherwise.
+// apply applies the operation to a register that holds value. possible is false
+// if a register would have returned another result.
 func (op operation) apply(value string) (next string, possible bool) {
 	switch op.kind {
 	case read:
@@ -44,9 +44,9 @@ func (op operation) apply(value string) (next string, possible bool) {
 	}
 }
 
-// linearizable reports whether the calls can be put into an order that keeps
-// every call after those that had returned before it was made, and in which a
-// single register gives the answers that were given (Wing and Gong, 1993).
+// linearizable reports whether the calls have an order in which every call
+// follows those that had returned before it was made, and in which a single
+// register would return the same results (Wing and Gong, 1993).
 func (h history) linearizable() bool {
 	slices.SortFunc(h, func(a, b operation) int { return int(a.start - b.start) })
 	s := search{h, make([]bool, len(h)), make(map[string]bool)}
@@ -56,11 +56,11 @@ func (h history) linearizable() bool {
 type search struct {
 	history
 	done   []bool
-	failed map[string]bool // states from which there is no way on
+	failed map[string]bool // states from which no order exists
 }
 
-// from reports whether the calls that are not done, left of them, can follow
-// in some order on a register that holds value.
+// from reports whether the remaining calls, left of them, have a valid order on
+// a register that holds value.
 func (s *search) from(value string, left int) bool {
 	if left == 0 {
 		return true
@@ -82,8 +82,8 @@ func (s *search) from(value string, left int) bool {
 	return false
 }
 
-// candidates returns the calls that may come next: those made before any
-// other that is not done had returned.
+// candidates returns the calls that may be next: those made before any other
+// remaining call had returned.
 func (s *search) candidates() (next []int) {
 	first := time.Duration(-1)
 	for i, op := range s.history {
@@ -111,7 +111,7 @@ func (s *search) state(value string) string {
 	return string(append(state, value...))
 }
 
-// String lists the calls, one a line.
+// String lists the calls, one per line.
 func (h history) String() string {
 	var text strings.Builder
 	for _, op := range h {

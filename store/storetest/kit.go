@@ -9,8 +9,8 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// reporter is what rules need of testing.T. The tests of this package pass
-// one of their own, to see that rules fail.
+// reporter is the part of testing.T that rules need. Tests of this package use
+// another implementation to see rules fail.
 type reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -18,19 +18,19 @@ type reporter interface {
 	Context() context.Context
 }
 
-// A kit is what a rule works with: a store, perhaps a second view of it, and
-// calls that fail the test when the store errs.
+// A kit is what a rule works with: a store, possibly a second view of its
+// records, and calls that fail the test if the store returns an error.
 type kit struct {
 	reporter
-	stores [2]store.Store // the same one twice if open gives only one view
+	stores [2]store.Store // the same store twice if open gives only one view
 	ctx    context.Context
 
-	patience time.Duration // for what must happen at some time
+	patience time.Duration // how long to wait for what must happen eventually
 }
 
 const (
-	alive = time.Minute           // no rule takes as long
-	short = 50 * time.Millisecond // a rule waits for its end
+	alive = time.Minute           // longer than any rule takes
+	short = 50 * time.Millisecond // rules wait until it has passed
 )
 
 func newKit(r reporter, one, other store.Store) *kit {
@@ -44,14 +44,14 @@ func newKit(r reporter, one, other store.Store) *kit {
 	return k
 }
 
-// fatalf may be called by the goroutine of the test only.
+// fatalf must be called from the goroutine of the test.
 func (k *kit) fatalf(format string, args ...any) {
 	k.Helper()
 	k.Errorf(format, args...)
 	k.FailNow()
 }
 
-// key returns a key that nobody has used.
+// key returns a key that was never used.
 func (k *kit) key() string { return "storetest:" + rand.Text() }
 
 func (k *kit) get(key string) (value []byte, ok bool) {
@@ -79,31 +79,31 @@ func (k *kit) delete(key string) {
 	}
 }
 
-// create makes a record that outlives the test.
+// create writes a record that outlives the test.
 func (k *kit) create(key string, value []byte) {
 	k.Helper()
 	if !k.swap(key, nil, value, alive) {
-		k.fatalf("a new key could not be created")
+		k.fatalf("CompareAndSwap did not create a new key")
 	}
 }
 
-// mustSwap changes a value that is old.
+// mustSwap swaps a value that is old.
 func (k *kit) mustSwap(key string, old, new []byte, ttl time.Duration) {
 	k.Helper()
 	if !k.swap(key, old, new, ttl) {
-		k.fatalf("the value was old, and yet swapped is false")
+		k.fatalf("swapped is false, although the value was old")
 	}
 }
 
-// mustNotSwap makes a swap that cannot happen.
+// mustNotSwap makes a swap that must return false.
 func (k *kit) mustNotSwap(key string, old, new []byte, ttl time.Duration) {
 	k.Helper()
 	if k.swap(key, old, new, ttl) {
-		k.fatalf("swapped is true, and the value was not old")
+		k.fatalf("swapped is true, although the value was not old")
 	}
 }
 
-// mustRefuse makes a call of CompareAndSwap that is an error.
+// mustRefuse makes a call of CompareAndSwap that must return an error.
 func (k *kit) mustRefuse(what, key string, old, new []byte, ttl time.Duration) {
 	k.Helper()
 	swapped, err := k.stores[0].CompareAndSwap(k.ctx, key, old, new, ttl)
@@ -129,7 +129,7 @@ func (k *kit) wantValue(key string, want []byte) {
 func (k *kit) wantAbsent(key string) {
 	k.Helper()
 	if value, ok := k.get(key); ok {
-		k.fatalf("there is a record: %s", shown(value))
+		k.fatalf("the record is present: %s", shown(value))
 	}
 }
 
@@ -141,14 +141,14 @@ func (k *kit) waitGone(key string) {
 			return
 		}
 	}
-	k.fatalf("the record is still there after %v", k.patience)
+	k.fatalf("the record is still present after %v", k.patience)
 }
 
-// shown cuts a long value.
+// shown returns the beginning of a value as printable text.
 func shown(value []byte) string {
-	const most = 40
-	if len(value) > most {
-		return string(bytes.ToValidUTF8(value[:most], []byte("?"))) + "…"
+	const limit = 40
+	if len(value) > limit {
+		return string(bytes.ToValidUTF8(value[:limit], []byte("?"))) + "…"
 	}
 	return string(bytes.ToValidUTF8(value, []byte("?")))
 }

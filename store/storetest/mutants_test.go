@@ -46,7 +46,7 @@ func (b *broken) Delete(ctx context.Context, key string) error {
 	return b.Memory.Delete(ctx, key)
 }
 
-// set writes without having looked, as no store should.
+// set writes without comparing, which a store must not do.
 func (b *broken) set(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
 	b.Memory.Delete(ctx, key)
 	return b.Memory.CompareAndSwap(ctx, key, nil, value, ttl)
@@ -54,7 +54,7 @@ func (b *broken) set(ctx context.Context, key string, value []byte, ttl time.Dur
 
 var errBroken = errors.New("broken")
 
-// mutants are mistakes that backends make, each with the rules that see it.
+// mutants are mistakes of backends, each with the rules that detect it.
 var mutants = []struct {
 	mistake string
 	rules   []func(*kit)
@@ -69,7 +69,7 @@ var mutants = []struct {
 			return value, ok, err
 		}
 	}},
-	{"records live for ever", []func(*kit){expiredIsAbsent, shorterLife, tinyLife, expireAtOnce}, func(b *broken) {
+	{"records never expire", []func(*kit){expiredIsAbsent, shorterLife, tinyLife, expireAtOnce}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, alive)
 		}
@@ -83,7 +83,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a swap revives what is over", []func(*kit){swapAfterExpiry, swapAfterDelete}, func(b *broken) {
+	{"a swap revives an expired record", []func(*kit){swapAfterExpiry, swapAfterDelete}, func(b *broken) {
 		var last sync.Map
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if was, ok := last.Swap(key, string(new)); ok && was == string(old) {
@@ -136,7 +136,7 @@ var mutants = []struct {
 	{"all keys are one", []func(*kit){keysApart}, rename(func(string) string { return "key" })},
 	{"keys are truncated", []func(*kit){keyLengths}, rename(func(key string) string { return key[:min(len(key), 127)] })},
 	{"keys are folded", []func(*kit){keyCharacters}, rename(strings.ToLower)},
-	{"any key will do", []func(*kit){badKeys}, rename(func(key string) string { return fmt.Sprintf("%.64x", key) })},
+	{"any key is accepted", []func(*kit){badKeys}, rename(func(key string) string { return fmt.Sprintf("%.64x", key) })},
 	{"a swap keeps the old ttl", []func(*kit){longerLife, shorterLife}, func(b *broken) {
 		var ends sync.Map
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
@@ -156,7 +156,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a ttl of zero is for ever", []func(*kit){noLife}, func(b *broken) {
+	{"a ttl of zero never expires", []func(*kit){noLife}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if ttl <= 0 {
 				ttl = alive
@@ -173,7 +173,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a ttl is rounded down to zero, which is for ever", []func(*kit){tinyLife}, func(b *broken) {
+	{"a ttl is rounded down to zero, which never expires", []func(*kit){tinyLife}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if ttl > 0 && ttl < time.Millisecond {
 				ttl = alive
@@ -250,7 +250,7 @@ var mutants = []struct {
 		return append(before[:len(before):len(before)], '$')
 	})},
 	{"values are text", []func(*kit){valueBytes}, revalue(func(v []byte) []byte { return bytes.ToValidUTF8(v, []byte("?")) })},
-	{"trailing spaces count for nothing", []func(*kit){valuesApart}, revalue(func(v []byte) []byte { return bytes.TrimRight(v, " ") })},
+	{"trailing spaces are ignored", []func(*kit){valuesApart}, revalue(func(v []byte) []byte { return bytes.TrimRight(v, " ") })},
 	{"an empty new is written", []func(*kit){badNew}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if len(new) == 0 {
@@ -291,7 +291,7 @@ var mutants = []struct {
 			return buffer[:copy(buffer, value)], ok, err
 		}
 	}},
-	{"a swap looks first and sets then", []func(*kit){oneCreator, noLostUpdate, linearizable}, func(b *broken) {
+	{"a swap reads first and writes later", []func(*kit){oneCreator, noLostUpdate, linearizable}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			value, ok, _ := b.Memory.Get(ctx, key)
 			if ok != (old != nil) || !bytes.Equal(value, old) {
@@ -327,7 +327,7 @@ var mutants = []struct {
 			return b.Memory.Delete(context.WithoutCancel(ctx), key)
 		}
 	}},
-	{"a context that is over is an error, after the write", []func(*kit){deadContext}, func(b *broken) {
+	{"a context that has ended is an error, after the write", []func(*kit){deadContext}, func(b *broken) {
 		b.delete = func(ctx context.Context, key string) error {
 			b.Memory.Delete(context.WithoutCancel(ctx), key)
 			return ctx.Err()
@@ -344,7 +344,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, half, new, ttl)
 		}
 	}},
-	{"a call whose context is over writes 50 ms later", []func(*kit){deadContext}, func(b *broken) {
+	{"a call whose context has ended writes 50 ms later", []func(*kit){deadContext}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 			if err != nil {
@@ -356,7 +356,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a cancelled swap writes 50 ms later, whatever is there", []func(*kit){cancelledStaysUndone}, func(b *broken) {
+	{"a cancelled swap writes 50 ms later, whatever the value", []func(*kit){cancelledStaysUndone}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			time.Sleep(time.Millisecond / 2)
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
@@ -375,7 +375,7 @@ var mutants = []struct {
 	}},
 }
 
-// rename makes the mistake of using other keys.
+// rename simulates the use of other keys.
 func rename(other func(key string) string) func(*broken) {
 	return func(b *broken) {
 		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
@@ -390,7 +390,7 @@ func rename(other func(key string) string) func(*broken) {
 	}
 }
 
-// revalue makes the mistake of keeping other values.
+// revalue simulates the storage of other values.
 func revalue(other func(value []byte) []byte) func(*broken) {
 	return func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
@@ -402,7 +402,7 @@ func revalue(other func(value []byte) []byte) func(*broken) {
 	}
 }
 
-// relive makes the mistake of keeping other lives.
+// relive simulates the use of other times to live.
 func relive(other func(ttl time.Duration) time.Duration) func(*broken) {
 	return func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
@@ -414,7 +414,7 @@ func relive(other func(ttl time.Duration) time.Duration) func(*broken) {
 	}
 }
 
-// A recorder takes the failures of a rule.
+// A recorder records the failures of a rule.
 type recorder struct {
 	ctx      context.Context
 	mu       sync.Mutex
@@ -433,7 +433,7 @@ func (r *recorder) FailNow() { runtime.Goexit() }
 
 func (r *recorder) Context() context.Context { return r.ctx }
 
-// failuresOf checks a rule on a store and returns what it complains of.
+// failuresOf checks a rule on a store and returns its failures.
 func failuresOf(t *testing.T, check func(*kit), s store.Store) []string {
 	r := &recorder{ctx: t.Context()}
 	k := newKit(r, &store.Memory{}, &store.Memory{}) // not s: its probe is no rule

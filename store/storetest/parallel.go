@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// parallel runs do n times at once, over both views of the store in turn, and
-// reports the errors that it returns.
+// parallel runs do n times concurrently, alternating between both views of the
+// store, and reports the errors that do returns.
 func (k *kit) parallel(n int, do func(i int, view view) error) {
 	k.Helper()
 	start := make(chan struct{})
@@ -30,7 +30,7 @@ func (k *kit) parallel(n int, do func(i int, view view) error) {
 	group.Wait()
 }
 
-// A view is one of the two stores of a kit, with calls for a goroutine.
+// A view is one of the two stores of a kit, with calls for use by a goroutine.
 type view struct {
 	k     *kit
 	which int
@@ -60,7 +60,7 @@ func oneCreator(k *kit) {
 			return err
 		})
 		if n := winners.Load(); n != 1 {
-			k.fatalf("%d of %d have won", n, creators)
+			k.fatalf("%d of %d creates succeeded", n, creators)
 		}
 		k.wantValue(key, []byte(winner.Load().(string)))
 	}
@@ -83,8 +83,9 @@ func noLostUpdate(k *kit) {
 	}
 }
 
-// increment swaps a counter for the next until it has won. It yields before it
-// swaps: against a store in memory it would be done before others begin.
+// increment increments a counter by a swap, and retries until the swap
+// succeeds. It yields before each swap, because on a store in memory it would
+// otherwise finish before other goroutines start.
 func (v view) increment(key string) error {
 	for start := time.Now(); time.Since(start) < v.k.patience; {
 		old, ok, err := v.get(key)
@@ -108,24 +109,24 @@ func readsOwnWrites(k *kit) {
 	var old []byte
 	for i := range 100 {
 		writer, reader := view{k, i % 2}, view{k, (i + 1) % 2}
-		reader.get(key) // what a cache would keep
+		reader.get(key) // so that a cache would keep the old value
 		value := fmt.Append(nil, "value ", i)
 		if swapped, err := writer.swap(key, old, value); !swapped || err != nil {
 			k.fatalf("swap: %v, %v", swapped, err)
 		}
 		if got, ok, err := reader.get(key); !bytes.Equal(got, value) || !ok || err != nil {
-			k.fatalf("a Get after the swap says %q, %v, %v", got, ok, err)
+			k.fatalf("Get after the swap returned %q, %v, %v", got, ok, err)
 		}
 		old = value
 	}
 	k.delete(key)
 	if got, ok, err := (view{k, 1}).get(key); ok || err != nil {
-		k.Errorf("a Get after Delete says %q, %v, %v", got, ok, err)
+		k.Errorf("Get after Delete returned %q, %v, %v", got, ok, err)
 	}
 }
 
-// linearizable records what goroutines do to a few keys, and looks for an
-// order of it in which one register could have answered so.
+// linearizable records the calls of several goroutines on a few keys, and
+// checks that a single register could have returned their results.
 func linearizable(k *kit) {
 	const rounds, clients, each, keys = 12, 6, 36, 3
 	for range rounds {
@@ -152,20 +153,20 @@ func linearizable(k *kit) {
 				all = append(all, histories[i][key]...)
 			}
 			if !all.linearizable() {
-				k.fatalf("one record could not have answered so:\n%s", all)
+				k.fatalf("no order of these calls is linearizable:\n%s", all)
 			}
 		}
 	}
 }
 
-// A client makes random calls, and values that nobody else makes.
+// A client makes random calls, and writes values that no other client writes.
 type client struct {
 	view
 	start time.Time
 	name  byte
 	key   int
 	made  uint32
-	seen  []byte // by the last Get, nil for absence; of any key
+	seen  []byte // by the last Get of any key; nil if absent
 }
 
 func (c *client) step(key string) (op operation, err error) {
@@ -255,10 +256,11 @@ func (k *kit) slowestRead(key string, end time.Time) (slowest time.Duration) {
 	}
 }
 
-// manyLive writes records for some seconds, in which a server that syncs each
-// write to a disk makes a few thousand, and looks whether all are there.
+// manyLive writes records for some seconds and checks that all of them are
+// present. In that time a server that syncs each write to disk completes a few
+// thousand.
 func manyLive(k *kit) {
-	const least, most, writers = 4000, 20_000, 8
+	const minimum, maximum, writers = 4000, 20_000, 8
 	prefix, start := k.key(), time.Now()
 	var made atomic.Int64
 	each := func(from, to int, do func(v view, key string) error) {
@@ -276,8 +278,8 @@ func manyLive(k *kit) {
 		_, err := v.swap(key, nil, first)
 		return err
 	}
-	for n := 0; n < most && (n < least || time.Since(start) < k.patience/10); n += least {
-		each(n, n+least, create)
+	for n := 0; n < maximum && (n < minimum || time.Since(start) < k.patience/10); n += minimum {
+		each(n, n+minimum, create)
 	}
 	var lost atomic.Int64
 	each(0, int(made.Load()), func(v view, key string) error {

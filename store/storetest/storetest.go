@@ -1,5 +1,6 @@
-// Package storetest is the contract of [store.Store] in executable form, for
-// the backends of this module and for your own. One call proves a backend:
+// Package storetest tests implementations of [store.Store] against its
+// contract. It is for the backends of this module and for your own. Call [Run]
+// from a test of the backend:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) store.Store {
@@ -7,7 +8,9 @@
 //		})
 //	}
 //
-// Each subtest is named after the rule that it checks.
+// Each subtest has the name of the rule that it checks. [RunLongLives] and
+// [RunBlocked] check two rules that Run cannot: long times to live, and calls
+// on a store that does not answer.
 package storetest
 
 import (
@@ -16,21 +19,18 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Run checks the store that open returns against the contract, in some
-// seconds, most of which it waits for records to expire.
+// Run checks the store that open returns against the contract. It takes some
+// seconds, most of them waiting for records to expire.
 //
-// It calls open twice for each group of rules. If the two stores share their
-// records, as two connections to one server do, they stand for two processes
-// and are used side by side; otherwise the second is left alone. Open may
-// return the same store each time.
+// Run calls open twice for each group of rules. If the two stores share their
+// records, like two connections to one server, they stand for two processes,
+// and rules use both. Otherwise Run ignores the second store. Open may return
+// the same store each time.
 //
-// The store may hold other records and serve other programs meanwhile. Keys
-// are random, records are written with a time to live of a minute at most (but
-// for a few of up to 292 years, which are deleted), and there are at most 25,000,
-// nearly all of them of a few bytes.
-//
-// Run cannot see what takes longer than itself, or needs a store that cannot
-// answer. [RunLongLives] and [RunBlocked] check the rest.
+// The store may hold other records and serve other programs during the test.
+// Keys are random. Records have a time to live of at most a minute, except for
+// a few of up to 292 years, which Run deletes. There are at most 25,000
+// records, nearly all of them a few bytes long.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
@@ -56,53 +56,53 @@ type rule struct {
 
 var groups = []group{
 	{"absence", []rule{
-		{"Get says false without an error if there is none", getOfNothing},
-		{"a record that has expired is absent", expiredIsAbsent},
-		{"a nil old creates where a record has expired", createAfterExpiry},
-		{"a swap never revives what has expired", swapAfterExpiry},
+		{"Get of a missing key returns false without an error", getOfNothing},
+		{"an expired record is absent", expiredIsAbsent},
+		{"a nil old creates after a record has expired", createAfterExpiry},
+		{"a swap never revives an expired record", swapAfterExpiry},
 	}},
 	{"swaps", []rule{
-		{"a nil old creates, and only where there is none", createOnce},
+		{"a nil old creates only if the key is absent", createOnce},
 		{"a swap sets key to new if the value is exactly old", swapIfEqual},
-		{"swapped is false without an error if the value is another", swapIfOther},
-		{"swapped is false without an error if there is none, and a swap never creates", swapOfNothing},
+		{"swapped is false without an error if the value differs", swapIfOther},
+		{"swapped is false without an error if the key is absent, and a swap never creates", swapOfNothing},
 		{"Delete removes key, whatever its value", deleteAny},
-		{"Delete is no error if there is none", deleteNothing},
-		{"what was deleted stays so, whoever swaps it", swapAfterDelete},
+		{"deleting a missing key is a no-op", deleteNothing},
+		{"a swap never revives a deleted record", swapAfterDelete},
 		{"each key has its own record", keysApart},
 	}},
 	{"time to live", []rule{
 		{"the new ttl replaces the old one, if it is longer", longerLife},
 		{"the new ttl replaces the old one, if it is shorter", shorterLife},
-		{"a swap that did not happen changes no ttl", refusedSwapKeepsLife},
-		{"a ttl of zero or less is an error, and writes nothing", noLife},
-		{"a ttl is rounded up, and nothing lives for ever", tinyLife},
-		{"a record is there until shortly before its end, and nil does not replace it", livesUntilItsEnd},
-		{"a ttl of up to 292 years is no error, and no bits of it are lost", longLife},
+		{"a swap that did not happen does not change the ttl", refusedSwapKeepsLife},
+		{"a ttl of zero or less is an error, and nothing is written", noLife},
+		{"a ttl is rounded up, and every record expires", tinyLife},
+		{"a record is present until shortly before its end, and a nil old does not replace it", livesUntilItsEnd},
+		{"a ttl of up to 292 years is allowed, and no bits of it are lost", longLife},
 	}},
 	{"keys and values", []rule{
 		{"keys are 1 to 128 bytes", keyLengths},
-		{"keys are of any printable ASCII without space", keyCharacters},
+		{"keys are any printable ASCII without space", keyCharacters},
 		{"every other key is an error", badKeys},
 		{"values are 1 to 65536 bytes", valueLengths},
-		{"values are of any kind", valueBytes},
+		{"values are arbitrary bytes", valueBytes},
 		{"values that differ in one byte are different", valuesApart},
-		{"an empty or too long new is an error, and writes nothing", badNew},
-		{"an old that is empty but not nil is an error, and writes nothing", badOld},
+		{"a new that is empty or too long is an error, and nothing is written", badNew},
+		{"an old that is empty but not nil is an error, and nothing is written", badOld},
 		{"the store keeps a copy of new", copiesNew},
-		{"the store never changes what Get returned", keepsReturned},
+		{"the store never changes the bytes that Get returned", keepsReturned},
 	}},
-	{"many at once", []rule{
-		{"of many who create at once one wins", oneCreator},
+	{"concurrent calls", []rule{
+		{"exactly one of several concurrent creates succeeds", oneCreator},
 		{"no update is lost", noLostUpdate},
-		{"a Get that starts after a swap has returned sees it", readsOwnWrites},
-		{"each key is linearizable, reads included", linearizable},
-		{"many keys that expire at once delay nobody", expireAtOnce},
-		{"no record that lives is dropped for others", manyLive},
+		{"a Get that starts after a swap has returned sees the new value", readsOwnWrites},
+		{"each key is linearizable, including reads", linearizable},
+		{"many keys that expire at once do not delay calls", expireAtOnce},
+		{"no record is evicted before it expires", manyLive},
 	}},
 	{"contexts", []rule{
-		{"a context that is over is an error, and nothing happens", deadContext},
-		{"a context that is cancelled leaves the whole write or none of it", cancelledContext},
-		{"a write that was cancelled never undoes a later one", cancelledStaysUndone},
+		{"a context that has ended is an error, and nothing is written", deadContext},
+		{"a cancelled write happens completely or not at all", cancelledContext},
+		{"a cancelled write never undoes a later write", cancelledStaysUndone},
 	}},
 }

@@ -37,7 +37,7 @@ func createAfterExpiry(k *kit) {
 func swapAfterExpiry(k *kit) {
 	key := k.key()
 	k.swap(key, nil, first, short)
-	time.Sleep(4 * short) // no Get, which might remove it
+	time.Sleep(4 * short) // without a Get, which might remove the record
 	k.mustNotSwap(key, first, second, alive)
 	k.wantAbsent(key)
 }
@@ -122,8 +122,8 @@ func keysApart(k *kit) {
 	k.wantValue(one, third)
 }
 
-// longerLife begins again with a longer life if the store was so slow that
-// the first one ended before the swap.
+// longerLife retries with a longer ttl if the record expired before the swap
+// because the store was slow.
 func longerLife(k *kit) {
 	for _, new := range [][]byte{second, first} {
 		outlives(k, new)
@@ -140,7 +140,7 @@ func outlives(k *kit, new []byte) {
 			return
 		}
 	}
-	k.Errorf("no record lived until it was swapped")
+	k.Errorf("every record expired before it was swapped")
 }
 
 func shorterLife(k *kit) {
@@ -188,9 +188,9 @@ func tinyLife(k *kit) {
 	}
 }
 
-// livesUntilItsEnd uses a life that is nearly two seconds, so that a store that
-// cuts off parts of a second is a second short. What has taken until the end,
-// or nearly, says nothing.
+// livesUntilItsEnd uses a ttl of nearly two seconds, so that a store that
+// truncates it to seconds is one second short. A call that returns at the end
+// of the ttl, or close to it, is ignored.
 func livesUntilItsEnd(k *kit) {
 	const ttl, margin = 1950 * time.Millisecond, short / 2
 	created, swapped := k.key(), k.key()
@@ -206,13 +206,13 @@ func livesUntilItsEnd(k *kit) {
 	k.waitGone(swapped)
 }
 
-// mustLive looks at a record, and tries to create it.
+// mustLive reads a record and tries to create it.
 func (k *kit) mustLive(key string, end time.Time) {
 	k.Helper()
 	_, ok := k.get(key)
 	replaced := k.swap(key, nil, second, short)
 	switch left := time.Until(end); {
-	case left <= 0: // it may have ended meanwhile
+	case left <= 0: // it may have expired meanwhile
 	case !ok:
 		k.fatalf("the record is absent %v before its end", left)
 	case replaced:
@@ -220,8 +220,9 @@ func (k *kit) mustLive(key string, end time.Time) {
 	}
 }
 
-// longLife has lives that, counted in a unit and kept in 32 bits, become one
-// unit or a negative number: such a record is soon gone, or refused.
+// longLife uses ttls that become one unit or a negative number if they are
+// counted in a unit and stored in 32 bits: the record soon expires, or is
+// refused.
 func longLife(k *kit) {
 	keys := make(map[time.Duration]string)
 	defer func() {
@@ -233,10 +234,10 @@ func longLife(k *kit) {
 		key := k.key()
 		keys[ttl] = key
 		if !k.swap(key, nil, first, ttl) || !k.swap(key, first, second, ttl) {
-			k.Errorf("%v: not created, or gone at once", ttl)
+			k.Errorf("%v: not created, or absent at once", ttl)
 		}
 	}
-	time.Sleep(1100 * time.Millisecond) // longer than one of the longest unit
+	time.Sleep(1100 * time.Millisecond) // longer than 1 of the longest unit
 	for ttl, key := range keys {
 		if value, ok := k.get(key); !ok || string(value) != string(second) {
 			k.Errorf("a record with a ttl of %v: %s, %v", ttl, shown(value), ok)
