@@ -19,7 +19,7 @@ var (
 	errOld     = errors.New("the old value is empty but not nil")
 	errNew     = errors.New("the new value is not 1 to 65536 bytes")
 	errTTL     = errors.New("the time to live is not positive")
-	errForeign = errors.New("another program has written under this key")
+	errForeign = errors.New("the value was not written by this package")
 )
 
 func checkKey(key string) error {
@@ -48,16 +48,16 @@ func checkSwap(key string, old, new []byte, ttl time.Duration) error {
 	return nil
 }
 
-// failed names the operation.
+// failed adds the operation to err.
 func failed(operation string, err error) error {
 	return fmt.Errorf("redisstore: %s: %w", operation, cut(err))
 }
 
-// cut shortens what a server answers to a command that it does not know: it
-// quotes the command, key and value included.
+// cut shortens the error that a server returns for an unknown command, which
+// quotes the command including key and value.
 func cut(err error) error {
-	if answer, ok := rueidis.IsRedisErr(err); ok {
-		text, _, _ := strings.Cut(answer.Error(), ", with args")
+	if response, ok := rueidis.IsRedisErr(err); ok {
+		text, _, _ := strings.Cut(response.Error(), ", with args")
 		return errors.New(text)
 	}
 	return err

@@ -51,7 +51,7 @@ func TestTimeToLiveIsRoundedUpToMilliseconds(t *testing.T) {
 	}
 }
 
-// What url.Parse says of a URL repeats it.
+// The errors of url.Parse contain the URL.
 func TestErrorsOfAURLTellNoPassword(t *testing.T) {
 	for _, url := range []string{
 		"redis://u:hunter2@host:port", "redis://u:hunter2@host/x", "http://u:hunter2@host",
@@ -75,8 +75,8 @@ func TestAServerThatCannotKeepTheContractIsRefused(t *testing.T) {
 	}{
 		{"a master that evicts nothing", good, true},
 		{"the oldest version", "redis_version:6.0.0\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n", true},
-		{"a later one", "redis_version:10.1\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n", true},
-		{"a replica of a Cluster, which passes writes on", "redis_version:7.0\r\nrole:slave\r\ncluster_enabled:1\r\nmaxmemory_policy:noeviction\r\n", true},
+		{"a later version", "redis_version:10.1\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n", true},
+		{"a replica of a Cluster, which redirects writes", "redis_version:7.0\r\nrole:slave\r\ncluster_enabled:1\r\nmaxmemory_policy:noeviction\r\n", true},
 		{"a replica", strings.Replace(good, "master", "slave", 1), false},
 		{"a version that is too old", strings.Replace(good, "7.0.15", "5.0.14", 1), false},
 		{"no version", strings.Replace(good, "redis_version", "version", 1), false},

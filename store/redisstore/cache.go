@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// A cache keeps values for a while, within a bound in bytes.
+// A cache keeps values for a limited time, within a limit in bytes.
 //
-// A reader first reserves a place for the key, then asks the server, then fills
-// the place. Whoever learns meanwhile that the key has changed drops the place,
-// and then what was read is not kept: it may be the old value.
+// A reader reserves a place for the key, asks the server, and fills the place.
+// A change of the key in the meantime drops the place; the value is then not
+// kept, because it may be the old value.
 type cache struct {
 	seed   maphash.Seed
 	shards [32]shard
@@ -20,7 +20,7 @@ type shard struct {
 	mu     sync.RWMutex
 	places map[string]*place
 	bytes  int
-	most   int
+	limit  int
 }
 
 // A place has a nil value until it is filled.
@@ -29,18 +29,19 @@ type place struct {
 	ends  time.Time
 }
 
-// perPlace is about what the map and a place take besides key and value.
+// perPlace approximates the memory of a place and its map entry without key and
+// value.
 const perPlace = 150
 
 func size(key string, p *place) int { return perPlace + len(key) + len(p.value) }
 
-// newCache returns a cache of so many bytes, or of what one long value needs in
-// each shard if that is more.
+// newCache returns a cache with a limit of bytes. Each shard has room for at
+// least one value of maximum length.
 func newCache(bytes int) *cache {
 	c := &cache{seed: maphash.MakeSeed()}
 	for i := range c.shards {
 		c.shards[i].places = make(map[string]*place)
-		c.shards[i].most = max(bytes/len(c.shards), perPlace+maxKey+maxValue)
+		c.shards[i].limit = max(bytes/len(c.shards), perPlace+maxKey+maxValue)
 	}
 	return c
 }
@@ -60,7 +61,8 @@ func (c *cache) get(key string, now time.Time) (value []byte, ok bool) {
 	return p.value, true
 }
 
-// reserve returns a new place for key, or nil if another reader has one.
+// reserve returns a new place for key, or nil if another reader has reserved
+// one or the value is cached.
 func (c *cache) reserve(key string, now time.Time) *place {
 	s := c.shard(key)
 	s.mu.Lock()
@@ -77,8 +79,8 @@ func (c *cache) reserve(key string, now time.Time) *place {
 	return p
 }
 
-// fill keeps a value that was asked for at a time, and lives so long from then,
-// in a place, unless that was dropped.
+// fill stores a value in its place, unless the place was dropped. The value was
+// requested at the time asked and lives for life from then.
 func (c *cache) fill(key string, p *place, value []byte, asked time.Time, life time.Duration) {
 	s := c.shard(key)
 	s.mu.Lock()
@@ -89,7 +91,7 @@ func (c *cache) fill(key string, p *place, value []byte, asked time.Time, life t
 	p.value, p.ends = value, asked.Add(min(life, oldestEntry))
 	s.bytes += len(value)
 	for other := range s.places { // in no order
-		if s.bytes <= s.most {
+		if s.bytes <= s.limit {
 			return
 		}
 		if other != key {
@@ -98,7 +100,7 @@ func (c *cache) fill(key string, p *place, value []byte, asked time.Time, life t
 	}
 }
 
-// release gives a place back that was not filled.
+// release removes a place that was not filled.
 func (c *cache) release(key string, p *place) {
 	s := c.shard(key)
 	s.mu.Lock()
@@ -108,7 +110,7 @@ func (c *cache) release(key string, p *place) {
 	}
 }
 
-// drop forgets a value, and the place that a reader has reserved.
+// drop removes a value, or the place that a reader has reserved.
 func (c *cache) drop(key string) {
 	s := c.shard(key)
 	s.mu.Lock()
@@ -123,7 +125,7 @@ func (s *shard) remove(key string) {
 	}
 }
 
-// clear is drop for all keys.
+// clear drops all keys.
 func (c *cache) clear() {
 	for i := range c.shards {
 		s := &c.shards[i]

@@ -93,11 +93,11 @@ func TestOneReaderHasThePlace(t *testing.T) {
 	c.fill("k", p, []byte("v"), start, time.Minute)
 	c.release("k", p) // when filled, no-op
 	if value, ok := c.get("k", start); string(value) != "v" || !ok {
-		t.Error("the other has taken it away")
+		t.Error("another reader has removed the value")
 	}
 	c.release("j", c.reserve("j", start))
 	if c.reserve("j", start) == nil {
-		t.Error("a place that was given back is still taken")
+		t.Error("a released place is still reserved")
 	}
 }
 
@@ -108,25 +108,26 @@ func TestTheCacheKeepsItsBound(t *testing.T) {
 		key := fmt.Sprint("key ", i)
 		c.fill(key, c.reserve(key, start), make([]byte, 1+rand.IntN(maxValue)), start, time.Minute)
 		if _, ok := c.get(key, start); !ok {
-			t.Fatal("what came last is not there")
+			t.Fatal("the last value is missing")
 		}
 		if total, _ := c.total(); total > bound+1000 {
 			t.Fatalf("%d bytes, want %d", total, bound)
 		}
 	}
 	if total, _ := c.total(); total < bound/2 {
-		t.Errorf("of %d bytes %d are used", bound, total)
+		t.Errorf("%d of %d bytes are used", total, bound)
 	}
 	for i := range 4000 {
 		c.drop(fmt.Sprint("key ", i))
 	}
 	if total, places := c.total(); total != 0 || places != 0 {
-		t.Errorf("when all is gone there are %d bytes in %d places", total, places)
+		t.Errorf("after all drops there are %d bytes in %d places", total, places)
 	}
 }
 
-// A record is versions of itself. Readers fill what they have read, a writer
-// drops after it has written: nobody may see an old version after that.
+// Each value is a version number. Readers fill the versions that they have
+// read, and a writer drops the key after each write: a reader must not see an
+// old version afterwards.
 func TestWhatWasDroppedIsNeverSeenAgain(t *testing.T) {
 	c := newCache(1 << 20)
 	var mu sync.RWMutex

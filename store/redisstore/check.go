@@ -12,9 +12,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-const oldest = 6 // of the major versions: RESP3, and the pushes of a near cache
+const oldest = 6 // major version: it has RESP3 and pushes for a near cache
 
-// check refuses a server that cannot keep the contract.
+// check returns an error for a server that cannot fulfill the contract.
 func (s *Store) check(ctx context.Context) error {
 	for _, node := range s.client.Nodes() {
 		text, err := within(ctx, s.gate, func(ctx context.Context) (string, error) {
@@ -33,14 +33,14 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// mayMiss reports whether the error is that of one node of a Cluster which is
-// down. The others serve.
+// mayMiss reports whether the error comes from one unreachable node of a
+// Cluster, which can work without it.
 func (s *Store) mayMiss(err error) bool {
 	_, answered := rueidis.IsRedisErr(err)
 	return !answered && s.client.Mode() == rueidis.ClientModeCluster
 }
 
-// info is what a server says of itself.
+// info is the response to INFO.
 type info map[string]string
 
 func parseInfo(text string) info {
@@ -57,19 +57,19 @@ func (i info) check() error {
 	major, _, _ := strings.Cut(i["redis_version"], ".")
 	switch n, err := strconv.Atoi(major); {
 	case err != nil:
-		return errors.New("info: the server tells no redis_version")
+		return errors.New("info: the server reports no redis_version")
 	case n < oldest:
-		return fmt.Errorf("the server's version is %d, want %d or later", n, oldest)
+		return fmt.Errorf("the server has version %d: use version %d or later", n, oldest)
 	case i["role"] == "slave" && i["cluster_enabled"] != "1":
-		return errors.New("the server is a replica, which cannot be written to")
+		return errors.New("the server is a replica, which is not writable")
 	case i["maxmemory_policy"] != "noeviction":
-		return fmt.Errorf("maxmemory-policy is %q, which loses records: set noeviction", i["maxmemory_policy"])
+		return fmt.Errorf("maxmemory-policy is %q, which evicts records: set it to noeviction", i["maxmemory_policy"])
 	}
 	return nil
 }
 
-// probe uses every command once, so that one that is refused is found out now
-// and not at the first log-in.
+// probe uses every command once, so that a refused command is reported when the
+// store is opened and not at the first login.
 func (s *Store) probe(ctx context.Context) error {
 	key, one, other := "probe:"+rand.Text(), []byte{1}, []byte{2}
 	if _, err := s.CompareAndSwap(ctx, key, nil, one, time.Minute); err != nil {

@@ -7,14 +7,14 @@ import (
 )
 
 // A deadline is a context that ends with its parent, and after timeout at the
-// latest. It is used again after a call that was answered in time:
-// context.WithTimeout would make a channel and allocate five times for each.
+// latest. It is reused after a call that got a response in time, because
+// context.WithTimeout would make a channel and allocate five times per call.
 type deadline struct {
 	parent context.Context
 	end    time.Time
 	timer  *time.Timer
-	follow func()      // the parent
-	stop   func() bool // following; nil if the parent never ends
+	follow func()      // cancels with the error of parent
+	stop   func() bool // stops follow; nil if parent never ends
 	done   chan struct{}
 
 	mu  sync.Mutex
@@ -38,7 +38,8 @@ func (g *gate) begin(parent context.Context) *deadline {
 	return d
 }
 
-// release frees what a deadline holds, and reports whether it had not ended.
+// release stops the timer and the following of the parent, and reports whether
+// the deadline had not ended.
 func (d *deadline) release() bool {
 	pending := d.timer.Stop()
 	if d.stop != nil && !d.stop() {

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// The Store goes into the configuration of sessions or tokens:
+// Pass the Store to the configuration of sessions or tokens:
 //
 //	sessions, err := session.New(session.Config{Store: s})
 func Example() {
@@ -33,7 +33,7 @@ func Example() {
 	fmt.Printf("found: %v, %s\n", ok, value)
 }
 
-// Requests of a log-in that was seen before need no round trip.
+// A session that this process has seen recently is read without a round trip.
 func ExampleOpenNear() {
 	s, err := redisstore.OpenNear(context.Background(), "redis://127.0.0.1:6379")
 	if err != nil {
@@ -42,7 +42,7 @@ func ExampleOpenNear() {
 	defer s.Close()
 }
 
-// A service that has a client shares it.
+// A Store and a near cache on the client of the service.
 func ExampleNew() {
 	option := rueidis.ClientOption{InitAddress: []string{"10.0.0.1:6379", "10.0.0.2:6379"}}
 	client, err := rueidis.NewClient(option)

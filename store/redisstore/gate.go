@@ -15,34 +15,36 @@ import (
 
 // A gate ends calls with their context, and after timeout at the latest.
 //
-// The client does so itself, except while it connects and while the queue of a
+// The client does so too, except while it connects and while the queue of a
 // connection is full: then it ignores the context. So a call runs on the
-// caller's goroutine only while all is calm: every connection is established,
-// its queue has room, and no call has lately gone without an answer. Any other
-// call runs on a goroutine of its own, which the caller can leave.
+// caller's goroutine only while the gate is calm: every connection is
+// established, its queue has room, and no call has recently failed to get a
+// response. Any other call runs on a goroutine of its own, which the caller can
+// abandon.
 //
 // The zero gate is never calm. It is for a client of the service, whose queue
 // and connections it does not know.
 type gate struct {
-	settle time.Duration // how long after a trouble it is calm again; 0: never
+	settle time.Duration // how long after a disturbance the gate is calm again; 0: never
 
-	calls     atomic.Int64 // that the client has not returned from
+	calls     atomic.Int64 // calls in progress in the client
 	calm      atomic.Bool
 	mu        sync.Mutex
-	trouble   time.Time // the last one
+	disturbed time.Time // the last time
 	deadlines sync.Pool
 }
 
-// maxDirect is half of what the queue of a connection holds.
+// maxDirect is half the capacity of the queue of a connection.
 const maxDirect = 512
 
-// newGate watches the connections that a client makes with option.
+// newGate returns a gate that observes the connections which a client makes
+// with option.
 func newGate(option *rueidis.ClientOption) *gate {
 	g := &gate{}
 	if option.Dialer.KeepAlive == 0 {
 		option.Dialer.KeepAlive = time.Second
 	}
-	if option.Dialer.KeepAlive > 0 { // after so long, no queue holds calls to a silent server
+	if option.Dialer.KeepAlive > 0 { // after this time no queue holds calls to a silent server
 		g.settle = 2*option.Dialer.KeepAlive + option.ConnWriteTimeout + time.Second
 	}
 	option.PipelineMultiplex = -1 // one connection for each server, made when the store is opened
@@ -58,7 +60,7 @@ func newGate(option *rueidis.ClientOption) *gate {
 	return g
 }
 
-// connect is what the client does without a DialCtxFn of ours.
+// connect dials as the client does without our DialCtxFn.
 func connect(ctx context.Context, addr string, dialer *net.Dialer, config *tls.Config, option *rueidis.ClientOption) (net.Conn, error) {
 	switch {
 	case option.DialCtxFn != nil:
@@ -71,8 +73,9 @@ func connect(ctx context.Context, addr string, dialer *net.Dialer, config *tls.C
 	return dialer.DialContext(ctx, "tcp", addr)
 }
 
-// A watchedConn tells its gate when it breaks. Until the server has greeted, it
-// ends with the context of the call that has made it.
+// A watchedConn reports to its gate when it breaks. Until the first bytes of
+// the server arrive, it is closed when the context of the call that made it
+// ends.
 type watchedConn struct {
 	net.Conn
 	gate *gate
@@ -91,34 +94,36 @@ func (c *watchedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// disturb notes a trouble.
+// disturb records a disturbance: a new or broken connection, or a call without
+// a response.
 func (g *gate) disturb() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.trouble = time.Now()
+	g.disturbed = time.Now()
 	g.calm.Store(false)
 }
 
-// opened notes that the connections are made, and that the servers answer.
+// opened records that the connections are established and that the servers
+// respond.
 func (g *gate) opened() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.calm.Store(g.settle > 0)
 }
 
-// answered notes that a server has answered.
+// answered records that a server has responded.
 func (g *gate) answered() {
 	if g.settle == 0 || g.calm.Load() {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if time.Since(g.trouble) > g.settle {
+	if time.Since(g.disturbed) > g.settle {
 		g.calm.Store(true)
 	}
 }
 
-// within runs a call. An error after the context has ended is the context's.
+// within runs a call. If the context has ended, it returns the context's error.
 func within[T any](ctx context.Context, g *gate, call func(context.Context) (T, error)) (value T, err error) {
 	if err := ended(ctx); err != nil {
 		return value, err
@@ -141,8 +146,8 @@ func within[T any](ctx context.Context, g *gate, call func(context.Context) (T, 
 	return none, outcome(ctx, d, err)
 }
 
-// aside runs a call on a goroutine of its own, and leaves it there when the
-// context ends.
+// aside runs a call on a goroutine of its own, and abandons the goroutine when
+// the context ends.
 func aside[T any](ctx context.Context, g *gate, call func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
@@ -162,7 +167,7 @@ func aside[T any](ctx context.Context, g *gate, call func(context.Context) (T, e
 	}
 }
 
-// isAnswer reports whether the server has answered, be it with an error.
+// isAnswer reports whether the server has responded, possibly with an error.
 func isAnswer(err error) bool {
 	if err == nil || err == errForeign {
 		return true
@@ -171,22 +176,24 @@ func isAnswer(err error) bool {
 	return ok
 }
 
-// outcome says why a call has no answer. A deadline can end the connection an
-// instant before it ends the context. The context of another call, which has
-// failed to connect for both, is not this one's.
+// outcome returns the reason for a call without a response. A deadline can
+// close the connection an instant before the context ends. If connecting failed
+// because the context of another call ended, that context's error is not
+// reported.
 func outcome(ctx context.Context, d *deadline, err error) error {
 	for _, ctx := range []context.Context{ctx, d} {
 		if cause := ended(ctx); cause != nil {
-			return fmt.Errorf("no answer: %w", cause)
+			return fmt.Errorf("no response: %w", cause)
 		}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("no connection: the call that was making it has ended")
+		return errors.New("no connection: the call that was connecting has ended")
 	}
 	return err
 }
 
-// ended returns why ctx has ended, or nil. Its timer may yet have to fire.
+// ended returns why ctx has ended, or nil. It also reports a deadline that has
+// passed before its timer has fired.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

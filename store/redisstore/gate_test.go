@@ -17,14 +17,14 @@ import (
 
 var errBroken = os.ErrDeadlineExceeded // what the client says of a connection that it gives up
 
-// calmGate returns a gate that settles after a minute, and is calm.
+// calmGate returns a calm gate that settles after a minute.
 func calmGate() *gate {
 	g := &gate{settle: time.Minute}
 	g.opened()
 	return g
 }
 
-// wait is a call to a server that never answers.
+// wait is a call to a server that never responds.
 func wait(ctx context.Context) (string, error) {
 	<-ctx.Done()
 	return "", errBroken
@@ -60,7 +60,7 @@ func TestAnErrorAfterTheContextHasEndedIsTheContexts(t *testing.T) {
 	}
 }
 
-// Before the timer of the context has fired, that is.
+// The deadline has passed, but the timer of the context has not fired.
 func TestAnErrorAtTheDeadlineIsTheContexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := lateContext{t.Context(), time.Now().Add(time.Second)}
@@ -74,7 +74,7 @@ func TestAnErrorAtTheDeadlineIsTheContexts(t *testing.T) {
 	})
 }
 
-// A lateContext has a deadline that it does not keep.
+// A lateContext has a deadline at which it does not end.
 type lateContext struct {
 	context.Context
 	end time.Time
@@ -107,8 +107,8 @@ func TestABrokenConnectionIsReportedAsItself(t *testing.T) {
 	}
 }
 
-// Without an answer lately, a call may wait for a connection or for a place in
-// its queue, where it does not see its context end.
+// After a call without a response, the next call may wait for a connection or
+// for its queue, where it does not observe its context.
 func TestACallIsLeftAloneWhereItIgnoresItsContext(t *testing.T) {
 	for name, g := range map[string]*gate{
 		"the client is not ours":  {},
@@ -171,7 +171,7 @@ func TestAGateIsCalmAgainWhenItHasSettled(t *testing.T) {
 	})
 }
 
-// The client does not see its context end while it waits for the greeting.
+// The client does not observe the context while it waits for the greeting.
 func TestAConnectionEndsWithItsCallUntilTheServerGreets(t *testing.T) {
 	for _, greets := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -11,42 +11,43 @@ import (
 )
 
 const (
-	// A connection that has gone silent is given up after quiet and patience,
-	// and what was read over it is forgotten.
+	// A silent connection is closed after quiet plus patience, and the values
+	// that were read over it are dropped.
 	quiet    = 500 * time.Millisecond
 	patience = time.Second
 
-	// oldestEntry is when an entry is read again at the latest, whatever the
-	// server has pushed or not.
+	// oldestEntry is the maximum age of an entry, with or without a push from
+	// the server.
 	oldestEntry = time.Minute
 
-	nearBytes = 64 << 20 // if the caller does not say
+	nearBytes = 64 << 20 // default
 )
 
-// Near is a [Store] with a cache of what this process has read: a near cache.
-// Only GetCached uses it; Get always asks the server. The managers of package
-// session call GetCached where a request is authenticated, and the LiveCheck of
-// package token where it looks, and nothing else does, so a sensitive route may use a
-// second manager or verifier over the bare Store.
+// A Near is a [Store] with a near cache (client-side caching): it caches values
+// that this process has read. Only GetCached uses the cache; Get always asks
+// the server. The managers of package session call GetCached to authenticate a
+// request, and so does a LiveCheck of package token. Nothing else does. A
+// sensitive route can use a second manager or verifier over the bare Store.
 //
-// The cache has connections of its own, one for each server, on which the
-// server tells of every change to what was read over them (client tracking,
-// Redis 6). So another process sees a log-out as soon as the server's push has
-// arrived. What was read over a connection that breaks is forgotten at once; a
-// connection that goes silent is given up after 2 seconds at most. An entry is
-// never older than a minute. What this process itself changes, it never reads
-// from the cache.
+// The cache has its own connections, one to each server. On these the server
+// reports every change of a value that was read over them (client tracking,
+// Redis 6). So another process sees a logout as soon as the server's push
+// arrives. If a connection breaks, the values that were read over it are
+// dropped at once. A connection that goes silent is closed after at most 2
+// seconds. An entry is never older than a minute. A process never reads an old
+// value from its cache after its own write.
 //
 // A Near is safe for concurrent use.
 type Near struct {
 	store  *Store
-	client rueidis.Client // for reads that are tracked
+	client rueidis.Client // for tracked reads
 	cache  *cache
 	gate   *gate
 	own    bool // Close closes the store
 }
 
-// OpenNear is [Open] with a near cache of 64 MiB.
+// OpenNear returns a Near that connects to the server at url as [Open] does,
+// with a near cache of 64 MiB.
 func OpenNear(ctx context.Context, url string) (*Near, error) {
 	option, err := parse(url)
 	if err != nil {
@@ -65,13 +66,13 @@ func OpenNear(ctx context.Context, url string) (*Near, error) {
 	return n, nil
 }
 
-// NewNear returns a near cache for a Store. The option says how to connect to
-// the Store's server; its CacheSizeEachConn is the bound of the whole cache in
-// bytes, by default 64 MiB. What concerns tracking, replicas and timeouts is set
-// here.
+// NewNear returns a Near on a Store. The option says how to connect to the
+// Store's server. Its CacheSizeEachConn is the limit of the whole cache in
+// bytes; the default is 64 MiB. NewNear sets the options for tracking, replicas
+// and timeouts itself.
 //
-// The error says so if the server does not push, or is not the Store's.
-// Closing the Near leaves the Store open.
+// NewNear returns an error if the server does not push changes or is not the
+// Store's server. Closing the Near does not close the Store.
 func NewNear(ctx context.Context, s *Store, option rueidis.ClientOption) (*Near, error) {
 	if option.CacheSizeEachConn <= 0 {
 		option.CacheSizeEachConn = nearBytes
@@ -98,8 +99,8 @@ func NewNear(ctx context.Context, s *Store, option rueidis.ClientOption) (*Near,
 	return n, nil
 }
 
-// Close ends the connections of the cache, and the Store if [OpenNear] has
-// opened it. The error is always nil.
+// Close closes the connections of the cache, and the Store if [OpenNear] opened
+// it. The error is always nil.
 func (n *Near) Close() error {
 	n.client.Close()
 	n.cache.clear()
@@ -109,28 +110,26 @@ func (n *Near) Close() error {
 	return nil
 }
 
-// Get is [Store.Get]. It does not use the cache.
+// Get calls [Store.Get]. It does not use the cache.
 func (n *Near) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	return n.store.Get(ctx, key)
 }
 
-// CompareAndSwap is [Store.CompareAndSwap]. When it returns, this process has
-// forgotten the old value.
+// CompareAndSwap calls [Store.CompareAndSwap] and then drops the cached value.
 func (n *Near) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	defer n.cache.drop(key)
 	return n.store.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
-// Delete is [Store.Delete]. When it returns, this process has forgotten the
-// value.
+// Delete calls [Store.Delete] and then drops the cached value.
 func (n *Near) Delete(ctx context.Context, key string) error {
 	defer n.cache.drop(key)
 	return n.store.Delete(ctx, key)
 }
 
-// GetCached is Get, but may return a value that another process has changed a
-// moment ago: see [Near]. It makes no round trip for what it has in its cache,
-// and one for all else. Absence is not cached.
+// GetCached returns the value under key as [Store.Get] does, but may return a
+// value that another process has changed a moment ago: see [Near]. It makes no
+// round trip for a cached value and one otherwise. Absence is not cached.
 func (n *Near) GetCached(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	now := time.Now()
 	if value, ok := n.cache.get(key, now); ok {
@@ -157,29 +156,29 @@ type found struct {
 	life  time.Duration
 }
 
-// read asks for the value and for how long it lasts, in one round trip. If the
-// key changes in between, the push drops what was read.
+// read gets the value and its remaining lifetime in one round trip. If the key
+// changes in between, the push drops the value.
 func (n *Near) read(ctx context.Context, key string) (f found, err error) {
-	answers := n.client.DoMulti(ctx,
+	responses := n.client.DoMulti(ctx,
 		n.client.B().Get().Key(key).Build().Pin(),
 		n.client.B().Pttl().Key(key).Build().Pin())
-	if f.value, err = read(answers[0]); err != nil {
+	if f.value, err = read(responses[0]); err != nil {
 		return found{}, err
 	}
-	life, err := answers[1].AsInt64()
+	life, err := responses[1].AsInt64()
 	if err != nil {
 		return found{}, err
 	}
 	f.life = time.Duration(life) * time.Millisecond
-	if life == -1 { // no end, so not ours; it is for the caller to judge
+	if life == -1 { // without expiry, so not written by this package; the caller decides
 		f.life = oldestEntry
 	}
 	return f, nil
 }
 
-// invalidate hears of changed keys, or with nil that all must be forgotten: a
-// connection is lost, or the database was flushed. It is called in the order in
-// which pushes and answers arrive on a connection.
+// invalidate receives changed keys, or nil if the whole cache must be dropped
+// because a connection was lost or the database was flushed. The client calls
+// it in the order in which pushes and responses arrive on a connection.
 func (n *Near) invalidate(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		n.cache.clear()
@@ -201,7 +200,7 @@ func (n *Near) probe(ctx context.Context) error {
 		return err
 	}
 	if _, ok, err := n.GetCached(ctx, key); err != nil || !ok {
-		return fmt.Errorf("a record of the store is not there: %w", errors.Join(err, ctx.Err()))
+		return fmt.Errorf("a record of the store is missing: %w", errors.Join(err, ctx.Err()))
 	}
 	if _, err := n.store.CompareAndSwap(ctx, key, one, other, time.Minute); err != nil {
 		return err
@@ -213,7 +212,7 @@ func (n *Near) probe(ctx context.Context) error {
 		select {
 		case <-time.After(tick):
 		case <-ctx.Done():
-			return fmt.Errorf("the server has pushed no change: %w", ctx.Err())
+			return fmt.Errorf("the server did not push a change: %w", ctx.Err())
 		}
 	}
 }

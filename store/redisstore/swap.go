@@ -8,17 +8,17 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// swap compares and sets in one step. A missing key is false in Lua, which
-// equals no string.
+// swap compares and sets atomically. For a missing key, GET returns false in
+// Lua, which equals no string.
 const swap = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
 
-// Commands are pinned: after another try the client would use a command anew
-// that the writer of the connection that broke may still be reading.
+// Commands are pinned: after a retry the client would otherwise reuse a command
+// that the writer of the broken connection may still be reading.
 
-// Get returns the value under key. ok is false if there is none or it has
-// expired. The caller does not change the value.
+// Get returns the value under key. ok is false if the key is absent or has
+// expired. The caller must not modify the value.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	if err := checkKey(key); err != nil {
 		return nil, false, failed("get", err)
@@ -32,9 +32,9 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	return value, value != nil, nil
 }
 
-// read returns the value of an answer to GET, nil if there is none.
-func read(answer rueidis.RedisResult) ([]byte, error) {
-	value, err := answer.AsBytes()
+// read returns the value of a response to GET, or nil if there is none.
+func read(response rueidis.RedisResult) ([]byte, error) {
+	value, err := response.AsBytes()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil
 	}
@@ -47,11 +47,11 @@ func read(answer rueidis.RedisResult) ([]byte, error) {
 	return value, nil
 }
 
-// CompareAndSwap sets key to new, to expire after ttl, if the value is exactly
-// old; a nil old stands for absence. The ttl is rounded up to milliseconds and
-// must be positive.
+// CompareAndSwap sets key to new, to expire after ttl, if the current value is
+// exactly old. A nil old means absence. The ttl must be positive and is rounded
+// up to milliseconds.
 //
-// It makes one round trip. If the outcome stays unknown that is an error.
+// It makes one round trip. An error means that the outcome is unknown.
 func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	if err := checkSwap(key, old, new, ttl); err != nil {
 		return false, failed("swap", err)
@@ -79,7 +79,7 @@ func (s *Store) create(ctx context.Context, key, value string, life int64) (bool
 	return err == nil, err
 }
 
-// milliseconds rounds up.
+// milliseconds returns ttl in milliseconds, rounded up.
 func milliseconds(ttl time.Duration) int64 {
 	n := ttl.Milliseconds()
 	if ttl%time.Millisecond > 0 {
@@ -88,7 +88,7 @@ func milliseconds(ttl time.Duration) int64 {
 	return n
 }
 
-// Delete removes key, whatever its value. It is no error if there is none.
+// Delete removes key, whatever its value. Deleting a missing key is a no-op.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return failed("delete", err)
