@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// getSQL always returns one row, so that a standby, whose copy may be old,
-// cannot say that there is nothing.
+// getSQL always returns one row that also says whether the server is a standby.
+// The copy of a standby may be old, so absence must not be concluded from it.
 const getSQL = `
 SELECT (SELECT value FROM auth_store WHERE key = $1 AND expires_at > clock_timestamp()),
        pg_is_in_recovery()`
 
-// Get returns the value under key. ok is false if there is none or it has
+// Get returns the value under key. ok is false if the key is absent or has
 // expired.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	if err := checkKey(key); err != nil {
@@ -29,13 +29,13 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	case value == nil:
 		return nil, false, nil
 	case len(value) == 0 || len(value) > maxValue:
-		return nil, false, errors.New("postgresstore: get: the value is not one of this store")
+		return nil, false, errors.New("postgresstore: get: the value was not written by this package")
 	}
 	return value, true, nil
 }
 
-// The statements are correct alone, at every isolation level: the server looks
-// at a row again when it has waited for another who changed it, or refuses.
+// Each statement is correct alone, at every isolation level: after waiting for
+// a concurrent change of a row, the server evaluates the row again or refuses.
 const (
 	createSQL = `
 INSERT INTO auth_store AS old (key, value, expires_at, sweep_at)
@@ -44,8 +44,8 @@ ON CONFLICT (key) DO UPDATE
 SET value = excluded.value, expires_at = excluded.expires_at, sweep_at = excluded.sweep_at
 WHERE old.expires_at <= clock_timestamp()`
 
-	// The row is locked first, so that the clock is read after all waiting: a
-	// record that expired meanwhile is not revived.
+	// The row is locked first, so that the clock is read after all waiting and
+	// a record that has expired in the meantime is not revived.
 	swapSQL = `
 WITH held AS MATERIALIZED (SELECT key FROM auth_store WHERE key = $1 AND value = $4 FOR UPDATE)
 UPDATE auth_store SET value = $2, expires_at = clock_timestamp() + $3 * interval '1 microsecond'
@@ -54,11 +54,12 @@ FROM held WHERE auth_store.key = held.key AND value = $4 AND expires_at > clock_
 	deleteSQL = `DELETE FROM auth_store WHERE key = $1`
 )
 
-// CompareAndSwap sets key to new, to expire after ttl, if the value is exactly
-// old; a nil old creates. The ttl is rounded up to a microsecond.
+// CompareAndSwap sets key to new, to expire after ttl, if the current value is
+// exactly old. A nil old means absence. The ttl must be positive and is rounded
+// up to a microsecond.
 //
 // An error means that the outcome is unknown: the write may have happened, or
-// may yet happen if the server was only slow.
+// may still happen if the server was only slow.
 func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	if err := checkSwap(key, old, new, ttl); err != nil {
 		return false, fmt.Errorf("postgresstore: swap: %w", err)
@@ -74,7 +75,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	return result.CommandTag.RowsAffected() == 1, nil
 }
 
-// Delete removes key, whatever its value. It is no error if there is none.
+// Delete removes key, whatever its value. Deleting a missing key is a no-op.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return fmt.Errorf("postgresstore: delete: %w", err)

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// A param is an argument in the binary format, with its type. Statements get
-// them apart from their text, which is constant.
+// A param is an argument in the binary format, with its type. Arguments are
+// sent separately from the statement text, which is constant.
 type param struct {
 	value []byte
 	oid   uint32
@@ -24,8 +24,8 @@ func int8(n int64) param {
 	return param{binary.BigEndian.AppendUint64(nil, uint64(n)), pgtype.Int8OID}
 }
 
-// call runs one statement, in a transaction of its own, within [bound]. What
-// the server could not serialize has not happened, and is tried again.
+// call runs one statement, in its own transaction, within [bound]. It retries a
+// statement that the server could not serialize, which has had no effect.
 func (s *Store) call(ctx context.Context, sql string, params ...param) (*pgconn.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
@@ -37,9 +37,9 @@ func (s *Store) call(ctx context.Context, sql string, params ...param) (*pgconn.
 	}
 }
 
-// once uses the protocol below pgx's queries: it parses, binds and executes an
-// unnamed statement in one round trip, and takes binary results, which none of
-// pgx's modes does without a statement that outlives the transaction.
+// once uses the protocol below pgx's queries. It parses, binds and executes an
+// unnamed statement in one round trip and gets binary results. The modes of pgx
+// do so only with a statement that outlives the transaction.
 func (s *Store) once(ctx context.Context, sql string, params []param) (*pgconn.Result, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -50,13 +50,13 @@ func (s *Store) once(ctx context.Context, sql string, params []param) (*pgconn.R
 	for i, p := range params {
 		values[i], oids[i] = p.value, p.oid
 	}
-	binary := []int16{1} // for all of them
+	binary := []int16{1} // for all parameters and results
 	result := conn.Conn().PgConn().ExecParams(ctx, sql, values, oids, binary, binary).Read()
 	return result, result.Err
 }
 
-// ended adds the context's error to one that came after the context had ended:
-// it may be the server's, or that of a connection which was closed for it.
+// ended adds the context's error to an error after the context has ended, which
+// may come from the server or from the connection that was closed.
 func ended(ctx context.Context, err error) error {
 	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -64,15 +64,15 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// unserialized reports whether another transaction stood in the way of one
-// that was therefore undone.
+// unserialized reports whether the server has rolled the statement back because
+// of a concurrent transaction.
 func unserialized(err error) bool {
 	const serialization, deadlock = "40001", "40P01"
 	var refusal *pgconn.PgError
 	return errors.As(err, &refusal) && (refusal.Code == serialization || refusal.Code == deadlock)
 }
 
-// pause waits a little, longer with each attempt, or until ctx ends.
+// pause waits a little, longer with each attempt. It returns false if ctx ends.
 func pause(ctx context.Context, attempt int) bool {
 	timer := time.NewTimer(time.Duration(min(attempt, 20)) * time.Millisecond)
 	defer timer.Stop()

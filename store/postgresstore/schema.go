@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// version is of the schema that this package reads and writes. Each file
-// schema/n.sql leads from version n-1 to n.
+// version is the schema version that this package reads and writes. Each file
+// schema/n.sql upgrades version n-1 to n.
 const version = 1
 
 //go:embed schema/*.sql
@@ -20,8 +20,8 @@ var schema embed.FS
 const (
 	oldest = 130000 // PostgreSQL 13
 
-	// migrating is the number of the advisory lock under which processes that
-	// start at once make the schema one after the other.
+	// migrating is the key of the advisory lock that serializes the migrations
+	// of processes that start at once.
 	migrating = 0x61757468 // "auth"
 )
 
@@ -30,13 +30,13 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// ask reads one value. The simple protocol prepares nothing.
+// ask reads one value. It uses the simple protocol, which prepares nothing.
 func ask(ctx context.Context, q querier, sql string, value any) error {
 	return q.QueryRow(ctx, sql, pgx.QueryExecModeSimpleProtocol).Scan(value)
 }
 
-// prepare finds out whether the database will do, and brings the schema to
-// this version. One that is there already needs no rights but to use it.
+// prepare checks the database and migrates the schema to this version. If the
+// schema is current, the role needs only rights to use it.
 func (s *Store) prepare(ctx context.Context) error {
 	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		for _, step := range []func(context.Context, *pgxpool.Conn) error{suitable, migrate, usable} {
@@ -48,7 +48,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	})
 }
 
-// suitable finds out whether the server will do.
+// suitable checks the version of the server and that it accepts writes.
 func suitable(ctx context.Context, conn *pgxpool.Conn) error {
 	var number int
 	if err := ask(ctx, conn, `SELECT current_setting('server_version_num')::int`, &number); err != nil {
@@ -60,7 +60,7 @@ func suitable(ctx context.Context, conn *pgxpool.Conn) error {
 	var readOnly bool
 	err := ask(ctx, conn, `SELECT current_setting('transaction_read_only')::bool`, &readOnly)
 	if err == nil && readOnly {
-		err = errors.New("the server takes no writes: it is a standby, or default_transaction_read_only is on")
+		err = errors.New("the server does not accept writes: it is a standby, or default_transaction_read_only is on")
 	}
 	return err
 }
@@ -69,7 +69,7 @@ func migrate(ctx context.Context, conn *pgxpool.Conn) error {
 	if done, err := migrated(ctx, conn); done || err != nil {
 		return err
 	}
-	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted} // sees what another has done meanwhile
+	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted} // sees a concurrent migration
 	return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, migrating)); err != nil {
 			return err
@@ -88,7 +88,7 @@ func step(ctx context.Context, tx pgx.Tx, next int) error {
 		return err
 	}
 	if _, err := tx.Exec(ctx, string(sql)); err != nil {
-		return fmt.Errorf("make schema %d: %w", next, err)
+		return fmt.Errorf("create schema version %d: %w", next, err)
 	}
 	return nil
 }
@@ -96,13 +96,14 @@ func step(ctx context.Context, tx pgx.Tx, next int) error {
 func migrated(ctx context.Context, q querier) (bool, error) {
 	have, err := schemaVersion(ctx, q)
 	if err == nil && have > version {
-		err = fmt.Errorf("the database has schema %d, and this program knows %d: update it", have, version)
+		err = fmt.Errorf("the database has schema version %d, but this program supports only %d: update the program", have, version)
 	}
 	return have == version, err
 }
 
-// schemaVersion returns 0 if there is none. It looks into the catalog as a
-// table: to_regclass may answer from before the lock was waited for.
+// schemaVersion returns 0 if there is no schema. It reads the catalog as a
+// table, because to_regclass may return the state before the lock was waited
+// for.
 func schemaVersion(ctx context.Context, q querier) (have int, err error) {
 	var exists bool
 	err = ask(ctx, q, `
@@ -114,20 +115,21 @@ SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'auth_store_version' AND 
 	return have, err
 }
 
-// usable finds out whether the table is there and may be used.
+// usable checks that the table exists and that the role has the rights to use
+// it.
 func usable(ctx context.Context, conn *pgxpool.Conn) error {
 	var exists, allowed bool
 	if err := ask(ctx, conn, `SELECT to_regclass('auth_store') IS NOT NULL`, &exists); err != nil {
 		return err
 	}
 	if !exists {
-		return errors.New("the table auth_store is missing, though auth_store_version is there")
+		return errors.New("the table auth_store is missing, although auth_store_version exists")
 	}
 	err := ask(ctx, conn, `
 SELECT bool_and(has_table_privilege('auth_store', right_to))
 FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS right_to`, &allowed)
 	if err == nil && !allowed {
-		err = errors.New("the role may not SELECT, INSERT, UPDATE and DELETE in auth_store")
+		err = errors.New("the role lacks the right to SELECT, INSERT, UPDATE or DELETE in auth_store")
 	}
 	return err
 }

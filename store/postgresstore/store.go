@@ -1,14 +1,20 @@
-// Package postgresstore keeps log-ins in PostgreSQL, in one table.
+// Package postgresstore implements the Store interface of
+// github.com/authlatch/auth in PostgreSQL 13 or later, in one table. It does
+// not import that module.
 //
 //	s, err := postgresstore.Open(ctx, "postgres://app:secret@db/app")
+//	…
+//	defer s.Close()
+//	sessions, err := session.New(session.Config{Store: s})
 //
-// A [Store] has the methods of the interface Store in package store of
-// github.com/authlatch/auth, and needs nothing of that module. Each call is
-// one statement in one round trip, without named prepared statements, so that
-// poolers in transaction mode work.
+// Use [Open] with a connection string, or [New] with a pool that the service
+// already has.
 //
-// PostgreSQL does not expire rows: call [Store.Sweep] from time to time. What
-// has expired is absent at once, swept or not.
+// PostgreSQL does not delete expired rows: call [Store.Sweep] about once a
+// minute. An expired record is absent at once, even before it is deleted.
+//
+// Each call is one statement in one round trip, without named prepared
+// statements, so that poolers in transaction mode work.
 package postgresstore
 
 import (
@@ -21,37 +27,39 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// bound is how long a call takes at most, whatever its context says.
+// bound is the maximum duration of a call, even if its context allows more.
 const bound = 5 * time.Second
 
-// Store keeps values under keys for a limited time, in the table auth_store of
-// the first schema of the search path. It is safe for concurrent use, and any
-// number of processes may use one table.
+// A Store keeps values under keys for a limited time, in the table auth_store
+// of the first schema of the search path. It is safe for concurrent use, and
+// any number of processes may use one table.
 //
-// Each call ends with its context, and after five seconds at the latest. The
-// server's clock alone decides what has expired. A transaction that the server
-// cannot serialize is tried again, so any default_transaction_isolation will
-// do.
+// Each call ends with its context, and after five seconds at the latest. Only
+// the server's clock decides whether a record has expired. A transaction that
+// the server cannot serialize is retried, so any default_transaction_isolation
+// works.
 //
-// What a call has acknowledged is as durable as the server's commits are. It
-// survives a crash of the server, unless synchronous_commit is off, and the
-// promotion of a standby, if that is a synchronous one.
+// An acknowledged write is as durable as the server's commits. It survives a
+// crash of the server, unless synchronous_commit is off, and the promotion of a
+// standby, if the standby is synchronous.
 type Store struct {
 	pool  *pgxpool.Pool
 	close func()
 }
 
-// New returns a Store on a pool that is the caller's, and stays so. It makes
-// the table if it is missing, which several processes may do at once.
+// New returns a Store on a pool of the caller, which [Store.Close] does not
+// close. It creates the table if it is missing; several processes may do so at
+// once.
 //
-// It is an error if the server is older than PostgreSQL 13 or does not take
-// writes, as a standby, or if the table is of a newer version of this package
-// or may not be used by the pool's role.
+// New returns an error if the server is older than PostgreSQL 13 or does not
+// accept writes, like a standby. It also returns an error if a newer version of
+// this package has created the table, or if the role of the pool lacks rights
+// on the table.
 //
-// Give the pool's connections a ConnectTimeout, so that it recovers soon from
-// a host that has vanished, and target_session_attrs=read-write if there are
-// several hosts. Its tracers and its QueryExecMode do not apply: keys and
-// values go to the server only.
+// Set a ConnectTimeout for the connections of the pool, so that it recovers
+// soon from a host that has vanished, and target_session_attrs=read-write if
+// there are several hosts. The pool's tracers and its QueryExecMode do not
+// apply: keys and values go to the server only.
 func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: open: the pool is nil")
@@ -65,15 +73,16 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	return s, nil
 }
 
-// Open is [New] on a pool of its own, which [Store.Close] closes. The url is a
-// connection string of PostgreSQL, with the parameters of pgxpool.ParseConfig,
-// such as pool_max_conns. If it names several hosts, the one that takes writes
-// is used.
+// Open connects to the database at url with a pool of its own, which
+// [Store.Close] closes, and checks it as [New] does. The url is a PostgreSQL
+// connection string with the parameters of pgxpool.ParseConfig, such as
+// pool_max_conns. If it names several hosts, Open uses the one that accepts
+// writes.
 func Open(ctx context.Context, url string) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		// The cause may quote the url, and with it the password.
-		return nil, errors.New("postgresstore: open: the url is no connection string of PostgreSQL")
+		// The cause may contain the url, and with it the password.
+		return nil, errors.New("postgresstore: open: the url is not a PostgreSQL connection string")
 	}
 	connect := config.ConnConfig
 	if connect.ConnectTimeout == 0 {
@@ -95,8 +104,8 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	return s, nil
 }
 
-// Close closes the pool if [Open] made it, and waits for the calls under way;
-// later ones are errors. A pool that was given to [New] stays open.
+// Close closes the pool if [Open] made it, after the calls in progress. Later
+// calls return errors. A pool that was passed to [New] stays open.
 func (s *Store) Close() error {
 	s.close()
 	return nil

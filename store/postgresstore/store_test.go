@@ -41,7 +41,7 @@ func TestNilPoolIsAnError(t *testing.T) {
 	}
 }
 
-// A server that takes connections and never answers.
+// A server that accepts connections and never responds.
 func TestOpenEndsWithItsContext(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -56,7 +56,7 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// The application opens a store at its start, and sweeps it once a minute.
+// Open a store at startup, and delete expired rows once a minute.
 func Example() {
 	ctx := context.Background()
 	s, err := postgresstore.Open(ctx, "postgres://app:secret@db.example/app")
@@ -66,8 +66,7 @@ func Example() {
 	}
 	defer s.Close()
 
-	// s is the Store of a configuration, such as
-	// session.Config{Store: s}.
+	// Use s as the Store of a configuration, such as session.Config{Store: s}.
 
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
@@ -78,7 +77,7 @@ func Example() {
 	}
 }
 
-// A pool that the application has already.
+// A Store on the pool of the application.
 func ExampleNew() {
 	ctx := context.Background()
 	config, err := pgxpool.ParseConfig("postgres://app:secret@db1.example,db2.example/app?target_session_attrs=read-write")

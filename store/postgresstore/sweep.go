@@ -6,11 +6,12 @@ import (
 	"fmt"
 )
 
-// batch is how many rows a sweep holds at once.
+// batch is the maximum number of rows that a sweep locks at once.
 const batch = 500
 
-// sweepSQL removes what is due and has expired, and puts off what was swapped
-// to live longer. It passes over rows that others hold.
+// sweepSQL deletes due rows that have expired, and postpones due rows whose
+// expiry a swap has extended. It skips rows that other transactions have
+// locked.
 const sweepSQL = `
 WITH due AS MATERIALIZED (
 	SELECT key FROM auth_store WHERE sweep_at <= now() ORDER BY sweep_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -23,13 +24,13 @@ WITH due AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM later), (SELECT count(*) FROM gone)`
 
-// Sweep removes the rows that have expired, in small batches that delay
-// nobody, and returns how many there were. Call it every minute or so, from a
-// ticker of the application or a job beside it; several processes may do so
-// at once, and share the work. Without it the table grows.
+// Sweep deletes the rows that have expired and returns their number. It works
+// in small batches that do not block other calls. Call it about once a minute,
+// from a ticker of the application or a separate job; several processes may
+// call it at once and share the work. Without it the table grows.
 //
-// A record whose life a swap has shortened is swept when it would have been
-// without.
+// A record whose expiry was brought forward by a swap is deleted only after its
+// original expiry.
 func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 	for {
 		result, err := s.call(ctx, sweepSQL, int8(batch))

@@ -2,9 +2,9 @@
 -- owns the tables: the programs then need SELECT, INSERT, UPDATE and DELETE on
 -- auth_store, and SELECT on auth_store_version.
 
--- A swap changes value and expires_at, which are in no index, and finds room
--- on its page: so it touches no index, and its old row goes with the next
--- visit of the page (a heap-only tuple). Only the sweep moves sweep_at.
+-- A swap changes value and expires_at, which are in no index, and fits on the
+-- same page. So it updates no index, and the next access to the page removes
+-- the old row version (heap-only tuple). Only the sweep changes sweep_at.
 CREATE TABLE auth_store (
 	key        text COLLATE "C" PRIMARY KEY CHECK (octet_length(key) BETWEEN 1 AND 128),
 	value      bytea       NOT NULL CHECK (octet_length(value) BETWEEN 1 AND 65536),
