@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The bounds of the contract.
+// The limits of the contract.
 const (
 	maxKey   = 128       // bytes of a key
 	maxValue = 64 * 1024 // bytes of a value
@@ -13,11 +13,11 @@ const (
 
 func checkKey(key string) error {
 	if len(key) == 0 || len(key) > maxKey {
-		return errors.New("the key is empty or too long")
+		return errors.New("the key is not 1 to 128 bytes")
 	}
 	for i := range len(key) {
 		if key[i] <= ' ' || key[i] > '~' {
-			return errors.New("the key is not printable ASCII")
+			return errors.New("the key is not printable ASCII without space")
 		}
 	}
 	return nil
@@ -26,16 +26,16 @@ func checkKey(key string) error {
 func checkSwap(key string, old, new []byte, ttl time.Duration) error {
 	switch {
 	case old != nil && len(old) == 0:
-		return errors.New("old is empty but not nil")
+		return errors.New("the old value is empty but not nil")
 	case len(new) == 0 || len(new) > maxValue:
-		return errors.New("new is empty or too long")
+		return errors.New("the new value is not 1 to 65536 bytes")
 	case ttl <= 0:
 		return errors.New("the time to live is not positive")
 	}
 	return checkKey(key)
 }
 
-// roundUp counts ttl in units, so that the shortest life is one.
+// roundUp returns ttl in units, rounded up, so at least one.
 func roundUp(ttl, unit time.Duration) int64 {
 	n := int64(ttl / unit)
 	if ttl%unit > 0 {

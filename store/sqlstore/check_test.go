@@ -64,7 +64,8 @@ func TestLivesAreRoundedUp(t *testing.T) {
 	}
 }
 
-// Each driver has its own type of error and, in it, the database's words.
+// Each driver has its own error type, whose message contains that of the
+// database.
 func TestBusyIsToldFromBroken(t *testing.T) {
 	for text, want := range map[string]bool{
 		"database is locked (5) (SQLITE_BUSY)":        true, // modernc.org/sqlite
@@ -151,7 +152,7 @@ func TestAnErrorAfterTheContextHasEndedIsTheContexts(t *testing.T) {
 	}
 }
 
-// A driver that reports its own error when the context has ended.
+// A driver may return its own error after the context has ended.
 func TestACallThatIsInterruptedReportsItsContext(t *testing.T) {
 	s := &Store{dialect: &dialect{busy: func(error) bool { return false }}, turn: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancelCause(t.Context())

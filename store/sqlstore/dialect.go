@@ -8,33 +8,33 @@ import (
 	"time"
 )
 
-// A dialect is what differs between databases. All of its statements are
-// constants that commit by themselves; what they are about comes as arguments.
+// A dialect holds what differs between databases. All its statements are
+// constants that commit by themselves; keys and values are arguments.
 type dialect struct {
 	name      string
-	unit      time.Duration    // of a life, as an argument
-	oneWriter bool             // whether the database lets one write at a time
-	busy      func(error) bool // whether another stood in the way, and nothing has happened
+	unit      time.Duration    // of a lifetime argument
+	oneWriter bool             // whether the database allows one writer at a time
+	busy      func(error) bool // whether a conflict prevented the statement, which had no effect
 
-	get    string   // key: the value or NULL, and whether this is a replica
+	get    string   // key; returns the value or NULL, and whether the server is a replica
 	swap   string   // value, life, key, old
-	create []string // value, life, life, key; the first that changes a row has created
+	create []string // value, life, life, key; run until one changes a row
 	delete string   // key
-	due    string   // the keys of some rows to be swept
-	later  string   // keys: puts off those that live
-	gone   string   // keys: removes those that have expired
+	due    string   // returns the keys of some rows to sweep
+	later  string   // keys; postpones rows that have not expired
+	gone   string   // keys; deletes rows that have expired
 
-	suitable func(ctx context.Context, db *sql.DB) error // nil if the database will do
+	suitable func(ctx context.Context, db *sql.DB) error // returns nil if the database is suitable
 
-	version func(ctx context.Context, conn *sql.Conn) (int, error) // of the schema, 0 if there is none
-	schema  []string                                               // statement n leads to version n
-	lock    string                                                 // makes others wait who migrate
+	version func(ctx context.Context, conn *sql.Conn) (int, error) // of the schema; 0 if there is none, negative if the table is foreign
+	schema  []string                                               // statement n upgrades to version n
+	lock    string                                                 // serializes migrations
 	unlock  string                                                 // after success
-	undo    string                                                 // and unlock, after a failure
+	undo    string                                                 // after a failure; also unlocks
 }
 
-// migrate brings the schema to the version of this package. One that is there
-// already needs no rights but to use it.
+// migrate upgrades the schema to the version of this package. If the schema is
+// current, only rights to use it are needed.
 func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -62,22 +62,23 @@ func (d *dialect) steps(ctx context.Context, conn *sql.Conn) error {
 	}
 	for i, statement := range d.schema[have:] {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("make schema %d: %w", have+i+1, err)
+			return fmt.Errorf("create schema version %d: %w", have+i+1, err)
 		}
 	}
 	return nil
 }
 
-// known is the version, if this package knows it.
+// known returns the schema version, or an error if this package does not
+// support it.
 func (d *dialect) known(ctx context.Context, conn *sql.Conn) (int, error) {
 	have, err := d.version(ctx, conn)
 	switch {
 	case err != nil:
 		return 0, err
 	case have < 0:
-		return 0, errors.New("there is a table auth_store, and it is not of this package")
+		return 0, errors.New("the existing table auth_store was not created by this package")
 	case have > len(d.schema):
-		return 0, fmt.Errorf("the database has schema %d, and this program knows %d: update it", have, len(d.schema))
+		return 0, fmt.Errorf("the database has schema version %d, but this program supports only %d: update the program", have, len(d.schema))
 	}
 	return have, nil
 }

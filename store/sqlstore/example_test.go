@@ -9,11 +9,11 @@ import (
 	"github.com/authlatch/auth/store/sqlstore"
 )
 
-// The application opens a store at its start, and sweeps it once a minute. It
-// imports a driver, such as modernc.org/sqlite.
+// Open a store at startup, and delete expired rows once a minute. Import a
+// driver, such as modernc.org/sqlite.
 func ExampleNewSQLite() {
 	ctx := context.Background()
-	db, err := sql.Open("sqlite", "file:/var/lib/app/log-ins.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)")
+	db, err := sql.Open("sqlite", "file:/var/lib/app/auth.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -26,8 +26,7 @@ func ExampleNewSQLite() {
 	}
 	defer s.Close()
 
-	// s is the Store of a configuration, such as
-	// session.Config{Store: s}.
+	// Use s as the Store of a configuration, such as session.Config{Store: s}.
 
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
@@ -38,7 +37,8 @@ func ExampleNewSQLite() {
 	}
 }
 
-// A driver for MySQL and MariaDB is github.com/go-sql-driver/mysql.
+// Import a driver for MySQL and MariaDB, such as
+// github.com/go-sql-driver/mysql.
 func ExampleNewMySQL() {
 	ctx := context.Background()
 	db, err := sql.Open("mysql", "app:secret@tcp(db.example)/app?timeout=5s")

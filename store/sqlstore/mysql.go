@@ -9,40 +9,48 @@ import (
 	"time"
 )
 
-// NewMySQL returns a Store on a database of MySQL 8.0, MariaDB 10.5 or later
-// that is the caller's, and stays so. It makes the table if it is missing,
-// which several processes may do at once.
+// NewMySQL returns a Store on a database of MySQL 8.0, MariaDB 10.5 or later.
+// The database belongs to the caller, and [Store.Close] does not close it.
+// NewMySQL creates the table if it is missing; several processes may do so at
+// once.
 //
-// It is an error if the server is older or read-only, if connections do not
-// commit by themselves or are READ UNCOMMITTED, or if the table is of a newer
-// version of this package. It is also an error if bytes of values change on
-// their way, because character_set_client and character_set_connection differ.
-// Every other isolation level will do, and the driver may count changed rows or
-// matched ones.
+// NewMySQL returns an error if
 //
-// A server that was started with sysdate-is-now judges a swap by the time at
-// which it began, even if it had to wait for another transaction. SYSDATE is in
-// the statements of swaps, so replicate by binlog_format ROW or MIXED.
+//   - the server is older or read-only;
+//   - autocommit is off, or the isolation level is READ UNCOMMITTED (every
+//     other level works);
+//   - the table was created by a newer version of this package;
+//   - the connection changes bytes of values, because character_set_client and
+//     character_set_connection differ.
 //
-// What a call has acknowledged survives a crash of the server, unless
+// The driver may count changed rows or matched rows.
+//
+// A server that was started with sysdate-is-now evaluates a swap at the time at
+// which it began, even if it had to wait for another transaction. The
+// statements of swaps contain SYSDATE, so replicate with binlog_format ROW or
+// MIXED.
+//
+// An acknowledged write survives a crash of the server, unless
 // innodb_flush_log_at_trx_commit is not 1. After the promotion of a replica the
 // last writes may be missing, unless replication is synchronous. In a cluster
-// whose servers all take writes, send all calls to one of them.
+// whose servers all accept writes, send all calls to one of them.
 func NewMySQL(ctx context.Context, db *sql.DB) (*Store, error) {
 	return open(ctx, db, &mysql)
 }
 
 const (
-	// mysqlNow is when the statement began. It knows no time zones and so no
-	// hour that comes twice.
+	// mysqlNow is the time at which the statement began, in UTC, so that no
+	// hour occurs twice.
 	mysqlNow = `UTC_TIMESTAMP(6)`
 
-	// mysqlWriting is when the server looks at a row, which it does again once
-	// it has waited for the row's lock: what expired meanwhile is not revived.
-	// An hour that comes twice counts for nothing.
+	// mysqlWriting is the time at which the server evaluates a row. The server
+	// evaluates the row again after it has waited for the row's lock, so a
+	// record that has expired in the meantime is not revived. GREATEST ignores
+	// the hour that occurs twice in local time.
 	mysqlWriting = mysqlNow + ` + INTERVAL GREATEST(0, TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6))) MICROSECOND`
 
-	// mysqlReplica is text in some versions, where OFF is no number.
+	// mysqlReplica compares text, because read_only is text in some versions,
+	// where OFF is not a number.
 	mysqlReplica = `CONCAT(@@global.read_only) NOT IN ('0', 'OFF') OR @@global.innodb_read_only`
 )
 
@@ -52,13 +60,14 @@ var mysql = dialect{
 	busy: mysqlBusy,
 
 	get: "SELECT (SELECT value FROM auth_store WHERE `key` = ? AND expires_at > " + mysqlNow + "), " + mysqlReplica,
-	// The server counts rows that have changed: swaps does, even if a swap
-	// writes what is there already.
+	// The server counts rows that have changed. The column swaps changes even
+	// if a swap writes an equal value.
 	swap: "UPDATE auth_store SET value = ?, expires_at = " + mysqlWriting + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +
 		"WHERE `key` = ? AND value = ? AND expires_at > " + mysqlWriting,
-	// An upsert counts one row both if it inserts and, with some drivers, if it
-	// leaves things as they are. Two statements are as good: one who fails in
-	// the second has lost to a record that came after the first.
+	// An upsert counts one row if it inserts and, with some drivers, also if it
+	// changes nothing. Two statements are equivalent: a call whose second
+	// statement fails has lost to a record that was created after its first
+	// statement.
 	create: []string{
 		"UPDATE auth_store SET value = ?, expires_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, " +
 			"sweep_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +
@@ -68,13 +77,14 @@ var mysql = dialect{
 	},
 	delete: "DELETE FROM auth_store WHERE `key` = ?",
 	due:    "SELECT `key` FROM auth_store WHERE sweep_at <= " + mysqlNow + " ORDER BY sweep_at LIMIT " + batchText,
-	later:  "UPDATE auth_store SET sweep_at = expires_at WHERE expires_at > " + mysqlNow + " AND `key` IN " + places,
-	gone:   "DELETE FROM auth_store WHERE expires_at <= " + mysqlNow + " AND `key` IN " + places,
+	later:  "UPDATE auth_store SET sweep_at = expires_at WHERE expires_at > " + mysqlNow + " AND `key` IN " + placeholders,
+	gone:   "DELETE FROM auth_store WHERE expires_at <= " + mysqlNow + " AND `key` IN " + placeholders,
 
 	suitable: mysqlSuitable,
 
 	version: mysqlVersion,
-	// The comment is the version, so that each step is one atomic statement.
+	// The table comment holds the version, so that each step is one atomic
+	// statement.
 	schema: []string{"CREATE TABLE auth_store (" +
 		"`key`      VARBINARY(128)  NOT NULL PRIMARY KEY," +
 		"value      MEDIUMBLOB      NOT NULL," +
@@ -90,9 +100,9 @@ var mysql = dialect{
 	undo:   `DO RELEASE_LOCK('auth_store')`,
 }
 
-// mysqlBusy knows a deadlock, a lock that was waited for too long, and a row
-// that changed meanwhile by their numbers, as drivers write them, since each
-// driver has another type of error.
+// mysqlBusy detects a deadlock, a lock wait timeout and a row that has changed
+// in the meantime by the error numbers in the message, because each driver has
+// its own error type.
 func mysqlBusy(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "1213 (40001)") || strings.Contains(text, "1205 (HY000)") || strings.Contains(text, "1020 (HY000)")
@@ -109,7 +119,7 @@ SELECT table_comment FROM information_schema.tables WHERE table_schema = DATABAS
 		return 0, err
 	}
 	if _, err := fmt.Sscanf(comment, "auth_store schema %d", &have); err != nil || have < 1 {
-		return -1, nil // a table of that name without a version is another's
+		return -1, nil // a table auth_store without a version is foreign
 	}
 	return have, nil
 }
@@ -121,7 +131,7 @@ func mysqlSuitable(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	// The name depends on the version, and some have both.
+	// The name depends on the version, and some versions have both.
 	err = db.QueryRowContext(ctx, `
 SHOW VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')`).Scan(&variable, &isolation)
 	switch {
@@ -132,7 +142,7 @@ SHOW VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')`
 	case !commits:
 		return errors.New("autocommit is off")
 	case isolation == "READ-UNCOMMITTED":
-		return errors.New("the isolation level is READ UNCOMMITTED, which shows writes that never happen")
+		return errors.New("the isolation level is READ UNCOMMITTED, which reads writes that are rolled back")
 	case replica:
 		return errors.New("the server is read-only")
 	}

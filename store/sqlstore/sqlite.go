@@ -9,29 +9,30 @@ import (
 	"time"
 )
 
-// NewSQLite returns a Store on a database of SQLite 3.42 or later that is the
-// caller's, and stays so. It makes the table if it is missing, which several
-// processes may do at once.
+// NewSQLite returns a Store on a database of SQLite 3.42 or later. The database
+// belongs to the caller, and [Store.Close] does not close it. NewSQLite creates
+// the table if it is missing; several processes may do so at once.
 //
-// The database must be a file on a local disk with journal_mode=wal, and each
-// connection needs a busy_timeout of at most five seconds, a synchronous that
-// is not off, and no query_only: settings that belong into the data source
-// name, since a PRAGMA statement reaches one connection of the pool only. It is
-// an error if one of them is missing, the file takes no writes, or the table is
-// of a newer version of this package.
+// The database must be a file on a local disk with journal_mode=wal. Each
+// connection needs a busy_timeout of at most five seconds, a synchronous
+// setting that is not off, and no query_only. Set these in the data source
+// name, because a PRAGMA statement affects only one connection of the pool.
+// NewSQLite returns an error if a setting is missing, if the file is not
+// writable, or if the table was created by a newer version of this package.
 //
-// The store waits its turn by itself, so a short busy_timeout is enough. A
-// deadline may be overrun by it, if another process keeps the database locked.
+// The writers of a process wait for each other in the store, so a short
+// busy_timeout is enough. If another process keeps the database locked, a call
+// may exceed its deadline by the busy_timeout.
 //
-// What a call has acknowledged survives a crash of the process. With
-// synchronous=full, which is SQLite's default, it also survives a loss of
-// power; with synchronous=normal the last moments before may be lost.
+// An acknowledged write survives a crash of the process. With synchronous=full,
+// SQLite's default, it also survives a power loss. With synchronous=normal, a
+// power loss may lose the writes of the last moments.
 func NewSQLite(ctx context.Context, db *sql.DB) (*Store, error) {
 	return open(ctx, db, &sqlite)
 }
 
-// sqliteNow is when the statement began its work, in milliseconds: after it
-// has waited for the lock.
+// sqliteNow is the time in milliseconds at which the statement started after it
+// had waited for the lock.
 const sqliteNow = `CAST(unixepoch('subsec') * 1000 AS INTEGER)`
 
 var sqlite = dialect{
@@ -50,14 +51,14 @@ SET value = excluded.value, expires_at = excluded.expires_at, sweep_at = exclude
 WHERE auth_store.expires_at <= ` + sqliteNow},
 	delete: `DELETE FROM auth_store WHERE key = ?`,
 	due:    `SELECT key FROM auth_store WHERE sweep_at <= ` + sqliteNow + ` ORDER BY sweep_at LIMIT ` + batchText,
-	later:  `UPDATE auth_store SET sweep_at = expires_at WHERE expires_at > ` + sqliteNow + ` AND key IN ` + places,
-	gone:   `DELETE FROM auth_store WHERE expires_at <= ` + sqliteNow + ` AND key IN ` + places,
+	later:  `UPDATE auth_store SET sweep_at = expires_at WHERE expires_at > ` + sqliteNow + ` AND key IN ` + placeholders,
+	gone:   `DELETE FROM auth_store WHERE expires_at <= ` + sqliteNow + ` AND key IN ` + placeholders,
 
 	suitable: sqliteSuitable,
 
 	version: sqliteVersion,
-	// Text and blob of the same bytes are not equal in SQLite: STRICT keeps
-	// text out. A swap changes no index; only the sweep moves sweep_at.
+	// In SQLite, text and blob with the same bytes are not equal: STRICT
+	// excludes text. A swap updates no index; only the sweep changes sweep_at.
 	schema: []string{`
 CREATE TABLE auth_store (
 	key        BLOB    NOT NULL PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 128),
@@ -73,8 +74,8 @@ INSERT INTO auth_store_version VALUES (1);`},
 	undo:   `ROLLBACK`,
 }
 
-// sqliteBusy knows an SQLITE_BUSY or SQLITE_LOCKED by SQLite's own words for
-// them, since each driver has another type of error.
+// sqliteBusy detects SQLITE_BUSY and SQLITE_LOCKED by the messages of SQLite,
+// because each driver has its own error type.
 func sqliteBusy(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "database is locked") || strings.Contains(text, "table is locked")
@@ -89,14 +90,15 @@ FROM sqlite_schema WHERE type = 'table'`).Scan(&ours, &versions)
 	case err != nil:
 		return 0, err
 	case versions == 0:
-		return -ours, nil // a table of that name without a version is another's
+		return -ours, nil // a table auth_store without a version is foreign
 	}
 	err = conn.QueryRowContext(ctx, `SELECT max(version) FROM auth_store_version`).Scan(&have)
 	return have, err
 }
 
-// sqliteSuitable looks at two connections, if the pool has as many: one of
-// them is new, and shows what a PRAGMA statement has not reached.
+// sqliteSuitable checks two connections, if the pool allows two: one of them is
+// new and shows settings that were made by a PRAGMA statement on the other
+// only.
 func sqliteSuitable(ctx context.Context, db *sql.DB) error {
 	var version string
 	var recent bool
@@ -133,15 +135,15 @@ func sqlitePragmas(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 	}
-	switch most := int(bound / time.Millisecond); {
+	switch limit := int(bound / time.Millisecond); {
 	case journal != "wal":
 		return errors.New("journal_mode is not wal: set it in the data source name, and use a file")
-	case busy <= 0 || busy > most:
-		return fmt.Errorf("busy_timeout is not between 1 and %d ms on every connection: set it in the data source name", most)
+	case busy <= 0 || busy > limit:
+		return fmt.Errorf("busy_timeout is not between 1 and %d ms on every connection: set it in the data source name", limit)
 	case synchronous == 0:
-		return errors.New("synchronous is off on some connection: a crash would undo what was acknowledged")
+		return errors.New("synchronous is off on a connection: a crash would lose acknowledged writes")
 	case readOnly != 0:
-		return errors.New("query_only is on: the database takes no writes")
+		return errors.New("query_only is on: the database is not writable")
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// statements are prepared once, and by database/sql again on each connection:
-// a call is then one round trip.
+// statements are prepared once, and database/sql prepares them again on each
+// connection, so that a call is one round trip.
 type statements struct {
 	get, swap, delete, due, later, gone *sql.Stmt
 	create                              []*sql.Stmt
@@ -17,10 +17,10 @@ type statements struct {
 	all []*sql.Stmt
 }
 
-// prepare fails if the table or a column is missing.
+// prepare returns an error if the table or a column is missing.
 func (s *statements) prepare(d *dialect) func(context.Context, *sql.DB) error {
 	return func(ctx context.Context, db *sql.DB) (err error) {
-		s.close() // of an attempt before
+		s.close() // the statements of an earlier attempt
 		*s = statements{}
 		one := func(query string) (statement *sql.Stmt) {
 			if err == nil {
@@ -46,7 +46,7 @@ func (s *statements) close() (err error) {
 	return err
 }
 
-// write runs a statement and returns how many rows it has changed.
+// write runs a statement and returns the number of changed rows.
 func (s *Store) write(ctx context.Context, statement *sql.Stmt, args ...any) (changed int64, err error) {
 	err = s.retry(ctx, func() error {
 		if err := s.takeTurn(ctx); err != nil {
@@ -63,8 +63,9 @@ func (s *Store) write(ctx context.Context, statement *sql.Stmt, args ...any) (ch
 	return changed, err
 }
 
-// takeTurn queues the writers of this process, where the database has but one
-// writer at a time. It would let them poll, and an unlucky one wait for long.
+// takeTurn queues the writers of this process if the database allows one writer
+// at a time. The database would let them poll, and some could wait for a long
+// time.
 func (s *Store) takeTurn(ctx context.Context) error {
 	if s.turn == nil {
 		return nil
@@ -83,7 +84,8 @@ func (s *Store) endTurn() {
 	}
 }
 
-// retry calls again while another stands in the way, a little later each time.
+// retry repeats a call that conflicts with another transaction, with a growing
+// pause.
 func (s *Store) retry(ctx context.Context, call func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := call()
@@ -100,8 +102,8 @@ func (s *Store) retry(ctx context.Context, call func() error) error {
 	}
 }
 
-// ended adds the context's error to one that came after the context had ended.
-// Drivers have words of their own for it, such as SQLite's "interrupted".
+// ended adds the context's error to an error after the context has ended.
+// Drivers have their own errors for that, such as SQLite's "interrupted".
 func ended(ctx context.Context, err error) error {
 	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)

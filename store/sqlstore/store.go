@@ -1,15 +1,17 @@
-// Package sqlstore keeps log-ins in SQLite, MySQL or MariaDB, in one table,
-// through database/sql and a driver of your choice.
+// Package sqlstore implements the Store interface of github.com/authlatch/auth
+// in SQLite, MySQL or MariaDB, in one table, through database/sql and a driver
+// of your choice. It does not import that module.
 //
-//	db, err := sql.Open("sqlite", "file:log-ins.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)")
+//	db, err := sql.Open("sqlite", "file:auth.db?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)")
 //	…
-//	sessions, err := sqlstore.NewSQLite(ctx, db)
+//	s, err := sqlstore.NewSQLite(ctx, db)
+//	…
+//	sessions, err := session.New(session.Config{Store: s})
 //
-// A [Store] has the methods of the interface Store in package store of
-// github.com/authlatch/auth, and needs nothing of that module.
+// Use [NewSQLite] for SQLite, and [NewMySQL] for MySQL and MariaDB.
 //
-// These databases do not expire rows: call [Store.Sweep] from time to time.
-// What has expired is absent at once, swept or not.
+// These databases do not delete expired rows: call [Store.Sweep] about once a
+// minute. An expired record is absent at once, even before it is deleted.
 package sqlstore
 
 import (
@@ -22,26 +24,25 @@ import (
 	"time"
 )
 
-// bound is how long a call takes at most, whatever its context says.
+// bound is the maximum duration of a call, even if its context allows more.
 const bound = 5 * time.Second
 
-// Store keeps values under keys for a limited time, in the table auth_store.
-// It is safe for concurrent use, and any number of processes may use one
-// table.
+// A Store keeps values under keys for a limited time, in the table auth_store.
+// It is safe for concurrent use, and any number of processes may use one table.
 //
-// Each call ends with its context, and after five seconds at the latest. The
-// database's clock alone decides what has expired. What another transaction
-// stands in the way of is tried again.
+// Each call ends with its context, and after five seconds at the latest. Only
+// the database's clock decides whether a record has expired. A statement that
+// conflicts with another transaction is retried.
 //
-// What a call has acknowledged is as durable as the database's commits are:
-// see [NewSQLite] and [NewMySQL].
+// An acknowledged write is as durable as the database's commits: see
+// [NewSQLite] and [NewMySQL].
 type Store struct {
 	dialect *dialect
-	turn    chan struct{} // holds one for whoever writes; nil if all may
+	turn    chan struct{} // holds one element while a call writes; nil if writes may be concurrent
 	statements
 }
 
-// open makes a Store on a database of the dialect.
+// open returns a Store on a database of the dialect.
 func open(ctx context.Context, db *sql.DB, d *dialect) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: open: the database is nil")
@@ -68,8 +69,8 @@ func (s *Store) prepare(ctx context.Context, db *sql.DB) error {
 	return s.probe(ctx)
 }
 
-// probe writes every byte and reads it again: a character set of the
-// connection may change what it does not know.
+// probe writes every byte value and reads it again, because the character set
+// of a connection may change bytes.
 func (s *Store) probe(ctx context.Context) error {
 	key, value := "probe:"+rand.Text(), make([]byte, 256)
 	for i := range value {
@@ -85,13 +86,13 @@ func (s *Store) probe(ctx context.Context) error {
 	return errors.Join(err, s.Delete(ctx, key))
 }
 
-// Close frees the prepared statements; calls are errors afterwards. The
-// database is the caller's, and stays open.
+// Close closes the prepared statements; later calls return errors. It does not
+// close the database, which belongs to the caller.
 func (s *Store) Close() error {
 	return s.statements.close()
 }
 
-// Get returns the value under key. ok is false if there is none or it has
+// Get returns the value under key. ok is false if the key is absent or has
 // expired.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	if err := checkKey(key); err != nil {
@@ -109,17 +110,17 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	case value == nil:
 		return nil, false, nil
 	case len(value) == 0 || len(value) > maxValue:
-		return nil, false, errors.New("sqlstore: get: the value is not one of this store")
+		return nil, false, errors.New("sqlstore: get: the value was not written by this package")
 	}
 	return value, true, nil
 }
 
-// CompareAndSwap sets key to new, to expire after ttl, if the value is exactly
-// old; a nil old creates. The ttl is rounded up to a millisecond in SQLite,
-// and to a microsecond in MySQL.
+// CompareAndSwap sets key to new, to expire after ttl, if the current value is
+// exactly old. A nil old means absence. The ttl must be positive and is rounded
+// up to a millisecond in SQLite, and to a microsecond in MySQL and MariaDB.
 //
 // An error means that the outcome is unknown: the write may have happened, or
-// may yet happen if the server was only slow.
+// may still happen if the server was only slow.
 func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	if err := checkSwap(key, old, new, ttl); err != nil {
 		return false, fmt.Errorf("sqlstore: swap: %w", err)
@@ -139,7 +140,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	return changed > 0, nil
 }
 
-// creates runs the statements that create until one has.
+// creates runs the statements that create until one has changed a row.
 func (s *Store) creates(ctx context.Context, value []byte, life int64, key []byte) (changed int64, err error) {
 	for _, statement := range s.create {
 		if changed, err = s.write(ctx, statement, value, life, life, key); changed > 0 || err != nil {
@@ -149,7 +150,7 @@ func (s *Store) creates(ctx context.Context, value []byte, life int64, key []byt
 	return changed, err
 }
 
-// Delete removes key, whatever its value. It is no error if there is none.
+// Delete removes key, whatever its value. Deleting a missing key is a no-op.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return fmt.Errorf("sqlstore: delete: %w", err)

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// batch is how many rows a sweep looks at in one go. The statements have a
-// place for each.
+// batch is the maximum number of rows that a sweep processes at once. The
+// statements have one placeholder for each.
 const (
 	batch     = 200
 	batchText = "200"
 )
 
-var places = "(?" + strings.Repeat(", ?", batch-1) + ")"
+var placeholders = "(?" + strings.Repeat(", ?", batch-1) + ")"
 
-// Sweep removes the rows that have expired, in small batches that delay
-// nobody, and returns how many there were. Call it every minute or so, from a
-// ticker of the application or a job beside it; several processes may do so at
-// once. Without it the table grows.
+// Sweep deletes the rows that have expired and returns their number. It works
+// in small batches that do not block other calls. Call it about once a minute,
+// from a ticker of the application or a separate job; several processes may
+// call it at once. Without it the table grows.
 //
-// A record whose life a swap has shortened is swept when it would have been
-// without.
+// A record whose expiry was brought forward by a swap is deleted only after its
+// original expiry.
 func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 	for {
 		later, gone, err := s.sweepSome(ctx)
@@ -34,7 +34,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 	}
 }
 
-// sweepSome returns how many rows it has put off and removed.
+// sweepSome returns the numbers of rows that it has postponed and deleted.
 func (s *Store) sweepSome(ctx context.Context) (later, gone int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
@@ -43,7 +43,7 @@ func (s *Store) sweepSome(ctx context.Context) (later, gone int64, err error) {
 	if err != nil || len(keys) == 0 {
 		return 0, 0, err
 	}
-	for len(keys) < batch { // the last again, which changes nothing
+	for len(keys) < batch { // repeat the last key, which has no effect
 		keys = append(keys, keys[len(keys)-1])
 	}
 	if gone, err = s.write(ctx, s.gone, keys...); err == nil {
