@@ -129,7 +129,7 @@ func TestPending(t *testing.T) {
 	p.Set(h, nil, "c")
 	check("after Set again", "c", true)
 	h.Add("Set-Cookie", "__Host-Http-session=d; Path=/")
-	check("after somebody else", "d", true)
+	check("after a header of other code", "d", true)
 }
 
 // ASVS 5.0, 13.4.2.
@@ -185,6 +185,6 @@ func TestInsecureIsForLoopbackHosts(t *testing.T) {
 	}
 	// Without a request the host is unknown.
 	if cookie.New("id").Insecure().Set(http.Header{}, nil, "v") == nil {
-		t.Error("Insecure without a request")
+		t.Error("Insecure accepts a nil request")
 	}
 }

@@ -148,7 +148,7 @@ func TestBadPolicies(t *testing.T) {
 				t.Fatal("no error")
 			}
 			if strings.ContainsFunc(err.Error(), unicode.IsControl) {
-				t.Errorf("the error has unquoted input: %q", err)
+				t.Errorf("the error contains unquoted input: %q", err)
 			}
 			h := http.Header{}
 			if got := test.policy.Set(h, request(), "v"); got == nil {
@@ -217,6 +217,6 @@ func TestPoliciesAreComparableAndImmutable(t *testing.T) {
 	}
 	// A constructor can compare policies to see whether one is loosened.
 	if loose := p.ReadableByScripts(); loose.ReadableByScripts() != loose {
-		t.Error("loosening twice changes something")
+		t.Error("loosening twice changes the policy")
 	}
 }

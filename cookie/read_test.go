@@ -39,8 +39,8 @@ func readCases() []readCase {
 		{"a value with = and the name", []string{"id=id=v"}, "id=v", nil},
 		{"the longest value", []string{"id=" + long}, long, nil},
 		{"beside bad cookies", []string{`a="b; =; x y; é=1; id=v; "`}, "v", nil},
-		{"beside a name that ends so", []string{"xid=a; x id=b; id=v"}, "v", nil},
-		{"beside a name that begins so", []string{"id2=a; id-=b; idid=c"}, "", nil},
+		{"beside a name with this suffix", []string{"xid=a; x id=b; id=v"}, "v", nil},
+		{"beside a name with this prefix", []string{"id2=a; id-=b; idid=c"}, "", nil},
 		{"the name as a value", []string{"a=id; b=id=v"}, "", nil},
 		{"in the second field", []string{"a=b", "id=v"}, "v", nil},
 		{"another case", []string{"ID=a; Id=b; iD=c"}, "", nil},
@@ -62,7 +62,7 @@ func readCases() []readCase {
 		{"a space inside", []string{"id=a b"}, "", cookie.ErrMalformed},
 		{"a tab inside", []string{"id=a\tb"}, "", cookie.ErrMalformed},
 		{"a comma", []string{"id=a,b"}, "", cookie.ErrMalformed},
-		{"fields joined by a comma", []string{"id=a, x=y"}, "", cookie.ErrMalformed},
+		{"headers joined by a comma", []string{"id=a, x=y"}, "", cookie.ErrMalformed},
 		{"a backslash", []string{`id=a\b`}, "", cookie.ErrMalformed},
 		{"NUL", []string{"id=a\x00"}, "", cookie.ErrMalformed},
 		{"a line break", []string{"id=a\r\n"}, "", cookie.ErrMalformed},
@@ -202,7 +202,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("Read = %q, %v, %v; want %q, %v", value, ok, err, want, wantErr)
 		}
 		if ok && literally(fields, "id="+value) != 1 {
-			t.Fatalf("%q is not there exactly once", value)
+			t.Fatalf("the header does not contain %q exactly once", value)
 		}
 	})
 }

@@ -186,18 +186,18 @@ func TestNewSealedRefuses(t *testing.T) {
 	s := newSealer(t, newKey())
 	p := cookie.New("look")
 	for name, err := range map[string]error{
-		"no sealer":               failure(cookie.NewSealed[look](p, nil, time.Hour)),
-		"a sealer without keys":   failure(cookie.NewSealed[look](p, new(cookie.Sealer), time.Hour)),
-		"the zero policy":         failure(cookie.NewSealed[look](cookie.Policy{}, s, time.Hour)),
-		"a bad policy":            failure(cookie.NewSealed[look](p.Partitioned(), s, time.Hour)),
-		"no time":                 failure(cookie.NewSealed[look](p, s, 0)),
-		"too little time":         failure(cookie.NewSealed[look](p, s, time.Second-1)),
-		"too much time":           failure(cookie.NewSealed[look](p, s, 400*day+1)),
-		"a name without room":     failure(cookie.NewSealed[look](cookie.New(strings.Repeat("n", 4020)), s, time.Hour)),
-		"a type without JSON":     failure(cookie.NewSealed[chan int](p, s, time.Hour)),
-		"a field without JSON":    failure(cookie.NewSealed[struct{ F func() }](p, s, time.Hour)),
-		"a map with a bad key":    failure(cookie.NewSealed[map[look]int](p, s, time.Hour)),
-		"complex numbers in JSON": failure(cookie.NewSealed[complex128](p, s, time.Hour)),
+		"no sealer":                       failure(cookie.NewSealed[look](p, nil, time.Hour)),
+		"a sealer without keys":           failure(cookie.NewSealed[look](p, new(cookie.Sealer), time.Hour)),
+		"the zero policy":                 failure(cookie.NewSealed[look](cookie.Policy{}, s, time.Hour)),
+		"a bad policy":                    failure(cookie.NewSealed[look](p.Partitioned(), s, time.Hour)),
+		"no time":                         failure(cookie.NewSealed[look](p, s, 0)),
+		"too little time":                 failure(cookie.NewSealed[look](p, s, time.Second-1)),
+		"too much time":                   failure(cookie.NewSealed[look](p, s, 400*day+1)),
+		"a name without room":             failure(cookie.NewSealed[look](cookie.New(strings.Repeat("n", 4020)), s, time.Hour)),
+		"a type that JSON cannot encode":  failure(cookie.NewSealed[chan int](p, s, time.Hour)),
+		"a field that JSON cannot encode": failure(cookie.NewSealed[struct{ F func() }](p, s, time.Hour)),
+		"a map with a bad key":            failure(cookie.NewSealed[map[look]int](p, s, time.Hour)),
+		"complex numbers in JSON":         failure(cookie.NewSealed[complex128](p, s, time.Hour)),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
@@ -236,13 +236,13 @@ func TestSetRefusesWhatCannotBeKept(t *testing.T) {
 	elsewhere.Host = "shop.example"
 	kept := http.Header{"Set-Cookie": {"a=b"}}
 	for name, err := range map[string]error{
-		"a value that is too long":     newSealed[string](t, s).Set(kept, nil, strings.Repeat("secret", 1000)),
-		"a value without JSON":         newSealed[float64](t, s).Set(kept, nil, math.NaN()),
-		"a value that refuses":         newSealed[choosy](t, s).Set(kept, nil, "secret"),
-		"an insecure cookie elsewhere": local.Set(kept, elsewhere, "secret"),
-		"its deletion":                 local.Delete(kept, elsewhere),
-		"the zero Sealed":              new(cookie.Sealed[look]).Set(kept, nil, german),
-		"the deletion by a zero one":   new(cookie.Sealed[look]).Delete(kept, nil),
+		"a value that is too long":        newSealed[string](t, s).Set(kept, nil, strings.Repeat("secret", 1000)),
+		"a value that JSON cannot encode": newSealed[float64](t, s).Set(kept, nil, math.NaN()),
+		"a value whose encoder fails":     newSealed[choosy](t, s).Set(kept, nil, "secret"),
+		"an insecure cookie elsewhere":    local.Set(kept, elsewhere, "secret"),
+		"its deletion":                    local.Delete(kept, elsewhere),
+		"the zero Sealed":                 new(cookie.Sealed[look]).Set(kept, nil, german),
+		"the deletion by a zero one":      new(cookie.Sealed[look]).Delete(kept, nil),
 	} {
 		if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "NaN") {
 			t.Errorf("%s: %v", name, err)
@@ -252,9 +252,9 @@ func TestSetRefusesWhatCannotBeKept(t *testing.T) {
 		t.Errorf("the header has changed: %q", got)
 	}
 	if _, ok, err := new(cookie.Sealed[look]).Take(kept, request()); ok || err == nil {
-		t.Error("the zero Sealed takes")
+		t.Error("Take of the zero Sealed succeeds")
 	}
-	// The longest value that fits is kept, whatever its JSON needs.
+	// The longest value that fits is accepted.
 	if err := newSealed[string](t, s).Set(kept, nil, strings.Repeat("v", 2999)); err != nil {
 		t.Error(err)
 	}

@@ -80,7 +80,7 @@ func TestMemoryIsSmallWhenEmptyAndAfterABurst(t *testing.T) {
 		}
 		load(t, &m, burst, time.Hour)
 		if took := heap() - before; took < burst*100 {
-			t.Fatalf("%d records take %d bytes only", burst, took)
+			t.Fatalf("%d records take only %d bytes", burst, took)
 		}
 		time.Sleep(2 * time.Hour)
 		for range 2 * burst { // reads alone, of one key: all other shards are quiet

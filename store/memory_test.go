@@ -208,7 +208,7 @@ func TestMemoryHandsOutWhatItKeeps(t *testing.T) {
 		t.Error("Get copied the value")
 	}
 	if cap(first) != len(first) {
-		t.Error("an append to what Get returned would write into the store")
+		t.Error("appending to the bytes that Get returned would write into the store")
 	}
 	if ok, err := m.CompareAndSwap(t.Context(), "key", first, []byte("other"), time.Hour); !ok || err != nil {
 		t.Fatal(ok, err)
@@ -218,7 +218,7 @@ func TestMemoryHandsOutWhatItKeeps(t *testing.T) {
 	}
 	create(t, &m, "key", "third", time.Hour)
 	if string(first) != "value" {
-		t.Errorf("what Get returned became %q", first)
+		t.Errorf("the bytes that Get returned became %q", first)
 	}
 }
 
@@ -270,7 +270,7 @@ func TestMemoryUnderParallelUse(t *testing.T) {
 	}
 	group.Wait()
 	if wins.Load() == 0 {
-		t.Error("nobody wrote")
+		t.Error("no swap succeeded")
 	}
 }
 

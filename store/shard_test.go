@@ -32,7 +32,7 @@ func TestMemoryRemovesFewRecordsPerCall(t *testing.T) {
 			}
 			before = after
 		}
-		t.Logf("%d records were gone after %d calls", n, calls)
+		t.Logf("%d records were removed after %d calls", n, calls)
 		if before > 0 {
 			t.Errorf("%d records are left after %d calls", before, calls)
 		}
@@ -86,7 +86,7 @@ func countKept(t *testing.T, random *rand.Rand) {
 			}
 		}
 		if kept := m.live(); kept < lives || kept > lives+late {
-			t.Fatalf("%d records are kept, and %d live", kept, lives)
+			t.Fatalf("the store keeps %d records, and %d have not expired", kept, lives)
 		}
 	}
 	time.Sleep(40 * 365 * 24 * time.Hour)
@@ -98,7 +98,7 @@ func countKept(t *testing.T, random *rand.Rand) {
 
 func TestMemorySweepNeverRemovesManyUnderOneLock(t *testing.T) {
 	if batch > 64 || sweepBatch > 64 {
-		t.Error("more than 64 removals under one hold of a lock")
+		t.Error("more than 64 removals under one lock")
 	}
 }
 

@@ -30,7 +30,7 @@ func TestOpenKeepsThePasswordToItself(t *testing.T) {
 		if err == nil || s != nil {
 			t.Errorf("%s: %v", url, err)
 		} else if strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("the error has the password: %v", err)
+			t.Errorf("the error contains the password: %v", err)
 		}
 	}
 }

@@ -12,18 +12,18 @@ func TestBoundsAreCheckedBeforeTheServerIsAsked(t *testing.T) {
 	s := &Store{} // any call of its client panics
 	some, long := []byte("x"), make([]byte, maxValue+1)
 	for rule, err := range map[string]error{
-		"get of an empty key":                second(s.Get(t.Context(), "")),
-		"get of a long key":                  second(s.Get(t.Context(), strings.Repeat("k", maxKey+1))),
-		"get of a key with a space":          second(s.Get(t.Context(), "a b")),
-		"get of a key beyond ASCII":          second(s.Get(t.Context(), "é")),
-		"delete of an empty key":             s.Delete(t.Context(), ""),
-		"swap of a key with a newline":       last(s.CompareAndSwap(t.Context(), "a\n", nil, some, time.Second)),
-		"swap of an old that is empty":       last(s.CompareAndSwap(t.Context(), "k", []byte{}, some, time.Second)),
-		"swap to nothing":                    last(s.CompareAndSwap(t.Context(), "k", nil, nil, time.Second)),
-		"swap to a value that is too long":   last(s.CompareAndSwap(t.Context(), "k", nil, long, time.Second)),
-		"swap with no time to live":          last(s.CompareAndSwap(t.Context(), "k", nil, some, 0)),
-		"swap with a negative time to live":  last(s.CompareAndSwap(t.Context(), "k", nil, some, -1)),
-		"get of a near cache, a foreign key": second((&Near{cache: newCache(0), store: s}).GetCached(t.Context(), "a b")),
+		"get of an empty key":                 second(s.Get(t.Context(), "")),
+		"get of a long key":                   second(s.Get(t.Context(), strings.Repeat("k", maxKey+1))),
+		"get of a key with a space":           second(s.Get(t.Context(), "a b")),
+		"get of a key beyond ASCII":           second(s.Get(t.Context(), "é")),
+		"delete of an empty key":              s.Delete(t.Context(), ""),
+		"swap of a key with a newline":        last(s.CompareAndSwap(t.Context(), "a\n", nil, some, time.Second)),
+		"swap of an old that is empty":        last(s.CompareAndSwap(t.Context(), "k", []byte{}, some, time.Second)),
+		"swap to nothing":                     last(s.CompareAndSwap(t.Context(), "k", nil, nil, time.Second)),
+		"swap to a value that is too long":    last(s.CompareAndSwap(t.Context(), "k", nil, long, time.Second)),
+		"swap with no time to live":           last(s.CompareAndSwap(t.Context(), "k", nil, some, 0)),
+		"swap with a negative time to live":   last(s.CompareAndSwap(t.Context(), "k", nil, some, -1)),
+		"get of a near cache, an invalid key": second((&Near{cache: newCache(0), store: s}).GetCached(t.Context(), "a b")),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", rule)
@@ -73,7 +73,7 @@ func TestAServerThatCannotKeepTheContractIsRefused(t *testing.T) {
 		rule, info string
 		ok         bool
 	}{
-		{"a master that evicts nothing", good, true},
+		{"a master without eviction", good, true},
 		{"the oldest version", "redis_version:6.0.0\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n", true},
 		{"a later version", "redis_version:10.1\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n", true},
 		{"a replica of a Cluster, which redirects writes", "redis_version:7.0\r\nrole:slave\r\ncluster_enabled:1\r\nmaxmemory_policy:noeviction\r\n", true},

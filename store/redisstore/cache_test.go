@@ -36,12 +36,12 @@ func TestAPlaceThatWasDroppedIsNotFilled(t *testing.T) {
 		between(c)
 		c.fill("k", p, []byte("old"), start, time.Minute)
 		if value, ok := c.get("k", start); ok && string(value) == "old" {
-			t.Errorf("%s: the old value is there", rule)
+			t.Errorf("%s: the old value is present", rule)
 		}
 		c.release("k", p)
 		c.drop("k")
 		if total, places := c.total(); total != 0 || places != 0 {
-			t.Errorf("%s: when all is gone there are %d bytes in %d places", rule, total, places)
+			t.Errorf("%s: after all drops there are %d bytes in %d places", rule, total, places)
 		}
 	}
 }
@@ -50,7 +50,7 @@ func TestAnEntryIsNeverOlderThanAMinute(t *testing.T) {
 	c := newCache(0)
 	c.fill("k", c.reserve("k", start), []byte("v"), start, time.Hour)
 	if _, ok := c.get("k", start.Add(time.Minute-1)); !ok {
-		t.Error("gone before a minute has passed")
+		t.Error("absent before a minute has passed")
 	}
 	if _, ok := c.get("k", start.Add(time.Minute)); ok {
 		t.Error("there after a minute")
@@ -61,17 +61,17 @@ func TestAnEntryLastsUntilItsEnd(t *testing.T) {
 	c := newCache(0)
 	c.fill("k", c.reserve("k", start), []byte("v"), start, time.Minute)
 	if _, ok := c.get("k", later.Add(-1)); !ok {
-		t.Error("gone before its end")
+		t.Error("absent before its expiry")
 	}
 	if _, ok := c.get("k", later); ok {
-		t.Error("there at its end")
+		t.Error("present at its expiry")
 	}
 	if c.reserve("k", later.Add(-1)) != nil {
-		t.Error("a place that is taken is reserved")
+		t.Error("a reserved place is reserved again")
 	}
 	p := c.reserve("k", later)
 	if p == nil {
-		t.Fatal("an entry that has ended is not read again")
+		t.Fatal("an expired entry is not read again")
 	}
 	c.fill("k", p, []byte("w"), later, time.Minute)
 	if value, _ := c.get("k", later); string(value) != "w" {

@@ -127,7 +127,7 @@ func TestACallIsLeftAloneWhereItIgnoresItsContext(t *testing.T) {
 			close(free)
 			synctest.Wait()
 			if g.calls.Load() != before-1 {
-				t.Errorf("%s: a call that has returned still counts", name)
+				t.Errorf("%s: a call that has returned is still counted", name)
 			}
 		})
 	}

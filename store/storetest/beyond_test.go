@@ -17,7 +17,7 @@ func TestMemoryKeepsLongLives(t *testing.T) {
 func TestRunLongLivesSeesATTLOfADayAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &broken{Memory: &store.Memory{}}
-		relive(func(ttl time.Duration) time.Duration { return min(ttl, 24*time.Hour) })(b)
+		useTTL(func(ttl time.Duration) time.Duration { return min(ttl, 24*time.Hour) })(b)
 		if failures := failuresOf(t, func(k *kit) { longLived(k, 36*time.Hour) }, b); len(failures) == 0 {
 			t.Error("the rule does not see the mistake")
 		}
@@ -29,7 +29,7 @@ type locked struct {
 	*store.Memory
 	lock     chan struct{}
 	deadline bool          // whether a call ends with its context
-	bound    time.Duration // how long a call waits at most; 0: for ever
+	bound    time.Duration // how long a call waits at most; 0: forever
 }
 
 func (l *locked) wait(ctx context.Context) error {
@@ -80,7 +80,7 @@ func TestRunBlockedAcceptsAStoreThatHeedsDeadlines(t *testing.T) {
 func TestRunBlockedSeesCallsThatHang(t *testing.T) {
 	for mistake, s := range map[string]*locked{
 		"the deadline is ignored":                    {deadline: false},
-		"without a deadline a call waits for ever":   {deadline: true},
+		"without a deadline a call waits forever":    {deadline: true},
 		"a call whose time is over returns no error": nil,
 	} {
 		if s == nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func deadContext(k *kit) {
+func endedContext(k *kit) {
 	absent, present := k.key(), k.key()
 	k.create(present, first)
 	cancelled, cancel := context.WithCancel(k.ctx)
@@ -63,9 +63,9 @@ func cancelledContext(k *kit) {
 	}
 }
 
-// cancelledStaysUndone writes after swaps whose outcome is unknown. Such a swap
+// cancelledWriteIsNoRollback writes after swaps whose outcome is unknown. Such a swap
 // may happen late, but only if the value is still its old value.
-func cancelledStaysUndone(k *kit) {
+func cancelledWriteIsNoRollback(k *kit) {
 	var later []string
 	for range 20 {
 		key := k.key()

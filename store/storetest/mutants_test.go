@@ -69,7 +69,7 @@ var mutants = []struct {
 			return value, ok, err
 		}
 	}},
-	{"records never expire", []func(*kit){expiredIsAbsent, shorterLife, tinyLife, expireAtOnce}, func(b *broken) {
+	{"records never expire", []func(*kit){expiredIsAbsent, shorterTTL, tinyTTL, expireAtOnce}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, alive)
 		}
@@ -137,7 +137,7 @@ var mutants = []struct {
 	{"keys are truncated", []func(*kit){keyLengths}, rename(func(key string) string { return key[:min(len(key), 127)] })},
 	{"keys are folded", []func(*kit){keyCharacters}, rename(strings.ToLower)},
 	{"any key is accepted", []func(*kit){badKeys}, rename(func(key string) string { return fmt.Sprintf("%.64x", key) })},
-	{"a swap keeps the old ttl", []func(*kit){longerLife, shorterLife}, func(b *broken) {
+	{"a swap keeps the old ttl", []func(*kit){longerTTL, shorterTTL}, func(b *broken) {
 		var ends sync.Map
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			end, loaded := ends.LoadOrStore(key, time.Now().Add(ttl))
@@ -147,7 +147,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a swap that is refused sets the ttl", []func(*kit){refusedSwapKeepsLife}, func(b *broken) {
+	{"a swap that is refused sets the ttl", []func(*kit){failedSwapKeepsTTL}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 			if value, ok, _ := b.Memory.Get(ctx, key); ok && !swapped {
@@ -156,7 +156,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a ttl of zero never expires", []func(*kit){noLife}, func(b *broken) {
+	{"a ttl of zero never expires", []func(*kit){nonPositiveTTL}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if ttl <= 0 {
 				ttl = alive
@@ -164,7 +164,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a ttl of zero is an error, after the write", []func(*kit){noLife}, func(b *broken) {
+	{"a ttl of zero is an error, after the write", []func(*kit){nonPositiveTTL}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if ttl <= 0 {
 				b.Memory.CompareAndSwap(ctx, key, old, new, alive)
@@ -173,7 +173,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a ttl is rounded down to zero, which never expires", []func(*kit){tinyLife}, func(b *broken) {
+	{"a ttl is rounded down to zero, which never expires", []func(*kit){tinyTTL}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if ttl > 0 && ttl < time.Millisecond {
 				ttl = alive
@@ -181,7 +181,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a ttl beyond 30 days is an error", []func(*kit){longLife}, func(b *broken) {
+	{"a ttl beyond 30 days is an error", []func(*kit){longTTL}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if ttl > 30*24*time.Hour {
 				return false, errBroken
@@ -189,16 +189,16 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a ttl is kept as 32 bits of milliseconds", []func(*kit){longLife}, relive(func(ttl time.Duration) time.Duration {
+	{"a ttl is kept as 32 bits of milliseconds", []func(*kit){longTTL}, useTTL(func(ttl time.Duration) time.Duration {
 		return time.Duration(max(1, int32(ttl.Milliseconds()))) * time.Millisecond
 	})},
-	{"a ttl is kept as 32 bits of seconds", []func(*kit){longLife}, relive(func(ttl time.Duration) time.Duration {
+	{"a ttl is kept as 32 bits of seconds", []func(*kit){longTTL}, useTTL(func(ttl time.Duration) time.Duration {
 		return time.Duration(max(1, uint32(ttl/time.Second))) * time.Second
 	})},
-	{"a ttl is cut down to whole seconds", []func(*kit){livesUntilItsEnd}, relive(func(ttl time.Duration) time.Duration {
+	{"a ttl is cut down to whole seconds", []func(*kit){presentUntilExpiry}, useTTL(func(ttl time.Duration) time.Duration {
 		return max(time.Second, ttl.Truncate(time.Second))
 	})},
-	{"a nil old replaces what has up to a second to live", []func(*kit){livesUntilItsEnd}, func(b *broken) {
+	{"a nil old replaces what has up to a second to live", []func(*kit){presentUntilExpiry}, func(b *broken) {
 		var ends sync.Map
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if end, ok := ends.Load(key); ok && old == nil && time.Until(end.(time.Time)) < time.Second {
@@ -211,7 +211,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a swap to equal bytes keeps the old ttl", []func(*kit){longerLife, shorterLife}, func(b *broken) {
+	{"a swap to equal bytes keeps the old ttl", []func(*kit){longerTTL, shorterTTL}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if value, ok, _ := b.Memory.Get(ctx, key); ok && bytes.Equal(old, new) && bytes.Equal(value, old) {
 				return true, nil
@@ -327,7 +327,7 @@ var mutants = []struct {
 			return b.Memory.Delete(context.WithoutCancel(ctx), key)
 		}
 	}},
-	{"a context that has ended is an error, after the write", []func(*kit){deadContext}, func(b *broken) {
+	{"a context that has ended is an error, after the write", []func(*kit){endedContext}, func(b *broken) {
 		b.delete = func(ctx context.Context, key string) error {
 			b.Memory.Delete(context.WithoutCancel(ctx), key)
 			return ctx.Err()
@@ -344,7 +344,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, half, new, ttl)
 		}
 	}},
-	{"a call whose context has ended writes 50 ms later", []func(*kit){deadContext}, func(b *broken) {
+	{"a call whose context has ended writes 50 ms later", []func(*kit){endedContext}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 			if err != nil {
@@ -356,7 +356,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a cancelled swap writes 50 ms later, whatever the value", []func(*kit){cancelledStaysUndone}, func(b *broken) {
+	{"a cancelled swap writes 50 ms later, whatever the value", []func(*kit){cancelledWriteIsNoRollback}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			time.Sleep(time.Millisecond / 2)
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
@@ -402,8 +402,8 @@ func revalue(other func(value []byte) []byte) func(*broken) {
 	}
 }
 
-// relive simulates the use of other times to live.
-func relive(other func(ttl time.Duration) time.Duration) func(*broken) {
+// useTTL simulates the use of other times to live.
+func useTTL(other func(ttl time.Duration) time.Duration) func(*broken) {
 	return func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if ttl > 0 {
@@ -436,7 +436,7 @@ func (r *recorder) Context() context.Context { return r.ctx }
 // failuresOf checks a rule on a store and returns its failures.
 func failuresOf(t *testing.T, check func(*kit), s store.Store) []string {
 	r := &recorder{ctx: t.Context()}
-	k := newKit(r, &store.Memory{}, &store.Memory{}) // not s: its probe is no rule
+	k := newKit(r, &store.Memory{}, &store.Memory{}) // not s: newKit probes the store
 	k.stores = [2]store.Store{s, s}
 	k.patience = 500 * time.Millisecond
 	var group sync.WaitGroup

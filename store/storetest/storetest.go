@@ -72,13 +72,13 @@ var groups = []group{
 		{"each key has its own record", keysApart},
 	}},
 	{"time to live", []rule{
-		{"the new ttl replaces the old one, if it is longer", longerLife},
-		{"the new ttl replaces the old one, if it is shorter", shorterLife},
-		{"a swap that did not happen does not change the ttl", refusedSwapKeepsLife},
-		{"a ttl of zero or less is an error, and nothing is written", noLife},
-		{"a ttl is rounded up, and every record expires", tinyLife},
-		{"a record is present until shortly before its end, and a nil old does not replace it", livesUntilItsEnd},
-		{"a ttl of up to 292 years is allowed, and no bits of it are lost", longLife},
+		{"the new ttl replaces the old one, if it is longer", longerTTL},
+		{"the new ttl replaces the old one, if it is shorter", shorterTTL},
+		{"a swap that did not happen does not change the ttl", failedSwapKeepsTTL},
+		{"a ttl of zero or less is an error, and nothing is written", nonPositiveTTL},
+		{"a ttl is rounded up, and every record expires", tinyTTL},
+		{"a record is present until shortly before its end, and a nil old does not replace it", presentUntilExpiry},
+		{"a ttl of up to 292 years is allowed, and no bits of it are lost", longTTL},
 	}},
 	{"keys and values", []rule{
 		{"keys are 1 to 128 bytes", keyLengths},
@@ -101,8 +101,8 @@ var groups = []group{
 		{"no record is evicted before it expires", manyLive},
 	}},
 	{"contexts", []rule{
-		{"a context that has ended is an error, and nothing is written", deadContext},
+		{"a context that has ended is an error, and nothing is written", endedContext},
 		{"a cancelled write happens completely or not at all", cancelledContext},
-		{"a cancelled write never undoes a later write", cancelledStaysUndone},
+		{"a cancelled write never undoes a later write", cancelledWriteIsNoRollback},
 	}},
 }

@@ -122,9 +122,9 @@ func keysApart(k *kit) {
 	k.wantValue(one, third)
 }
 
-// longerLife retries with a longer ttl if the record expired before the swap
+// longerTTL retries with a longer ttl if the record expired before the swap
 // because the store was slow.
-func longerLife(k *kit) {
+func longerTTL(k *kit) {
 	for _, new := range [][]byte{second, first} {
 		outlives(k, new)
 	}
@@ -143,7 +143,7 @@ func outlives(k *kit, new []byte) {
 	k.Errorf("every record expired before it was swapped")
 }
 
-func shorterLife(k *kit) {
+func shorterTTL(k *kit) {
 	for _, new := range [][]byte{second, first} {
 		key := k.key()
 		k.create(key, first)
@@ -152,7 +152,7 @@ func shorterLife(k *kit) {
 	}
 }
 
-func refusedSwapKeepsLife(k *kit) {
+func failedSwapKeepsTTL(k *kit) {
 	lives, ends := k.key(), k.key()
 	k.create(lives, first)
 	k.swap(ends, nil, first, short)
@@ -164,7 +164,7 @@ func refusedSwapKeepsLife(k *kit) {
 	k.wantValue(lives, first)
 }
 
-func noLife(k *kit) {
+func nonPositiveTTL(k *kit) {
 	absent, present := k.key(), k.key()
 	k.create(present, first)
 	for _, ttl := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
@@ -175,7 +175,7 @@ func noLife(k *kit) {
 	k.wantValue(present, first)
 }
 
-func tinyLife(k *kit) {
+func tinyTTL(k *kit) {
 	for _, ttl := range []time.Duration{1, time.Microsecond, time.Millisecond - 1, 1_500_000} {
 		created, swapped := k.key(), k.key()
 		if !k.swap(created, nil, first, ttl) {
@@ -188,10 +188,10 @@ func tinyLife(k *kit) {
 	}
 }
 
-// livesUntilItsEnd uses a ttl of nearly two seconds, so that a store that
+// presentUntilExpiry uses a ttl of nearly two seconds, so that a store that
 // truncates it to seconds is one second short. A call that returns at the end
 // of the ttl, or close to it, is ignored.
-func livesUntilItsEnd(k *kit) {
+func presentUntilExpiry(k *kit) {
 	const ttl, margin = 1950 * time.Millisecond, short / 2
 	created, swapped := k.key(), k.key()
 	start := time.Now()
@@ -220,17 +220,17 @@ func (k *kit) mustLive(key string, end time.Time) {
 	}
 }
 
-// longLife uses ttls that become one unit or a negative number if they are
+// longTTL uses ttls that become one unit or a negative number if they are
 // counted in a unit and stored in 32 bits: the record soon expires, or is
 // refused.
-func longLife(k *kit) {
+func longTTL(k *kit) {
 	keys := make(map[time.Duration]string)
 	defer func() {
 		for _, key := range keys {
 			k.stores[0].Delete(k.ctx, key)
 		}
 	}()
-	for _, ttl := range longLives() {
+	for _, ttl := range longTTLs() {
 		key := k.key()
 		keys[ttl] = key
 		if !k.swap(key, nil, first, ttl) || !k.swap(key, first, second, ttl) {
@@ -245,7 +245,7 @@ func longLife(k *kit) {
 	}
 }
 
-func longLives() []time.Duration {
+func longTTLs() []time.Duration {
 	lives := []time.Duration{366 * 24 * time.Hour, math.MaxInt64}
 	for _, unit := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
 		lives = append(lives, (1<<31+1)*unit, (1<<32+1)*unit)
