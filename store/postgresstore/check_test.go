@@ -72,7 +72,7 @@ func TestAnErrorAfterTheContextHasEndedIsTheContexts(t *testing.T) {
 		{cancelled, broken, broken},
 		{late, broken, context.DeadlineExceeded},
 	} {
-		if err := ended(test.ctx, test.err); !errors.Is(err, test.want) {
+		if err := withContextError(test.ctx, test.err); !errors.Is(err, test.want) {
 			t.Errorf("%v is reported as %v, want %v", test.err, err, test.want)
 		}
 	}

@@ -24,15 +24,15 @@ func int8(n int64) param {
 	return param{binary.BigEndian.AppendUint64(nil, uint64(n)), pgtype.Int8OID}
 }
 
-// call runs one statement, in its own transaction, within [bound]. It retries a
+// call runs one statement, in its own transaction, within [timeout]. It retries a
 // statement that the server could not serialize, which has had no effect.
 func (s *Store) call(ctx context.Context, sql string, params ...param) (*pgconn.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		result, err := s.once(ctx, sql, params)
-		if err == nil || !unserialized(err) || !pause(ctx, attempt) {
-			return result, ended(ctx, err)
+		if err == nil || !isSerializationFailure(err) || !pause(ctx, attempt) {
+			return result, withContextError(ctx, err)
 		}
 	}
 }
@@ -55,18 +55,18 @@ func (s *Store) once(ctx context.Context, sql string, params []param) (*pgconn.R
 	return result, result.Err
 }
 
-// ended adds the context's error to an error after the context has ended, which
-// may come from the server or from the connection that was closed.
-func ended(ctx context.Context, err error) error {
+// withContextError adds the context's error to an error after the context has
+// ended, which may come from the server or from the connection that was closed.
+func withContextError(ctx context.Context, err error) error {
 	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
 }
 
-// unserialized reports whether the server has rolled the statement back because
+// isSerializationFailure reports whether the server has rolled the statement back because
 // of a concurrent transaction.
-func unserialized(err error) bool {
+func isSerializationFailure(err error) bool {
 	const serialization, deadlock = "40001", "40P01"
 	var refusal *pgconn.PgError
 	return errors.As(err, &refusal) && (refusal.Code == serialization || refusal.Code == deadlock)

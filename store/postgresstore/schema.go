@@ -39,7 +39,7 @@ func ask(ctx context.Context, q querier, sql string, value any) error {
 // schema is current, the role needs only rights to use it.
 func (s *Store) prepare(ctx context.Context) error {
 	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-		for _, step := range []func(context.Context, *pgxpool.Conn) error{suitable, migrate, usable} {
+		for _, step := range []func(context.Context, *pgxpool.Conn) error{checkServer, migrate, checkTable} {
 			if err := step(ctx, conn); err != nil {
 				return err
 			}
@@ -48,8 +48,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	})
 }
 
-// suitable checks the version of the server and that it accepts writes.
-func suitable(ctx context.Context, conn *pgxpool.Conn) error {
+// checkServer checks the version of the server and that it accepts writes.
+func checkServer(ctx context.Context, conn *pgxpool.Conn) error {
 	var number int
 	if err := ask(ctx, conn, `SELECT current_setting('server_version_num')::int`, &number); err != nil {
 		return err
@@ -115,9 +115,9 @@ SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'auth_store_version' AND 
 	return have, err
 }
 
-// usable checks that the table exists and that the role has the rights to use
-// it.
-func usable(ctx context.Context, conn *pgxpool.Conn) error {
+// checkTable checks that the table exists and that the role has the rights to
+// use it.
+func checkTable(ctx context.Context, conn *pgxpool.Conn) error {
 	var exists, allowed bool
 	if err := ask(ctx, conn, `SELECT to_regclass('auth_store') IS NOT NULL`, &exists); err != nil {
 		return err

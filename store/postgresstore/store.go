@@ -27,8 +27,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// bound is the maximum duration of a call, even if its context allows more.
-const bound = 5 * time.Second
+// timeout is the maximum duration of a call, even if its context allows more.
+const timeout = 5 * time.Second
 
 // A Store keeps values under keys for a limited time, in the table auth_store
 // of the first schema of the search path. It is safe for concurrent use, and
@@ -64,11 +64,11 @@ func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: open: the pool is nil")
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	s := &Store{pool: pool, close: func() {}}
 	if err := s.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("postgresstore: open: %w", ended(ctx, err))
+		return nil, fmt.Errorf("postgresstore: open: %w", withContextError(ctx, err))
 	}
 	return s, nil
 }
@@ -86,7 +86,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	connect := config.ConnConfig
 	if connect.ConnectTimeout == 0 {
-		connect.ConnectTimeout = bound
+		connect.ConnectTimeout = timeout
 	}
 	if connect.ValidateConnect == nil {
 		connect.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite

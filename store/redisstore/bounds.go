@@ -48,14 +48,14 @@ func checkSwap(key string, old, new []byte, ttl time.Duration) error {
 	return nil
 }
 
-// failed adds the operation to err.
-func failed(operation string, err error) error {
-	return fmt.Errorf("redisstore: %s: %w", operation, cut(err))
+// wrap adds the operation to err.
+func wrap(operation string, err error) error {
+	return fmt.Errorf("redisstore: %s: %w", operation, withoutArgs(err))
 }
 
-// cut shortens the error that a server returns for an unknown command, which
+// withoutArgs shortens the error that a server returns for an unknown command, which
 // quotes the command including key and value.
-func cut(err error) error {
+func withoutArgs(err error) error {
 	if response, ok := rueidis.IsRedisErr(err); ok {
 		text, _, _ := strings.Cut(response.Error(), ", with args")
 		return errors.New(text)

@@ -94,7 +94,7 @@ func TestAServerThatCannotKeepTheContractIsRefused(t *testing.T) {
 
 func TestErrorsNameTheOperationAndKeepTheCause(t *testing.T) {
 	cause := errors.New("cause")
-	if err := failed("swap", cause); !errors.Is(err, cause) || !strings.HasPrefix(err.Error(), "redisstore: swap: ") {
+	if err := wrap("swap", cause); !errors.Is(err, cause) || !strings.HasPrefix(err.Error(), "redisstore: swap: ") {
 		t.Error(err)
 	}
 }

@@ -24,7 +24,7 @@ func (s *Store) check(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("info: %w", cut(err))
+			return fmt.Errorf("info: %w", withoutArgs(err))
 		}
 		if err := parseInfo(text).check(); err != nil {
 			return err

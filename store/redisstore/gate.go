@@ -111,8 +111,8 @@ func (g *gate) opened() {
 	g.calm.Store(g.settle > 0)
 }
 
-// answered records that a server has responded.
-func (g *gate) answered() {
+// responded records that a server has responded.
+func (g *gate) responded() {
 	if g.settle == 0 || g.calm.Load() {
 		return
 	}
@@ -123,9 +123,10 @@ func (g *gate) answered() {
 	}
 }
 
-// within runs a call. If the context has ended, it returns the context's error.
+// within runs a call. If the call fails after the context has ended, within
+// returns the context's error.
 func within[T any](ctx context.Context, g *gate, call func(context.Context) (T, error)) (value T, err error) {
-	if err := ended(ctx); err != nil {
+	if err := contextError(ctx); err != nil {
 		return value, err
 	}
 	d := g.begin(ctx)
@@ -133,10 +134,10 @@ func within[T any](ctx context.Context, g *gate, call func(context.Context) (T, 
 		value, err = call(d)
 		g.calls.Add(-1)
 	} else {
-		value, err = aside(d, g, call)
+		value, err = runAsync(d, g, call)
 	}
-	if isAnswer(err) {
-		g.answered()
+	if isResponse(err) {
+		g.responded()
 		g.reuse(d)
 		return value, err
 	}
@@ -146,9 +147,9 @@ func within[T any](ctx context.Context, g *gate, call func(context.Context) (T, 
 	return none, outcome(ctx, d, err)
 }
 
-// aside runs a call on a goroutine of its own, and abandons the goroutine when
+// runAsync runs a call on a goroutine of its own, and abandons the goroutine when
 // the context ends.
-func aside[T any](ctx context.Context, g *gate, call func(context.Context) (T, error)) (T, error) {
+func runAsync[T any](ctx context.Context, g *gate, call func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
@@ -167,8 +168,8 @@ func aside[T any](ctx context.Context, g *gate, call func(context.Context) (T, e
 	}
 }
 
-// isAnswer reports whether the server has responded, possibly with an error.
-func isAnswer(err error) bool {
+// isResponse reports whether the server has responded, possibly with an error.
+func isResponse(err error) bool {
 	if err == nil || err == errForeign {
 		return true
 	}
@@ -182,7 +183,7 @@ func isAnswer(err error) bool {
 // reported.
 func outcome(ctx context.Context, d *deadline, err error) error {
 	for _, ctx := range []context.Context{ctx, d} {
-		if cause := ended(ctx); cause != nil {
+		if cause := contextError(ctx); cause != nil {
 			return fmt.Errorf("no response: %w", cause)
 		}
 	}
@@ -192,9 +193,9 @@ func outcome(ctx context.Context, d *deadline, err error) error {
 	return err
 }
 
-// ended returns why ctx has ended, or nil. It also reports a deadline that has
-// passed before its timer has fired.
-func ended(ctx context.Context) error {
+// contextError returns why ctx has ended, or nil. It also reports a deadline
+// that has passed before its timer has fired.
+func contextError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

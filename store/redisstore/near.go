@@ -51,7 +51,7 @@ type Near struct {
 func OpenNear(ctx context.Context, url string) (*Near, error) {
 	option, err := parse(url)
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, wrap("open", err)
 	}
 	s, err := Open(ctx, url)
 	if err != nil {
@@ -89,11 +89,11 @@ func NewNear(ctx context.Context, s *Store, option rueidis.ClientOption) (*Near,
 	n.gate = newGate(&option)
 	var err error
 	if n.client, err = rueidis.NewClient(option); err != nil {
-		return nil, failed("open near cache", err)
+		return nil, wrap("open near cache", err)
 	}
 	if err := n.probe(ctx); err != nil {
 		n.client.Close()
-		return nil, failed("open near cache", err)
+		return nil, wrap("open near cache", err)
 	}
 	n.gate.opened()
 	return n, nil
@@ -115,13 +115,15 @@ func (n *Near) Get(ctx context.Context, key string) (value []byte, ok bool, err 
 	return n.store.Get(ctx, key)
 }
 
-// CompareAndSwap calls [Store.CompareAndSwap] and then drops the cached value.
+// CompareAndSwap calls [Store.CompareAndSwap]. Before it returns, also with an
+// error, it drops the cached value of this process.
 func (n *Near) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	defer n.cache.drop(key)
 	return n.store.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
-// Delete calls [Store.Delete] and then drops the cached value.
+// Delete calls [Store.Delete]. Before it returns, also with an error, it drops
+// the cached value of this process.
 func (n *Near) Delete(ctx context.Context, key string) error {
 	defer n.cache.drop(key)
 	return n.store.Delete(ctx, key)
@@ -136,13 +138,13 @@ func (n *Near) GetCached(ctx context.Context, key string) (value []byte, ok bool
 		return value, true, nil
 	}
 	if err := checkKey(key); err != nil {
-		return nil, false, failed("get", err)
+		return nil, false, wrap("get", err)
 	}
 	place := n.cache.reserve(key, now)
 	defer n.cache.release(key, place)
 	found, err := within(ctx, n.gate, func(ctx context.Context) (found, error) { return n.read(ctx, prefix+key) })
 	if err != nil {
-		return nil, false, failed("get", err)
+		return nil, false, wrap("get", err)
 	}
 	if found.value == nil {
 		return nil, false, nil

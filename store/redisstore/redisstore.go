@@ -68,12 +68,12 @@ type Store struct {
 func Open(ctx context.Context, url string) (*Store, error) {
 	option, err := parse(url)
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, wrap("open", err)
 	}
 	gate := newGate(&option)
 	client, err := rueidis.NewClient(option)
 	if err != nil {
-		return nil, failed("open", err)
+		return nil, wrap("open", err)
 	}
 	s, err := open(ctx, client, gate)
 	if err != nil {
@@ -103,7 +103,7 @@ func New(ctx context.Context, client rueidis.Client) (*Store, error) {
 func open(ctx context.Context, client rueidis.Client, gate *gate) (*Store, error) {
 	s := &Store{client: client, script: rueidis.NewLuaScript(swap), gate: gate}
 	if err := s.check(ctx); err != nil {
-		return nil, failed("open", err)
+		return nil, wrap("open", err)
 	}
 	if err := s.probe(ctx); err != nil {
 		return nil, err

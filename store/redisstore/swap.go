@@ -21,13 +21,13 @@ return 1`
 // expired. The caller must not modify the value.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	if err := checkKey(key); err != nil {
-		return nil, false, failed("get", err)
+		return nil, false, wrap("get", err)
 	}
 	value, err = within(ctx, s.gate, func(ctx context.Context) ([]byte, error) {
 		return read(s.client.Do(ctx, s.client.B().Get().Key(prefix+key).Build().Pin()))
 	})
 	if err != nil {
-		return nil, false, failed("get", err)
+		return nil, false, wrap("get", err)
 	}
 	return value, value != nil, nil
 }
@@ -54,7 +54,7 @@ func read(response rueidis.RedisResult) ([]byte, error) {
 // It makes one round trip. An error means that the outcome is unknown.
 func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	if err := checkSwap(key, old, new, ttl); err != nil {
-		return false, failed("swap", err)
+		return false, wrap("swap", err)
 	}
 	// Strings are copies: the client may send them after this call has ended.
 	before, after, life := string(old), string(new), milliseconds(ttl)
@@ -66,7 +66,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 		return s.script.Exec(ctx, s.client, []string{prefix + key}, args).AsBool()
 	})
 	if err != nil {
-		return false, failed("swap", err)
+		return false, wrap("swap", err)
 	}
 	return swapped, nil
 }
@@ -91,13 +91,13 @@ func milliseconds(ttl time.Duration) int64 {
 // Delete removes key, whatever its value. Deleting a missing key is a no-op.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
-		return failed("delete", err)
+		return wrap("delete", err)
 	}
 	_, err := within(ctx, s.gate, func(ctx context.Context) (int64, error) {
 		return s.client.Do(ctx, s.client.B().Del().Key(prefix+key).Build().Pin()).AsInt64()
 	})
 	if err != nil {
-		return failed("delete", err)
+		return wrap("delete", err)
 	}
 	return nil
 }

@@ -65,9 +65,8 @@ var mysql = dialect{
 	swap: "UPDATE auth_store SET value = ?, expires_at = " + mysqlWriting + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +
 		"WHERE `key` = ? AND value = ? AND expires_at > " + mysqlWriting,
 	// An upsert counts one row if it inserts and, with some drivers, also if it
-	// changes nothing. Two statements are equivalent: a call whose second
-	// statement fails has lost to a record that was created after its first
-	// statement.
+	// changes nothing. Two statements are equivalent: a call whose INSERT adds
+	// no row has lost to a record that was created after its UPDATE.
 	create: []string{
 		"UPDATE auth_store SET value = ?, expires_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, " +
 			"sweep_at = " + mysqlNow + " + INTERVAL ? MICROSECOND, swaps = swaps + 1 " +

@@ -20,9 +20,9 @@ import (
 // NewSQLite returns an error if a setting is missing, if the file is not
 // writable, or if the table was created by a newer version of this package.
 //
-// The writers of a process wait for each other in the store, so a short
-// busy_timeout is enough. If another process keeps the database locked, a call
-// may exceed its deadline by the busy_timeout.
+// The store queues its own writers and retries while the database is locked, so
+// a short busy_timeout is enough. If another process keeps the database locked,
+// a call may exceed its deadline by the busy_timeout.
 //
 // An acknowledged write survives a crash of the process. With synchronous=full,
 // SQLite's default, it also survives a power loss. With synchronous=normal, a
@@ -135,7 +135,7 @@ func sqlitePragmas(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 	}
-	switch limit := int(bound / time.Millisecond); {
+	switch limit := int(timeout / time.Millisecond); {
 	case journal != "wal":
 		return errors.New("journal_mode is not wal: set it in the data source name, and use a file")
 	case busy <= 0 || busy > limit:

@@ -90,21 +90,22 @@ func (s *Store) retry(ctx context.Context, call func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := call()
 		if err == nil || ctx.Err() != nil || !s.dialect.busy(err) {
-			return ended(ctx, err)
+			return withContextError(ctx, err)
 		}
 		timer := time.NewTimer(time.Duration(min(attempt, 20)) * time.Millisecond)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return ended(ctx, err)
+			return withContextError(ctx, err)
 		case <-timer.C:
 		}
 	}
 }
 
-// ended adds the context's error to an error after the context has ended.
-// Drivers have their own errors for that, such as SQLite's "interrupted".
-func ended(ctx context.Context, err error) error {
+// withContextError adds the context's error to an error after the context has
+// ended. Drivers have their own errors for that, such as SQLite's
+// "interrupted".
+func withContextError(ctx context.Context, err error) error {
 	if cause := ctx.Err(); err != nil && cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
 	}

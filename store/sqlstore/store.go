@@ -24,8 +24,8 @@ import (
 	"time"
 )
 
-// bound is the maximum duration of a call, even if its context allows more.
-const bound = 5 * time.Second
+// timeout is the maximum duration of a call, even if its context allows more.
+const timeout = 5 * time.Second
 
 // A Store keeps values under keys for a limited time, in the table auth_store.
 // It is safe for concurrent use, and any number of processes may use one table.
@@ -47,7 +47,7 @@ func open(ctx context.Context, db *sql.DB, d *dialect) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: open: the database is nil")
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	s := &Store{dialect: d}
 	if d.oneWriter {
@@ -98,7 +98,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	if err := checkKey(key); err != nil {
 		return nil, false, fmt.Errorf("sqlstore: get: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var replica bool
 	err = s.retry(ctx, func() error { return s.get.QueryRowContext(ctx, []byte(key)).Scan(&value, &replica) })
@@ -125,7 +125,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	if err := checkSwap(key, old, new, ttl); err != nil {
 		return false, fmt.Errorf("sqlstore: swap: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	life := roundUp(ttl, s.dialect.unit)
 	var changed int64
@@ -155,7 +155,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return fmt.Errorf("sqlstore: delete: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if _, err := s.write(ctx, s.delete, []byte(key)); err != nil {
 		return fmt.Errorf("sqlstore: delete: %w", err)

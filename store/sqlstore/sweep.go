@@ -36,7 +36,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
 
 // sweepSome returns the numbers of rows that it has postponed and deleted.
 func (s *Store) sweepSome(ctx context.Context) (later, gone int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var keys []any
 	err = s.retry(ctx, func() (err error) { keys, err = s.dueKeys(ctx); return err })
