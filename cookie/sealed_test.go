@@ -211,7 +211,7 @@ func TestNewSealedRefuses(t *testing.T) {
 
 func failure[T any](c *cookie.Sealed[T], err error) error {
 	if err != nil && c != nil {
-		return nil // a usable value beside an error is none
+		return nil // a value returned with an error must not be usable
 	}
 	return err
 }

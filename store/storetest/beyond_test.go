@@ -81,7 +81,7 @@ func TestRunBlockedSeesCallsThatHang(t *testing.T) {
 	for mistake, s := range map[string]*locked{
 		"the deadline is ignored":                    {deadline: false},
 		"without a deadline a call waits forever":    {deadline: true},
-		"a call whose time is over returns no error": nil,
+		"a call after its deadline returns no error": nil,
 	} {
 		if s == nil {
 			s = &locked{deadline: true, bound: time.Nanosecond}
