@@ -23,7 +23,7 @@ type record struct {
 	ends  time.Time
 }
 
-// live returns the value under key, or nil. What has expired is absent.
+// live returns the value under key, or nil if it is absent or has expired.
 func (s *mapStore) live(key string) []byte {
 	if r, ok := s.records[key]; ok && time.Now().Before(r.ends) {
 		return r.value
@@ -48,7 +48,7 @@ func (s *mapStore) CompareAndSwap(ctx context.Context, key string, old, new []by
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if value := s.live(key); !bytes.Equal(value, old) { // values are never empty, so nil equals only absence
+	if value := s.live(key); !bytes.Equal(value, old) { // values are never empty, so a nil old equals only absence
 		return false, nil
 	}
 	s.records[key] = record{bytes.Clone(new), time.Now().Add(ttl)}
@@ -65,8 +65,8 @@ func (s *mapStore) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// A backend of your own has three methods, checks what it is given, and copies
-// what it keeps. Package storetest proves it.
+// A backend of your own has three methods, checks its arguments and copies the
+// values that it keeps. Package storetest tests it.
 func ExampleStore() {
 	var s store.Store = &mapStore{records: make(map[string]record)}
 	ctx := context.Background()

@@ -14,8 +14,8 @@ import (
 	"github.com/authlatch/auth/store/postgresstore"
 )
 
-// The rules of the contract are tested with a real server, in
-// internal/lab/conformance. These need none.
+// internal/lab/conformance tests the rules of the contract with a real server.
+// These tests need no server.
 
 func TestOpenKeepsThePasswordToItself(t *testing.T) {
 	for _, url := range []string{

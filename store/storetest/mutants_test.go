@@ -316,7 +316,7 @@ var mutants = []struct {
 			return value, ok, err
 		}
 	}},
-	{"contexts are ignored", []func(*kit){deadContext}, func(b *broken) {
+	{"contexts are ignored", []func(*kit){endedContext}, func(b *broken) {
 		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
 			return b.Memory.Get(context.WithoutCancel(ctx), key)
 		}
@@ -467,7 +467,8 @@ func TestRulesSeeMistakes(t *testing.T) {
 	}
 }
 
-// The fake clock counts what a read waits for, and not what a busy machine adds.
+// The fake clock measures how long a read waits, without the delays of a busy
+// machine.
 func TestReadersThatWaitForWhatExpiresAreSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

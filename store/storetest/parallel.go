@@ -201,8 +201,9 @@ func (c *client) step(key string) (op operation, err error) {
 }
 
 // expireAtOnce compares the slowest read while records expire with the slowest
-// one while none does, since a busy machine delays both. A store that lets
-// readers wait for what expires does so in every round, so the fastest counts.
+// read while no record expires, because a busy machine delays both. In a store
+// whose reads wait for expiring records, they wait in every round; so the
+// fastest round counts.
 func expireAtOnce(k *kit) {
 	const rounds, records, noise = 5, 400, 10
 	calm, expiring := time.Duration(0), time.Duration(math.MaxInt64)
@@ -218,12 +219,12 @@ func expireAtOnce(k *kit) {
 		}
 	}
 	if expiring > short && expiring > noise*calm {
-		k.Errorf("a read took %v while others expired, and %v while none did", expiring, calm)
+		k.Errorf("a read took %v while other records expired, and %v while none expired", expiring, calm)
 	}
 }
 
-// expireSoon creates records that expire at one moment, after all of them are
-// there.
+// expireSoon creates records that all expire at one moment, after the last was
+// created.
 func (k *kit) expireSoon(records int) (prefix string, deadline time.Time) {
 	const writers = 8
 	for life := 4 * short; ; life *= 2 {
@@ -243,7 +244,7 @@ func (k *kit) expireSoon(records int) (prefix string, deadline time.Time) {
 	}
 }
 
-// slowestRead reads a record now and then, and once more after the end.
+// slowestRead reads a record repeatedly, and once more after end.
 func (k *kit) slowestRead(key string, end time.Time) (slowest time.Duration) {
 	for last := false; ; time.Sleep(short / 50) {
 		start := time.Now()
