@@ -109,7 +109,7 @@ func (b *bench) test(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.limit)
 	defer cancel()
 	command := exec.CommandContext(ctx, "sh", "-c", `ulimit -v 6000000 2>/dev/null || true; exec "$@"`, "sh",
-		b.binary(), "-test.short", "-test.failfast", "-test.timeout=0")
+		b.binary(), "-test.short", "-test.failfast", fmt.Sprintf("-test.timeout=%v", 2*b.limit)) // if nothing is left to end it
 	command.Dir = b.folder
 	command.Env = append(os.Environ(), "TMPDIR="+b.dir)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
