@@ -78,11 +78,11 @@ func open(tokens *onetime.Tokens, sessions *session.Manager) http.HandlerFunc {
 			return
 		}
 		loginID, subject, _ := strings.Cut(payload, " ")
-		logins, errList := sessions.List(r.Context(), subject)
+		logins, errList := sessions.Logins(r.Context(), subject)
 		switch {
 		case err != nil || errList != nil:
 			w.WriteHeader(http.StatusServiceUnavailable)
-		case !slices.ContainsFunc(logins, func(l session.Login) bool { return l.ID == loginID && !l.Pending }):
+		case !slices.ContainsFunc(logins, func(l auth.Login) bool { return l.ID == loginID && !l.Pending }):
 			w.WriteHeader(http.StatusUnauthorized) // logged out since
 		default:
 			fmt.Fprint(w, "open for ", subject) // upgrade the connection here
@@ -229,7 +229,7 @@ func TestTicketOpensWhatItIsFor(t *testing.T) {
 		// Its log-in ends before it is used. Another of the same subject does
 		// not stand in.
 		ended, lives := c.ticket(t, alice), c.ticket(t, again)
-		logins, err := c.sessions.List(t.Context(), "alice")
+		logins, err := c.sessions.Logins(t.Context(), "alice")
 		if err != nil || len(logins) != 2 {
 			t.Fatal(logins, err)
 		}

@@ -253,7 +253,7 @@ func TestListLeavesOutWhatHasExpired(t *testing.T) {
 		loggedIn(t, m, "alice")
 		time.Sleep(time.Hour - time.Millisecond)
 		for _, left := range []int{1, 0} { // the record stays for a margin more
-			if list, err := m.List(t.Context(), "alice"); err != nil || len(list) != left {
+			if list, err := m.Logins(t.Context(), "alice"); err != nil || len(list) != left {
 				t.Errorf("%d are listed, want %d: %v", len(list), left, err)
 			}
 			time.Sleep(time.Millisecond)

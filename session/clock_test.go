@@ -33,8 +33,8 @@ func TestClocksThatJump(t *testing.T) {
 				p := plant(t, nil)
 				ms := func(d time.Duration) int64 { return max(time.Now().Add(d).UnixMilli(), 0) }
 				s := live(p.digest)
-				s.flags = flagAnonymous // its touch asks no list
-				s.created, s.used, s.authTime, s.expires = ms(c.created), ms(c.used), ms(c.authTime), ms(c.expires)
+				s.record.Flags = flagAnonymous // its touch asks no list
+				s.record.Created, s.record.Used, s.record.AuthTime, s.record.Expires = ms(c.created), ms(c.used), ms(c.authTime), ms(c.expires)
 				p.put(t, s.encode())
 				got, err := p.Get(p.r)
 				if (err == nil) != c.alive || err != nil && !errors.Is(err, auth.ErrNoCredential) {
@@ -46,7 +46,7 @@ func TestClocksThatJump(t *testing.T) {
 				if ends := time.Until(p.ends(got)).Round(time.Millisecond); ends != c.until {
 					t.Errorf("lasts %v, want %v", ends, c.until)
 				}
-				if got.used < s.used {
+				if got.record.Used < s.record.Used {
 					t.Error("last use moves backwards")
 				}
 				time.Sleep(c.until)
@@ -65,7 +65,7 @@ func TestTimeToLiveIsAlwaysPositive(t *testing.T) {
 		now := time.Now().UnixMilli()
 		for _, ms := range []int64{0, 1, now - 1<<40, now - 1, now, now + 1, now + 1000, now + 1<<30, 1 << 52, 1 << 53} {
 			for _, flags := range []byte{0, flagRemembered} {
-				rec := &record{flags: flags, used: ms, expires: ms}
+				rec := &record{Flags: flags, Used: ms, Expires: ms}
 				if ttl := p.ttl(rec); ttl < margin || ms < now+1<<31 && ttl > 400*24*time.Hour {
 					t.Errorf("at %d: %v", ms, ttl)
 				}

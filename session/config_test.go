@@ -82,13 +82,13 @@ func TestDefaults(t *testing.T) {
 			time.Sleep(time.Second)
 			loggedIn(t, m, "alice")
 		}
-		list, err := m.List(t.Context(), "alice")
+		list, err := m.Logins(t.Context(), "alice")
 		check(t, err)
 		if len(list) != 100 || list[0].UserAgent != "Firefox" || list[0].Address != "" {
 			t.Fatalf("%d log-ins, the first is %+v", len(list), list[:min(1, len(list))])
 		}
 		loggedIn(t, m, "alice")
-		list, err = m.List(t.Context(), "alice")
+		list, err = m.Logins(t.Context(), "alice")
 		check(t, err)
 		if len(list) != 100 || list[0].UserAgent != "" {
 			t.Errorf("%d log-ins, the first is %+v", len(list), list[:min(1, len(list))])

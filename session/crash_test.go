@@ -80,7 +80,7 @@ var operations = []operation{
 		return b.logout(m)
 	}},
 	{rule: "LogoutOne", phone: true, do: func(s *scene, m *session.Manager, b *browser) error {
-		list, err := s.m.List(context.Background(), "alice")
+		list, err := s.m.Logins(context.Background(), "alice")
 		if err != nil {
 			return err
 		}
@@ -227,7 +227,7 @@ func (op operation) again(t *testing.T, s *scene, laptop browser) {
 	check(t, s.m.LogoutAll(t.Context(), "alice"))
 	laptop.wants(t, s.m, nobody)
 	s.phone.wants(t, s.m, nobody)
-	if list, err := s.m.List(t.Context(), "alice"); len(list) != 0 || err != nil {
+	if list, err := s.m.Logins(t.Context(), "alice"); len(list) != 0 || err != nil {
 		t.Errorf("%d log-ins are left, %v", len(list), err)
 	}
 }

@@ -5,49 +5,31 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
 )
 
-// Login is a log-in of a subject as a list of devices shows it.
-type Login struct {
-	ID        string    // its LoginID, to compare with Identity.LoginID and for LogoutOne
-	AuthTime  time.Time // when the subject proved itself
-	Used      time.Time // its last use, with the precision of Config.IdleTimeout
-	Expires   time.Time // when it ends at the latest
-	UserAgent string    // of the browser at log-in, as Config.Device says
-	Address   string    // likewise; empty by default
-	Pending   bool      // it waits for its second factor
-}
-
-// List returns the sessions of a subject that live, oldest first (ASVS 5.0,
-// 7.5.2). It makes one read of the store for each. An error means that the
-// store could not answer.
-func (m *Manager) List(ctx context.Context, subject string) ([]Login, error) {
-	entries, err := m.lists.Entries(ctx, subject, logins.Session, logins.Pending)
+// Logins returns the logins of a subject that live, oldest first: its sessions, and
+// its logins by token in the same store and namespace (ASVS 5.0, 7.5.2). It reads
+// the list and one record for each login from the store.
+//
+// A Manager does not know the keys of an issuer: a login by token whose refresh
+// secret has been retired is shown until it expires. A record that is corrupt is
+// left out and reported as [auth.EventFault]. An error means that the store could
+// not answer, or that a newer version of the program has written a record.
+func (m *Manager) Logins(ctx context.Context, subject string) ([]auth.Login, error) {
+	list, err := m.lists.Logins(ctx, subject)
 	if err != nil {
-		return nil, m.unanswered(ctx, subject, "", fmt.Errorf("session: list: %w", err))
-	}
-	var list []Login
-	for _, e := range entries {
-		raw, ok, err := m.store.Get(ctx, e.Digest.Key())
-		if err != nil {
-			return nil, m.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("session: list: %w", err))
-		}
-		if !ok {
-			continue // it has ended, and its entry goes with the next change
-		}
-		s := &Session{digest: e.Digest}
-		if err := s.decode(raw); err == errNewer {
-			return nil, m.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("session: list: %w", err))
-		} else if err != nil || !m.ends(s).After(time.Now()) {
-			continue // likewise
-		}
-		list = append(list, Login{
-			ID:       s.loginID,
-			AuthTime: time.UnixMilli(s.authTime), Used: time.UnixMilli(s.used), Expires: time.UnixMilli(s.expires),
-			UserAgent: s.userAgent, Address: s.address,
-			Pending: s.flags&flagPending != 0,
-		})
+		return nil, m.unanswered(ctx, subject, "", fmt.Errorf("session: list logins: %w", err))
 	}
 	return list, nil
+}
+
+// describe is sessionrecord.Describe with the idle timeouts of the manager.
+func (m *Manager) describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
+	s := &Session{digest: d}
+	if err := s.decode(raw); err != nil {
+		return auth.Login{}, false, err
+	}
+	return s.record.Login(s.loginID), time.Now().Before(m.ends(s)), nil
 }

@@ -38,13 +38,13 @@ func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 		loggedIn(t, m, "bob")
 		id, err := b.authenticate(m)
 		check(t, err)
-		list, err := m.List(t.Context(), "alice")
+		list, err := m.Logins(t.Context(), "alice")
 		check(t, err)
 		if len(list) != 2 {
 			t.Fatalf("%d log-ins", len(list))
 		}
 		l := list[0]
-		if l.ID != id.LoginID || !l.AuthTime.Equal(start.Add(-time.Hour)) || !l.Used.Equal(start.Add(day)) ||
+		if l.ID != id.LoginID || !l.AuthTime.Equal(start.Add(-time.Hour)) || !l.LastUsed.Equal(start.Add(day)) ||
 			!l.Expires.Equal(start.Add(10*day)) || l.Pending {
 			t.Errorf("%+v", l)
 		}
@@ -55,10 +55,10 @@ func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 			t.Errorf("%+v", list[1])
 		}
 		time.Sleep(time.Hour) // the other has ended by itself
-		if list, err = m.List(t.Context(), "alice"); len(list) != 1 || err != nil {
+		if list, err = m.Logins(t.Context(), "alice"); len(list) != 1 || err != nil {
 			t.Errorf("%d log-ins, %v", len(list), err)
 		}
-		if list, err = m.List(t.Context(), "nobody"); len(list) != 0 || err != nil {
+		if list, err = m.Logins(t.Context(), "nobody"); len(list) != 0 || err != nil {
 			t.Error(list, err)
 		}
 	})
@@ -84,7 +84,7 @@ func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
 	phone.wants(t, m, nobody)
 	laptop.wants(t, m, valid)
 	check(t, m.LogoutOne(t.Context(), "alice", id.LoginID)) // again
-	list, err := m.List(t.Context(), "alice")
+	list, err := m.Logins(t.Context(), "alice")
 	if err != nil || len(list) != 1 || list[0].ID == id.LoginID {
 		t.Error(list, err)
 	}
@@ -129,7 +129,7 @@ func TestListLeavesOutWhatIsGone(t *testing.T) {
 			continue // the first record
 		}
 	}
-	if list, err := m.List(t.Context(), "alice"); len(list) != 1 || err != nil {
+	if list, err := m.Logins(t.Context(), "alice"); len(list) != 1 || err != nil {
 		t.Error(list, err)
 	}
 }
@@ -152,7 +152,7 @@ func TestCorruptListIsReplacedAtTheNextLogin(t *testing.T) {
 		before := loggedIn(t, m, "alice")
 		s.damage()
 		j.take()
-		if list, err := m.List(t.Context(), "alice"); len(list) != 0 || err != nil {
+		if list, err := m.Logins(t.Context(), "alice"); len(list) != 0 || err != nil {
 			t.Error(list, err)
 		}
 		if kinds := j.take(); len(kinds) != 1 || kinds[0] != auth.EventFault {
@@ -210,7 +210,7 @@ func TestNewerListIsUnavailable(t *testing.T) {
 				s.put(key, append([]byte{0x03}, value[1:]...), time.Now().Add(day))
 			}
 		}
-		if _, err := m.List(t.Context(), "alice"); outcome(err) != unavailable {
+		if _, err := m.Logins(t.Context(), "alice"); outcome(err) != unavailable {
 			t.Error(err)
 		}
 		if err := m.LogoutAll(t.Context(), "alice"); outcome(err) != unavailable {

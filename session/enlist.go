@@ -14,7 +14,7 @@ import (
 
 // carries reports whether the values of an old session go over into a new one.
 func carries(old *Session, rec *record) bool {
-	return old.Anonymous() || old.subject == rec.subject
+	return old.Anonymous() || old.record.Subject == rec.Subject
 }
 
 // create stores a session that nobody knows of yet, and returns its token.
@@ -43,11 +43,11 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (s *
 // before enlist returns.
 func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 	var replaced *logins.Digest
-	if old != nil && old.subject == fresh.subject {
+	if old != nil && old.record.Subject == fresh.record.Subject {
 		replaced = &old.digest
 	}
-	entry := logins.Entry{Digest: fresh.digest, Kind: fresh.kind(), Expires: time.UnixMilli(fresh.expires)}
-	if err := m.lists.Add(ctx, fresh.subject, entry, replaced); err != nil {
+	entry := logins.Entry{Digest: fresh.digest, Kind: fresh.kind(), Expires: time.UnixMilli(fresh.record.Expires)}
+	if err := m.lists.Add(ctx, fresh.record.Subject, entry, replaced); err != nil {
 		return err
 	}
 	if old == nil {
@@ -57,7 +57,7 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 		return err
 	}
 	if !old.Anonymous() {
-		if err := m.lists.Remove(ctx, old.subject, old.digest); err != nil {
+		if err := m.lists.Remove(ctx, old.record.Subject, old.digest); err != nil {
 			m.fault(ctx, old, "log in", err) // its record has ended; the entry lapses
 		}
 	}
@@ -99,7 +99,7 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 			return err
 		}
 		if old = now; carries(old, &fresh.record) {
-			if err := m.rewrite(ctx, fresh, old.values); err != nil {
+			if err := m.rewrite(ctx, fresh, old.record.Values); err != nil {
 				return err
 			}
 		}
@@ -112,10 +112,10 @@ const replaceTries = 16
 
 // rewrite changes the values of a session that is not disclosed yet.
 func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error {
-	if s.values == values {
+	if s.record.Values == values {
 		return nil
 	}
-	s.values = values
+	s.record.Values = values
 	raw := s.encode()
 	swapped, err := m.swap(ctx, s, raw)
 	if err != nil {
@@ -131,7 +131,7 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 // abandon ends a session that could not be disclosed. If that fails as well,
 // nobody has its token and it ends by its own time.
 func (m *Manager) abandon(ctx context.Context, s *Session) {
-	if err := m.lists.EndOne(ctx, s.subject, s.kind(), s.digest, logins.Revoked); err != nil {
+	if err := m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.Revoked); err != nil {
 		m.fault(ctx, s, "log in", err)
 	}
 }

@@ -229,7 +229,7 @@ func TestNothingSecretIsTold(t *testing.T) {
 				secrets = append(secrets, old.token)
 				tell(old.logout(m))
 				tell(b.logout(m))
-				_, err = m.List(t.Context(), "alice")
+				_, err = m.Logins(t.Context(), "alice")
 				tell(err)
 				tell(m.LogoutAll(t.Context(), "alice"))
 			}

@@ -161,7 +161,7 @@ var reads = []operation{
 		return err
 	}},
 	{rule: "List", do: func(_ *scene, m *session.Manager, b *browser) error {
-		_, err := m.List(b.request("GET").Context(), "alice")
+		_, err := m.Logins(b.request("GET").Context(), "alice")
 		return err
 	}},
 }
@@ -252,7 +252,7 @@ func (op operation) settles(t *testing.T, s *scene, old browser) {
 			t.Error(err)
 		}
 	}
-	list, err := s.m.List(t.Context(), "alice")
+	list, err := s.m.Logins(t.Context(), "alice")
 	check(t, err)
 	if len(list) != alive {
 		t.Errorf("%d live, %d are listed", alive, len(list))

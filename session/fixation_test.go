@@ -68,7 +68,7 @@ func TestEachStepChangesTheToken(t *testing.T) {
 		}
 	}
 	for _, subject := range []string{"alice", "bob"} {
-		if list, err := m.List(t.Context(), subject); len(list) != 0 || err != nil {
+		if list, err := m.Logins(t.Context(), subject); len(list) != 0 || err != nil {
 			t.Errorf("%s has %d log-ins left, %v", subject, len(list), err)
 		}
 	}
@@ -154,7 +154,7 @@ func TestCookieOfOneManagerOpensNoOther(t *testing.T) {
 		})
 	}
 	for _, m := range []*session.Manager{newManager(t, session.Config{Store: s, Namespace: "staff"})} {
-		if list, err := m.List(t.Context(), "alice"); len(list) != 0 || err != nil {
+		if list, err := m.Logins(t.Context(), "alice"); len(list) != 0 || err != nil {
 			t.Error("another namespace shows the log-in")
 		}
 		check(t, m.LogoutAll(t.Context(), "alice"))

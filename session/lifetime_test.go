@@ -72,7 +72,7 @@ func TestSessionEndsExactly(t *testing.T) {
 				if c.use < c.end { // or looking would be a use
 					b.wants(t, m, valid)
 					time.Sleep(time.Millisecond)
-				} else if s, err := m.List(t.Context(), "alice"); err != nil || len(s) != 1 {
+				} else if s, err := m.Logins(t.Context(), "alice"); err != nil || len(s) != 1 {
 					t.Errorf("a moment before: %v, %v", s, err)
 				} else {
 					time.Sleep(time.Millisecond)

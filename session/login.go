@@ -71,7 +71,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 		return err
 	}
 	if old != nil && carries(old, rec) {
-		rec.values = old.values
+		rec.Values = old.record.Values
 	}
 	fresh, token, err := m.create(ctx, r, rec)
 	if err != nil {
@@ -85,7 +85,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 		m.abandon(ctx, fresh)
 		return failed(fresh.loginID, err)
 	}
-	e := auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.loginID}
+	e := auth.Event{Kind: auth.EventLogin, Subject: fresh.record.Subject, LoginID: fresh.loginID}
 	if flags&flagPending != 0 {
 		e.Reason = "pending"
 	}
@@ -145,9 +145,9 @@ const pendingLifetime = 10 * time.Minute
 // newRecord returns what a new session starts with.
 func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*record, error) {
 	now := time.Now()
-	rec := &record{flags: flags, created: now.UnixMilli(), used: now.UnixMilli(), authTime: now.UnixMilli()}
+	rec := &record{Flags: flags, Created: now.UnixMilli(), Used: now.UnixMilli(), AuthTime: now.UnixMilli()}
 	if flags&flagAnonymous != 0 {
-		rec.expires = now.Add(m.config.Lifetime).UnixMilli()
+		rec.Expires = now.Add(m.config.Lifetime).UnixMilli()
 		return rec, nil
 	}
 	if err := id.Validate(); err != nil {
@@ -167,16 +167,16 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*rec
 		lifetime = min(lifetime, m.config.Lifetime, pendingLifetime)
 	}
 	if lifetime > m.config.Lifetime {
-		rec.flags |= flagRemembered
+		rec.Flags |= flagRemembered
 	}
-	rec.expires = now.Add(lifetime).UnixMilli()
+	rec.Expires = now.Add(lifetime).UnixMilli()
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
-		rec.authTime = max(id.AuthTime.UnixMilli(), 0)
+		rec.AuthTime = max(id.AuthTime.UnixMilli(), 0)
 	}
-	rec.subject, rec.claims = id.Subject, string(id.Claims)
-	rec.scopes, rec.methods = string(id.Scopes), string(id.Methods)
+	rec.Subject, rec.Claims = id.Subject, string(id.Claims)
+	rec.Scopes, rec.Methods = string(id.Scopes), string(id.Methods)
 	userAgent, address := m.config.Device(r)
-	rec.userAgent, rec.address = stored.Printable(userAgent, 256), stored.Printable(address, 64)
+	rec.UserAgent, rec.Address = stored.Printable(userAgent, 256), stored.Printable(address, 64)
 	return rec, nil
 }
 
@@ -221,9 +221,9 @@ func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store"
 // policy is that of the cookie for a session. It outlives the browser only
 // where that was wished.
 func (m *Manager) policy(rec *record) cookie.Policy {
-	if rec.flags&flagRemembered == 0 {
+	if rec.Flags&flagRemembered == 0 {
 		return m.config.Cookie
 	}
-	lifetime := time.Duration(rec.expires-rec.created) * time.Millisecond
+	lifetime := time.Duration(rec.Expires-rec.Created) * time.Millisecond
 	return m.config.Cookie.MaxAge(max(lifetime.Truncate(time.Second), time.Second))
 }

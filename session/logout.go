@@ -66,22 +66,25 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 	if s.Anonymous() { // it is in no list
 		err = m.lists.EndRecord(ctx, logins.Session, s.digest, logins.LoggedOut)
 	} else {
-		err = m.lists.EndOne(ctx, s.subject, s.kind(), s.digest, logins.LoggedOut)
+		err = m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.LoggedOut)
 	}
 	if err != nil {
-		return m.unanswered(ctx, s.subject, s.loginID, fmt.Errorf("session: log out: %w", err))
+		return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: log out: %w", err))
 	}
-	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.subject, LoginID: s.loginID})
+	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.record.Subject, LoginID: s.loginID})
 	return nil
 }
 
-// LogoutOne ends the session of a subject that has the given LoginID. It is no
-// error if there is none: a subject ends only its own. After nil the session
-// has ended; after an error it may not have, and the call can be repeated.
+// LogoutOne ends the login of a subject that has the given LoginID, a session or a
+// login by token in the same store and namespace. A subject ends only its own
+// logins; an unknown LoginID is a no-op. After nil the login has ended; an access
+// token of it stays valid until it expires, where nothing looks with
+// token.LiveCheck. After an error the login may not have ended, and the call can be
+// repeated.
 func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	ended, err := m.lists.EndID(ctx, subject, logins.Revoked, loginID, logins.Session, logins.Pending)
+	ended, err := m.lists.EndID(ctx, subject, logins.Revoked, loginID)
 	return m.revoked(ctx, subject, ended, err)
 }
 

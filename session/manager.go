@@ -14,6 +14,8 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/queue"
+	"github.com/authlatch/auth/internal/rotation"
+	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
@@ -131,6 +133,7 @@ func New(c Config) (*Manager, error) {
 	}
 	m.lists = logins.Lists{
 		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins, Idle: max(c.IdleTimeout, c.RememberedIdleTimeout),
+		DescribeSession: m.describe, DescribeFamily: rotation.Describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
 			m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
 		},
@@ -273,13 +276,13 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
-		if err == errNewer {
+		if err == sessionrecord.ErrNewer {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %w", auth.ErrUnauthenticated, err)
 	}
 	if !m.ends(s).After(time.Now()) {
-		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.subject, LoginID: s.loginID})
+		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.record.Subject, LoginID: s.loginID})
 		return nil, &over{why: "expired"}
 	}
 	return s, nil
@@ -287,7 +290,7 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 
 // idle returns the idle timeout of a record.
 func (m *Manager) idle(rec *record) time.Duration {
-	if rec.flags&flagRemembered != 0 {
+	if rec.Flags&flagRemembered != 0 {
 		return m.config.RememberedIdleTimeout
 	}
 	return m.config.IdleTimeout
@@ -295,8 +298,8 @@ func (m *Manager) idle(rec *record) time.Duration {
 
 // ends returns when a session ends if it is not used again.
 func (m *Manager) ends(s *Session) time.Time {
-	idle := time.UnixMilli(s.used).Add(m.idle(&s.record))
-	if absolute := time.UnixMilli(s.expires); absolute.Before(idle) {
+	idle := time.UnixMilli(s.record.Used).Add(m.idle(&s.record))
+	if absolute := time.UnixMilli(s.record.Expires); absolute.Before(idle) {
 		return absolute
 	}
 	return idle
@@ -304,8 +307,8 @@ func (m *Manager) ends(s *Session) time.Time {
 
 // ttl returns how long the store is to keep a record, whatever its times are.
 func (m *Manager) ttl(rec *record) time.Duration {
-	idle := time.UnixMilli(rec.used).Add(m.idle(rec))
-	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.expires)), m.config.MaxLifetime)
+	idle := time.UnixMilli(rec.Used).Add(m.idle(rec))
+	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.Expires)), m.config.MaxLifetime)
 	return max(left, 0) + margin
 }
 

@@ -39,7 +39,7 @@ func TestNearCacheIsAskedByAuthenticateOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.has(t, m, valid)
-	if _, err := m.List(t.Context(), "alice"); err != nil {
+	if _, err := m.Logins(t.Context(), "alice"); err != nil {
 		t.Fatal(err)
 	}
 	check(t, m.LogoutOne(t.Context(), "alice", "unknown"))

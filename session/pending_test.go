@@ -79,7 +79,7 @@ func TestSecondFactorReplacesThePendingLogin(t *testing.T) {
 	if !ok || id.Subject != "alice" || id.Methods != "pwd" || s.Anonymous() {
 		t.Fatalf("%+v, %t", id, ok)
 	}
-	list, err := m.List(t.Context(), "alice")
+	list, err := m.Logins(t.Context(), "alice")
 	if err != nil || len(list) != 1 || !list[0].Pending {
 		t.Fatal(list, err)
 	}
@@ -95,7 +95,7 @@ func TestSecondFactorReplacesThePendingLogin(t *testing.T) {
 	if _, ok := s.PendingIdentity(); ok {
 		t.Error("a complete log-in is pending")
 	}
-	if list, err := m.List(t.Context(), "alice"); err != nil || len(list) != 1 || list[0].Pending {
+	if list, err := m.Logins(t.Context(), "alice"); err != nil || len(list) != 1 || list[0].Pending {
 		t.Error(list, err)
 	}
 }
@@ -129,7 +129,7 @@ func TestPendingLoginOfAnotherSubjectCarriesNothing(t *testing.T) {
 	if n := b.count(t, m); n != 0 {
 		t.Error("values of another subject are carried over")
 	}
-	if list, err := m.List(t.Context(), "mallory"); len(list) != 0 || err != nil {
+	if list, err := m.Logins(t.Context(), "mallory"); len(list) != 0 || err != nil {
 		t.Error("the pending log-in goes on")
 	}
 }
@@ -147,7 +147,7 @@ func TestPendingLoginsEvictNoCompleteOnes(t *testing.T) {
 	for _, b := range complete {
 		b.wants(t, m, valid)
 	}
-	list, err := m.List(t.Context(), "alice")
+	list, err := m.Logins(t.Context(), "alice")
 	check(t, err)
 	pending := 0
 	for _, login := range list {

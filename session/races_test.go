@@ -149,7 +149,7 @@ func TestParallelLoginsWithOneVisitorsCookieAreTwoThatKeepTheCart(t *testing.T) 
 			}
 		}
 		visitor.wants(t, m, nobody)
-		if list, err := m.List(t.Context(), "alice"); err != nil || len(list) != 2*writes {
+		if list, err := m.Logins(t.Context(), "alice"); err != nil || len(list) != 2*writes {
 			t.Errorf("%d log-ins, %v", len(list), err)
 		}
 	}
@@ -216,7 +216,7 @@ func TestLogoutEverywhereMissesNoLogin(t *testing.T) {
 				alive++
 			}
 		}
-		if list, err := m.List(t.Context(), "alice"); err != nil || len(list) != alive {
+		if list, err := m.Logins(t.Context(), "alice"); err != nil || len(list) != alive {
 			t.Fatalf("%d live, %d are listed, %v", alive, len(list), err)
 		}
 		check(t, m.LogoutAll(t.Context(), "alice"))
@@ -247,7 +247,7 @@ func TestParallelLoginsKeepTheBound(t *testing.T) {
 			alive++
 		}
 	}
-	if list, err := m.List(t.Context(), "alice"); err != nil || len(list) != bound || alive != bound {
+	if list, err := m.Logins(t.Context(), "alice"); err != nil || len(list) != bound || alive != bound {
 		t.Errorf("%d live, %d are listed, want %d: %v", alive, len(list), bound, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
@@ -25,15 +26,15 @@ var update = flag.Bool("update", false, "write the golden file")
 // readable whatever format comes next.
 func golden() *Session {
 	s := &Session{record: record{
-		flags:   flagRemembered,
-		created: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixMilli(),
-		subject: "alice", scopes: "read write", methods: "pwd otp",
-		userAgent: "Firefox", address: "192.0.2.1", claims: `{"name":"Alice"}`,
-		values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
+		Flags:   flagRemembered,
+		Created: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixMilli(),
+		Subject: "alice", Scopes: "read write", Methods: "pwd otp",
+		UserAgent: "Firefox", Address: "192.0.2.1", Claims: `{"name":"Alice"}`,
+		Values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
 	}}
-	s.used = s.created + 60_000
-	s.authTime = s.created - 5_000
-	s.expires = s.created + 30*24*3600*1000
+	s.record.Used = s.record.Created + 60_000
+	s.record.AuthTime = s.record.Created - 5_000
+	s.record.Expires = s.record.Created + 30*24*3600*1000
 	for i := range s.digest {
 		s.digest[i] = byte(i)
 	}
@@ -46,7 +47,7 @@ func TestRecordOfFormat10StaysReadable(t *testing.T) {
 	if *update {
 		raw := want.encode()
 		copy(raw[1:], "writeID8")
-		binary.BigEndian.PutUint32(raw[checkAt:], want.checksum(raw))
+		binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(want.digest, raw))
 		if err := os.WriteFile(file, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +65,7 @@ func TestRecordOfFormat10StaysReadable(t *testing.T) {
 	}
 	// What is written today is the same but for its write ID and checksum.
 	now := got.encode()
-	if len(now) != len(raw) || now[0] != raw[0] || !bytes.Equal(now[recordHeader-1:], raw[recordHeader-1:]) {
+	if len(now) != len(raw) || now[0] != raw[0] || !bytes.Equal(now[sessionrecord.Header-1:], raw[sessionrecord.Header-1:]) {
 		t.Errorf("written today:\n%x\n%x", now, raw)
 	}
 	if bytes.Equal(now, got.encode()) {
@@ -112,9 +113,9 @@ func (p *planted) put(t testing.TB, raw []byte) {
 func live(d logins.Digest) *Session {
 	now := time.Now().UnixMilli()
 	return &Session{digest: d, record: record{
-		created: now, used: now, authTime: now, expires: now + 3600*1000,
-		subject: "alice", scopes: "read", userAgent: "Firefox", claims: `{"a":1}`,
-		values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
+		Created: now, Used: now, AuthTime: now, Expires: now + 3600*1000,
+		Subject: "alice", Scopes: "read", UserAgent: "Firefox", Claims: `{"a":1}`,
+		Values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
 	}}
 }
 
@@ -138,7 +139,7 @@ func TestDamagedRecordAuthenticatesNobody(t *testing.T) {
 	p.damaged(t, append(bytes.Clone(good), 0))
 	p.damaged(t, live(logins.Digest{1}).encode()) // somebody else's: a store that mixes up its answers
 	unheard, nobodys := live(p.digest), live(p.digest)
-	unheard.flags, nobodys.subject = 0x80, ""
+	unheard.record.Flags, nobodys.record.Subject = 0x80, ""
 	p.damaged(t, unheard.encode())
 	p.damaged(t, nobodys.encode())
 	p.put(t, good)
@@ -152,7 +153,7 @@ func (p *planted) damaged(t *testing.T, raw []byte) {
 	p.put(t, raw)
 	p.events = nil
 	id, err := p.Authenticate(p.r)
-	newer := raw[0] > recordFormat && raw[0] <= lastRecordFormat
+	newer := raw[0] > sessionrecord.Format && raw[0] <= sessionrecord.LastFormat
 	if err == nil || errors.Is(err, auth.ErrUnauthenticated) == newer || errors.Is(err, auth.ErrNoCredential) || id.Subject != "" {
 		t.Fatalf("%x: %q, %v", raw, id.Subject, err)
 	}
@@ -168,7 +169,7 @@ func (p *planted) damaged(t *testing.T, raw []byte) {
 // D6: a record of a newer version is not judged by an older one.
 func TestNewerRecordIsUnavailable(t *testing.T) {
 	p := plant(t, nil)
-	for _, format := range []byte{recordFormat + 1, lastRecordFormat} {
+	for _, format := range []byte{sessionrecord.Format + 1, sessionrecord.LastFormat} {
 		p.put(t, append([]byte{format}, "whatever comes"...))
 		w := httptest.NewRecorder()
 		_, get := p.Get(p.r)
@@ -213,20 +214,20 @@ func TestDamagedRecordIsInNobodysWay(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	d := logins.Digest{1, 2, 3}
 	f.Add(live(d).encode())
-	f.Add((&Session{digest: d, record: record{flags: flagAnonymous}}).encode())
+	f.Add((&Session{digest: d, record: record{Flags: flagAnonymous}}).encode())
 	f.Add(golden().encode())
-	f.Add([]byte{recordFormat})
+	f.Add([]byte{sessionrecord.Format})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, fix := range []bool{false, true} { // so that it gets beyond the checksum
 			s := &Session{digest: d}
-			if fix && len(raw) >= recordHeader {
+			if fix && len(raw) >= sessionrecord.Header {
 				raw = bytes.Clone(raw)
-				binary.BigEndian.PutUint32(raw[checkAt:], s.checksum(raw))
+				binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(s.digest, raw))
 			}
 			if s.decode(raw) != nil {
 				continue
 			}
-			if s.subject == "" && !s.Anonymous() {
+			if s.record.Subject == "" && !s.Anonymous() {
 				t.Fatal("a log-in of nobody")
 			}
 			again := &Session{digest: d}
@@ -243,14 +244,14 @@ func FuzzValues(f *testing.F) {
 	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "", "")
 	f.Add("\x80\x80\x80\x80\x80\x80\x80\x04", "a", "b")
 	f.Fuzz(func(t *testing.T, values, name, text string) {
-		s := &Session{record: record{values: values}, editing: true}
+		s := &Session{record: record{Values: values}, editing: true}
 		if s.setValue(name, text) != nil {
-			if s.values != values || s.changed {
+			if s.record.Values != values || s.changed {
 				t.Fatal("values change in spite of an error")
 			}
 			return
 		}
-		got, ok, err := findValue(s.values, name)
+		got, ok, err := findValue(s.record.Values, name)
 		if err != nil || ok != (text != "") || got != text {
 			t.Fatalf("set %q, got %q, %t, %v", text, got, ok, err)
 		}

@@ -33,7 +33,7 @@ import (
 //
 // It is the Credential of an identity that a Manager returns.
 type Session struct {
-	record
+	record  record
 	digest  logins.Digest
 	key     string // of the record in the store
 	raw     []byte // the very bytes that were read
@@ -45,14 +45,14 @@ type Session struct {
 
 // Anonymous reports whether the session belongs to nobody: it was made by
 // [Manager.Ensure], and no log-in has replaced it.
-func (s *Session) Anonymous() bool { return s.flags&flagAnonymous != 0 }
+func (s *Session) Anonymous() bool { return s.record.Flags&flagAnonymous != 0 }
 
 // PendingIdentity returns who waits for a second factor, in a session that was
 // made by [Manager.LoginPending], and false in any other. Nobody is
 // authenticated by it: it says for whom to check the second factor. Its Expires
 // is zero, so that it may be given to [Manager.Login] as it is.
 func (s *Session) PendingIdentity() (auth.Identity, bool) {
-	if s.flags&flagPending == 0 {
+	if s.record.Flags&flagPending == 0 {
 		return auth.Identity{}, false
 	}
 	id := s.identity()
@@ -62,24 +62,24 @@ func (s *Session) PendingIdentity() (auth.Identity, bool) {
 
 // kind is how the session stands in the list of its subject.
 func (s *Session) kind() logins.Kind {
-	if s.flags&flagPending != 0 {
+	if s.record.Flags&flagPending != 0 {
 		return logins.Pending
 	}
 	return logins.Session
 }
 
 // authenticates reports whether the session is a complete log-in.
-func (s *Session) authenticates() bool { return s.flags&(flagAnonymous|flagPending) == 0 }
+func (s *Session) authenticates() bool { return s.record.Flags&(flagAnonymous|flagPending) == 0 }
 
 func (s *Session) identity() auth.Identity {
 	return auth.Identity{
-		Subject:    s.subject,
-		Scopes:     auth.Words(s.scopes),
-		Methods:    auth.Words(s.methods),
-		AuthTime:   time.UnixMilli(s.authTime),
-		Expires:    time.UnixMilli(s.expires),
+		Subject:    s.record.Subject,
+		Scopes:     auth.Words(s.record.Scopes),
+		Methods:    auth.Words(s.record.Methods),
+		AuthTime:   time.UnixMilli(s.record.AuthTime),
+		Expires:    time.UnixMilli(s.record.Expires),
 		LoginID:    s.loginID,
-		Claims:     auth.Claims(s.claims),
+		Claims:     auth.Claims(s.record.Claims),
 		Credential: s,
 	}
 }

@@ -32,7 +32,7 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
-	return now.Sub(time.UnixMilli(s.used)) >= m.idle(&s.record)/10 && now.UnixMilli() >= m.rests.Load()
+	return now.Sub(time.UnixMilli(s.record.Used)) >= m.idle(&s.record)/10 && now.UnixMilli() >= m.rests.Load()
 }
 
 // noteUse is touch for a call that has a context for its writes.
@@ -42,7 +42,7 @@ func (m *Manager) noteUse(ctx context.Context, s *Session) error {
 		return nil
 	}
 	if !s.Anonymous() {
-		listed, err := m.lists.Listed(ctx, s.subject, s.digest)
+		listed, err := m.lists.Listed(ctx, s.record.Subject, s.digest)
 		if err != nil {
 			m.rest(ctx, s, now, err)
 			return nil
@@ -52,7 +52,7 @@ func (m *Manager) noteUse(ctx context.Context, s *Session) error {
 		}
 	}
 	used := *s
-	used.used = now.UnixMilli()
+	used.record.Used = now.UnixMilli()
 	// Whoever got in between has noted a use as well, or ended the session.
 	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record)); err != nil {
 		m.rest(ctx, s, now, err)
@@ -70,12 +70,12 @@ func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {
 	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked); err != nil {
 		m.fault(ctx, s, "note use", err) // the next touch will see to it
 	}
-	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.subject, LoginID: s.loginID, Reason: "not in the list"})
+	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.record.Subject, LoginID: s.loginID, Reason: "not in the list"})
 	return &over{why: logins.Revoked.String(), reason: logins.Revoked}
 }
 
 // fault tells of what went wrong without failing what was being done.
 func (m *Manager) fault(ctx context.Context, s *Session, doing string, err error) {
 	err = fmt.Errorf("session: %s: %w", doing, err)
-	m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: s.subject, LoginID: s.loginID, Err: err})
+	m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: s.record.Subject, LoginID: s.loginID, Err: err})
 }

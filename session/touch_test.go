@@ -80,11 +80,11 @@ func TestSlowTouchNeverMovesLastUseBackwards(t *testing.T) {
 		fast := newManager(t, session.Config{Store: inner})
 		b := loggedIn(t, fast, "alice")
 		used := func() time.Time {
-			list, err := fast.List(t.Context(), "alice")
+			list, err := fast.Logins(t.Context(), "alice")
 			if err != nil || len(list) != 1 {
 				t.Fatal(list, err)
 			}
-			return list[0].Used
+			return list[0].LastUsed
 		}
 		time.Sleep(10 * time.Minute)
 		slow := newManager(t, session.Config{Store: &hooked{inner, func(_ context.Context, write bool, _ string) error {

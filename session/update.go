@@ -29,7 +29,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		if conflicts == 1 {
 			leave, err := m.queue.Enter(ctx, s.digest)
 			if err != nil {
-				return m.unanswered(ctx, s.subject, s.loginID, fmt.Errorf("session: update: %w", err))
+				return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
 			}
 			defer leave()
 		}
@@ -43,12 +43,12 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		if err != nil || !fresh.changed {
 			return err
 		}
-		if len(fresh.values) > maxValues {
+		if len(fresh.record.Values) > maxValues {
 			return fmt.Errorf("session: update: the values take more than %d bytes", maxValues)
 		}
 		swapped, err := m.swap(ctx, fresh, fresh.encode())
 		if err != nil {
-			return m.unanswered(ctx, s.subject, s.loginID, fmt.Errorf("session: update: %w", err))
+			return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
 		}
 		if swapped {
 			return nil

@@ -20,7 +20,7 @@ type Key[T any] string
 // an error if what is there cannot be a T.
 func (k Key[T]) Get(s *Session) (T, error) {
 	var value, zero T
-	text, ok, err := findValue(s.values, string(k))
+	text, ok, err := findValue(s.record.Values, string(k))
 	if err != nil || !ok {
 		return zero, err
 	}
@@ -55,7 +55,7 @@ func (s *Session) setValue(name, text string) error {
 	if !s.editing {
 		return errors.New("session: a value can be changed in Update only")
 	}
-	pairs, err := parseValues(s.values)
+	pairs, err := parseValues(s.record.Values)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (s *Session) setValue(name, text string) error {
 	if text != "" {
 		values = stored.AppendText(stored.AppendText(values, name), text)
 	}
-	s.values, s.changed = string(values), true
+	s.record.Values, s.changed = string(values), true
 	return nil
 }
 
@@ -88,10 +88,10 @@ func findValue(values, name string) (text string, ok bool, err error) {
 type pair struct{ name, text string }
 
 func parseValues(values string) (pairs []pair, err error) {
-	d := decoder{raw: []byte(values), text: values}
-	for d.at < len(values) {
-		p := pair{name: d.string(), text: d.string()}
-		if d.failed {
+	in := stored.NewReader([]byte(values), values, 0)
+	for in.Rest() != "" {
+		p := pair{name: in.Text(), text: in.Text()}
+		if in.Failed() {
 			return nil, errCorruptValues
 		}
 		pairs = append(pairs, p)

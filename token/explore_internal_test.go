@@ -251,12 +251,12 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 	now := time.UnixMilli(1 << 40)
 	ago := func(ticks int) int64 { return now.Add(-time.Duration(ticks) * tick).UnixMilli() }
 	f := &family{
-		generation: s.generation, attempt: attemptHash(attemptName(s.attempt)),
-		rotated: ago(s.since), recovered: ago(s.recovered),
-		created: 1 << 39, idle: 1 << 41, expires: 1 << 41,
+		Generation: s.generation, Attempt: attemptHash(attemptName(s.attempt)),
+		Rotated: ago(s.since), Recovered: ago(s.recovered),
+		Created: 1 << 39, Idle: 1 << 41, Expires: 1 << 41,
 	}
 	if s.shown {
-		f.presented = ago(s.presented)
+		f.Presented = ago(s.presented)
 	}
 	v := w.rules.judge(f, generation, attemptName(attempt), now)
 	if v == reuses {
@@ -276,15 +276,15 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 	}
 	next := w.rules.after(f, v, generation, attemptName(attempt), now)
 	s.last.generation, s.last.attempt, s.last.shown, s.last.ok = s.generation, s.attempt, s.shown, true
-	if s.written = 0; next.generation != s.generation {
+	if s.written = 0; next.Generation != s.generation {
 		s.age = 0
 	}
 	since := func(then int64) int { return min(int(now.Sub(time.UnixMilli(then))/tick), closed) }
-	s.generation, s.attempt = next.generation, 0
-	s.since, s.recovered, s.presented = since(next.rotated), since(next.recovered), since(next.presented)
-	s.shown = next.presented != 0
+	s.generation, s.attempt = next.Generation, 0
+	s.since, s.recovered, s.presented = since(next.Rotated), since(next.Recovered), since(next.Presented)
+	s.shown = next.Presented != 0
 	for n := range s.keys + 1 {
-		if next.attempt != "" && next.attempt == attemptHash(attemptName(n)) {
+		if next.Attempt != "" && next.Attempt == attemptHash(attemptName(n)) {
 			s.attempt = n
 		}
 	}
@@ -479,7 +479,7 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 		return func(r *ruleSet) {
 			judge := r.judge
 			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
-				return change(int64(f.generation)-int64(generation), judge(f, generation, attempt, now))
+				return change(int64(f.Generation)-int64(generation), judge(f, generation, attempt, now))
 			}
 		}
 	}
@@ -530,7 +530,7 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 			r.after = func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family {
 				next := after(f, v, generation, attempt, now)
 				if v == recovers {
-					next.rotated = next.recovered
+					next.Rotated = next.Recovered
 				}
 				return next
 			}
@@ -539,7 +539,7 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 			judge := r.judge
 			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
 				forgets := *f
-				forgets.presented = 0
+				forgets.Presented = 0
 				if v := judge(&forgets, generation, attempt, now); v != arrives {
 					return v
 				}
@@ -550,7 +550,7 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 			judge := r.judge
 			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
 				forgets := *f
-				forgets.recovered = 0
+				forgets.Recovered = 0
 				return judge(&forgets, generation, attempt, now)
 			}
 		}, "send(0) srv(0)>1 lose tick tick send(0) send(0) srv(0)>1 deliver(1) send(1) srv(1)>2 srv(0)>0"},
@@ -558,7 +558,7 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 			judge := r.judge
 			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
 				v := judge(f, generation, attempt, now)
-				if v == answers && generation < f.generation && f.presented != 0 {
+				if v == answers && generation < f.Generation && f.Presented != 0 {
 					return reuses
 				}
 				return v

@@ -6,7 +6,7 @@ func FamilyGeneration(raw []byte) (generation uint64, rotated int64, ok bool) {
 	if err != nil {
 		return 0, 0, false
 	}
-	return f.generation, f.rotated, true
+	return f.Generation, f.Rotated, true
 }
 
 // FamilyEnd is when a stored family ends at the latest, in ms since 1970.
@@ -15,7 +15,7 @@ func FamilyEnd(raw []byte) int64 {
 	if err != nil {
 		return 0
 	}
-	return f.expires
+	return f.Expires
 }
 
 // RewriteFamily is the same family in a write of its own.
@@ -33,7 +33,7 @@ func FamilySalt(raw []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	return f.salt[:]
+	return f.Salt[:]
 }
 
 // RefreshSecrets are the secrets of a ring, those of the signing keys left out.

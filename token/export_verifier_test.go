@@ -16,7 +16,7 @@ func FamilyLoginID(namespace, famID string) string {
 // FamilyRecord is a stored family that goes on until a time.
 func FamilyRecord(ends time.Time) []byte {
 	now := time.Now().UnixMilli()
-	f := &family{created: now, rotated: now, authTime: now, idle: ends.UnixMilli(), expires: ends.UnixMilli(), subject: "alice"}
+	f := &family{Created: now, Rotated: now, AuthTime: now, Idle: ends.UnixMilli(), Expires: ends.UnixMilli(), Subject: "alice"}
 	return f.encode()
 }
 

@@ -10,29 +10,30 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/rotation"
 )
 
 // goldenFamily has every field.
 func goldenFamily() *family {
 	sum := sha256.Sum256([]byte("attempt"))
 	return &family{
-		salt:       [16]byte([]byte("0123456789abcdef")),
-		generation: 300,
-		created:    1767225600000, // 2026-01-01
-		rotated:    1767229200000,
-		recovered:  1767229300000,
-		presented:  1767229305000,
-		authTime:   1767225000000,
-		idle:       1767240000000,
-		expires:    1767268800000,
-		attempt:    string(sum[:]),
-		keyID:      "secret-1",
-		subject:    "alice",
-		scopes:     "read write",
-		methods:    "pwd otp",
-		claims:     `{"org":"acme"}`,
-		login:      device{"Firefox", "192.0.2.1"},
-		last:       device{"Firefox on another day", "192.0.2.2"},
+		Salt:       [16]byte([]byte("0123456789abcdef")),
+		Generation: 300,
+		Created:    1767225600000, // 2026-01-01
+		Rotated:    1767229200000,
+		Recovered:  1767229300000,
+		Presented:  1767229305000,
+		AuthTime:   1767225000000,
+		Idle:       1767240000000,
+		Expires:    1767268800000,
+		Attempt:    string(sum[:]),
+		KeyID:      "secret-1",
+		Subject:    "alice",
+		Scopes:     "read write",
+		Methods:    "pwd otp",
+		Claims:     `{"org":"acme"}`,
+		Login:      device{UserAgent: "Firefox", Address: "192.0.2.1"},
+		Last:       device{UserAgent: "Firefox on another day", Address: "192.0.2.2"},
 	}
 }
 
@@ -40,7 +41,7 @@ func goldenFamily() *family {
 // Each file was written by the first version of its format.
 func TestFamilyRecordIsGolden(t *testing.T) {
 	first := goldenFamily()
-	first.recovered, first.presented = 0, 0
+	first.Recovered, first.Presented = 0, 0
 	for name, want := range map[string]*family{
 		"testdata/family-0x20.bin": first,
 		"testdata/family-0x21.bin": goldenFamily(),
@@ -56,11 +57,11 @@ func TestFamilyRecordIsGolden(t *testing.T) {
 		if *f != *want {
 			t.Errorf("%s is read as %+v", name, f)
 		}
-		if raw[0] != familyFormat {
+		if raw[0] != rotation.Format {
 			continue
 		}
 		written := f.encode()
-		copy(written[1:familyCheck+4], raw[1:familyCheck+4]) // the writeID is another each time
+		copy(written[1:rotation.CheckAt+4], raw[1:rotation.CheckAt+4]) // the writeID is another each time
 		if !bytes.Equal(written, raw) {
 			t.Errorf("%s is written as %x", name, written)
 		}
@@ -71,10 +72,10 @@ func TestFamilyIsReadAsItWasWritten(t *testing.T) {
 	now := time.Now().UnixMilli()
 	for rule, f := range map[string]*family{
 		"every field":     goldenFamily(),
-		"the least":       {created: now, rotated: now, authTime: now, idle: now, expires: now, subject: "a"},
-		"from before all": {created: now, rotated: now, authTime: 0, idle: now, expires: now, subject: "a"},
-		"no epoch":        {subject: "a"},
-		"the last":        {created: now, rotated: now, authTime: now, idle: now + 400*86_400_000, expires: now + 400*86_400_000, generation: maxGeneration, subject: "a"},
+		"the least":       {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a"},
+		"from before all": {Created: now, Rotated: now, AuthTime: 0, Idle: now, Expires: now, Subject: "a"},
+		"no epoch":        {Subject: "a"},
+		"the last":        {Created: now, Rotated: now, AuthTime: now, Idle: now + 400*86_400_000, Expires: now + 400*86_400_000, Generation: maxGeneration, Subject: "a"},
 	} {
 		got, err := parseFamily(f.encode())
 		if err != nil || *got != *f {
@@ -100,32 +101,32 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 		raw  []byte
 		want error
 	}{
-		"nothing":                   {nil, errCorruptFamily},
-		"no bytes":                  {[]byte{}, errCorruptFamily},
-		"the format alone":          {[]byte{familyFormat}, errCorruptFamily},
-		"a session":                 {change(func(b []byte) []byte { b[0] = 0x10; return b }), errCorruptFamily},
-		"the format before":         {change(func(b []byte) []byte { b[0] = familyFormat0 - 1; return b }), errCorruptFamily},
-		"the next format":           {change(func(b []byte) []byte { b[0] = familyFormat + 1; return b }), errNewerFamily},
-		"the last format":           {change(func(b []byte) []byte { b[0] = lastFamilyFormat; return b }), errNewerFamily},
-		"the next format, short":    {[]byte{familyFormat + 1}, errNewerFamily},
-		"the format after the last": {change(func(b []byte) []byte { b[0] = lastFamilyFormat + 1; return b }), errCorruptFamily},
-		"a tombstone":               {logins.NewTombstone(logins.Family, logins.Revoked), errCorruptFamily},
-		"a byte more":               {append(bytes.Clone(good), 0), errCorruptFamily},
-		"no subject":                {without(func(f *family) { f.subject = "" }), errCorruptFamily},
-		"half an attempt":           {without(func(f *family) { f.attempt = f.attempt[:16] }), errCorruptFamily},
-		"rotated before its making": {without(func(f *family) { f.rotated = f.created - 1 }), errCorruptFamily},
-		"ends before its making":    {without(func(f *family) { f.idle = f.created - 1 }), errCorruptFamily},
-		"a number of 70 bits": {append(bytes.Clone(good[:familyHeader]),
-			bytes.Repeat([]byte{0xff}, 20)...), errCorruptFamily},
-		"a text longer than all": {append(bytes.Clone(good[:familyHeader]),
-			append(make([]byte, 8), binary.AppendUvarint(nil, 1<<50)...)...), errCorruptFamily},
+		"nothing":                   {nil, rotation.ErrCorrupt},
+		"no bytes":                  {[]byte{}, rotation.ErrCorrupt},
+		"the format alone":          {[]byte{rotation.Format}, rotation.ErrCorrupt},
+		"a session":                 {change(func(b []byte) []byte { b[0] = 0x10; return b }), rotation.ErrCorrupt},
+		"the format before":         {change(func(b []byte) []byte { b[0] = rotation.Format0 - 1; return b }), rotation.ErrCorrupt},
+		"the next format":           {change(func(b []byte) []byte { b[0] = rotation.Format + 1; return b }), rotation.ErrNewer},
+		"the last format":           {change(func(b []byte) []byte { b[0] = rotation.LastFormat; return b }), rotation.ErrNewer},
+		"the next format, short":    {[]byte{rotation.Format + 1}, rotation.ErrNewer},
+		"the format after the last": {change(func(b []byte) []byte { b[0] = rotation.LastFormat + 1; return b }), rotation.ErrCorrupt},
+		"a tombstone":               {logins.NewTombstone(logins.Family, logins.Revoked), rotation.ErrCorrupt},
+		"a byte more":               {append(bytes.Clone(good), 0), rotation.ErrCorrupt},
+		"no subject":                {without(func(f *family) { f.Subject = "" }), rotation.ErrCorrupt},
+		"half an attempt":           {without(func(f *family) { f.Attempt = f.Attempt[:16] }), rotation.ErrCorrupt},
+		"rotated before its making": {without(func(f *family) { f.Rotated = f.Created - 1 }), rotation.ErrCorrupt},
+		"ends before its making":    {without(func(f *family) { f.Idle = f.Created - 1 }), rotation.ErrCorrupt},
+		"a number of 70 bits": {append(bytes.Clone(good[:rotation.Header]),
+			bytes.Repeat([]byte{0xff}, 20)...), rotation.ErrCorrupt},
+		"a text longer than all": {append(bytes.Clone(good[:rotation.Header]),
+			append(make([]byte, 8), binary.AppendUvarint(nil, 1<<50)...)...), rotation.ErrCorrupt},
 	} {
 		if f, err := parseFamily(c.raw); err != c.want || f != nil {
 			t.Errorf("%s: %v", rule, err)
 		}
 	}
 	for n := range good {
-		if f, err := parseFamily(good[:n]); !errors.Is(err, errCorruptFamily) || f != nil {
+		if f, err := parseFamily(good[:n]); !errors.Is(err, rotation.ErrCorrupt) || f != nil {
 			t.Errorf("its first %d bytes: %v", n, err)
 		}
 	}
@@ -154,13 +155,13 @@ func harmless(t *testing.T, raw []byte) {
 	if err != nil {
 		return
 	}
-	if f.subject == "" {
+	if f.Subject == "" {
 		t.Fatalf("%x: nobody's family", raw)
 	}
 	now := time.Now()
 	for _, generation := range []uint64{0, 1, maxGeneration} {
 		next := f.after(f.judge(generation, "", now, time.Second), generation, "", now, time.Hour, device{})
-		if next.ends().After(time.UnixMilli(f.expires)) {
+		if next.ends().After(time.UnixMilli(f.Expires)) {
 			t.Fatalf("%x: it lives longer than it lasts", raw)
 		}
 	}
@@ -172,9 +173,9 @@ func harmless(t *testing.T, raw []byte) {
 // ASVS 5.0, 1.5.2.
 func FuzzFamily(f *testing.F) {
 	f.Add(goldenFamily().encode())
-	f.Add((&family{subject: "a"}).encode())
+	f.Add((&family{Subject: "a"}).encode())
 	f.Add(logins.NewTombstone(logins.Family, logins.Reused))
-	f.Add([]byte{lastFamilyFormat})
+	f.Add([]byte{rotation.LastFormat})
 	f.Fuzz(func(t *testing.T, raw []byte) { harmless(t, raw) })
 }
 

@@ -54,7 +54,7 @@ func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
 		})
 		must(t, err)
 		must(t, client.Login(tokens))
-		list, err := i.List(t.Context(), "alice")
+		list, err := i.Logins(t.Context(), "alice")
 		must(t, err)
 
 		hidden := map[string][]byte{

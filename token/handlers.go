@@ -13,6 +13,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
+	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -235,7 +236,7 @@ func (i *Issuer) presented(ctx context.Context, r *http.Request) (*login, error)
 		return nil, nil // a malformed cookie names no log-in
 	}
 	login, err := i.owner(ctx, text)
-	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, errCorruptFamily) || errors.Is(err, errUnknownSecret) {
+	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, rotation.ErrCorrupt) || errors.Is(err, errUnknownSecret) {
 		return nil, nil // what refreshes nothing here locks nobody out
 	}
 	return login, err
@@ -256,12 +257,12 @@ func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &login{f.subject, digest}, nil
+	return &login{f.Subject, digest}, nil
 }
 
 func (i *Issuer) device(r *http.Request) device {
 	userAgent, address := i.config.Device(r)
-	return device{stored.Printable(userAgent, 256), stored.Printable(address, 64)}
+	return device{UserAgent: stored.Printable(userAgent, 256), Address: stored.Printable(address, 64)}
 }
 
 // checkOrigin refuses what another site made the browser send.

@@ -59,8 +59,8 @@ func newTheatre(model *interleave.Model) *theatre {
 		}
 		before, err := parseFamily(old)
 		after, err2 := parseFamily(new)
-		if err == nil && err2 == nil && after.generation != before.generation && after.generation != before.generation+1 {
-			w.broken = fmt.Errorf("from generation %d to %d", before.generation, after.generation)
+		if err == nil && err2 == nil && after.Generation != before.Generation && after.Generation != before.Generation+1 {
+			w.broken = fmt.Errorf("from generation %d to %d", before.Generation, after.Generation)
 		}
 	}
 	return w
@@ -109,10 +109,10 @@ func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 	k := w.learn(tokens.RefreshToken)
 	raw, _, _ := w.model.Get(context.Background(), k.digest.Key())
 	f, _ := parseFamily(raw)
-	k.salt = f.salt
-	f.created -= int64(2 * time.Hour / time.Millisecond)
-	f.authTime = f.created
-	f.generation, f.rotated, f.attempt = generation, time.Now().Add(-ago).UnixMilli(), attemptHash(attemptA)
+	k.salt = f.Salt
+	f.Created -= int64(2 * time.Hour / time.Millisecond)
+	f.AuthTime = f.Created
+	f.Generation, f.Rotated, f.Attempt = generation, time.Now().Add(-ago).UnixMilli(), attemptHash(attemptA)
 	w.model.Delete(context.Background(), k.digest.Key())
 	w.model.CompareAndSwap(context.Background(), k.digest.Key(), nil, f.encode(), time.Hour)
 	if k.answered = generation; w.record(k) == nil {
@@ -195,7 +195,7 @@ func (w *theatre) check() error {
 		case f == nil:
 		case !w.listed(k):
 			return fmt.Errorf("log-in %d lives and is not listed", n)
-		case f.generation < k.answered:
+		case f.Generation < k.answered:
 			return fmt.Errorf("generation %d of log-in %d was answered and is not in the store", k.answered, n)
 		case slices.Contains(w.mustEnd, k):
 			return fmt.Errorf("log-in %d has outlived a log-out", n)

@@ -11,6 +11,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
@@ -168,6 +169,7 @@ func NewIssuer(c Config) (*Issuer, error) {
 	i := &Issuer{Verifier: verifier, config: c, store: c.Store}
 	i.lists = logins.Lists{
 		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins, Idle: c.IdleTimeout,
+		DescribeSession: sessionrecord.Describe, DescribeFamily: i.describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
 			i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
 		},

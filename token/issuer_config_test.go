@@ -122,7 +122,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		if len(tokens.AccessToken) > 4096 || len(tokens.RefreshToken) > 128 {
 			t.Errorf("%d and %d bytes", len(tokens.AccessToken), len(tokens.RefreshToken))
 		}
-		list, err := i.List(t.Context(), "alice")
+		list, err := i.Logins(t.Context(), "alice")
 		must(t, err)
 		if time.Until(list[0].Expires) != 12*time.Hour || list[0].Address != "" {
 			t.Errorf("%+v", list[0])
@@ -130,7 +130,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		for range 100 {
 			issued(t, i)
 		}
-		if list, err := i.List(t.Context(), "alice"); err != nil || len(list) != 100 {
+		if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) != 100 {
 			t.Errorf("%d log-ins, %v", len(list), err)
 		}
 	})(t)

@@ -368,7 +368,7 @@ func TestCookieThatCannotBeSetIsNoLogIn(t *testing.T) {
 		if outcome(err) != unavailable || w.Body.Len() > 0 || w.Header()["Set-Cookie"] != nil {
 			t.Errorf("%s: %v %v", rule, err, w.Header())
 		}
-		if list, err := i.List(t.Context(), "alice"); err != nil || len(list) > 0 {
+		if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) > 0 {
 			t.Errorf("%s: %v %v", rule, list, err)
 		}
 		if slices.Contains(j.kinds(), auth.EventLogin) {

@@ -43,7 +43,7 @@ func TestTokensSayWhoHasLoggedIn(t *testing.T) {
 			}
 			loginID = got.LoginID
 		}
-		list, err := i.List(t.Context(), "alice")
+		list, err := i.Logins(t.Context(), "alice")
 		if err != nil || len(list) != 1 || list[0].ID != loginID || list[0].AuthTime.Unix() != id.AuthTime.Unix() {
 			t.Errorf("%+v %v", list, err)
 		}
@@ -93,7 +93,7 @@ func TestWishedEndIsCut(t *testing.T) {
 			}
 			tokens, err := i.Issue(t.Context(), id)
 			must(t, err)
-			list, err := i.List(t.Context(), "alice")
+			list, err := i.Logins(t.Context(), "alice")
 			if err != nil || len(list) != 1 || time.Until(list[0].Expires) != c.lasts {
 				t.Errorf("it lasts until %v, %v", list, err)
 			}
@@ -136,7 +136,7 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 		}
 		j.wantsFault(t, rule, id.Subject[:min(len(id.Subject), 255)], err)
 	}
-	if list, err := i.List(t.Context(), "alice"); err != nil || len(list) > 0 {
+	if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) > 0 {
 		t.Errorf("%v %v", list, err)
 	}
 }
@@ -192,7 +192,7 @@ func TestLoginEndsTheOldLogIn(t *testing.T) {
 				t.Errorf("%s: %s", rule, got)
 			}
 		}
-		if list, err := i.List(t.Context(), "alice"); err != nil || (len(list) == 1) != (c.ends && c.subject == "alice") && c.subject == "alice" {
+		if list, err := i.Logins(t.Context(), "alice"); err != nil || (len(list) == 1) != (c.ends && c.subject == "alice") && c.subject == "alice" {
 			t.Errorf("%s: %v %v", rule, list, err)
 		}
 		wants(t, i, b.refresh, valid)
@@ -296,7 +296,7 @@ func TestLoginGetsOverOneFailure(t *testing.T) {
 			}
 			_, err := b.login(i, "alice")
 			s.before, s.after = nil, nil
-			list, listErr := i.List(t.Context(), "alice")
+			list, listErr := i.Logins(t.Context(), "alice")
 			must(t, listErr)
 			if err == nil {
 				wants(t, i, old, refusedAs)

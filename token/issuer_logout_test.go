@@ -74,7 +74,7 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 			}
 			wants(t, i, text, refusedAs)
 			left := slices.Contains([]string{"none", "a malformed one", "a forged one", "one that was replaced"}, rule)
-			if list, err := i.List(t.Context(), "alice"); err != nil || (len(list) == 1) != left {
+			if list, err := i.Logins(t.Context(), "alice"); err != nil || (len(list) == 1) != left {
 				t.Errorf("%d log-ins are left, %v", len(list), err)
 			}
 		}))
@@ -130,7 +130,7 @@ func TestLogoutLeavesTheAnswerToTheHandler(t *testing.T) {
 	}
 }
 
-func names(list []token.Login) (ids []string) {
+func names(list []auth.Login) (ids []string) {
 	for _, l := range list {
 		ids = append(ids, l.ID)
 	}
@@ -145,7 +145,7 @@ func loginIDOf(t testing.TB, i *token.Issuer, tokens token.Tokens) string {
 }
 
 // ASVS 5.0, 7.5.2.
-func TestListShowsWhatGoesOn(t *testing.T) {
+func TestLoginsShowsWhatGoesOn(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, func(c *token.Config) {
 			c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "192.0.2.1" }
@@ -159,29 +159,29 @@ func TestListShowsWhatGoesOn(t *testing.T) {
 		gone := issued(t, i)
 		kept := issued(t, i)
 		must(t, i.Revoke(t.Context(), gone.RefreshToken))
-		list, err := i.List(t.Context(), "alice")
+		list, err := i.Logins(t.Context(), "alice")
 		must(t, err)
 		if len(list) != 2 || list[1].ID != loginIDOf(t, i, kept) {
 			t.Fatalf("%+v", list)
 		}
 		l := list[0]
 		if !strings.HasPrefix(l.UserAgent, "Firefoxé") || len(l.UserAgent) > 256 || l.Address != "192.0.2.1" ||
-			l.Used.Sub(l.AuthTime) != time.Minute || l.Expires.Sub(l.AuthTime) != 12*time.Hour {
+			l.LastUsed.Sub(l.AuthTime) != time.Minute || l.Expires.Sub(l.AuthTime) != 12*time.Hour {
 			t.Errorf("%+v", l)
 		}
 		time.Sleep(3*time.Hour + time.Second)
-		if list, err := i.List(t.Context(), "alice"); err != nil || len(list) > 0 {
+		if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) > 0 {
 			t.Errorf("after the idle time: %v %v", list, err)
 		}
-		if list, err := i.List(t.Context(), "nobody"); err != nil || len(list) > 0 {
+		if list, err := i.Logins(t.Context(), "nobody"); err != nil || len(list) > 0 {
 			t.Errorf("%v %v", list, err)
 		}
 	})(t)
 }
 
 // ASVS 5.0, 7.4.2, 7.4.3, 7.4.5 and 10.4.9.
-// Sessions and tokens of one namespace share a list: LogoutAll ends both, and
-// List and LogoutOne are about their own kind.
+// Sessions and tokens of one namespace share a list: Logins shows both, LogoutOne and
+// LogoutAll end both.
 func TestSessionsAndTokensShareAList(t *testing.T) {
 	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
 	tokens := newIssuer(t, over(s, keys), heard(j), func(c *token.Config) { c.Namespace = "shop" })
@@ -193,7 +193,7 @@ func TestSessionsAndTokensShareAList(t *testing.T) {
 		w := httptest.NewRecorder()
 		must(t, sessions.Login(w, httptest.NewRequest("POST", "https://app.example/", nil), alice))
 		cookies, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
-		list, err := sessions.List(t.Context(), "alice")
+		list, err := sessions.Logins(t.Context(), "alice")
 		must(t, err)
 		return a, b, cookies, list[len(list)-1].ID
 	}
@@ -205,16 +205,19 @@ func TestSessionsAndTokensShareAList(t *testing.T) {
 	}
 	other := issued(t, elsewhere)
 	a, b, cookies, sessionID := start()
-	if list, err := tokens.List(t.Context(), "alice"); err != nil || !slices.Equal(names(list), []string{loginIDOf(t, tokens, a), loginIDOf(t, tokens, b)}) {
+	all := []string{loginIDOf(t, tokens, a), loginIDOf(t, tokens, b), sessionID}
+	if list, err := tokens.Logins(t.Context(), "alice"); err != nil || !slices.Equal(names(list), all) {
+		t.Errorf("%v %v", list, err)
+	}
+	if list, err := sessions.Logins(t.Context(), "alice"); err != nil || !slices.Equal(names(list), all) {
 		t.Errorf("%v %v", list, err)
 	}
 	j.take()
-	must(t, tokens.LogoutOne(t.Context(), "alice", sessionID))
 	must(t, tokens.LogoutOne(t.Context(), "bob", loginIDOf(t, tokens, a)))
+	must(t, tokens.LogoutOne(t.Context(), "bob", sessionID))
 	must(t, tokens.LogoutOne(t.Context(), "alice", "nonsense"))
-	must(t, sessions.LogoutOne(t.Context(), "alice", loginIDOf(t, tokens, a)))
 	if !lives(cookies) || len(j.kinds()) > 0 {
-		t.Error("LogoutOne of another kind, or of another subject, ends something")
+		t.Error("LogoutOne of another subject ends something")
 	}
 	must(t, tokens.LogoutOne(t.Context(), "alice", loginIDOf(t, tokens, a)))
 	wants(t, tokens, a.RefreshToken, refusedAs)
@@ -315,7 +318,7 @@ func TestLogoutWorksWhereNothingCanBeSwapped(t *testing.T) {
 	i, full := newIssuer(t, over(s, keys)), newIssuer(t, over(swapless{s}, keys))
 	own, one, all := issued(t, i), issued(t, i), issued(t, i)
 	must(t, full.Revoke(t.Context(), own.RefreshToken))
-	list, err := i.List(t.Context(), "alice")
+	list, err := i.Logins(t.Context(), "alice")
 	must(t, err)
 	must(t, full.LogoutOne(t.Context(), "alice", list[0].ID))
 	wants(t, i, all.RefreshToken, valid)

@@ -93,7 +93,7 @@ func (l *liveCheck) check(ctx context.Context, t *Token, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("token: live check: %w", err)
 	}
-	if f == nil || f.subject != t.identity.Subject || l.keys.retired(f.keyID) {
+	if f == nil || f.Subject != t.identity.Subject || l.keys.retired(f.KeyID) {
 		return asInvalid(errOver) // or it is another subject's
 	}
 	t.seenLive.Store(now.UnixNano())

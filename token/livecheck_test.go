@@ -237,7 +237,7 @@ func TestLogInOfARetiredSecretIsOverEverywhere(t *testing.T) {
 	must(t, keys.Rotate())
 	tokens, err := i.Refresh(t.Context(), first.RefreshToken, newAttempt()) // signed by the new key
 	must(t, err)
-	if list, err := i.List(t.Context(), "alice"); err != nil || len(list) != 1 {
+	if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) != 1 {
 		t.Fatalf("%v, %v", list, err)
 	}
 	_, err = i.Verify(t.Context(), tokens.AccessToken)
@@ -247,10 +247,10 @@ func TestLogInOfARetiredSecretIsOverEverywhere(t *testing.T) {
 	if _, err := i.Verify(t.Context(), tokens.AccessToken); outcome(err) != "bad" {
 		t.Errorf("the live check says %v", err)
 	}
-	if list, err := i.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+	if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) != 0 {
 		t.Errorf("the list has %v, %v", list, err)
 	}
-	if list, err := elsewhere.List(t.Context(), "alice"); err != nil || len(list) != 1 {
+	if list, err := elsewhere.Logins(t.Context(), "alice"); err != nil || len(list) != 1 {
 		t.Errorf("a host that does not know the secret lists %v, %v", list, err)
 	}
 }

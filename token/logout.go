@@ -11,6 +11,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -98,57 +99,42 @@ func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
 	return nil
 }
 
-// Login is a log-in of a subject as a list of devices shows it.
-type Login struct {
-	ID        string    // its LoginID, to compare with Identity.LoginID and for LogoutOne
-	AuthTime  time.Time // when the subject proved itself
-	Used      time.Time // when it was last refreshed
-	Expires   time.Time // when it ends at the latest
-	UserAgent string    // at log-in, as Config.Device says
-	Address   string    // likewise; empty by default
-}
-
-// List returns the log-ins of a subject by token that go on, oldest first (ASVS
-// 5.0, 7.5.2). It makes one read of the store for each. An error means that the
-// store could not answer.
-func (i *Issuer) List(ctx context.Context, subject string) ([]Login, error) {
-	entries, err := i.lists.Entries(ctx, subject, logins.Family)
+// Logins returns the logins of a subject that live, oldest first: its logins by
+// token, and its sessions in the same store and namespace (ASVS 5.0, 7.5.2). It
+// reads the list and one record for each login from the store. A login whose refresh
+// secret is retired is not shown: it cannot be refreshed.
+//
+// An Issuer does not know the idle timeouts of a session.Manager: a session that has
+// ended by not being used is shown until its record leaves the store, a minute
+// later. A record that is corrupt is left out and reported as [auth.EventFault]. An
+// error means that the store could not answer, or that a newer version of the
+// program has written a record.
+func (i *Issuer) Logins(ctx context.Context, subject string) ([]auth.Login, error) {
+	list, err := i.lists.Logins(ctx, subject)
 	if err != nil {
-		return nil, i.unanswered(ctx, subject, "", fmt.Errorf("token: list: %w", err))
-	}
-	var list []Login
-	for _, e := range entries {
-		raw, ok, err := i.store.Get(ctx, e.Digest.Key())
-		if err != nil {
-			return nil, i.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("token: list: %w", err))
-		}
-		if !ok {
-			continue
-		}
-		f, err := parseFamily(raw)
-		if errors.Is(err, errNewerFamily) {
-			return nil, i.unanswered(ctx, subject, e.Digest.LoginID(), fmt.Errorf("token: list: %w", err))
-		}
-		if err != nil || !time.Now().Before(f.ends()) || i.config.Keys.retired(f.keyID) {
-			continue // it has ended, and its entry goes with the next change
-		}
-		list = append(list, Login{
-			ID:       e.Digest.LoginID(),
-			AuthTime: time.UnixMilli(f.authTime), Used: time.UnixMilli(f.rotated), Expires: time.UnixMilli(f.expires),
-			UserAgent: f.login.userAgent, Address: f.login.address,
-		})
+		return nil, i.unanswered(ctx, subject, "", fmt.Errorf("token: list logins: %w", err))
 	}
 	return list, nil
 }
 
-// LogoutOne ends the log-in of a subject by token that has the given LoginID.
-// It is no error if there is none: a subject ends only its own. After nil it can
-// be refreshed no more; its access token is good until it expires, where nothing
-// looks with LiveCheck. After an error the call can be repeated.
+// describe is rotation.Describe for an issuer, which knows what secrets are retired.
+func (i *Issuer) describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
+	f, err := rotation.Parse(raw)
+	if err != nil {
+		return auth.Login{}, false, err
+	}
+	return f.Describe(d), time.Now().Before(f.Ends()) && !i.config.Keys.retired(f.KeyID), nil
+}
+
+// LogoutOne ends the login of a subject that has the given LoginID, a login by token
+// or a session in the same store and namespace. A subject ends only its own logins;
+// an unknown LoginID is a no-op. After nil the login has ended and cannot be
+// refreshed; its access token stays valid until it expires, where nothing looks with
+// LiveCheck. After an error the call can be repeated.
 func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	ended, err := i.lists.EndID(ctx, subject, logins.Revoked, loginID, logins.Family)
+	ended, err := i.lists.EndID(ctx, subject, logins.Revoked, loginID)
 	return i.revoked(ctx, subject, ended, err)
 }
 

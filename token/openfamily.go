@@ -33,17 +33,17 @@ func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byt
 		i.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: digest.LoginID(), Err: err})
 		return nil, nil, err
 	}
-	secret, err := i.secret(f.keyID)
+	secret, err := i.secret(f.KeyID)
 	switch {
 	case errors.Is(err, errRetiredSecret):
 		return nil, nil, &refusal{code: codeRevoked, reason: logins.Revoked}
 	case err != nil:
-		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.subject, LoginID: digest.LoginID(), Err: err})
+		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.Subject, LoginID: digest.LoginID(), Err: err})
 		return nil, nil, err
-	case !t.authentic(secret, f.salt):
+	case !t.authentic(secret, f.Salt):
 		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "forged refresh token")
 	case !time.Now().Before(f.ends()):
-		return nil, nil, i.refuse(ctx, auth.EventExpired, f.subject, digest.LoginID(), codeExpired, "")
+		return nil, nil, i.refuse(ctx, auth.EventExpired, f.Subject, digest.LoginID(), codeExpired, "")
 	}
 	return f, secret, nil
 }

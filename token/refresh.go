@@ -108,7 +108,7 @@ func (e *exchange) run(ctx context.Context) (Tokens, error) {
 		case failures > 0 && next.verdict == reuses && e.lists.EndRecord(ctx, logins.Family, e.digest, logins.Reused) == nil:
 			return e.done(ctx, next) // a full store still deletes
 		case failures > 0:
-			return Tokens{}, e.unanswered(ctx, next.family.subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+			return Tokens{}, e.unanswered(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 		default:
 			unknown = next
 			failures++
@@ -143,7 +143,7 @@ func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 
 // done answers a step that is in the store.
 func (e *exchange) done(ctx context.Context, s *step) (Tokens, error) {
-	subject, loginID := s.family.subject, e.digest.LoginID()
+	subject, loginID := s.family.Subject, e.digest.LoginID()
 	if s.verdict == reuses {
 		if err := e.lists.Remove(ctx, subject, e.digest); err != nil {
 			e.lists.Fault(ctx, subject, err)
@@ -151,7 +151,7 @@ func (e *exchange) done(ctx context.Context, s *step) (Tokens, error) {
 		e.event(ctx, auth.Event{
 			Kind: auth.EventReuse, Subject: subject, LoginID: loginID, Reason: "spent refresh token",
 			Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
-				s.family.generation-e.token.generation, s.family.last.userAgent, s.family.last.address, e.from.userAgent, e.from.address),
+				s.family.Generation-e.token.generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address),
 		})
 		return Tokens{}, &refusal{code: codeReused}
 	}
@@ -168,16 +168,16 @@ func (e *exchange) done(ctx context.Context, s *step) (Tokens, error) {
 // listed looks whether a login that is about to be written still stands in its
 // subject's list, and ends it if not: a store has lost a write then.
 func (i *Issuer) listed(ctx context.Context, f *family, digest logins.Digest) error {
-	ok, err := i.lists.Listed(ctx, f.subject, digest)
+	ok, err := i.lists.Listed(ctx, f.Subject, digest)
 	if err == nil && !ok {
 		err = i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked)
 	}
 	if err != nil {
-		return i.unanswered(ctx, f.subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+		return i.unanswered(ctx, f.Subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 	}
 	if ok {
 		return nil
 	}
-	i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: f.subject, LoginID: digest.LoginID(), Reason: "not in the list"})
+	i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: f.Subject, LoginID: digest.LoginID(), Reason: "not in the list"})
 	return &refusal{code: codeRevoked, reason: logins.Revoked}
 }

@@ -138,7 +138,7 @@ func TestFamilyThatMakesNoSenseIsUnavailable(t *testing.T) {
 		if events := j.take(); len(events) != 1 || events[0].Kind != auth.EventFault || events[0].Err == nil {
 			t.Errorf("%s: events %v", rule, events)
 		}
-		if _, err := i.List(t.Context(), "alice"); (err != nil) != (rule == "newer") {
+		if _, err := i.Logins(t.Context(), "alice"); (err != nil) != (rule == "newer") {
 			t.Errorf("%s: list: %v", rule, err)
 		}
 	}

@@ -205,7 +205,7 @@ func TestI5SpentTokenEndsTheLogIn(t *testing.T) {
 					}
 				}
 			}
-			list, err := hosts[0].List(t.Context(), "alice")
+			list, err := hosts[0].Logins(t.Context(), "alice")
 			if err != nil || len(list) > 0 {
 				t.Errorf("the list: %v %v", list, err)
 			}

@@ -51,14 +51,14 @@ var events = map[verdict]auth.EventKind{
 // A time that another host's clock puts far into the future begins no period.
 func (f *family) judge(generation uint64, attempt string, now time.Time, grace time.Duration) verdict {
 	within := func(then int64) bool { return now.Sub(time.UnixMilli(then)).Abs() <= grace }
-	behind := int64(f.generation) - int64(generation)
+	behind := int64(f.Generation) - int64(generation)
 	switch {
 	case behind < 0:
 		return heals
-	case behind <= 1 && f.generation > 0 && within(f.rotated):
+	case behind <= 1 && f.Generation > 0 && within(f.Rotated):
 		return answers
-	case behind == 0 && within(f.recovered):
-		if f.presented == 0 {
+	case behind == 0 && within(f.Recovered):
+		if f.Presented == 0 {
 			return arrives
 		}
 		return answers
@@ -66,9 +66,9 @@ func (f *family) judge(generation uint64, attempt string, now time.Time, grace t
 		return rotates
 	case behind == 1 && f.attemptedBy(attempt):
 		switch {
-		case f.presented == 0 && !within(f.recovered):
+		case f.Presented == 0 && !within(f.Recovered):
 			return recovers
-		case f.presented == 0 || within(f.presented):
+		case f.Presented == 0 || within(f.Presented):
 			return answers
 		}
 	}
@@ -78,20 +78,20 @@ func (f *family) judge(generation uint64, attempt string, now time.Time, grace t
 // after returns the family as it is written for a verdict. Its end never moves.
 func (f *family) after(v verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from device) *family {
 	next := *f
-	next.idle = max(min(now.Add(idle).UnixMilli(), f.expires), f.idle)
-	next.last = from
-	at := max(now.UnixMilli(), f.created) // a clock may lag
+	next.Idle = max(min(now.Add(idle).UnixMilli(), f.Expires), f.Idle)
+	next.Last = from
+	at := max(now.UnixMilli(), f.Created) // a clock may lag
 	switch v {
 	case heals:
-		next.generation, next.attempt = generation, "" // it was lost with the write
-		next.rotated, next.recovered, next.presented = at, 0, 0
+		next.Generation, next.Attempt = generation, "" // it was lost with the write
+		next.Rotated, next.Recovered, next.Presented = at, 0, 0
 	case rotates:
-		next.generation, next.attempt = f.generation+1, attemptHash(attempt)
-		next.rotated, next.recovered, next.presented = at, 0, 0
+		next.Generation, next.Attempt = f.Generation+1, attemptHash(attempt)
+		next.Rotated, next.Recovered, next.Presented = at, 0, 0
 	case recovers:
-		next.recovered = max(at, f.created+1) // 0 after created means never
+		next.Recovered = max(at, f.Created+1) // 0 after created means never
 	case arrives:
-		next.presented = max(at, f.created+1)
+		next.Presented = max(at, f.Created+1)
 	}
 	return &next
 }
@@ -102,8 +102,8 @@ func (f *family) ttl(now time.Time) time.Duration {
 }
 
 func (f *family) attemptedBy(attempt string) bool {
-	return f.attempt != "" && attempt != "" &&
-		subtle.ConstantTimeCompare([]byte(f.attempt), []byte(attemptHash(attempt))) == 1
+	return f.Attempt != "" && attempt != "" &&
+		subtle.ConstantTimeCompare([]byte(f.Attempt), []byte(attemptHash(attempt))) == 1
 }
 
 func attemptHash(attempt string) string {

@@ -53,7 +53,7 @@ func TestRulesOfRotation(t *testing.T) {
 		"nothing is in the window of a log-in":              {0, time.Second, "", 1, "", heals},
 		"the current one is no recovery, whatever it sends": {1, closed, attemptA, 1, attemptA, rotates},
 	} {
-		f := &family{generation: c.current, rotated: now.Add(-c.rotated).UnixMilli(), attempt: attemptHash(c.made)}
+		f := &family{Generation: c.current, Rotated: now.Add(-c.rotated).UnixMilli(), Attempt: attemptHash(c.made)}
 		if got := f.judge(c.generation, c.attempt, now, window); got != c.want {
 			t.Errorf("%s: %v, want %v", rule, got, c.want)
 		}
@@ -102,8 +102,8 @@ func TestRulesAfterARecovery(t *testing.T) {
 		"a later generation heals":                         {time.Second, never, 6, attemptB, heals},
 	} {
 		f := &family{
-			generation: 5, rotated: ago(time.Hour), attempt: attemptHash(attemptA),
-			recovered: ago(c.recovered), presented: ago(c.presented),
+			Generation: 5, Rotated: ago(time.Hour), Attempt: attemptHash(attemptA),
+			Recovered: ago(c.recovered), Presented: ago(c.presented),
 		}
 		if got := f.judge(c.generation, c.attempt, now, grace); got != c.want {
 			t.Errorf("%s: %v, want %v", rule, got, c.want)
@@ -113,23 +113,23 @@ func TestRulesAfterARecovery(t *testing.T) {
 
 // What is written for a verdict, and that nothing else changes.
 func TestWhatIsWrittenForAVerdict(t *testing.T) {
-	now := time.UnixMilli(goldenFamily().rotated).Add(time.Hour)
-	from := device{"Another", "192.0.2.3"}
+	now := time.UnixMilli(goldenFamily().Rotated).Add(time.Hour)
+	from := device{UserAgent: "Another", Address: "192.0.2.3"}
 	base := *goldenFamily()
-	base.idle, base.last = now.Add(3*time.Hour).UnixMilli(), from
-	turned := func(f *family) { f.rotated, f.recovered, f.presented = now.UnixMilli(), 0, 0 }
+	base.Idle, base.Last = now.Add(3*time.Hour).UnixMilli(), from
+	turned := func(f *family) { f.Rotated, f.Recovered, f.Presented = now.UnixMilli(), 0, 0 }
 	for rule, c := range map[string]struct {
 		verdict verdict
 		change  func(*family)
 	}{
 		"a rotation counts up, with its attempt": {rotates, func(f *family) {
-			f.generation, f.attempt = 301, attemptHash(attemptA)
+			f.Generation, f.Attempt = 301, attemptHash(attemptA)
 			turned(f)
 		}},
-		"a recovery keeps generation, attempt and time of the rotation": {recovers, func(f *family) { f.recovered = now.UnixMilli() }},
-		"so does the presentation after it":                             {arrives, func(f *family) { f.presented = now.UnixMilli() }},
+		"a recovery keeps generation, attempt and time of the rotation": {recovers, func(f *family) { f.Recovered = now.UnixMilli() }},
+		"so does the presentation after it":                             {arrives, func(f *family) { f.Presented = now.UnixMilli() }},
 		"healing adopts, and forgets the attempt": {heals, func(f *family) {
-			f.generation, f.attempt = 777, ""
+			f.Generation, f.Attempt = 777, ""
 			turned(f)
 		}},
 	} {
@@ -139,7 +139,7 @@ func TestWhatIsWrittenForAVerdict(t *testing.T) {
 			t.Errorf("%s: %+v", rule, got)
 		}
 	}
-	if got := goldenFamily().after(rotates, 300, "", now, time.Hour, from); got.attempt != "" {
+	if got := goldenFamily().after(rotates, 300, "", now, time.Hour, from); got.Attempt != "" {
 		t.Error("no attempt leaves one")
 	}
 }
@@ -147,15 +147,15 @@ func TestWhatIsWrittenForAVerdict(t *testing.T) {
 // ASVS 5.0, 10.4.8.
 func TestEndOfAFamilyNeverMoves(t *testing.T) {
 	f := goldenFamily()
-	end := f.expires
-	for now := time.UnixMilli(f.created); now.Before(time.UnixMilli(end).Add(time.Hour)); now = now.Add(59 * time.Minute) {
-		before := f.idle
-		f = f.after(rotates, f.generation, attemptA, now, 3*time.Hour, device{})
-		if f.expires != end || f.idle > end || f.idle < before {
-			t.Fatalf("at %v: idle %d, end %d", now, f.idle, f.expires)
+	end := f.Expires
+	for now := time.UnixMilli(f.Created); now.Before(time.UnixMilli(end).Add(time.Hour)); now = now.Add(59 * time.Minute) {
+		before := f.Idle
+		f = f.after(rotates, f.Generation, attemptA, now, 3*time.Hour, device{})
+		if f.Expires != end || f.Idle > end || f.Idle < before {
+			t.Fatalf("at %v: idle %d, end %d", now, f.Idle, f.Expires)
 		}
 	}
-	if f.idle != end {
+	if f.Idle != end {
 		t.Error("the idle limit has not come to the end")
 	}
 }
@@ -163,10 +163,10 @@ func TestEndOfAFamilyNeverMoves(t *testing.T) {
 // A host whose clock lags writes no time that the record cannot hold.
 func TestClockThatLagsWritesNothingImpossible(t *testing.T) {
 	f := goldenFamily()
-	early := time.UnixMilli(f.created).Add(-time.Hour)
-	next := f.after(rotates, f.generation, attemptA, early, time.Minute, device{})
+	early := time.UnixMilli(f.Created).Add(-time.Hour)
+	next := f.after(rotates, f.Generation, attemptA, early, time.Minute, device{})
 	again, err := parseFamily(next.encode())
-	if err != nil || *again != *next || next.rotated != f.created || next.idle != f.idle {
+	if err != nil || *again != *next || next.Rotated != f.Created || next.Idle != f.Idle {
 		t.Errorf("%+v %v", again, err)
 	}
 }

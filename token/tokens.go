@@ -96,10 +96,10 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, old *
 	if err != nil {
 		return Tokens{}, nil, i.unanswered(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
 	}
-	fresh := &login{f.subject, digest}
+	fresh := &login{f.Subject, digest}
 	tokens, err := i.tokens(f, seed, secret)
 	if err == nil {
-		err = i.enlist(ctx, fresh, time.UnixMilli(f.expires), old)
+		err = i.enlist(ctx, fresh, time.UnixMilli(f.Expires), old)
 	}
 	if err != nil {
 		i.abandon(ctx, fresh)
@@ -150,15 +150,15 @@ func (i *Issuer) newFamily(id auth.Identity, from device) (*family, []byte, erro
 		return nil, nil, err
 	}
 	f := &family{
-		keyID:   current.id,
-		created: now.UnixMilli(), rotated: now.UnixMilli(), authTime: now.UnixMilli(),
-		idle:    now.Add(min(i.config.IdleTimeout, lifetime)).UnixMilli(),
-		expires: now.Add(lifetime).UnixMilli(),
-		subject: id.Subject, scopes: string(id.Scopes), methods: string(id.Methods), claims: string(id.Claims),
-		login: from, last: from,
+		KeyID:   current.id,
+		Created: now.UnixMilli(), Rotated: now.UnixMilli(), AuthTime: now.UnixMilli(),
+		Idle:    now.Add(min(i.config.IdleTimeout, lifetime)).UnixMilli(),
+		Expires: now.Add(lifetime).UnixMilli(),
+		Subject: id.Subject, Scopes: string(id.Scopes), Methods: string(id.Methods), Claims: string(id.Claims),
+		Login: from, Last: from,
 	}
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
-		f.authTime = max(id.AuthTime.UnixMilli(), 0)
+		f.AuthTime = max(id.AuthTime.UnixMilli(), 0)
 	}
 	return f, i.bound(current.secret), nil
 }
@@ -170,7 +170,7 @@ func (i *Issuer) create(ctx context.Context, f *family) (seed [16]byte, digest l
 	}
 	err = i.lists.Create(ctx, logins.Family, func() (logins.Digest, []byte, time.Duration) {
 		rand.Read(seed[:])
-		rand.Read(f.salt[:])
+		rand.Read(f.Salt[:])
 		digest = familyDigest(i.config.Namespace, familyID(seed))
 		return digest, f.encode(), f.ttl(time.Now())
 	})
@@ -183,15 +183,15 @@ func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (Tokens, error)
 	now := time.Now().Truncate(time.Millisecond) // as in a family
 	famID := familyID(seed)
 	loginID := familyDigest(i.config.Namespace, famID).LoginID()
-	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.expires))
+	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.Expires))
 	var jti [16]byte
 	rand.Read(jti[:])
 	claims := accessClaims{
 		issuer: i.config.Issuer, audience: i.config.Audience, clientID: i.config.ClientID,
-		subject: f.subject, id: base64.RawURLEncoding.EncodeToString(jti[:]),
+		subject: f.Subject, id: base64.RawURLEncoding.EncodeToString(jti[:]),
 		sid: loginID, family: famID,
-		issuedAt: now, expires: expires, authTime: time.UnixMilli(f.authTime),
-		scopes: auth.Words(f.scopes), methods: auth.Words(f.methods), claims: auth.Claims(f.claims),
+		issuedAt: now, expires: expires, authTime: time.UnixMilli(f.AuthTime),
+		scopes: auth.Words(f.Scopes), methods: auth.Words(f.Methods), claims: auth.Claims(f.Claims),
 	}
 	payload, err := claims.encode()
 	if err != nil {
@@ -205,8 +205,8 @@ func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (Tokens, error)
 	return Tokens{
 		AccessToken: access, TokenType: "Bearer",
 		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),
-		RefreshToken: newRefreshToken(secret, seed, f.salt, f.generation).String(),
-		Generation:   f.generation,
+		RefreshToken: newRefreshToken(secret, seed, f.Salt, f.Generation).String(),
+		Generation:   f.Generation,
 		LoginID:      loginID,
 		ends:         f.ends(),
 	}, nil

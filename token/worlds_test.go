@@ -186,7 +186,7 @@ func TestHooksAndSignersMayCallBack(t *testing.T) {
 				return
 			}
 			i.Verify(ctx, "x")
-			i.List(ctx, "alice")
+			i.Logins(ctx, "alice")
 			i.LogoutOne(ctx, "alice", e.LoginID)
 		}
 	})

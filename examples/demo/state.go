@@ -123,38 +123,32 @@ func (d *demo) remember(r *http.Request, v *visitor) error {
 	return nil
 }
 
-// logins lists the log-ins of a subject, oldest first.
+// logins lists the logins of a subject by both modes, oldest first.
 func (d *demo) logins(ctx context.Context, subject string, mine map[string]string) (all []login, err error) {
 	if subject == "" {
 		return nil, nil
 	}
-	sessions, err := d.sessions.List(ctx, subject)
+	list, err := d.sessions.Logins(ctx, subject) // logins by token included
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range sessions {
-		all = append(all, d.newLogin(sessionMode, subject, l.ID, mine, l.AuthTime, l.Used, l.Expires))
-	}
-	tokens, err := d.tokens.List(ctx, subject)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range tokens {
-		all = append(all, d.newLogin(tokenMode, subject, l.ID, mine, l.AuthTime, l.Used, l.Expires))
+	for _, l := range list {
+		all = append(all, d.newLogin(subject, l, mine))
 	}
 	slices.SortStableFunc(all, func(a, b login) int { return cmp.Compare(a.Since, b.Since) })
 	return all, nil
 }
 
-func (d *demo) newLogin(mode, subject, id string, mine map[string]string, since, used, expires time.Time) login {
-	idle := used.Add(d.limits.idle)
-	if expires.Before(idle) {
-		idle = expires
+func (d *demo) newLogin(subject string, l auth.Login, mine map[string]string) login {
+	idle := l.LastUsed.Add(d.limits.idle)
+	if l.Expires.Before(idle) {
+		idle = l.Expires
 	}
+	mode := string(l.Kind)
 	return login{
-		ID: id, Mode: mode, Subject: subject, Here: id == mine[mode],
-		Since: since.UnixMilli(), Used: used.UnixMilli(),
-		IdleLeft: time.Until(idle).Milliseconds(), Left: time.Until(expires).Milliseconds(),
+		ID: l.ID, Mode: mode, Subject: subject, Here: l.ID == mine[mode],
+		Since: l.AuthTime.UnixMilli(), Used: l.LastUsed.UnixMilli(),
+		IdleLeft: time.Until(idle).Milliseconds(), Left: time.Until(l.Expires).Milliseconds(),
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // devices lists the log-ins of whoever asks, the newest first.
 func (s *shop) devices(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
-	list, err := s.sessions.List(r.Context(), id.Subject)
+	list, err := s.sessions.Logins(r.Context(), id.Subject)
 	if err != nil {
 		middleware.Deny(w, r, err)
 		return

@@ -6,18 +6,19 @@ import (
 	"html/template"
 	"net/http"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/session"
 )
 
 // page is what the templates show.
 type page struct {
-	Subject string          // who is logged in, or ""
-	Next    string          // where to go after the log-in
-	Wrong   bool            // the password was
-	Cart    []string        // of home
-	LoginID string          // of devices: this one
-	Devices []session.Login // of devices
-	CSRF    string          // of devices: what its forms prove themselves by
+	Subject string       // who is logged in, or ""
+	Next    string       // where to go after the log-in
+	Wrong   bool         // the password was
+	Cart    []string     // of home
+	LoginID string       // of devices: this one
+	Devices []auth.Login // of devices
+	CSRF    string       // of devices: what its forms prove themselves by
 }
 
 //go:embed page.html style.css

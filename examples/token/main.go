@@ -91,7 +91,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 func devices(issuer *token.Issuer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, _ := auth.FromContext(r.Context())
-		list, err := issuer.List(r.Context(), id.Subject)
+		list, err := issuer.Logins(r.Context(), id.Subject)
 		if err != nil {
 			middleware.Deny(w, r, err)
 			return

@@ -98,7 +98,7 @@ func add(t *testing.T, l *Lists, e Entry, replaced *Digest) {
 
 func wantListed(t *testing.T, l *Lists, kind Kind, want ...Digest) {
 	t.Helper()
-	entries, err := l.Entries(t.Context(), subject, kind)
+	entries, err := l.Entries(t.Context(), subject)
 	var got []Digest
 	for _, e := range entries {
 		got = append(got, e.Digest)
@@ -341,7 +341,7 @@ func TestListedSaysWhoStandsInTheList(t *testing.T) {
 		t.Errorf("a store that is down: %v, %v", listed, err)
 	}
 	s.getFails = []error{errStore}
-	if _, err := l.Entries(t.Context(), subject, Session); !errors.Is(err, errStore) {
+	if _, err := l.Entries(t.Context(), subject); !errors.Is(err, errStore) {
 		t.Errorf("a store that is down: %v", err)
 	}
 }
@@ -502,7 +502,7 @@ func TestTheEndOfALoginIsRoundedUpToAMinute(t *testing.T) {
 		} {
 			l := lists(t, &scripted{}, 10)
 			add(t, l, Entry{Digest: newDigest(), Kind: Session, Expires: expires}, nil)
-			entries, err := l.Entries(t.Context(), subject, Session)
+			entries, err := l.Entries(t.Context(), subject)
 			if err != nil || len(entries) != 1 || !entries[0].Expires.Equal(want) {
 				t.Errorf("%v: %v, %v, want %v", expires, entries, err, want)
 			}
@@ -529,7 +529,7 @@ func TestListsOfTheFirstFormatAreRead(t *testing.T) {
 	if ok, err := s.CompareAndSwap(t.Context(), listKey(subject), nil, raw, time.Hour); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	got, err := lists(t, s, 10).Entries(t.Context(), subject, Session)
+	got, err := lists(t, s, 10).Entries(t.Context(), subject)
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", got, err)
 	}
@@ -570,7 +570,7 @@ func TestListsThatCannotBeReadAreReported(t *testing.T) {
 		l := lists(t, s, 10)
 		faults := 0
 		l.Fault = func(context.Context, string, error) { faults++ }
-		_, err := l.Entries(t.Context(), subject, Session)
+		_, err := l.Entries(t.Context(), subject)
 		if (err != nil) != test.newer || (faults > 0) != test.faults {
 			t.Errorf("%s: %v, %d faults", rule, err, faults)
 		}
@@ -601,7 +601,7 @@ func TestAnEmptyListIsCorruptAndNoPanic(t *testing.T) {
 	l := lists(t, &emptying{}, 10)
 	faults := 0
 	l.Fault = func(context.Context, string, error) { faults++ }
-	if entries, err := l.Entries(t.Context(), subject, Session); len(entries) != 0 || err != nil || faults != 1 {
+	if entries, err := l.Entries(t.Context(), subject); len(entries) != 0 || err != nil || faults != 1 {
 		t.Errorf("%v, %v, %d faults", entries, err, faults)
 	}
 }

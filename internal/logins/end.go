@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -26,12 +25,10 @@ func (l *Lists) End(ctx context.Context, subject string, reason Reason, pick fun
 	return ended, err
 }
 
-// EndID is [Lists.End] of the one login with a LoginID, if it is of one of the
-// kinds. A list that has lost others is an error only if this one is not in it.
-func (l *Lists) EndID(ctx context.Context, subject string, reason Reason, id string, kinds ...Kind) (ended []Entry, err error) {
-	list, picked, ended, err := l.end(ctx, subject, reason, func(e Entry) bool {
-		return slices.Contains(kinds, e.Kind) && e.Digest.LoginID() == id
-	})
+// EndID is [Lists.End] of the one login with a LoginID. A list that has lost others
+// is an error only if this one is not in it.
+func (l *Lists) EndID(ctx context.Context, subject string, reason Reason, id string) (ended []Entry, err error) {
+	list, picked, ended, err := l.end(ctx, subject, reason, func(e Entry) bool { return e.Digest.LoginID() == id })
 	if list != nil && len(picked) == 0 {
 		err = errors.Join(err, list.incomplete())
 	}

@@ -192,7 +192,7 @@ func TestEndingWorksOnAFullStore(t *testing.T) {
 	if err := quiet(s).EndOne(t.Context(), subject, Session, digests[0], LoggedOut); err != nil {
 		t.Error(err)
 	}
-	if ended, err := quiet(s).EndID(t.Context(), subject, Revoked, digests[1].LoginID(), Session); err != nil || len(ended) != 1 {
+	if ended, err := quiet(s).EndID(t.Context(), subject, Revoked, digests[1].LoginID()); err != nil || len(ended) != 1 {
 		t.Error(ended, err)
 	}
 	if ended, err := endAll(t, s); err != nil || len(ended) != 18 {

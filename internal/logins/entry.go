@@ -101,8 +101,6 @@ const (
 	oldListFormat   = 0x01
 	listFormat      = 0x02
 	lastListFormat  = 0x0f
-	sessionFormat   = 0x10
-	familyFormat    = 0x20
 	tombstoneFormat = 0x80
 )
 

@@ -83,8 +83,8 @@ func (l *Lists) looker(ctx context.Context) func(*Entry) (live bool) {
 			raw, ok, err := l.Store.Get(ctx, e.Digest.Key())
 			if _, ended := ParseTombstone(raw); err == nil && (!ok || ended) {
 				f.live = false
-			} else if used, ok := lastUse(raw); err == nil && ok {
-				f.used = used
+			} else if login, _, unread := l.describe(*e, raw); err == nil && unread == nil {
+				f.used = login.LastUsed
 			}
 			known[e.Digest] = f
 		}
@@ -93,25 +93,4 @@ func (l *Lists) looker(ctx context.Context) func(*Entry) (live bool) {
 		}
 		return f.live
 	}
-}
-
-// lastUse returns when the login of a record was last used. It knows the beginning
-// of the records of both modes, since they share a list; ok is false for one that
-// it does not know.
-func lastUse(raw []byte) (used time.Time, ok bool) {
-	r := reader{rest: raw}
-	switch format := r.take(1); {
-	case format == nil:
-		return time.Time{}, false
-	case format[0] == sessionFormat:
-		r.take(8 + 4 + 1) // writeID, checksum, flags
-	case format[0] == familyFormat || format[0] == familyFormat+1:
-		r.take(8 + 4 + 16) // writeID, checksum, salt
-		r.number()         // generation
-	default:
-		return time.Time{}, false
-	}
-	created := r.number()
-	used = time.UnixMilli(created + r.number())
-	return used, !r.failed
 }

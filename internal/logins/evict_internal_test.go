@@ -3,12 +3,14 @@ package logins
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/store"
 )
 
@@ -24,7 +26,7 @@ type park struct {
 func newPark(t *testing.T, bound int) *park {
 	p := &park{t: t}
 	p.lists = &Lists{
-		Store: counting{&p.store, &p.gets}, Bound: bound,
+		Store: counting{&p.store, &p.gets}, Bound: bound, DescribeSession: describe,
 		Evicted: func(_ context.Context, _ string, e Entry) { p.told = append(p.told, e.Digest[0]) },
 		Fault:   func(_ context.Context, _ string, err error) { t.Error(err) },
 	}
@@ -41,11 +43,27 @@ func (c counting) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	return c.Store.Get(ctx, key)
 }
 
-// session is the beginning of a session's record.
+// session is a record as describe reads it.
 func session(created, used time.Time) []byte {
-	b := append([]byte{sessionFormat}, make([]byte, 8+4+1)...)
+	b := append([]byte{sessionFormat}, make([]byte, 8)...)
 	b = binary.AppendUvarint(b, uint64(created.UnixMilli()))
 	return binary.AppendUvarint(b, uint64(used.Sub(created).Milliseconds()))
+}
+
+const sessionFormat = 0x10
+
+func describe(_ Digest, raw []byte) (login auth.Login, live bool, err error) {
+	r := reader{rest: raw}
+	if format := r.take(1); format != nil && format[0] != sessionFormat {
+		return auth.Login{}, false, ErrNewer
+	}
+	r.take(8)
+	created := r.number()
+	login.LastUsed = time.UnixMilli(created + r.number())
+	if r.failed {
+		return auth.Login{}, false, errors.New("corrupt")
+	}
+	return login, true, nil
 }
 
 func (p *park) login(i byte, kind Kind, lasts time.Duration, replaced *Digest) {
@@ -69,7 +87,7 @@ func (p *park) use(i byte) {
 
 // left returns the first bytes of the logins that are listed.
 func (p *park) left() (left []byte) {
-	entries, err := p.lists.Entries(p.t.Context(), "alice", Session, Family, Pending)
+	entries, err := p.lists.Entries(p.t.Context(), "alice")
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -217,17 +235,22 @@ func TestALoginDoesNotEvictItself(t *testing.T) {
 	})
 }
 
-// Nothing is made of a record that is damaged or of another kind.
-func TestLastUseOfDamagedRecords(t *testing.T) {
-	whole := session(time.Now(), time.Now())
-	for n := range whole {
-		if used, ok := lastUse(whole[:n]); ok {
-			t.Errorf("%d bytes: %v", n, used)
+// A record that cannot be read counts as its entry knows it.
+func TestEvictionKnowsADamagedRecordByItsEntry(t *testing.T) {
+	whole := session(time.Now(), time.Now().Add(time.Hour))
+	for rule, raw := range map[string][]byte{
+		"damaged": whole[:len(whole)-1], "of a newer version": append([]byte{0x1f}, whole[1:]...), "of another kind": {0x20},
+	} {
+		p := newPark(t, 10)
+		if ok, err := p.store.CompareAndSwap(t.Context(), Digest{1}.Key(), nil, raw, day); err != nil || !ok {
+			t.Fatal(ok, err)
 		}
-	}
-	for _, raw := range [][]byte{NewTombstone(Session, Revoked), append([]byte{0x1f}, whole[1:]...), append([]byte{0x2f}, whole[1:]...)} {
-		if used, ok := lastUse(raw); ok {
-			t.Errorf("% x: %v", raw[:1], used)
+		used := time.Now().Add(-time.Hour)
+		for _, kind := range []Kind{Session, Pending, Family} { // no reader is set for families
+			e := Entry{Digest: Digest{1}, Kind: kind, Used: used}
+			if live := p.lists.looker(t.Context())(&e); !live || e.Used != used {
+				t.Errorf("%s, kind %d: %v, %v", rule, kind, live, e.Used)
+			}
 		}
 	}
 }

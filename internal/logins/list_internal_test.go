@@ -149,7 +149,7 @@ func TestADamagedEntryDoesNotStayForEver(t *testing.T) {
 	if _, err := s.CompareAndSwap(ctx, l.key("alice"), nil, raw, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := l.Entries(ctx, "alice", Session); err != nil || len(left) != 0 {
+	if left, err := l.Entries(ctx, "alice"); err != nil || len(left) != 0 {
 		t.Errorf("%v, %v", left, err)
 	}
 }
@@ -239,7 +239,7 @@ func TestALoginThatIsBeingEndedIsNotListed(t *testing.T) {
 			t.Errorf("login %d: %v, %v", i, ok, err)
 		}
 	}
-	if left, err := l.Entries(ctx, "alice", Session); err != nil || len(left) != 1 || left[0].Digest != (Digest{1}) {
+	if left, err := l.Entries(ctx, "alice"); err != nil || len(left) != 1 || left[0].Digest != (Digest{1}) {
 		t.Errorf("%v, %v", left, err)
 	}
 }
@@ -274,7 +274,7 @@ func TestNamespacesHaveListsOfTheirOwn(t *testing.T) {
 		if err := l.Add(ctx, "alice", Entry{Digest: Digest{byte(i)}, Kind: Session, Expires: time.Now().Add(time.Hour)}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if left, err := l.Entries(ctx, "alice", Session); err != nil || len(left) != 1 {
+		if left, err := l.Entries(ctx, "alice"); err != nil || len(left) != 1 {
 			t.Errorf("%q: %v, %v", namespace, left, err)
 		}
 	}

@@ -28,7 +28,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/authlatch/auth/internal/queue"
@@ -47,6 +46,11 @@ type Lists struct {
 	// has ended. Less than a week counts as a week, since the other mode of the
 	// namespace may have longer-lived logins.
 	Idle time.Duration
+
+	// DescribeSession and DescribeFamily read the records of their kind. Without
+	// them, no login can be shown, and eviction knows the last use of a login only
+	// from its entry.
+	DescribeSession, DescribeFamily Describe
 
 	// Evicted hears of each log-in that was ended to keep the bound. It may be
 	// nil.
@@ -149,14 +153,13 @@ func (l *Lists) Listed(ctx context.Context, subject string, d Digest) (bool, err
 	return i >= 0 && list.entries[i].Ending == 0, nil
 }
 
-// Entries returns the log-ins of some kinds that are not being ended, oldest
-// first.
-func (l *Lists) Entries(ctx context.Context, subject string, kinds ...Kind) ([]Entry, error) {
+// Entries returns the logins that are not being ended, oldest first.
+func (l *Lists) Entries(ctx context.Context, subject string) ([]Entry, error) {
 	list, err := l.read(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
-	list.remove(func(e Entry) bool { return !slices.Contains(kinds, e.Kind) || e.Ending != 0 })
+	list.remove(func(e Entry) bool { return e.Ending != 0 })
 	return list.entries, nil
 }
 

@@ -58,7 +58,7 @@ func TestEndReturnsWhatASwapOfUnknownOutcomeHasEnded(t *testing.T) {
 	if err != nil || len(ended) != 2 || ended[0].Digest != digests[0] || ended[1].Digest != digests[2] {
 		t.Errorf("%v, %v", ended, err)
 	}
-	if left, err := l.Entries(t.Context(), subject, Session); err != nil || len(left) != 1 || left[0].Digest != digests[1] {
+	if left, err := l.Entries(t.Context(), subject); err != nil || len(left) != 1 || left[0].Digest != digests[1] {
 		t.Errorf("%v, %v", left, err)
 	}
 }

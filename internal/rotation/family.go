@@ -1,0 +1,164 @@
+// Package rotation holds the stored form of refresh families. Both modes read it:
+// package token lives by it, and package session shows it in lists of devices.
+package rotation
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
+)
+
+// Family is all refresh tokens of one login, as it is stored: one record, however
+// often it is refreshed. Times are milliseconds since 1970.
+//
+// Format 0x21, numbers as unsigned varints, texts and byte strings with their
+// length before them:
+//
+//	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | salt (16 bytes)
+//	generation
+//	created | rotated - created | created - authTime | idle - created
+//	expires - created | recovered - created, or 0 | presented - created, or 0
+//	attempt | keyID | subject | scopes | methods | claims
+//	userAgent, address (at login) | userAgent, address (at the last rotation)
+//
+// Format 0x20 lacks recovered and presented. It is still read, as a family that
+// was never recovered, and written anew as 0x21.
+//
+// The checksum covers all the rest: without it, a damaged byte could turn one
+// subject into another. Nothing in the record refreshes: a refresh token has a MAC
+// with a key that is not in the store. A later format gets the next byte, and this
+// one stays readable.
+type Family struct {
+	Salt       [16]byte
+	Generation uint64 // of the current refresh token
+	Created    int64
+	Rotated    int64 // when Generation was made; Created if it is 0
+	Recovered  int64 // when its attempt last asked for it again; 0 if never
+	Presented  int64 // when its token first came after that; 0 if it has not
+	AuthTime   int64
+	Idle       int64  // ends by not being refreshed
+	Expires    int64  // ends at the latest; never moves
+	Attempt    string // SHA-256 of the attempt that made Generation, or empty
+
+	KeyID                    string // of the refresh secret, for the life of the family
+	Subject, Scopes, Methods string
+	Claims                   string
+	Login, Last              Device
+}
+
+// Device is what a browser or a client says about itself. It is evidence, and
+// decides nothing.
+type Device struct{ UserAgent, Address string }
+
+// The first bytes of family records, and the size of what stands before the
+// numbers.
+const (
+	Format0    = 0x20 // the first one
+	Format     = 0x21
+	LastFormat = 0x2f
+	CheckAt    = 1 + 8 // where the checksum is
+	Header     = CheckAt + 4 + 16
+)
+
+// Both are faults of the server and not of the client, which keeps its tokens.
+var (
+	// ErrNewer is the error of a record that a newer version of the program has
+	// written.
+	ErrNewer = fmt.Errorf("token: a family: %w", logins.ErrNewer)
+
+	// ErrCorrupt is the error of bytes that no version has written.
+	ErrCorrupt = errors.New("token: a family is corrupt")
+)
+
+// Encode returns the family as it is stored. Each call returns other bytes.
+func (f *Family) Encode() []byte {
+	b := stored.AppendWriteID(append(make([]byte, 0, 256+len(f.Claims)), Format))
+	b = append(b, 0, 0, 0, 0)
+	b = append(b, f.Salt[:]...)
+	b = binary.AppendUvarint(b, f.Generation)
+	b = binary.AppendUvarint(b, uint64(f.Created))
+	for _, later := range [...]int64{
+		f.Rotated - f.Created, f.Created - f.AuthTime, f.Idle - f.Created, f.Expires - f.Created,
+		max(f.Recovered-f.Created, 0), max(f.Presented-f.Created, 0),
+	} {
+		b = binary.AppendUvarint(b, uint64(later))
+	}
+	for _, text := range [...]string{
+		f.Attempt, f.KeyID, f.Subject, f.Scopes, f.Methods, f.Claims,
+		f.Login.UserAgent, f.Login.Address, f.Last.UserAgent, f.Last.Address,
+	} {
+		b = stored.AppendText(b, text)
+	}
+	binary.BigEndian.PutUint32(b[CheckAt:], Checksum(b))
+	return b
+}
+
+// Checksum returns the checksum of a record.
+func Checksum(raw []byte) uint32 {
+	return crc32.Update(crc32.ChecksumIEEE(raw[:CheckAt]), crc32.IEEETable, raw[CheckAt+4:])
+}
+
+// Parse reads a stored family. Its errors are [ErrNewer] and [ErrCorrupt].
+func Parse(raw []byte) (*Family, error) {
+	switch {
+	case len(raw) > 0 && raw[0] > Format && raw[0] <= LastFormat:
+		return nil, ErrNewer
+	case len(raw) < Header || raw[0] != Format && raw[0] != Format0,
+		binary.BigEndian.Uint32(raw[CheckAt:]) != Checksum(raw):
+		return nil, ErrCorrupt
+	}
+	f := &Family{Salt: [16]byte(raw[Header-16 : Header])}
+	in := stored.NewReader(raw, string(raw), Header)
+	f.Generation = uint64(in.Number())
+	f.Created = in.Number()
+	f.Rotated = f.Created + in.Number()
+	f.AuthTime = f.Created - in.Number()
+	f.Idle = f.Created + in.Number()
+	f.Expires = f.Created + in.Number()
+	if raw[0] != Format0 {
+		for _, at := range [...]*int64{&f.Recovered, &f.Presented} {
+			if since := in.Number(); since > 0 {
+				*at = f.Created + since
+			}
+		}
+	}
+	for _, text := range [...]*string{
+		&f.Attempt, &f.KeyID, &f.Subject, &f.Scopes, &f.Methods, &f.Claims,
+		&f.Login.UserAgent, &f.Login.Address, &f.Last.UserAgent, &f.Last.Address,
+	} {
+		*text = in.Text()
+	}
+	if in.Failed() || in.Rest() != "" || f.Subject == "" || len(f.Attempt) != 0 && len(f.Attempt) != sha256.Size {
+		return nil, ErrCorrupt
+	}
+	return f, nil
+}
+
+// Ends returns when the family ends if it is not refreshed again.
+func (f *Family) Ends() time.Time { return time.UnixMilli(min(f.Idle, f.Expires)) }
+
+// Describe is the [logins.Describe] of refresh families. It does not know whether
+// the refresh secret of the family is retired.
+func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
+	f, err := Parse(raw)
+	if err != nil {
+		return auth.Login{}, false, err
+	}
+	return f.Describe(d), time.Now().Before(f.Ends()), nil
+}
+
+// Describe returns what a list of devices shows of the family.
+func (f *Family) Describe(d logins.Digest) auth.Login {
+	return auth.Login{
+		Kind: auth.LoginToken, ID: d.LoginID(),
+		AuthTime: time.UnixMilli(f.AuthTime), LastUsed: time.UnixMilli(f.Rotated), Expires: time.UnixMilli(f.Expires),
+		UserAgent: f.Login.UserAgent, Address: f.Login.Address,
+	}
+}

@@ -1,0 +1,148 @@
+// Package sessionrecord holds the stored form of sessions. Both modes read it:
+// package session lives by it, and package token shows it in lists of devices.
+package sessionrecord
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
+)
+
+// Record is a session as it is stored. Times are milliseconds since 1970.
+//
+// Format 0x10, numbers as unsigned varints, texts with their length before
+// them:
+//
+//	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | flags (1 byte)
+//	created | used - created | created - authTime | expires - created
+//	subject | scopes | methods | userAgent | address | claims | values
+//
+// The values are the rest, to its end; package session reads them. A later format
+// gets the next byte, and this one stays readable.
+//
+// The checksum covers the record and its digest. Without it, a damaged byte, or a
+// store that answers one request with the value for another, could turn one subject
+// into another.
+type Record struct {
+	Flags                            byte
+	Created, Used, AuthTime, Expires int64
+	Subject, Scopes, Methods         string
+	UserAgent, Address               string
+	Claims, Values                   string
+}
+
+// The first bytes of session records, and the size of what stands before the
+// numbers.
+const (
+	Format     = 0x10
+	LastFormat = 0x1f
+	CheckAt    = 1 + 8 // where the checksum is
+	Header     = CheckAt + 4 + 1
+)
+
+// Flags of a record. Others are not written and not accepted.
+const (
+	Anonymous  = 1 << iota // no subject is logged in
+	Pending                // the second factor is awaited
+	Remembered             // the longer idle timeout applies
+	allFlags   = Anonymous | Pending | Remembered
+)
+
+var (
+	// ErrNewer is the error of a record that a newer version of the program has
+	// written. It is not the client's fault, and cannot be judged here.
+	ErrNewer = fmt.Errorf("session: %w", logins.ErrNewer)
+
+	// ErrCorrupt is the error of bytes that no version has written.
+	ErrCorrupt = errors.New("session: a record is corrupt")
+)
+
+// Encode returns the record as it is stored under a digest. Each call returns
+// other bytes.
+func (r *Record) Encode(d logins.Digest) []byte {
+	texts := [...]string{r.Subject, r.Scopes, r.Methods, r.UserAgent, r.Address, r.Claims}
+	size := 64 + len(r.Values)
+	for _, text := range texts {
+		size += len(text)
+	}
+	b := stored.AppendWriteID(append(make([]byte, 0, size), Format))
+	b = append(b, 0, 0, 0, 0, r.Flags)
+	b = binary.AppendUvarint(b, uint64(r.Created))
+	b = binary.AppendUvarint(b, uint64(r.Used-r.Created))
+	b = binary.AppendUvarint(b, uint64(r.Created-r.AuthTime))
+	b = binary.AppendUvarint(b, uint64(r.Expires-r.Created))
+	for _, text := range texts {
+		b = stored.AppendText(b, text)
+	}
+	b = append(b, r.Values...)
+	binary.BigEndian.PutUint32(b[CheckAt:], Checksum(d, b))
+	return b
+}
+
+// Checksum returns the checksum of a record that is stored under a digest.
+func Checksum(d logins.Digest, raw []byte) uint32 {
+	sum := crc32.Update(crc32.ChecksumIEEE(d[:]), crc32.IEEETable, raw[:CheckAt])
+	return crc32.Update(sum, crc32.IEEETable, raw[CheckAt+4:])
+}
+
+// Decode reads a record into r, and returns the login ID of its digest. All texts
+// and the login ID are parts of one string, so that a request costs one allocation
+// for them. Claims and values are not looked into.
+func (r *Record) Decode(d logins.Digest, raw []byte) (loginID string, err error) {
+	switch {
+	case len(raw) > 0 && raw[0] > Format && raw[0] <= LastFormat:
+		return "", ErrNewer
+	case len(raw) < Header || raw[0] != Format,
+		binary.BigEndian.Uint32(raw[CheckAt:]) != Checksum(d, raw),
+		raw[Header-1]&^allFlags != 0:
+		return "", ErrCorrupt
+	}
+	var id [22]byte
+	var text strings.Builder
+	text.Grow(len(raw) + len(id))
+	text.Write(raw)
+	text.Write(d.AppendLoginID(id[:0]))
+
+	in := stored.NewReader(raw, text.String()[:len(raw)], Header)
+	r.Flags = raw[Header-1]
+	r.Created = in.Number()
+	r.Used = r.Created + in.Number()
+	r.AuthTime = r.Created - in.Number()
+	r.Expires = r.Created + in.Number()
+	r.Subject, r.Scopes, r.Methods = in.Text(), in.Text(), in.Text()
+	r.UserAgent, r.Address = in.Text(), in.Text()
+	r.Claims = in.Text()
+	if in.Failed() || r.Subject == "" && r.Flags&Anonymous == 0 {
+		return "", ErrCorrupt
+	}
+	r.Values = in.Rest()
+	return text.String()[len(raw):], nil
+}
+
+// Describe is the [logins.Describe] of sessions. The record does not say when a
+// session ends by not being used, so Describe shows it until its latest end.
+func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
+	var r Record
+	loginID, err := r.Decode(d, raw)
+	if err != nil {
+		return auth.Login{}, false, err
+	}
+	return r.Login(loginID), time.Now().UnixMilli() < r.Expires, nil
+}
+
+// Login returns what a list of devices shows of the session.
+func (r *Record) Login(loginID string) auth.Login {
+	return auth.Login{
+		Kind: auth.LoginSession, ID: loginID,
+		AuthTime: time.UnixMilli(r.AuthTime), LastUsed: time.UnixMilli(r.Used), Expires: time.UnixMilli(r.Expires),
+		UserAgent: r.UserAgent, Address: r.Address,
+		Pending: r.Flags&Pending != 0,
+	}
+}
