@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/sessionrecord"
 )
 
 // Clocks differ between hosts and jump. What a record says of times that cannot
@@ -65,7 +66,7 @@ func TestTimeToLiveIsAlwaysPositive(t *testing.T) {
 		now := time.Now().UnixMilli()
 		for _, ms := range []int64{0, 1, now - 1<<40, now - 1, now, now + 1, now + 1000, now + 1<<30, 1 << 52, 1 << 53} {
 			for _, flags := range []byte{0, flagRemembered} {
-				rec := &record{Flags: flags, Used: ms, Expires: ms}
+				rec := &sessionrecord.Record{Flags: flags, Used: ms, Expires: ms}
 				if ttl := p.ttl(rec); ttl < margin || ms < now+1<<31 && ttl > 400*24*time.Hour {
 					t.Errorf("at %d: %v", ms, ttl)
 				}

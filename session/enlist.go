@@ -9,16 +9,17 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/store"
 )
 
 // carries reports whether the values of an old session go over into a new one.
-func carries(old *Session, rec *record) bool {
+func carries(old *Session, rec *sessionrecord.Record) bool {
 	return old.Anonymous() || old.record.Subject == rec.Subject
 }
 
 // create stores a session that nobody knows of yet, and returns its token.
-func (m *Manager) create(ctx context.Context, r *http.Request, rec *record) (s *Session, token string, err error) {
+func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecord.Record) (s *Session, token string, err error) {
 	// A cookie that cannot be set is found out before anything is written.
 	if err := m.policy(rec).Set(make(http.Header), r, newToken()); err != nil {
 		return nil, "", err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -143,9 +144,9 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 const pendingLifetime = 10 * time.Minute
 
 // newRecord returns what a new session starts with.
-func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*record, error) {
+func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*sessionrecord.Record, error) {
 	now := time.Now()
-	rec := &record{Flags: flags, Created: now.UnixMilli(), Used: now.UnixMilli(), AuthTime: now.UnixMilli()}
+	rec := &sessionrecord.Record{Flags: flags, Created: now.UnixMilli(), Used: now.UnixMilli(), AuthTime: now.UnixMilli()}
 	if flags&flagAnonymous != 0 {
 		rec.Expires = now.Add(m.config.Lifetime).UnixMilli()
 		return rec, nil
@@ -220,7 +221,7 @@ func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store"
 
 // policy is that of the cookie for a session. It outlives the browser only
 // where that was wished.
-func (m *Manager) policy(rec *record) cookie.Policy {
+func (m *Manager) policy(rec *sessionrecord.Record) cookie.Policy {
 	if rec.Flags&flagRemembered == 0 {
 		return m.config.Cookie
 	}

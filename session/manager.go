@@ -289,7 +289,7 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 }
 
 // idle returns the idle timeout of a record.
-func (m *Manager) idle(rec *record) time.Duration {
+func (m *Manager) idle(rec *sessionrecord.Record) time.Duration {
 	if rec.Flags&flagRemembered != 0 {
 		return m.config.RememberedIdleTimeout
 	}
@@ -306,7 +306,7 @@ func (m *Manager) ends(s *Session) time.Time {
 }
 
 // ttl returns how long the store is to keep a record, whatever its times are.
-func (m *Manager) ttl(rec *record) time.Duration {
+func (m *Manager) ttl(rec *sessionrecord.Record) time.Duration {
 	idle := time.UnixMilli(rec.Used).Add(m.idle(rec))
 	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.Expires)), m.config.MaxLifetime)
 	return max(left, 0) + margin

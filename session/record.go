@@ -4,8 +4,6 @@ import (
 	"github.com/authlatch/auth/internal/sessionrecord"
 )
 
-type record = sessionrecord.Record
-
 // Flags of a record.
 const (
 	flagAnonymous  = sessionrecord.Anonymous
@@ -14,11 +12,11 @@ const (
 )
 
 // encode returns the session as it is stored. Each call returns other bytes.
-func (s *Session) encode() []byte { return s.record.Encode(s.digest) }
+func (s *Session) encode() []byte { return s.record.Encode(&s.digest) }
 
 // decode reads what is stored into s, whose digest is set.
 func (s *Session) decode(raw []byte) (err error) {
 	s.raw = raw
-	s.loginID, err = s.record.Decode(s.digest, raw)
+	s.loginID, err = s.record.Decode(&s.digest, raw)
 	return err
 }

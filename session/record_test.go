@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden file")
 // golden is a record that uses every field. Its bytes are in testdata, and stay
 // readable whatever format comes next.
 func golden() *Session {
-	s := &Session{record: record{
+	s := &Session{record: sessionrecord.Record{
 		Flags:   flagRemembered,
 		Created: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixMilli(),
 		Subject: "alice", Scopes: "read write", Methods: "pwd otp",
@@ -47,7 +47,7 @@ func TestRecordOfFormat10StaysReadable(t *testing.T) {
 	if *update {
 		raw := want.encode()
 		copy(raw[1:], "writeID8")
-		binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(want.digest, raw))
+		binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(&want.digest, raw))
 		if err := os.WriteFile(file, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func (p *planted) put(t testing.TB, raw []byte) {
 // live is a record of a log-in that is valid now, for the digest.
 func live(d logins.Digest) *Session {
 	now := time.Now().UnixMilli()
-	return &Session{digest: d, record: record{
+	return &Session{digest: d, record: sessionrecord.Record{
 		Created: now, Used: now, AuthTime: now, Expires: now + 3600*1000,
 		Subject: "alice", Scopes: "read", UserAgent: "Firefox", Claims: `{"a":1}`,
 		Values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
@@ -214,7 +214,7 @@ func TestDamagedRecordIsInNobodysWay(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	d := logins.Digest{1, 2, 3}
 	f.Add(live(d).encode())
-	f.Add((&Session{digest: d, record: record{Flags: flagAnonymous}}).encode())
+	f.Add((&Session{digest: d, record: sessionrecord.Record{Flags: flagAnonymous}}).encode())
 	f.Add(golden().encode())
 	f.Add([]byte{sessionrecord.Format})
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -222,7 +222,7 @@ func FuzzRecord(f *testing.F) {
 			s := &Session{digest: d}
 			if fix && len(raw) >= sessionrecord.Header {
 				raw = bytes.Clone(raw)
-				binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(s.digest, raw))
+				binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(&s.digest, raw))
 			}
 			if s.decode(raw) != nil {
 				continue
@@ -244,7 +244,7 @@ func FuzzValues(f *testing.F) {
 	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "", "")
 	f.Add("\x80\x80\x80\x80\x80\x80\x80\x04", "a", "b")
 	f.Fuzz(func(t *testing.T, values, name, text string) {
-		s := &Session{record: record{Values: values}, editing: true}
+		s := &Session{record: sessionrecord.Record{Values: values}, editing: true}
 		if s.setValue(name, text) != nil {
 			if s.record.Values != values || s.changed {
 				t.Fatal("values change in spite of an error")

@@ -25,6 +25,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/sessionrecord"
 )
 
 // Session is what the server knows of one log-in, or of one anonymous visitor,
@@ -33,7 +34,7 @@ import (
 //
 // It is the Credential of an identity that a Manager returns.
 type Session struct {
-	record  record
+	record  sessionrecord.Record
 	digest  logins.Digest
 	key     string // of the record in the store
 	raw     []byte // the very bytes that were read

@@ -3,6 +3,7 @@ package token
 import (
 	"cmp"
 	"fmt"
+	"github.com/authlatch/auth/internal/rotation"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func realRules() ruleSet {
 			return f.judge(generation, attempt, now, modelWindow)
 		},
 		after: func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family {
-			return f.after(v, generation, attempt, now, time.Hour, device{})
+			return f.after(v, generation, attempt, now, time.Hour, rotation.Device{})
 		},
 	}
 }

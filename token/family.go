@@ -13,8 +13,6 @@ import (
 // rotation.
 type family rotation.Family
 
-type device = rotation.Device
-
 // familyDigest is what the store knows a family by. famID is that of familyID.
 func familyDigest(namespace, famID string) logins.Digest {
 	b := []byte("authlatch/family")

@@ -32,8 +32,8 @@ func goldenFamily() *family {
 		Scopes:     "read write",
 		Methods:    "pwd otp",
 		Claims:     `{"org":"acme"}`,
-		Login:      device{UserAgent: "Firefox", Address: "192.0.2.1"},
-		Last:       device{UserAgent: "Firefox on another day", Address: "192.0.2.2"},
+		Login:      rotation.Device{UserAgent: "Firefox", Address: "192.0.2.1"},
+		Last:       rotation.Device{UserAgent: "Firefox on another day", Address: "192.0.2.2"},
 	}
 }
 
@@ -160,7 +160,7 @@ func harmless(t *testing.T, raw []byte) {
 	}
 	now := time.Now()
 	for _, generation := range []uint64{0, 1, maxGeneration} {
-		next := f.after(f.judge(generation, "", now, time.Second), generation, "", now, time.Hour, device{})
+		next := f.after(f.judge(generation, "", now, time.Second), generation, "", now, time.Hour, rotation.Device{})
 		if next.ends().After(time.UnixMilli(f.Expires)) {
 			t.Fatalf("%x: it lives longer than it lasts", raw)
 		}

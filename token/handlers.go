@@ -260,9 +260,9 @@ func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
 	return &login{f.Subject, digest}, nil
 }
 
-func (i *Issuer) device(r *http.Request) device {
+func (i *Issuer) device(r *http.Request) rotation.Device {
 	userAgent, address := i.config.Device(r)
-	return device{UserAgent: stored.Printable(userAgent, 256), Address: stored.Printable(address, 64)}
+	return rotation.Device{UserAgent: stored.Printable(userAgent, 256), Address: stored.Printable(address, 64)}
 }
 
 // checkOrigin refuses what another site made the browser send.

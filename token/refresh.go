@@ -9,6 +9,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -33,7 +34,7 @@ func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tok
 	if err := i.checkAttempt(ctx, attempt); err != nil {
 		return Tokens{}, err
 	}
-	return i.refresh(ctx, refreshToken, attempt, device{})
+	return i.refresh(ctx, refreshToken, attempt, rotation.Device{})
 }
 
 // refresh follows the rules of rotation for a checked attempt. They are, in this
@@ -48,7 +49,7 @@ func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tok
 //     succeeded. If another refresh was faster, all starts over.
 //
 // Nothing is answered that is not in the store.
-func (i *Issuer) refresh(ctx context.Context, text, attempt string, from device) (Tokens, error) {
+func (i *Issuer) refresh(ctx context.Context, text, attempt string, from rotation.Device) (Tokens, error) {
 	t, ok := parseRefreshToken(text)
 	if !ok {
 		return Tokens{}, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
@@ -64,7 +65,7 @@ type exchange struct {
 	*Issuer
 	token   refreshToken
 	attempt string
-	from    device
+	from    rotation.Device
 	digest  logins.Digest
 }
 

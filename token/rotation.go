@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/rotation"
 )
 
 // verdict is what a refresh token does to its family.
@@ -76,7 +77,7 @@ func (f *family) judge(generation uint64, attempt string, now time.Time, grace t
 }
 
 // after returns the family as it is written for a verdict. Its end never moves.
-func (f *family) after(v verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from device) *family {
+func (f *family) after(v verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from rotation.Device) *family {
 	next := *f
 	next.Idle = max(min(now.Add(idle).UnixMilli(), f.Expires), f.Idle)
 	next.Last = from

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"github.com/authlatch/auth/internal/rotation"
 	"testing"
 	"time"
 )
@@ -114,7 +115,7 @@ func TestRulesAfterARecovery(t *testing.T) {
 // What is written for a verdict, and that nothing else changes.
 func TestWhatIsWrittenForAVerdict(t *testing.T) {
 	now := time.UnixMilli(goldenFamily().Rotated).Add(time.Hour)
-	from := device{UserAgent: "Another", Address: "192.0.2.3"}
+	from := rotation.Device{UserAgent: "Another", Address: "192.0.2.3"}
 	base := *goldenFamily()
 	base.Idle, base.Last = now.Add(3*time.Hour).UnixMilli(), from
 	turned := func(f *family) { f.Rotated, f.Recovered, f.Presented = now.UnixMilli(), 0, 0 }
@@ -150,7 +151,7 @@ func TestEndOfAFamilyNeverMoves(t *testing.T) {
 	end := f.Expires
 	for now := time.UnixMilli(f.Created); now.Before(time.UnixMilli(end).Add(time.Hour)); now = now.Add(59 * time.Minute) {
 		before := f.Idle
-		f = f.after(rotates, f.Generation, attemptA, now, 3*time.Hour, device{})
+		f = f.after(rotates, f.Generation, attemptA, now, 3*time.Hour, rotation.Device{})
 		if f.Expires != end || f.Idle > end || f.Idle < before {
 			t.Fatalf("at %v: idle %d, end %d", now, f.Idle, f.Expires)
 		}
@@ -164,7 +165,7 @@ func TestEndOfAFamilyNeverMoves(t *testing.T) {
 func TestClockThatLagsWritesNothingImpossible(t *testing.T) {
 	f := goldenFamily()
 	early := time.UnixMilli(f.Created).Add(-time.Hour)
-	next := f.after(rotates, f.Generation, attemptA, early, time.Minute, device{})
+	next := f.after(rotates, f.Generation, attemptA, early, time.Minute, rotation.Device{})
 	again, err := parseFamily(next.encode())
 	if err != nil || *again != *next || next.Rotated != f.Created || next.Idle != f.Idle {
 		t.Errorf("%+v %v", again, err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
@@ -70,7 +71,7 @@ func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	tokens, fresh, err := i.issue(ctx, id, device{}, nil)
+	tokens, fresh, err := i.issue(ctx, id, rotation.Device{}, nil)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -86,7 +87,7 @@ type login struct {
 
 // issue makes a family, lists it, ends the log-in that it replaces, if any, and
 // only then gives its tokens away: there are never two that work.
-func (i *Issuer) issue(ctx context.Context, id auth.Identity, from device, old *login) (Tokens, *login, error) {
+func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Device, old *login) (Tokens, *login, error) {
 	f, secret, err := i.newFamily(id, from)
 	var seed [16]byte
 	var digest logins.Digest
@@ -130,7 +131,7 @@ func (i *Issuer) abandon(ctx context.Context, l *login) {
 }
 
 // newFamily returns a family with the secret of its refresh tokens.
-func (i *Issuer) newFamily(id auth.Identity, from device) (*family, []byte, error) {
+func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*family, []byte, error) {
 	if err := id.Validate(); err != nil {
 		return nil, nil, err
 	}

@@ -101,7 +101,9 @@ func wantListed(t *testing.T, l *Lists, kind Kind, want ...Digest) {
 	entries, err := l.Entries(t.Context(), subject)
 	var got []Digest
 	for _, e := range entries {
-		got = append(got, e.Digest)
+		if e.Kind == kind {
+			got = append(got, e.Digest)
+		}
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%d log-ins of kind %d are listed, want %d in their order: %v", len(got), kind, len(want), err)

@@ -66,7 +66,7 @@ var (
 
 // Encode returns the record as it is stored under a digest. Each call returns
 // other bytes.
-func (r *Record) Encode(d logins.Digest) []byte {
+func (r *Record) Encode(d *logins.Digest) []byte {
 	texts := [...]string{r.Subject, r.Scopes, r.Methods, r.UserAgent, r.Address, r.Claims}
 	size := 64 + len(r.Values)
 	for _, text := range texts {
@@ -87,15 +87,16 @@ func (r *Record) Encode(d logins.Digest) []byte {
 }
 
 // Checksum returns the checksum of a record that is stored under a digest.
-func Checksum(d logins.Digest, raw []byte) uint32 {
+func Checksum(d *logins.Digest, raw []byte) uint32 {
 	sum := crc32.Update(crc32.ChecksumIEEE(d[:]), crc32.IEEETable, raw[:CheckAt])
 	return crc32.Update(sum, crc32.IEEETable, raw[CheckAt+4:])
 }
 
 // Decode reads a record into r, and returns the login ID of its digest. All texts
 // and the login ID are parts of one string, so that a request costs one allocation
-// for them. Claims and values are not looked into.
-func (r *Record) Decode(d logins.Digest, raw []byte) (loginID string, err error) {
+// for them. The digest is a pointer so that it costs none. Claims and values are not
+// looked into.
+func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error) {
 	switch {
 	case len(raw) > 0 && raw[0] > Format && raw[0] <= LastFormat:
 		return "", ErrNewer
@@ -130,7 +131,7 @@ func (r *Record) Decode(d logins.Digest, raw []byte) (loginID string, err error)
 // session ends by not being used, so Describe shows it until its latest end.
 func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
 	var r Record
-	loginID, err := r.Decode(d, raw)
+	loginID, err := r.Decode(&d, raw)
 	if err != nil {
 		return auth.Login{}, false, err
 	}
