@@ -31,8 +31,8 @@ var graph = []room{
 	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored"}},
 
 	// A login kept on the server │ signed into a JWT.
-	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/queue", "internal/stored"}},
-	{"token", []string{".", "cookie", "store", "internal/crossorigin", "internal/jose", "internal/logins", "internal/registered", "internal/stored"}},
+	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/queue", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
+	{"token", []string{".", "cookie", "store", "internal/crossorigin", "internal/jose", "internal/logins", "internal/registered", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
 	{"token/browser", nil},
 
 	// A rate limiter for whatever can be guessed.
@@ -43,7 +43,9 @@ var graph = []room{
 	{"password", []string{".", crypto}},
 
 	// What these share.
-	{"internal/logins", []string{"store", "internal/queue", "internal/stored"}},
+	{"internal/sessionrecord", []string{".", "internal/logins", "internal/stored"}},
+	{"internal/rotation", []string{".", "internal/logins", "internal/stored"}},
+	{"internal/logins", []string{".", "store", "internal/queue", "internal/stored"}},
 	{"internal/jose", []string{jwx, crypto, "internal/registered"}},
 
 	// Policies of cookies │ the contract of a store, and what proves one.
