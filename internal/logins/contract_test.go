@@ -85,7 +85,7 @@ func lists(t *testing.T, s store.Store, bound int) *Lists {
 	return &Lists{Store: s, Bound: bound, Fault: func(_ context.Context, _ string, err error) { t.Errorf("fault: %v", err) }}
 }
 
-// add lists a log-in with a record.
+// add lists a login with a record.
 func add(t *testing.T, l *Lists, e Entry, replaced *Digest) {
 	t.Helper()
 	if ok, err := l.Store.CompareAndSwap(t.Context(), e.Digest.Key(), nil, record(), time.Hour); err != nil || !ok {
@@ -106,7 +106,7 @@ func wantListed(t *testing.T, l *Lists, kind Kind, want ...Digest) {
 		}
 	}
 	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("%d log-ins of kind %d are listed, want %d in their order: %v", len(got), kind, len(want), err)
+		t.Errorf("%d logins of kind %d are listed, want %d in their order: %v", len(got), kind, len(want), err)
 	}
 }
 
@@ -290,7 +290,7 @@ func TestAddListsALoginOnceThoughItsFirstSwapSaidNothing(t *testing.T) {
 	mustCreate(t, s, other)
 	s.swapFails = []error{errStore}
 	if err := l.Add(t.Context(), subject, entry(other), nil); err == nil {
-		t.Error("after a swap that may yet happen, the log-in was listed")
+		t.Error("after a swap that may yet happen, the login was listed")
 	}
 	wantListed(t, l, Session, d)
 }
@@ -305,11 +305,11 @@ func TestAddOfALoginThatIsEndingIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	if listed, err := l.Listed(t.Context(), subject, d); listed || err != nil {
-		t.Errorf("a log-in that is ending is listed: %v, %v", listed, err)
+		t.Errorf("a login that is ending is listed: %v, %v", listed, err)
 	}
 	wantListed(t, l, Session)
 	if err := l.Add(t.Context(), subject, entry(d), nil); err == nil {
-		t.Error("a log-in that is ending was added again")
+		t.Error("a login that is ending was added again")
 	}
 	if n, err := l.End(t.Context(), subject, Revoked, everything); len(n) != 1 || err != nil {
 		t.Errorf("%v, %v", n, err)
@@ -377,7 +377,7 @@ func TestTheOldestLoginOverTheBoundIsEndedAndReported(t *testing.T) {
 	add(t, l, entry(newDigest()), nil) // reports to nobody
 }
 
-// Who knows the password alone must not end complete log-ins.
+// Who knows the password alone must not end complete logins.
 func TestPendingLoginsHaveABoundOfTheirOwn(t *testing.T) {
 	s := &scripted{}
 	l := lists(t, s, 2)

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// markTries is how often the entries of logins that end are marked against other
-// changes of the list, before the records end without a mark.
+// markTries is how often a call tries to mark entries while others change the list.
+// After that, the records end without a mark.
 const markTries = 4
 
-// End ends the logins that pick chooses, whatever its errors, and returns those
-// that this call has ended. After nil all of them have ended, and none that the
+// End ends the logins that pick chooses, goes on past errors, and returns the
+// logins that this call has ended. After nil all of them have ended, and none that the
 // subject had is missing from the list; their entries leave the list now or with
 // its next change. After an error the call can be repeated: what it has ended is
 // not tried again.
@@ -43,8 +43,8 @@ func (l *list) incomplete() error {
 	return fmt.Errorf("logins: a list was corrupt: logins that it has lost may be alive until %s", l.lost.UTC().Format(time.RFC3339))
 }
 
-// end does not need the marks: each disclosed login that lives is in the list. They
-// are for those who come after a call that is broken off.
+// end does not need the marks: each disclosed login that lives is in the list. The
+// marks let later calls go on with a call that is broken off.
 func (l *Lists) end(ctx context.Context, subject string, reason Reason, pick func(Entry) bool) (found *list, picked, ended []Entry, err error) {
 	found, err = l.swap(ctx, subject, markTries, func(list *list, _ bool) (marked bool, err error) {
 		for i := range list.entries {
@@ -69,9 +69,9 @@ func (l *Lists) end(ctx context.Context, subject string, reason Reason, pick fun
 	return found, picked, ended, err
 }
 
-// EndOne ends a log-in that is known by its own credential. After nil its record
-// has ended, listed or not, even if the list cannot be read; its entry leaves
-// the list now or lapses.
+// EndOne ends a login that is known by its own credential. After nil its record has
+// ended, listed or not, even if the list cannot be read; its entry leaves the list
+// now or expires.
 func (l *Lists) EndOne(ctx context.Context, subject string, kind Kind, d Digest, reason Reason) error {
 	if err := l.EndRecord(ctx, kind, d, reason); err != nil {
 		return err
@@ -82,8 +82,8 @@ func (l *Lists) EndOne(ctx context.Context, subject string, kind Kind, d Digest,
 	return nil
 }
 
-// tidy goes on with endings that were broken off: of those that the list marks
-// last, as many as can end at once. Those that are left end at their next touch.
+// tidy goes on with endings that were broken off. It ends the last marked logins of
+// the list, as many as can end at once. The others end at their next touch.
 func (l *Lists) tidy(ctx context.Context, subject string, list *list) {
 	var marked []Entry
 	for _, e := range list.entries {
@@ -97,54 +97,54 @@ func (l *Lists) tidy(ctx context.Context, subject string, list *list) {
 	}
 }
 
-// finish ends the records of entries, takes those off the list that have ended, and
-// returns those that this call has ended. Its error says that a record may be
+// finish ends the records of entries, removes from the list those that have ended,
+// and returns those that this call has ended. An error means that a record may be
 // alive.
 func (l *Lists) finish(ctx context.Context, subject string, entries []Entry) (ended []Entry, err error) {
 	if len(entries) == 0 {
 		return nil, nil
 	}
 	var failures []error
-	over := make(map[Digest]bool)
+	gone := make(map[Digest]bool)
 	for i, r := range l.endRecords(ctx, entries) {
-		if !r.over {
+		if !r.ended {
 			failures = append(failures, r.err)
 			continue
 		}
-		over[entries[i].Digest] = true
-		if r.here && entries[i].Ending != Evicted { // which has been reported
+		gone[entries[i].Digest] = true
+		if r.byThis && entries[i].Ending != Evicted { // which has been reported
 			ended = append(ended, entries[i])
 		}
 	}
-	if len(over) > 0 {
-		// That the entries leave is tidiness: the next change would see to it.
-		if err := l.remove(ctx, subject, func(e Entry) bool { return over[e.Digest] }); err != nil {
+	if len(gone) > 0 {
+		// If this fails, the next change of the list removes the entries.
+		if err := l.remove(ctx, subject, func(e Entry) bool { return gone[e.Digest] }); err != nil {
 			l.Fault(ctx, subject, err)
 		}
 	}
 	if n := len(failures); n > 0 {
-		err = fmt.Errorf("logins: %d of %d may be alive: %w", n, len(entries), errors.Join(failures[:min(n, mostErrors)]...))
+		err = fmt.Errorf("logins: %d of %d may be alive: %w", n, len(entries), errors.Join(failures[:min(n, maxErrors)]...))
 	}
 	return ended, err
 }
 
-// mostErrors is how many errors of one cause are worth reading.
-const mostErrors = 4
+// maxErrors is how many errors of one call are reported.
+const maxErrors = 4
 
-// endTries is how many changes of a record its end waits for. Then it is deleted,
-// or a client that keeps its record changing would keep it alive.
+// endTries is how many changes of a record are met before it is deleted. Without
+// that limit, a client that keeps changing its record would keep it alive.
 const endTries = 3
 
-// EndRecord ends the record of a log-in, whatever it holds: by a swap to a
-// tombstone or, where that does not succeed, by its deletion. It is no error if
-// there is none, or if it has ended already: the first reason stays.
+// EndRecord ends the record of a login, even a corrupt one: by a swap to a tombstone
+// or, where that does not succeed, by its deletion. Ending a missing or ended record
+// is a no-op: the first reason stays.
 func (l *Lists) EndRecord(ctx context.Context, kind Kind, d Digest, reason Reason) error {
 	_, err := l.endRecord(ctx, kind, d, reason)
 	return err
 }
 
 // endRecord is EndRecord, and reports whether the record has ended by this call.
-func (l *Lists) endRecord(ctx context.Context, kind Kind, d Digest, reason Reason) (here bool, err error) {
+func (l *Lists) endRecord(ctx context.Context, kind Kind, d Digest, reason Reason) (byThis bool, err error) {
 	key, tombstone := d.Key(), NewTombstone(kind, reason)
 	for conflicts, failures := 0, 0; conflicts < endTries && failures < 2; {
 		raw, ok, err := l.Store.Get(ctx, key)
@@ -158,7 +158,7 @@ func (l *Lists) endRecord(ctx context.Context, kind Kind, d Digest, reason Reaso
 			}
 		}
 		if err != nil {
-			failures++ // the outcome is unknown: one more look tells
+			failures++ // the outcome is unknown: read once more
 		} else {
 			conflicts++
 		}

@@ -9,18 +9,18 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Digest is what a log-in is known by in the store: a SHA-256 sum of its
-// secret, or of the name of its family.
+// Digest identifies a login in the store. It is a SHA-256 sum of the login's secret,
+// or of the name of its family.
 type Digest [sha256.Size]byte
 
-// Key is the key of the log-in's record, 43 characters.
+// Key is the key of the login's record, 43 characters.
 func (d Digest) Key() string {
 	var key [43]byte
 	base64.RawURLEncoding.Encode(key[:], d[:])
 	return string(key[:])
 }
 
-// LoginID is the public name of the log-in, 22 characters. It is a digest of
+// LoginID is the public name of the login, 22 characters. It is a digest of
 // the digest, so it leads to no record.
 func (d Digest) LoginID() string {
 	return string(d.AppendLoginID(make([]byte, 0, 22)))
@@ -32,28 +32,28 @@ func (d Digest) AppendLoginID(b []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, sum[:16])
 }
 
-// Entry is a log-in as it stands in the list of its subject.
+// Entry is a login as it stands in the list of its subject.
 type Entry struct {
 	Digest  Digest
 	Expires time.Time // when it ends at the latest, in minutes, rounded up
 	Used    time.Time // when it was last known to be used, in tens of seconds; Add fills it in
 	Kind    Kind
-	Ending  Reason // zero unless the log-in is being ended
+	Ending  Reason // zero unless the login is being ended
 }
 
-// Kind is what sort of log-in it is. It has three bits.
+// Kind is how a login is kept. It has three bits.
 type Kind byte
 
-// The kinds of log-ins.
+// The kinds of logins.
 const (
 	Session Kind = 1 + iota
 	Family       // of refresh tokens
-	Pending      // a session that waits for its second factor
+	Pending      // a session that waits for the second factor
 )
 
-// TombstoneTTL is how long a log-in of the kind is remembered after its end:
-// for a minute, longer than answers are under way; for a family as long as an
-// access token can live at most.
+// TombstoneTTL is how long a login of the kind is remembered after its end. A session
+// is remembered for a minute, longer than a response is under way; a family for as
+// long as an access token can live at most.
 func (k Kind) TombstoneTTL() time.Duration {
 	if k == Family {
 		return time.Hour
@@ -61,7 +61,7 @@ func (k Kind) TombstoneTTL() time.Duration {
 	return time.Minute
 }
 
-// Reason is why a log-in ended. It has four bits.
+// Reason is why a login ended. It has four bits.
 type Reason byte
 
 // The reasons. Zero is none.
@@ -69,13 +69,13 @@ const (
 	LoggedOut Reason = 1 + iota // by the subject, with this very credential
 	Revoked                     // from elsewhere
 	Evicted                     // to keep the bound
-	Replaced                    // by a newer log-in
-	Reused                      // a spent refresh token came back
+	Replaced                    // by a newer login
+	Reused                      // a refresh token was presented that was already used
 )
 
-// Own reports whether the browser itself has ended the log-in, by a log-out or
-// another log-in. What it sends of the old one is slow then, and it may have newer
-// cookies, which no slow answer must erase.
+// Own reports whether the browser itself has ended the login, by a logout or another
+// login. A request with the old credential is a late one then. The browser may have
+// newer cookies, which a late response must not delete.
 func (r Reason) Own() bool { return r == LoggedOut || r == Replaced }
 
 // String returns the reason as it stands in events.
@@ -104,7 +104,7 @@ const (
 	tombstoneFormat = 0x80
 )
 
-// Tombstone is what is left of a log-in that was ended.
+// Tombstone is the record of a login that was ended.
 type Tombstone struct {
 	Kind   Kind
 	Reason Reason
@@ -120,7 +120,7 @@ func NewTombstone(kind Kind, reason Reason) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(time.Now().Unix()))
 }
 
-// ParseTombstone reads a stored value, and returns false if it is no tombstone.
+// ParseTombstone reads a stored value, and returns false if it is not a tombstone.
 func ParseTombstone(raw []byte) (Tombstone, bool) {
 	if len(raw) != tombstoneSize || raw[0] != tombstoneFormat {
 		return Tombstone{}, false

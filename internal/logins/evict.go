@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// maxPending is how many of them a subject has at most. They have a bound of
-// their own: who knows the password alone must not end complete logins.
+// maxPending is how many pending logins a subject has at most. They have a bound of
+// their own: an attacker who knows only the password must not end complete logins.
 const maxPending = 10
 
-// evict marks the entries over the bound of their sort, and returns those of
-// logins that were alive: those first that have expired, then the least recently
-// used. Entries that are ending anyway, and the one that the newest replaces, do
-// not count.
+// evict marks the entries over their bound, expired ones first, then the least
+// recently used, and returns the entries of logins that were alive. Complete and
+// pending logins are counted apart. Entries that are being ended, and the entry that
+// the newest one replaces, do not count.
 //
-// An entry knows its last use no better than when it was last looked at. So look,
-// which refreshes that, is asked about each candidate; it returns false for one
-// that has ended.
+// The last use in an entry is that of the last look at its record. So look, which
+// updates it, is called for each candidate; it returns false for a login that has
+// ended.
 func (l *list) evict(now time.Time, bound int, replaced *Digest, look func(*Entry) (live bool)) (evicted []Entry) {
 	newest := l.entries[len(l.entries)-1]
 	pending := newest.Kind == Pending
@@ -51,8 +51,8 @@ func (l *list) evict(now time.Time, bound int, replaced *Digest, look func(*Entr
 	return evicted
 }
 
-// leastUsed returns the entry to evict first, as far as the list knows, and nil if
-// there is none. Of equals it is the oldest.
+// leastUsed returns the entry to evict first, as far as the list knows, or nil. Of
+// several with the same last use it returns the oldest.
 func (l *list) leastUsed(now time.Time, candidate func(*Entry) bool) (least *Entry) {
 	rank := func(e *Entry) time.Time {
 		if !now.Before(e.Expires) {
@@ -68,8 +68,8 @@ func (l *list) leastUsed(now time.Time, candidate func(*Entry) bool) (least *Ent
 	return least
 }
 
-// looker returns the look of evict. It reads each record once. What cannot be
-// read counts as the list knows it.
+// looker returns the look function of evict. It reads each record once. A record
+// that cannot be read counts as its entry says.
 func (l *Lists) looker(ctx context.Context) func(*Entry) (live bool) {
 	type fact struct {
 		used time.Time

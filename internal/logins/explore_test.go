@@ -17,7 +17,7 @@ import (
 
 const subject = "alice"
 
-// world is what a scenario knows of its log-ins: everything that an outsider
+// world is what a scenario knows of its logins: everything that an outsider
 // could have noticed.
 type world struct {
 	model *interleave.Model
@@ -54,7 +54,7 @@ func entry(d Digest) Entry {
 	return Entry{Digest: d, Kind: Session, Expires: time.Now().Add(time.Hour)}
 }
 
-// existing makes a log-in before the actors start.
+// existing makes a login before the actors start.
 func (w *world) existing() Digest {
 	d := newDigest()
 	w.login(d)(w.model)
@@ -77,7 +77,7 @@ func (w *world) login(d Digest) func(store.Store) {
 	}
 }
 
-// logout ends log-ins. Those that were disclosed before it was called, and that
+// logout ends logins. Those that were disclosed before it was called, and that
 // it picks, are dead once it has returned nil.
 func (w *world) logout(name string, pick func(Entry) bool) func(store.Store) {
 	return func(s store.Store) {
@@ -93,7 +93,7 @@ func (w *world) logout(name string, pick func(Entry) bool) func(store.Store) {
 	}
 }
 
-// leave is a log-out by a log-in's own credential.
+// leave is a log-out by a login's own credential.
 func (w *world) leave(d Digest) func(store.Store) {
 	return func(s store.Store) {
 		if err := w.lists(s).EndOne(context.Background(), subject, Session, d, LoggedOut); err == nil {
@@ -102,7 +102,7 @@ func (w *world) leave(d Digest) func(store.Store) {
 	}
 }
 
-// touch is a request that notes the use of a log-in.
+// touch is a request that notes the use of a login.
 func (w *world) touch(d Digest) func(store.Store) {
 	return func(s store.Store) {
 		ctx := context.Background()
@@ -157,25 +157,25 @@ func (w *world) lives(d Digest) bool {
 // check is the invariants of the protocol.
 func (w *world) check() error {
 	if w.resurrected || w.model.Recreated {
-		return errors.New("a log-in was resurrected")
+		return errors.New("a login was resurrected")
 	}
 	entries := w.entries()
 	for i, d := range w.disclosed {
 		if w.lives(d) && !entries[d] {
-			return fmt.Errorf("log-in %d lives and is not listed", i)
+			return fmt.Errorf("login %d lives and is not listed", i)
 		}
 	}
 	for name, digests := range w.mustEnd {
 		for d := range digests {
 			if w.lives(d) {
-				return fmt.Errorf("a log-in outlived %s", name)
+				return fmt.Errorf("a login outlived %s", name)
 			}
 		}
 	}
 	return nil
 }
 
-// entries returns which log-ins stand in the list, marked or not.
+// entries returns which logins stand in the list, marked or not.
 func (w *world) entries() map[Digest]bool {
 	all := make(map[Digest]bool)
 	for _, e := range w.lists(w.model).All(subject) {
@@ -210,11 +210,11 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 		faults int // where AUTH_LONG=1 is not set, three at once go without; 1 at most with -short
 		actors func(w *world) []func(store.Store)
 	}{
-		{"a log-in against log-out everywhere", 100, 2, func(w *world) []func(store.Store) {
+		{"a login against log-out everywhere", 100, 2, func(w *world) []func(store.Store) {
 			w.existing()
 			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything)}
 		}},
-		{"a log-in against log-out everywhere, and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"a login against log-out everywhere, and a touch", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything), w.touch(a)}
 		}},
@@ -223,7 +223,7 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 			w.existing()
 			return []func(store.Store){w.logout("log-out of one", only(a)), w.logout("log-out everywhere", everything), w.touch(a)}
 		}},
-		{"log-out of one against a log-in and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"log-out of one against a login and a touch", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.logout("log-out of one", only(a)), w.login(newDigest()), w.touch(a)}
 		}},
@@ -231,7 +231,7 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 			a := w.existing()
 			return []func(store.Store){w.leave(a), w.logout("log-out everywhere", everything)}
 		}},
-		{"log-out by one's own credential against a log-in and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"log-out by one's own credential against a login and a touch", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.leave(a), w.login(newDigest()), w.touch(a)}
 		}},
@@ -247,23 +247,23 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 			w.existing()
 			return []func(store.Store){w.login(newDigest()), w.login(newDigest())}
 		}},
-		{"a busy log-in against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.update(a, 4), w.logout("log-out everywhere", everything)}
 		}},
-		{"a busy log-in against log-out by its own credential", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login against log-out by its own credential", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.update(a, 4), w.leave(a)}
 		}},
-		{"a busy log-in against its eviction", 1, 1, func(w *world) []func(store.Store) {
+		{"a busy login against its eviction", 1, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.update(a, 4), w.login(newDigest())}
 		}},
-		{"a busy log-in against both log-outs", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login against both log-outs", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.update(a, 3), w.logout("log-out everywhere", everything), w.leave(a)}
 		}},
-		{"a busy log-in and its touch against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login and its touch against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.update(a, 3), w.logout("log-out everywhere", everything), w.touch(a)}
 		}},
@@ -271,7 +271,7 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 			a := w.existing()
 			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), w.update(a, 1), w.touch(a)}
 		}},
-		{"log-out everywhere on a full store against a log-in", 100, 2, func(w *world) []func(store.Store) {
+		{"log-out everywhere on a full store against a login", 100, 2, func(w *world) []func(store.Store) {
 			w.existing()
 			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), w.login(newDigest())}
 		}},
@@ -280,7 +280,7 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 			w.existing()
 			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), onFull(w.leave(a))}
 		}},
-		{"two log-ins against log-out everywhere", 100, 0, func(w *world) []func(store.Store) {
+		{"two logins against log-out everywhere", 100, 0, func(w *world) []func(store.Store) {
 			return []func(store.Store){w.login(newDigest()), w.login(newDigest()), w.logout("log-out everywhere", everything)}
 		}},
 	}
@@ -304,7 +304,7 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 							return err
 						}
 						if alive := w.alive(); done && faults == 0 && alive > scenario.bound {
-							return fmt.Errorf("%d log-ins are alive, over the bound", alive)
+							return fmt.Errorf("%d logins are alive, over the bound", alive)
 						}
 						return nil
 					},

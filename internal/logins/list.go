@@ -18,7 +18,7 @@ import (
 //
 // expires is minutes since 1970, and expires - used is in tens of seconds. The bits
 // are the kind and, shifted by four, why the login is being ended. An entry of no
-// kind is no login: its expires is lost. The checksum covers the list and its key:
+// kind is not a login: its expires is the time lost. The checksum covers the list and its key:
 // an entry with a damaged byte would otherwise be a login that LogoutAll cannot
 // find. Format 0x01, which stays readable, has no checksum, no used, and expires in
 // seconds.
@@ -33,12 +33,12 @@ const (
 	listHeader = 1 + 8 // format, writeID
 	listCheck  = 4
 
-	// longestLife is how long a login can last: browsers keep no cookie longer.
-	longestLife = 400 * 24 * time.Hour
+	// maxLifetime is how long a login can last: browsers keep cookies no longer.
+	maxLifetime = 400 * 24 * time.Hour
 )
 
-// parseList reads a stored list. A format of the future is an error, since its
-// owner will want it back; bytes that no version wrote are a corrupt list.
+// parseList reads a stored list. A newer format is an error, because a newer version
+// of the program needs the list; bytes that no version wrote are a corrupt list.
 func parseList(key string, raw []byte) (*list, error) {
 	l := &list{raw: raw, corrupt: true}
 	if len(raw) == 0 || raw[0] < oldListFormat || raw[0] > lastListFormat {
@@ -95,7 +95,7 @@ func (e Entry) append(b []byte) []byte {
 // it, the list of one login takes no more memory than with format 0x01.
 const usedUnit = 10
 
-// checksum returns that of a list of format 0x02 which is stored under key.
+// checksum returns the checksum of a list of format 0x02 that is stored under key.
 func checksum(key string, raw []byte) uint32 {
 	sum := crc32.Update(crc32.ChecksumIEEE([]byte(key)), crc32.IEEETable, raw[:listHeader])
 	return crc32.Update(sum, crc32.IEEETable, raw[listHeader+listCheck:])
@@ -116,16 +116,16 @@ func (r *reader) entry(format byte) (e Entry) {
 	return e
 }
 
-// mend makes a corrupt list one that can be written. What could be read of it
-// stays; until then, logins may be alive that it has lost.
-func (l *list) mend(now, until time.Time) {
-	l.remove(func(e Entry) bool { return e.Expires.After(now.Add(longestLife)) })
-	if until.After(l.lost) || l.lost.After(now.Add(longestLife)) {
+// repair makes a corrupt list one that can be written. What could be read of it
+// stays. The lost logins may be alive until the given time.
+func (l *list) repair(now, until time.Time) {
+	l.remove(func(e Entry) bool { return e.Expires.After(now.Add(maxLifetime)) })
+	if until.After(l.lost) || l.lost.After(now.Add(maxLifetime)) {
 		l.lost = until
 	}
 }
 
-// expire takes off what has ended by its own time.
+// expire removes the entries of logins that have ended by their own time.
 func (l *list) expire(now time.Time) {
 	l.remove(func(e Entry) bool { return now.After(e.Expires.Add(margin)) })
 	if now.After(l.lost) {
@@ -133,7 +133,7 @@ func (l *list) expire(now time.Time) {
 	}
 }
 
-// ttl covers the longest entry.
+// ttl returns how long the store keeps the list: until the last entry has expired.
 func (l *list) ttl(now time.Time) time.Duration {
 	longest := now
 	for _, e := range l.entries {
@@ -144,7 +144,7 @@ func (l *list) ttl(now time.Time) time.Duration {
 	if l.lost.After(longest) {
 		longest = l.lost
 	}
-	return min(longest.Sub(now), longestLife) + 2*margin
+	return min(longest.Sub(now), maxLifetime) + 2*margin
 }
 
 func (l *list) find(d Digest) int {
@@ -156,7 +156,7 @@ func (l *list) find(d Digest) int {
 	return -1
 }
 
-// remove takes off the entries that leave reports true for.
+// remove removes the entries that leave returns true for.
 func (l *list) remove(leave func(Entry) bool) (changed bool) {
 	kept := l.entries[:0]
 	for _, e := range l.entries {

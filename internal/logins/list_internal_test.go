@@ -145,7 +145,7 @@ func TestAListOfALaterFormatIsNotTouched(t *testing.T) {
 func TestADamagedEntryDoesNotStayForEver(t *testing.T) {
 	ctx, s := t.Context(), &store.Memory{}
 	l := &Lists{Store: s, Bound: 10, Fault: func(context.Context, string, error) {}}
-	raw := (&list{entries: []Entry{{Digest: Digest{1}, Kind: Session, Expires: time.Now().Add(2 * longestLife)}}}).encode("another key")
+	raw := (&list{entries: []Entry{{Digest: Digest{1}, Kind: Session, Expires: time.Now().Add(2 * maxLifetime)}}}).encode("another key")
 	if _, err := s.CompareAndSwap(ctx, l.key("alice"), nil, raw, time.Hour); err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,14 @@
-// Package logins keeps the list of a subject's log-ins, over a store, so that
-// they can be shown, bounded and ended. Sessions and refresh families stand in
-// one list.
+// Package logins keeps the list of a subject's logins in a store, so that they can be
+// shown, bounded and ended. Sessions and refresh families are in one list.
 //
-// A log-in is a record under a key of its own and an entry in the list of its
+// A login is a record under a key of its own and an entry in the list of its
 // subject. The two cannot change in one step, so they change in an order that
 // is safe to break off anywhere:
 //
-//   - A log-in creates its record, which nobody knows of yet, then has [Lists.Add]
-//     swap the entry in, and only then discloses the token.
+//   - A login creates its record, whose token is not disclosed yet, then has
+//     [Lists.Add] swap the entry in, and only then discloses the token.
 //   - Ending logins marks their entries by one swap, then ends their records,
-//     then takes the entries off. The next login of the subject, or the next call
+//     then removes the entries. The next login of the subject, or the next call
 //     that ends them, goes on with what was broken off. If the marks cannot be
 //     written, the records end all the same.
 //   - A record ends by a swap to a tombstone or, where it keeps changing or the
@@ -18,7 +17,7 @@
 //
 // So a disclosed record that lives is listed, and an entry leaves the list only
 // after its record has ended. An entry that a store has lost all the same is
-// found missing when its login next notes its use; see [Lists.Listed]. A list that
+// found missing when the use of its login is next recorded; see [Lists.Listed]. A list that
 // has lost entries says so until their logins have ended; see [Lists.Idle].
 package logins
 
@@ -38,13 +37,13 @@ import (
 // Lists are the lists of one namespace in one store.
 type Lists struct {
 	Store     store.Store
-	Namespace string // the subjects' world
+	Namespace string // separates subjects of the same name
 	Bound     int    // logins of a subject at most; the least recently used is ended for a new one
 
-	// Idle is the longest time that a login lasts without noting its use, and so
-	// without being looked up in its list. After it, what a corrupt list has lost
-	// has ended. Less than a week counts as a week, since the other mode of the
-	// namespace may have longer-lived logins.
+	// Idle is the longest time that a login lasts without its use being recorded,
+	// and so without being looked up in its list. After it, logins that a corrupt
+	// list has lost have ended. Less than a week counts as a week, because the other
+	// mode of the namespace may have longer-lived logins.
 	Idle time.Duration
 
 	// DescribeSession and DescribeFamily read the records of their kind. Without
@@ -52,28 +51,28 @@ type Lists struct {
 	// from its entry.
 	DescribeSession, DescribeFamily Describe
 
-	// Evicted hears of each log-in that was ended to keep the bound. It may be
+	// Evicted is called for each login that was ended to keep the bound. It may be
 	// nil.
 	Evicted func(ctx context.Context, subject string, e Entry)
 
-	// Fault hears of what went wrong without failing the call: a corrupt list,
-	// an ending that is left to the next change.
+	// Fault is called for an error that does not fail the call: a corrupt list or
+	// record, an ending that is left to the next change.
 	Fault func(ctx context.Context, subject string, err error)
 
-	queue queue.Queue[string] // of those that change one list
+	queue queue.Queue[string] // of goroutines that change one list
 }
 
-// margin is how much longer the store keeps what has ended by its own time, so
-// that clocks may differ.
+// margin is how much longer the store keeps a login that has ended by its own time,
+// because clocks may differ.
 const margin = time.Minute
 
-// errUnlisted means that a log-in did not get into the list, or was marked as
+// errUnlisted means that a login did not get into the list, or was marked as
 // ending before it was disclosed.
 var errUnlisted = errors.New("logins: ended before it was listed")
 
-// Create stores the record of a log-in that nobody knows of yet: what fresh
-// returns, under a new secret each time that it is called. After an error
-// there is none that anybody could use.
+// Create stores the record of a login that is not disclosed yet. fresh returns the
+// record, under a new secret each time that it is called. After an error there is no
+// record with a secret that could be used.
 func (l *Lists) Create(ctx context.Context, kind Kind, fresh func() (Digest, []byte, time.Duration)) error {
 	for failures := 0; ; {
 		d, raw, ttl := fresh()
@@ -87,14 +86,15 @@ func (l *Lists) Create(ctx context.Context, kind Kind, fresh func() (Digest, []b
 		if failures++; failures > 1 {
 			return fmt.Errorf("logins: create a record: %w", err)
 		}
-		// It may be there all the same. A second attempt under this key could
-		// not tell its own record from one that was ended, so it is given up.
+		// The record may be there all the same. A second attempt under this key
+		// could not tell its own record from one that was ended, so the key is
+		// given up.
 		l.EndRecord(ctx, kind, d, Revoked)
 	}
 }
 
-// Add lists a log-in whose record exists and is not disclosed yet. After nil it
-// may be disclosed; after an error its record must be ended. The log-in that
+// Add lists a login whose record exists and is not disclosed yet. After nil it
+// may be disclosed; after an error its record must be ended. The login that
 // it replaces, if any, does not count against the bound and stays in the list
 // until [Lists.Remove].
 func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Digest) error {
@@ -104,11 +104,11 @@ func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Dige
 	defer cancel()
 	look := l.looker(asides)
 	var evicted []Entry
-	list, err := l.swap(ctx, subject, untilItSwaps, func(list *list, again bool) (bool, error) {
+	list, err := l.swap(ctx, subject, unlimited, func(list *list, retried bool) (bool, error) {
 		switch i := list.find(e.Digest); {
 		case i >= 0 && list.entries[i].Ending == 0:
 			return false, nil // the swap of unknown outcome was applied
-		case i >= 0 || again:
+		case i >= 0 || retried:
 			return false, errUnlisted
 		}
 		list.entries = append(list.entries, e)
@@ -127,23 +127,23 @@ func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Dige
 	return nil
 }
 
-// asideTimeout bounds what a login spends on other logins of its subject.
+// asideTimeout bounds the time that a login spends on other logins of its subject.
 const asideTimeout = time.Second
 
-// Remove takes a log-in off the list whose record has ended already.
+// Remove removes a login from the list whose record has ended already.
 func (l *Lists) Remove(ctx context.Context, subject string, d Digest) error {
 	return l.remove(ctx, subject, func(e Entry) bool { return e.Digest == d })
 }
 
 func (l *Lists) remove(ctx context.Context, subject string, leave func(Entry) bool) error {
-	_, err := l.swap(ctx, subject, untilItSwaps, func(list *list, _ bool) (bool, error) {
+	_, err := l.swap(ctx, subject, unlimited, func(list *list, _ bool) (bool, error) {
 		return list.remove(leave), nil
 	})
 	return err
 }
 
-// Listed reports whether a log-in stands in the list and is not being ended.
-// A log-in that does not is to be ended by whoever notices.
+// Listed reports whether a login is in the list and is not being ended. A caller that
+// finds a login not listed must end it.
 func (l *Lists) Listed(ctx context.Context, subject string, d Digest) (bool, error) {
 	list, err := l.read(ctx, subject)
 	if err != nil {
@@ -163,20 +163,20 @@ func (l *Lists) Entries(ctx context.Context, subject string) ([]Entry, error) {
 	return list.entries, nil
 }
 
-// untilItSwaps is the patience of a swap that queues behind others.
-const untilItSwaps = 0
+// unlimited is the patience of a swap that queues behind others.
+const unlimited = 0
 
 var errBusy = errors.New("logins: write a list: it keeps changing")
 
 // swap changes the list by one swap and returns it as it then stands. It calls
 // edit with each version that it finds until a swap succeeds or edit leaves the
-// list alone; again is true once a swap has had an unknown outcome, so edit
-// must know its own work when it sees it.
+// list alone; retried is true once a swap has had an unknown outcome, so edit
+// must recognize its own change.
 //
 // A swap that has met another waits for its turn. One with a patience does not,
 // and gives up after so many conflicts. With an error it returns the list that it
 // could not write, or nil if the list could not be read.
-func (l *Lists) swap(ctx context.Context, subject string, patience int, edit func(list *list, again bool) (changed bool, err error)) (*list, error) {
+func (l *Lists) swap(ctx context.Context, subject string, patience int, edit func(list *list, retried bool) (changed bool, err error)) (*list, error) {
 	key := l.key(subject)
 	for failures, conflicts := 0, 0; ; {
 		list, err := l.read(ctx, subject)
@@ -198,7 +198,7 @@ func (l *Lists) swap(ctx context.Context, subject string, patience int, edit fun
 			continue
 		}
 		conflicts++
-		if patience != untilItSwaps {
+		if patience != unlimited {
 			if conflicts == patience {
 				return list, errBusy
 			}
@@ -227,14 +227,14 @@ func (l *Lists) read(ctx context.Context, subject string) (*list, error) {
 	}
 	if list.corrupt {
 		now := time.Now()
-		list.mend(now, now.Add(max(l.Idle, leastIdle)))
+		list.repair(now, now.Add(max(l.Idle, minIdle)))
 		l.Fault(ctx, subject, errors.New("logins: a list is corrupt"))
 	}
 	return list, nil
 }
 
-// leastIdle is the least that counts as [Lists.Idle].
-const leastIdle = 7 * 24 * time.Hour
+// minIdle is the minimum of [Lists.Idle].
+const minIdle = 7 * 24 * time.Hour
 
 // write swaps the list in for the bytes that it was read from.
 func (l *Lists) write(ctx context.Context, key string, list *list) (bool, error) {
@@ -249,7 +249,8 @@ func (l *Lists) write(ctx context.Context, key string, list *list) (bool, error)
 	return swapped, nil
 }
 
-// key is where the list of a subject is kept. It tells nothing of either name.
+// key is where the list of a subject is kept. It reveals neither the namespace nor
+// the subject.
 func (l *Lists) key(subject string) string {
 	h := sha256.New()
 	h.Write([]byte("authlatch/logins"))

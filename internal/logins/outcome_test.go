@@ -31,7 +31,7 @@ func (s *shaky) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	return swapped, err
 }
 
-// listed makes log-ins over a store.
+// listed makes logins over a store.
 func listed(t *testing.T, s store.Store, n int) (l *Lists, digests []Digest) {
 	t.Helper()
 	l = &Lists{Store: s, Bound: 100, Fault: func(_ context.Context, _ string, err error) { t.Error(err) }}

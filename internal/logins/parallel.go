@@ -9,30 +9,30 @@ import (
 )
 
 const (
-	// parallel is how many records end at once: many logins end in time on a slow
-	// store, and one call leaves the store to others.
+	// parallel is how many records end at once. Many logins then end in time on a
+	// slow store, and one call leaves capacity of the store to others.
 	parallel = 16
 
-	// leastShare is the least time that a record gets of those that end together.
-	leastShare = time.Second
+	// minShare is the minimum time for each of the records that end together.
+	minShare = time.Second
 )
 
-// result is what became of a record.
+// result says whether a record has ended.
 type result struct {
-	over bool // it has ended
-	here bool // by this call
-	err  error
+	ended  bool
+	byThis bool // call, and not before
+	err    error
 }
 
-// endRecords ends the records of entries. Those that cannot be reached do not keep
-// the others alive: each has a share of the time, and the first is another one each
-// time, so that repeating the call gets to all of them. A fifth of the time is left
-// for the list.
+// endRecords ends the records of entries. Records that cannot be reached do not keep
+// the others alive: each record has a share of the time, and each call starts with
+// another record, so that repeated calls reach all of them. A fifth of the time is
+// left for the list.
 func (l *Lists) endRecords(ctx context.Context, entries []Entry) []result {
 	left := timeLeft(ctx) / 5 * 4
 	share := left
 	if rounds := (len(entries) + parallel - 1) / parallel; rounds > 1 {
-		share = max(left/time.Duration(rounds), leastShare)
+		share = max(left/time.Duration(rounds), minShare)
 	}
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
@@ -40,8 +40,8 @@ func (l *Lists) endRecords(ctx context.Context, entries []Entry) []result {
 	inParallel(len(entries), func(i int) {
 		ctx, cancel := context.WithTimeout(ctx, share)
 		defer cancel()
-		here, err := l.endRecord(ctx, entries[i].Kind, entries[i].Digest, entries[i].Ending)
-		results[i] = result{err == nil, here, err}
+		byThis, err := l.endRecord(ctx, entries[i].Kind, entries[i].Digest, entries[i].Ending)
+		results[i] = result{err == nil, byThis, err}
 	})
 	return results
 }
@@ -54,8 +54,8 @@ func timeLeft(ctx context.Context) time.Duration {
 	return time.Hour // the store has a bound of its own for each call
 }
 
-// inParallel calls do for each number below n, beginning anywhere, and returns when
-// all calls have. A panic becomes one of its caller's.
+// inParallel calls do for each number below n, starting at a random one, and returns
+// when all calls have returned. A panic of do becomes a panic of its caller.
 func inParallel(n int, do func(int)) {
 	if n == 1 {
 		do(0)
