@@ -1,8 +1,6 @@
 package session
 
-import (
-	"github.com/authlatch/auth/internal/sessionrecord"
-)
+import "github.com/authlatch/auth/internal/sessionrecord"
 
 // Flags of a record.
 const (
