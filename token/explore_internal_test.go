@@ -3,11 +3,12 @@ package token
 import (
 	"cmp"
 	"fmt"
-	"github.com/authlatch/auth/internal/rotation"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authlatch/auth/internal/rotation"
 )
 
 // These tests go through everything that can happen to the refreshes of one

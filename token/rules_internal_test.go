@@ -1,9 +1,10 @@
 package token
 
 import (
-	"github.com/authlatch/auth/internal/rotation"
 	"testing"
 	"time"
+
+	"github.com/authlatch/auth/internal/rotation"
 )
 
 const (
