@@ -26,7 +26,7 @@ import (
 )
 
 func main() {
-	// Log-ins are kept here. Another store is a change to this line alone.
+	// Logins are kept here. Another store is a change to this line alone.
 	logins, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {
 		log.Fatal(err)
