@@ -16,5 +16,5 @@
 //
 // Another host needs a [Verifier] alone, with the public keys at
 // [KeySet.JWKSHandler], which [NewRemoteKeySet] fetches. Browsers use package
-// token/browser, Go clients a [Transport].
+// token/browser, Go clients package token/tokenclient.
 package token

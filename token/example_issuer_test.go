@@ -1,11 +1,8 @@
 package token_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 
@@ -72,63 +69,4 @@ func ExampleIssuer() {
 	// 200 __Host-Http-refresh true true
 	// 200 Bearer 600
 	// 200 hello, alice
-}
-
-// A program that calls an API, and keeps its log-in over many runs.
-func ExampleTransport() {
-	keys, err := token.NewKeySet(token.Ed25519)
-	if err != nil {
-		panic(err)
-	}
-	issuer, err := token.NewIssuer(token.Config{
-		Keys: keys, Store: &store.Memory{}, NativeClients: true,
-		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "batch",
-	})
-	if err != nil {
-		panic(err)
-	}
-	guard := &middleware.Guard{Authenticator: issuer}
-	login := httptest.NewServer(issuer.RefreshHandler())
-	defer login.Close()
-	api := httptest.NewServer(guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, _ := auth.FromContext(r.Context())
-		fmt.Fprint(w, "hello, ", id.Subject)
-	})))
-	defer api.Close()
-
-	transport, err := token.NewTransport(token.TransportConfig{
-		Origins: []string{api.URL},
-		Refresh: token.RefreshAt(login.URL, nil),
-		// File: where the tokens are kept between runs.
-	})
-	if err != nil {
-		panic(err)
-	}
-	tokens, err := issuer.Issue(context.Background(), auth.Identity{Subject: "nightly-job"})
-	if err != nil {
-		panic(err)
-	}
-	if err := transport.Login(tokens); err != nil {
-		panic(err)
-	}
-	client := &http.Client{Transport: transport}
-	response, err := client.Get(api.URL)
-	if err != nil {
-		panic(err)
-	}
-	defer response.Body.Close()
-	body, _ := io.ReadAll(response.Body)
-	fmt.Println(response.StatusCode, string(body))
-
-	// Once the log-in is over, every request says so.
-	refreshToken, _ := transport.Logout()
-	if err := issuer.Revoke(context.Background(), refreshToken); err != nil {
-		panic(err)
-	}
-	_, err = client.Get(api.URL)
-	fmt.Println(errors.Is(err, token.ErrLoginEnded))
-
-	// Output:
-	// 200 hello, nightly-job
-	// true
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 // holder is a struct of an application. fmt calls no method of what it holds.
@@ -49,11 +50,11 @@ func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
 		remote, err := token.NewRemoteKeySet("https://issuer.example/jwks", token.RemoteConfig{})
 		must(t, err)
 		must(t, remote.Close())
-		client, err := token.NewTransport(token.TransportConfig{
-			Origins: []string{"https://api.example"}, Refresh: i.Refresh, Base: http.DefaultTransport,
+		client, err := tokenclient.New(tokenclient.Config{
+			Origins: []string{"https://api.example"}, Refresh: tokenclient.RefreshAt("https://login.example/refresh", nil), Base: http.DefaultTransport,
 		})
 		must(t, err)
-		must(t, client.Login(tokens))
+		must(t, client.SetTokens(tokenclient.Tokens(tokens)))
 		list, err := i.Logins(t.Context(), "alice")
 		must(t, err)
 

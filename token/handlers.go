@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/wire"
 )
 
 // Login logs id in for a browser. It answers with the access token in the body,
@@ -92,7 +93,7 @@ func (i *Issuer) renew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if native {
-		err = writeJSON(w, http.StatusOK, "application/json", tokens)
+		err = writeJSON(w, http.StatusOK, "application/json", tokens.Tokens)
 	} else {
 		err = i.disclose(w, r, tokens)
 	}
@@ -129,38 +130,27 @@ func (i *Issuer) fail(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, crossorigin.ErrNotPost):
 		w.Header().Set("Allow", http.MethodPost)
-		writeProblem(w, http.StatusMethodNotAllowed, problem{})
+		writeProblem(w, http.StatusMethodNotAllowed, wire.Problem{})
 	case errors.Is(err, auth.ErrForbidden):
-		writeProblem(w, http.StatusForbidden, problem{})
+		writeProblem(w, http.StatusForbidden, wire.Problem{})
 	case errors.As(err, &refused):
 		challenge := `Bearer error="invalid_token"`
 		if refused.code == codeMissing {
 			challenge = "Bearer"
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
-		detail := problem{Type: problemPrefix + string(refused.code)}
+		detail := wire.Problem{Type: wire.RefreshProblem + string(refused.code)}
 		if refused.reason != 0 {
 			detail.Reason = refused.reason.String()
 		}
 		writeProblem(w, http.StatusUnauthorized, detail)
 	default:
 		w.Header().Set("Retry-After", "5")
-		writeProblem(w, http.StatusServiceUnavailable, problem{})
+		writeProblem(w, http.StatusServiceUnavailable, wire.Problem{})
 	}
 }
 
-// problemPrefix begins the types of problems with refresh tokens.
-const problemPrefix = "urn:authlatch:refresh:"
-
-// problem is a problem detail (RFC 9457).
-type problem struct {
-	Type   string `json:"type,omitempty"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Reason string `json:"reason,omitempty"`
-}
-
-func writeProblem(w http.ResponseWriter, status int, p problem) {
+func writeProblem(w http.ResponseWriter, status int, p wire.Problem) {
 	p.Title, p.Status = http.StatusText(status), status
 	writeJSON(w, status, "application/problem+json", p)
 }
@@ -181,7 +171,7 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, body any) 
 
 // disclose answers with tokens. After an error w is as it was: a cookie that
 // cannot be set leaves no other one behind.
-func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens Tokens) error {
+func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens granted) error {
 	h := http.Header{"Set-Cookie": w.Header()["Set-Cookie"]}
 	seconds := max(time.Until(tokens.ends).Truncate(time.Second), time.Second)
 	if err := i.config.Cookie.MaxAge(seconds).Set(h, r, tokens.RefreshToken); err != nil {
@@ -195,12 +185,7 @@ func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens Tokens)
 		tokens.AccessToken = ""
 	}
 	w.Header()["Set-Cookie"] = h["Set-Cookie"]
-	return writeJSON(w, http.StatusOK, "application/json", tokens)
-}
-
-// nativeRequest is the body of a refresh, or a log-out, without a cookie.
-type nativeRequest struct {
-	RefreshToken string `json:"refresh_token"`
+	return writeJSON(w, http.StatusOK, "application/json", tokens.Tokens)
 }
 
 // presentedToken returns the refresh token of a request: that of the cookie or,
@@ -214,7 +199,7 @@ func (i *Issuer) presentedToken(r *http.Request) (text string, native bool, err 
 	case ok:
 		return text, false, nil
 	}
-	var body nativeRequest
+	var body wire.RefreshRequest
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); i.config.NativeClients && mediaType == "application/json" {
 		text, err := io.ReadAll(io.LimitReader(r.Body, 4096))
 		if err != nil {

@@ -381,3 +381,17 @@ func TestManyLogInsAtOnceStayApart(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// The LoginID stays the same from one refresh to the next, and is that of the
+// access token.
+func TestTokensTellTheirLogin(t *testing.T) {
+	i := newIssuer(t)
+	first := issued(t, i)
+	second, err := i.Refresh(t.Context(), first.RefreshToken, newAttempt())
+	must(t, err)
+	got, err := i.Verify(t.Context(), second.AccessToken)
+	must(t, err)
+	if id := got.Identity().LoginID; id == "" || first.LoginID != id || second.LoginID != id {
+		t.Errorf("%q, %q, and the token says %q", first.LoginID, second.LoginID, id)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/private"
 )
 
 // keyFile is the form of a key file: a private JWK Set (RFC 7517, 5) and the
@@ -61,7 +62,7 @@ func LoadKeySet(path string) (*KeySet, error) {
 // it cannot be used, the keys stay as they are. The signing keys of
 // [KeySet.SetSigner] stay if the file has none.
 func (s *KeySet) Reload(path string) error {
-	text, err := readPrivate(path)
+	text, err := private.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("token: key file: %w", err)
 	}
@@ -173,7 +174,7 @@ func (s *KeySet) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("token: key file: %w", err)
 	}
-	if err := replaceFile(path, text); err != nil {
+	if err := private.ReplaceFile(path, text); err != nil {
 		return fmt.Errorf("token: key file: %w", err)
 	}
 	return nil

@@ -554,7 +554,7 @@ func TestHostileKeyFilesAreRefused(t *testing.T) {
 		"a member twice":    bytes.Replace(good, []byte(`"refresh"`), []byte(`"refresh":[],"refresh"`), 1),
 		"a bare JWK Set":    []byte(`{"keys":[]}`),
 		"PEM":               []byte("-----BEGIN PRIVATE KEY-----\n"),
-		"bigger than 1 MiB": append(slices.Clone(good), bytes.Repeat([]byte(" "), maxKeyFile)...),
+		"bigger than 1 MiB": append(slices.Clone(good), bytes.Repeat([]byte(" "), 1<<20)...),
 	}
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) { refusedFile(t, text) })
@@ -746,7 +746,9 @@ func TestEmptyKeySetDoesNothing(t *testing.T) {
 }
 
 func TestSaveIntoAMissingFolderIsAnError(t *testing.T) {
-	if err := replaceFile(filepath.Join(t.TempDir(), "none", "keys"), nil); !errors.Is(err, fs.ErrNotExist) {
+	set, err := NewKeySet(HS256)
+	check(t, err)
+	if err := set.Save(filepath.Join(t.TempDir(), "none", "keys")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing folder: %v", err)
 	}
 }

@@ -34,7 +34,8 @@ func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tok
 	if err := i.checkAttempt(ctx, attempt); err != nil {
 		return Tokens{}, err
 	}
-	return i.refresh(ctx, refreshToken, attempt, rotation.Device{})
+	tokens, err := i.refresh(ctx, refreshToken, attempt, rotation.Device{})
+	return tokens.Tokens, err
 }
 
 // refresh follows the rules of rotation for a checked attempt. They are, in this
@@ -49,10 +50,10 @@ func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tok
 //     succeeded. If another refresh was faster, all starts over.
 //
 // Nothing is answered that is not in the store.
-func (i *Issuer) refresh(ctx context.Context, text, attempt string, from rotation.Device) (Tokens, error) {
+func (i *Issuer) refresh(ctx context.Context, text, attempt string, from rotation.Device) (granted, error) {
 	t, ok := parseRefreshToken(text)
 	if !ok {
-		return Tokens{}, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
+		return granted{}, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -83,19 +84,19 @@ const casAttempts = 4
 
 // run tries until a step is in the store. A swap that says nothing may have
 // happened: then the next read returns what was written.
-func (e *exchange) run(ctx context.Context) (Tokens, error) {
+func (e *exchange) run(ctx context.Context) (granted, error) {
 	var unknown *step // its swap had an unknown outcome
 	for failures, try := 0, 0; try < casAttempts; try++ {
 		raw, err := e.readFamily(ctx, e.digest)
 		if err != nil {
-			return Tokens{}, err
+			return granted{}, err
 		}
 		if unknown != nil && bytes.Equal(raw, unknown.value) {
 			return e.done(ctx, unknown)
 		}
 		next, err := e.next(ctx, raw)
 		if err != nil {
-			return Tokens{}, err
+			return granted{}, err
 		}
 		if next.value == nil {
 			return e.done(ctx, next)
@@ -109,13 +110,13 @@ func (e *exchange) run(ctx context.Context) (Tokens, error) {
 		case failures > 0 && next.verdict == reuses && e.lists.EndRecord(ctx, logins.Family, e.digest, logins.Reused) == nil:
 			return e.done(ctx, next) // a full store still deletes
 		case failures > 0:
-			return Tokens{}, e.unanswered(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+			return granted{}, e.unanswered(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 		default:
 			unknown = next
 			failures++
 		}
 	}
-	return Tokens{}, e.unanswered(ctx, "", e.digest.LoginID(), errors.New("token: refresh: other refreshes of the same login were faster each time"))
+	return granted{}, e.unanswered(ctx, "", e.digest.LoginID(), errors.New("token: refresh: other refreshes of the same login were faster each time"))
 }
 
 // next returns the step that a family asks for.
@@ -143,7 +144,7 @@ func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 }
 
 // done answers a step that is in the store.
-func (e *exchange) done(ctx context.Context, s *step) (Tokens, error) {
+func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 	subject, loginID := s.family.Subject, e.digest.LoginID()
 	if s.verdict == reuses {
 		if err := e.lists.Remove(ctx, subject, e.digest); err != nil {
@@ -154,11 +155,11 @@ func (e *exchange) done(ctx context.Context, s *step) (Tokens, error) {
 			Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
 				s.family.Generation-e.token.generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address),
 		})
-		return Tokens{}, &refusal{code: codeReused}
+		return granted{}, &refusal{code: codeReused}
 	}
 	tokens, err := e.tokens(s.family, e.token.seed, s.secret)
 	if err != nil {
-		return Tokens{}, e.unanswered(ctx, subject, loginID, fmt.Errorf("token: refresh: %w", err))
+		return granted{}, e.unanswered(ctx, subject, loginID, fmt.Errorf("token: refresh: %w", err))
 	}
 	if kind, ok := events[s.verdict]; ok {
 		e.event(ctx, auth.Event{Kind: kind, Subject: subject, LoginID: loginID})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/wire"
 )
 
 // RemoteConfig says how a [RemoteKeySet] works. All fields have safe defaults.
@@ -100,7 +101,7 @@ func NewRemoteKeySet(url string, c RemoteConfig) (*RemoteKeySet, error) {
 }
 
 func newRemoteKeySet(address string, c RemoteConfig, transport http.RoundTripper) (*RemoteKeySet, error) {
-	if err := checkAddress(address, c.InsecureHTTP); errors.Is(err, errPlain) {
+	if err := wire.CheckAddress(address, c.InsecureHTTP); errors.Is(err, wire.ErrPlain) {
 		return nil, fmt.Errorf("token: NewRemoteKeySet: %w, and RemoteConfig.InsecureHTTP is not set", err)
 	} else if err != nil {
 		return nil, fmt.Errorf("token: NewRemoteKeySet: %w", err)

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -18,37 +16,6 @@ import (
 
 // fetchTimeout bounds a whole fetch, from the name's look-up to the last byte.
 const fetchTimeout = 10 * time.Second
-
-// errPlain is plain http where that is not admitted.
-var errPlain = errors.New("it is plain http to a host that is not loopback")
-
-// checkAddress admits https, and http of a loopback host or where that is said.
-// The error names the address, without a password that may be in it.
-func checkAddress(address string, insecure bool) error {
-	u, err := url.Parse(address)
-	if err != nil {
-		return errors.New("the address is not a URL") // err would quote it
-	}
-	switch {
-	case u.User != nil:
-		err = errors.New("it has a user name in it")
-	case u.Hostname() == "" || u.Opaque != "":
-		err = errors.New("it is not a URL with a host")
-	case u.Scheme == "https", u.Scheme == "http" && (insecure || loopback(u.Hostname())):
-		return nil
-	case u.Scheme == "http":
-		err = errPlain
-	default:
-		err = errors.New("it is not https")
-	}
-	u.User = nil
-	return fmt.Errorf("address %.200q: %w", u.String(), err)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
 
 // newTransport shares no connection with anybody and keeps none, since minutes
 // pass between two fetches.

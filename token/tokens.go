@@ -47,8 +47,12 @@ type Tokens struct {
 	// is not a secret. A client compares it: tokens of another login are never
 	// used in the place of those that it has.
 	LoginID string `json:"login_id"`
+}
 
-	ends time.Time // of the refresh token
+// granted are tokens that have been made, with the end of the refresh token.
+type granted struct {
+	Tokens
+	ends time.Time
 }
 
 // Format writes no token, whatever the verb: tokens end up in logs by mistake.
@@ -76,7 +80,7 @@ func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 		return Tokens{}, err
 	}
 	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.digest.LoginID()})
-	return tokens, nil
+	return tokens.Tokens, nil
 }
 
 // login is a log-in that somebody has, or is about to have.
@@ -87,7 +91,7 @@ type login struct {
 
 // issue makes a family, lists it, ends the log-in that it replaces, if any, and
 // only then gives its tokens away: there are never two that work.
-func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Device, old *login) (Tokens, *login, error) {
+func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Device, old *login) (granted, *login, error) {
 	f, secret, err := i.newFamily(id, from)
 	var seed [16]byte
 	var digest logins.Digest
@@ -95,7 +99,7 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 		seed, digest, err = i.create(ctx, f)
 	}
 	if err != nil {
-		return Tokens{}, nil, i.unanswered(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
+		return granted{}, nil, i.unanswered(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
 	}
 	fresh := &login{f.Subject, digest}
 	tokens, err := i.tokens(f, seed, secret)
@@ -104,7 +108,7 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 	}
 	if err != nil {
 		i.abandon(ctx, fresh)
-		return Tokens{}, nil, i.unanswered(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
+		return granted{}, nil, i.unanswered(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
 	}
 	return tokens, fresh, nil
 }
@@ -180,7 +184,7 @@ func (i *Issuer) create(ctx context.Context, f *family) (seed [16]byte, digest l
 
 // tokens makes the refresh token of the current generation of a family, and an
 // access token.
-func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (Tokens, error) {
+func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (granted, error) {
 	now := time.Now().Truncate(time.Millisecond) // as in a family
 	famID := familyID(seed)
 	loginID := familyDigest(i.config.Namespace, famID).LoginID()
@@ -196,21 +200,21 @@ func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (Tokens, error)
 	}
 	payload, err := claims.encode()
 	if err != nil {
-		return Tokens{}, err
+		return granted{}, err
 	}
 	access, err := i.config.Keys.mint(payload)
 	if err != nil {
-		return Tokens{}, err
+		return granted{}, err
 	}
 	expiresIn := int64(expires.Sub(now) / time.Second)
-	return Tokens{
+	tokens := Tokens{
 		AccessToken: access, TokenType: "Bearer",
 		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),
 		RefreshToken: newRefreshToken(secret, seed, f.Salt, f.Generation).String(),
 		Generation:   f.Generation,
 		LoginID:      loginID,
-		ends:         f.ends(),
-	}, nil
+	}
+	return granted{tokens, f.ends()}, nil
 }
 
 // jitter is 1 to 5 percent of a time, at random and at least a second, so that

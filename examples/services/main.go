@@ -1,7 +1,7 @@
 // Services is three services that share no database: an issuer that logs in, a
 // shop and a warehouse. The two APIs know of the issuer nothing but the URL of
 // its public keys. The shop asks the warehouse in a name of its own, through a
-// token.Transport. The keys rotate every half minute, while all of them run.
+// tokenclient.Transport. The keys rotate every half minute, while all of them run.
 //
 //	go run ./examples/services
 //	curl -d user=alice -d 'password=correct horse' http://localhost:8080/login

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 // shop is an API that asks another one.
@@ -19,7 +19,7 @@ type shop struct {
 	*api
 	issuerURL    string
 	warehouseURL string
-	warehouse    *token.Transport
+	warehouse    *tokenclient.Transport
 
 	mu sync.Mutex // one log-in at a time
 }
@@ -29,9 +29,9 @@ func newShop(issuerURL, warehouseURL string) (*shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := token.NewTransport(token.TransportConfig{
+	transport, err := tokenclient.New(tokenclient.Config{
 		Origins: []string{warehouseURL},
-		Refresh: token.RefreshAt(issuerURL+"/refresh", nil),
+		Refresh: tokenclient.RefreshAt(issuerURL+"/refresh", nil),
 	})
 	if err != nil {
 		api.Close()
@@ -51,7 +51,7 @@ func (s *shop) routes() http.Handler {
 func (s *shop) tea(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	stock, err := s.ask(r)
-	if errors.Is(err, token.ErrLoginEnded) { // or none has begun yet
+	if errors.Is(err, tokenclient.ErrLoginEnded) { // or none has begun yet
 		if err = s.logIn(); err == nil {
 			stock, err = s.ask(r)
 		}
@@ -91,9 +91,9 @@ func (s *shop) logIn() error {
 		return err
 	}
 	defer response.Body.Close()
-	var tokens token.Tokens
+	var tokens tokenclient.Tokens
 	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&tokens); err != nil || response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the issuer answers %s: %w", response.Status, err)
 	}
-	return s.warehouse.Login(tokens)
+	return s.warehouse.SetTokens(tokens)
 }

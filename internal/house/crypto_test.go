@@ -116,10 +116,10 @@ var secretName = regexp.MustCompile(`(?i)(secret|mac|password|passphrase|token|p
 
 // compared are comparisons of what has such a name and is no secret.
 var compared = map[string]string{
-	"store/shard.go: key":                   "that of a record, which is a digest",
-	"token/bearer.go: errNoToken":           "an error",
-	"token/transportstate.go: AccessToken":  "a client compares its own tokens",
-	"token/transportstate.go: RefreshToken": "a client compares its own tokens",
+	"store/shard.go: key":                      "that of a record, which is a digest",
+	"token/bearer.go: errNoToken":              "an error",
+	"token/tokenclient/flight.go: AccessToken": "a client compares its own tokens",
+	"token/tokenclient/state.go: RefreshToken": "a client compares its own tokens",
 }
 
 // ASVS 5.0, 11.2.4: secrets are compared by crypto/subtle or crypto/hmac alone.

@@ -32,8 +32,9 @@ var graph = []room{
 
 	// A login kept on the server │ signed into a JWT.
 	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/queue", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
-	{"token", []string{".", "cookie", "store", "internal/crossorigin", "internal/jose", "internal/logins", "internal/registered", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
+	{"token", []string{".", "cookie", "store", "internal/crossorigin", "internal/jose", "internal/logins", "internal/private", "internal/registered", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/wire"}},
 	{"token/browser", nil},
+	{"token/tokenclient", []string{".", "internal/private", "internal/wire"}},
 
 	// A rate limiter for whatever can be guessed.
 	{"throttle", []string{".", "cookie", "store", "internal/crossorigin", "internal/forwarded", "internal/queue", "internal/stored"}},
@@ -61,8 +62,10 @@ var graph = []room{
 	{"internal/ctxkey", nil},
 	{"internal/forwarded", nil},
 	{"internal/queue", nil},
+	{"internal/private", nil},
 	{"internal/registered", nil},
 	{"internal/stored", nil},
+	{"internal/wire", nil},
 
 	// Tests alone, which import any room.
 	{"internal/bothmodes", nil},
@@ -210,15 +213,18 @@ func TestOnlyJoseImportsJWX(t *testing.T) {
 	}
 }
 
-// A program that uses only sessions links no jwx, and none of what that needs.
-func TestASessionProgramLinksNoJWX(t *testing.T) {
+// A program that uses only sessions, or only the client of tokens, links no jwx, and
+// none of what that needs.
+func TestASessionProgramAndATokenClientLinkNoJWX(t *testing.T) {
 	imports := make(map[string][]string)
 	for _, f := range folders(t) {
 		for _, s := range f.code {
 			imports[f.name] = append(imports[f.name], s.imports...)
 		}
 	}
-	for _, program := range []string{"examples/quickstart", "examples/session"} {
+	for program, uses := range map[string]string{
+		"examples/quickstart": "session", "examples/session": "session", "token/tokenclient": "internal/wire",
+	} {
 		seen := make(map[string]bool)
 		var visit func(name string)
 		visit = func(name string) {
@@ -229,12 +235,12 @@ func TestASessionProgramLinksNoJWX(t *testing.T) {
 					seen[next] = true
 					visit(next)
 				case !our && !standard(imported) && !within(imported, crypto):
-					t.Errorf("%s links %s, by way of %s: cut that import, sessions do without it", program, imported, name)
+					t.Errorf("%s links %s, by way of %s: cut that import, it does without", program, imported, name)
 				}
 			}
 		}
-		if visit(program); !seen["session"] {
-			t.Errorf("%s does not use sessions: name another program here", program)
+		if visit(program); !seen[uses] {
+			t.Errorf("%s does not use %s: name another program here", program, uses)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package token
+package tokenclient
 
 import (
 	"bytes"
@@ -13,11 +13,16 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/wire"
 )
 
-// RefreshAt returns a function for [TransportConfig.Refresh] that asks the
-// [Issuer.RefreshHandler] at a URL, which must admit native clients
-// ([Config.NativeClients]). The client carries the request; nil means
+// ErrReused is the error of a refresh token that was used before, and not by a
+// request that was repeated: somebody else may have it. The issuer has ended the
+// login. It wraps [auth.ErrUnauthenticated].
+var ErrReused = fmt.Errorf("tokenclient: a refresh token that was already used was used again: %w", auth.ErrUnauthenticated)
+
+// RefreshAt returns a function for [Config.Refresh] that asks the
+// token.Issuer.RefreshHandler at a URL, which must admit native clients. The client carries the request; nil means
 // [http.DefaultClient]. Redirects are not followed, and plain http is for
 // loopback hosts only.
 func RefreshAt(url string, client *http.Client) func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
@@ -27,10 +32,10 @@ func RefreshAt(url string, client *http.Client) func(ctx context.Context, refres
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
-		if err := checkAddress(url, false); err != nil {
+		if err := wire.CheckAddress(url, false); err != nil {
 			return Tokens{}, err
 		}
-		body, err := json.Marshal(nativeRequest{RefreshToken: refreshToken})
+		body, err := json.Marshal(wire.RefreshRequest{RefreshToken: refreshToken})
 		if err != nil {
 			return Tokens{}, err
 		}
@@ -39,7 +44,7 @@ func RefreshAt(url string, client *http.Client) func(ctx context.Context, refres
 			return Tokens{}, errors.New("the URL to refresh at is none")
 		}
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set(AttemptHeader, attempt)
+		r.Header.Set("Refresh-Attempt", attempt)
 		response, err := own.Do(r)
 		if err != nil {
 			return Tokens{}, err
@@ -49,7 +54,7 @@ func RefreshAt(url string, client *http.Client) func(ctx context.Context, refres
 	}
 }
 
-// readTokens tells tokens, the end of the log-in, and failures apart. Only our
+// readTokens tells tokens, the end of the login, and failures apart. Only our
 // own problem detail is an end: any proxy can answer 401.
 func readTokens(response *http.Response) (Tokens, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
@@ -64,9 +69,9 @@ func readTokens(response *http.Response) (Tokens, error) {
 		}
 		return tokens, nil
 	case http.StatusUnauthorized:
-		var p problem
-		if json.Unmarshal(body, &p) == nil && strings.HasPrefix(p.Type, problemPrefix) {
-			if p.Type == problemPrefix+string(codeReused) {
+		var p wire.Problem
+		if json.Unmarshal(body, &p) == nil && strings.HasPrefix(p.Type, wire.RefreshProblem) {
+			if p.Type == wire.ReusedProblem {
 				return Tokens{}, ErrReused
 			}
 			return Tokens{}, fmt.Errorf("refresh token refused: %w", auth.ErrUnauthenticated)
@@ -75,7 +80,7 @@ func readTokens(response *http.Response) (Tokens, error) {
 	return Tokens{}, &statusError{response.StatusCode, retryAfter(response.Header)}
 }
 
-// statusError is an answer that says nothing of the log-in.
+// statusError is an answer that says nothing of the login.
 type statusError struct {
 	status     int
 	retryAfter time.Duration

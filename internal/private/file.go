@@ -1,4 +1,6 @@
-package token
+// Package private reads and replaces files that hold secrets: nobody but their
+// owner, and root, can read or change them.
+package private
 
 import (
 	"errors"
@@ -9,19 +11,19 @@ import (
 	"runtime"
 )
 
-// maxKeyFile bounds what is read.
-const maxKeyFile = 1 << 20
+// maxFile bounds what is read.
+const maxFile = 1 << 20
 
-// readPrivate reads a file that nobody else can read or change: a regular file
+// ReadFile reads a file that nobody else can read or change: a regular file
 // of ours or root's, whose mode and whose folder admit nobody else. A symbolic
 // link is followed, as mounted secrets need it; then both folders count.
-func readPrivate(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) {
 	// Before it is opened: that alone can block, or move a device.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkPrivate(info); err != nil {
+	if err := checkKind(info); err != nil {
 		return nil, err
 	}
 	if err := checkFolders(path); err != nil {
@@ -35,20 +37,20 @@ func readPrivate(path string) ([]byte, error) {
 	if info, err = file.Stat(); err != nil { // it may be another one by now
 		return nil, err
 	}
-	if err := checkPrivate(info); err != nil {
+	if err := checkKind(info); err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxKeyFile {
+	if len(text) > maxFile {
 		return nil, errors.New("it is bigger than 1 MiB")
 	}
 	return text, nil
 }
 
-func checkPrivate(info fs.FileInfo) error {
+func checkKind(info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return errors.New("it is not a regular file: name the file itself")
 	}
@@ -69,9 +71,9 @@ func checkFolders(path string) error {
 	return checkFolder(filepath.Dir(file))
 }
 
-// replaceFile writes a temporary file beside the old one and renames it. A
+// ReplaceFile writes a temporary file beside the old one and renames it. A
 // crash leaves one of the two as a whole.
-func replaceFile(path string, text []byte) error {
+func ReplaceFile(path string, text []byte) error {
 	folder := filepath.Dir(path)
 	if err := checkFolder(folder); err != nil {
 		return err

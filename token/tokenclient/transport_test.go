@@ -1,4 +1,4 @@
-package token_test
+package tokenclient_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 // Each test is a bug of clients, by its number in the list of rules for them.
@@ -24,12 +24,12 @@ const expiry = 10*time.Minute + time.Second
 // 1, 3: many requests with an expired token make one refresh, and all succeed.
 func TestClient1ParallelRequestsMakeOneRefresh(t *testing.T) {
 	for rule, c := range map[string]struct {
-		due   func(s *site, tokens token.Tokens)
+		due   func(s *site, tokens tokenclient.Tokens)
 		calls int
 	}{
-		"it is due":         {func(*site, token.Tokens) { time.Sleep(9*time.Minute + 55*time.Second) }, 20},
-		"it has expired":    {func(*site, token.Tokens) { time.Sleep(expiry) }, 20},
-		"all have had 401s": {func(s *site, tokens token.Tokens) { s.kill(tokens.AccessToken) }, 40},
+		"it is due":         {func(*site, tokenclient.Tokens) { time.Sleep(9*time.Minute + 55*time.Second) }, 20},
+		"it has expired":    {func(*site, tokenclient.Tokens) { time.Sleep(expiry) }, 20},
+		"all have had 401s": {func(s *site, tokens tokenclient.Tokens) { s.kill(tokens.AccessToken) }, 40},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			s := newSite(t)
@@ -82,9 +82,9 @@ func TestClient4RefreshDoesNotPassThroughItself(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)
 		own := &http.Client{Transport: s}
-		client, _ := s.loggedIn(func(c *token.TransportConfig) {
+		client, _ := s.loggedIn(func(c *tokenclient.Config) {
 			c.Origins = append(c.Origins, "https://login.example")
-			c.Refresh = token.RefreshAt(refreshURL, own)
+			c.Refresh = tokenclient.RefreshAt(refreshURL, own)
 		})
 		own.Transport = client
 		time.Sleep(expiry)
@@ -208,17 +208,15 @@ func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
 			answer := make(chan int)
 			go func() { answer <- get(client) }()
 			time.Sleep(time.Second)
-			bob := token.Tokens{}
+			bob := tokenclient.Tokens{}
 			if again {
-				var err error
-				bob, err = s.issuer.Issue(t.Context(), auth.Identity{Subject: "bob"})
-				must(t, err)
-				must(t, client.Login(bob))
+				bob = s.another()
+				must(t, client.SetTokens(bob))
 			} else {
-				text, err := client.Logout()
+				text, err := client.Clear()
 				must(t, err)
 				if text != tokens.RefreshToken {
-					t.Error("Logout returns another refresh token")
+					t.Error("Clear returns another refresh token")
 				}
 				must(t, s.issuer.Revoke(t.Context(), text))
 			}
@@ -229,7 +227,7 @@ func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
 				t.Error("the refresh goes on")
 			}
 			gets(t, client, map[bool]int{false: ended, true: 200}[again])
-			if text, err := client.Logout(); err != nil || text != bob.RefreshToken {
+			if text, err := client.Clear(); err != nil || text != bob.RefreshToken {
 				t.Errorf("%v", err)
 			}
 		})(t)
@@ -387,7 +385,7 @@ func TestClient23AttemptIsKeptUntilThereIsAnAnswer(t *testing.T) {
 
 // Over real connections, with the handlers as they are.
 func TestClientOverHTTP(t *testing.T) {
-	issuer := newIssuer(t, func(c *token.Config) { c.NativeClients = true })
+	issuer := newIssuer(t)
 	login := httptest.NewServer(issuer.RefreshHandler())
 	defer login.Close()
 	var authorized sync.Map
@@ -401,10 +399,10 @@ func TestClientOverHTTP(t *testing.T) {
 		io.Copy(w, r.Body)
 	}))
 	defer api.Close()
-	client, err := token.NewTransport(token.TransportConfig{Origins: []string{api.URL}, Refresh: token.RefreshAt(login.URL, nil)})
+	client, err := tokenclient.New(tokenclient.Config{Origins: []string{api.URL}, Refresh: tokenclient.RefreshAt(login.URL, nil)})
 	must(t, err)
 	tokens := issued(t, issuer)
-	must(t, client.Login(tokens))
+	must(t, client.SetTokens(tokens))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -429,8 +427,8 @@ func TestClientOverHTTP(t *testing.T) {
 }
 
 func TestTransportsThatCannotWorkAreRefused(t *testing.T) {
-	refresh := token.RefreshAt(refreshURL, nil)
-	for rule, c := range map[string]token.TransportConfig{
+	refresh := tokenclient.RefreshAt(refreshURL, nil)
+	for rule, c := range map[string]tokenclient.Config{
 		"no origins":              {Refresh: refresh},
 		"no refresh":              {Origins: []string{apiOrigin}},
 		"an empty origin":         {Origins: []string{""}, Refresh: refresh},
@@ -445,7 +443,7 @@ func TestTransportsThatCannotWorkAreRefused(t *testing.T) {
 		"the second is bad":       {Origins: []string{apiOrigin, "x"}, Refresh: refresh},
 		"a file that is a folder": {Origins: []string{apiOrigin}, Refresh: refresh, File: t.TempDir()},
 	} {
-		if client, err := token.NewTransport(c); err == nil || client != nil || !strings.HasPrefix(err.Error(), "token: ") {
+		if client, err := tokenclient.New(c); err == nil || client != nil || !strings.HasPrefix(err.Error(), "tokenclient: ") {
 			t.Errorf("%s: %v", rule, err)
 		}
 	}
@@ -455,8 +453,8 @@ func TestLoginOfATransportWantsBothTokens(t *testing.T) {
 	s := newSite(t)
 	client := s.client()
 	gets(t, client, ended)
-	for _, tokens := range []token.Tokens{{}, {AccessToken: "a"}, {RefreshToken: "r"}} {
-		if client.Login(tokens) == nil {
+	for _, tokens := range []tokenclient.Tokens{{}, {AccessToken: "a"}, {RefreshToken: "r"}} {
+		if client.SetTokens(tokens) == nil {
 			t.Errorf("%+v is taken", tokens)
 		}
 	}
@@ -475,9 +473,9 @@ func TestClient25IsSafeForConcurrentUse(t *testing.T) {
 				for k := range 20 {
 					switch {
 					case n == 0 && k%5 == 4:
-						client.Logout()
+						client.Clear()
 					case n == 0 || n == 1 && k%4 == 3:
-						if err := client.Login(issued(t, s.issuer)); err != nil {
+						if err := client.SetTokens(issued(t, s.issuer)); err != nil {
 							t.Error(err)
 						}
 					default:
@@ -490,7 +488,7 @@ func TestClient25IsSafeForConcurrentUse(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		must(t, client.Login(issued(t, s.issuer)))
+		must(t, client.SetTokens(issued(t, s.issuer)))
 		gets(t, client, 200)
 	})(t)
 }

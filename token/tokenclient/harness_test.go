@@ -1,7 +1,9 @@
-package token_test
+package tokenclient_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -9,10 +11,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 const (
@@ -44,7 +49,7 @@ type site struct {
 func newSite(t testing.TB, change ...func(*token.Config)) *site {
 	t.Helper()
 	s := &site{t: t, hosts: make(map[string]string), dead: make(map[string]bool)}
-	s.issuer = newIssuer(t, append(change, func(c *token.Config) { c.NativeClients = true })...)
+	s.issuer = newIssuer(t, change...)
 	s.guard = &middleware.Guard{Authenticator: s.issuer}
 	return s
 }
@@ -99,7 +104,7 @@ func closing(r *http.Request) {
 func (s *site) atIssuer(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.refreshes++
-	s.attempts = append(s.attempts, r.Header.Get(token.AttemptHeader))
+	s.attempts = append(s.attempts, r.Header.Get("Refresh-Attempt"))
 	s.mu.Unlock()
 	if s.refresh == nil || !s.refresh(w, r) {
 		s.issuer.RefreshHandler().ServeHTTP(w, r)
@@ -123,6 +128,83 @@ func (s *site) atAPI(w http.ResponseWriter, r *http.Request, body string) {
 			io.WriteString(w, id.Subject+" "+body)
 		})).ServeHTTP(w, r)
 	}
+}
+
+func newIssuer(t testing.TB, change ...func(*token.Config)) *token.Issuer {
+	t.Helper()
+	keys, err := token.NewKeySet(token.HS256) // cheap: these tests are not about signatures
+	must(t, err)
+	c := token.Config{
+		Keys: keys, Store: &store.Memory{}, NativeClients: true,
+		Issuer: "https://issuer.test", Audience: "https://api.test", ClientID: "app",
+	}
+	for _, each := range change {
+		each(&c)
+	}
+	issuer, err := token.NewIssuer(c)
+	must(t, err)
+	return issuer
+}
+
+// issued logs alice in, and returns her tokens.
+func issued(t testing.TB, i *token.Issuer) tokenclient.Tokens { return issuedTo(t, i, "alice") }
+
+func issuedTo(t testing.TB, i *token.Issuer, subject string) tokenclient.Tokens {
+	t.Helper()
+	tokens, err := i.Issue(t.Context(), auth.Identity{Subject: subject})
+	must(t, err)
+	return tokenclient.Tokens(tokens)
+}
+
+// refreshed uses up a refresh token.
+func refreshed(t testing.TB, i *token.Issuer, refreshToken string) {
+	t.Helper()
+	_, err := i.Refresh(t.Context(), refreshToken, newAttempt())
+	must(t, err)
+}
+
+// good reports whether a refresh token refreshes, and uses it up.
+func good(i *token.Issuer, refreshToken string) bool {
+	_, err := i.Refresh(context.Background(), refreshToken, newAttempt())
+	return err == nil
+}
+
+func newAttempt() string { return rand.Text() }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func inBubble(f func(t *testing.T)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, f) }
+}
+
+// journal keeps the kinds of events.
+type journal struct {
+	mu   sync.Mutex
+	seen []auth.EventKind
+}
+
+func heard(j *journal) func(*token.Config) {
+	return func(c *token.Config) {
+		c.Events = func(_ context.Context, e auth.Event) {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.seen = append(j.seen, e.Kind)
+		}
+	}
+}
+
+// kinds returns the kinds of the events so far, and forgets them.
+func (j *journal) kinds() []auth.EventKind {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	kinds := j.seen
+	j.seen = nil
+	return kinds
 }
 
 // kill makes the API refuse an access token.
@@ -149,34 +231,34 @@ func (s *site) sees(refreshes, calls int) {
 }
 
 // client makes a Transport that is not logged in.
-func (s *site) client(change ...func(*token.TransportConfig)) *token.Transport {
+func (s *site) client(change ...func(*tokenclient.Config)) *tokenclient.Transport {
 	s.t.Helper()
-	c := token.TransportConfig{
+	c := tokenclient.Config{
 		Origins: []string{apiOrigin}, Base: s,
-		Refresh: token.RefreshAt(refreshURL, &http.Client{Transport: s}),
+		Refresh: tokenclient.RefreshAt(refreshURL, &http.Client{Transport: s}),
 	}
 	for _, each := range change {
 		each(&c)
 	}
-	t, err := token.NewTransport(c)
+	t, err := tokenclient.New(c)
 	must(s.t, err)
 	return t
 }
 
 // loggedIn makes a Transport for alice, and returns her tokens.
-func (s *site) loggedIn(change ...func(*token.TransportConfig)) (*token.Transport, token.Tokens) {
+func (s *site) loggedIn(change ...func(*tokenclient.Config)) (*tokenclient.Transport, tokenclient.Tokens) {
 	s.t.Helper()
 	t, tokens := s.client(change...), issued(s.t, s.issuer)
-	must(s.t, t.Login(tokens))
+	must(s.t, t.SetTokens(tokens))
 	return t, tokens
 }
 
-func inFile(path string) func(*token.TransportConfig) {
-	return func(c *token.TransportConfig) { c.File = path }
+func inFile(path string) func(*tokenclient.Config) {
+	return func(c *tokenclient.Config) { c.File = path }
 }
 
 // get asks the API, and returns the status, or the kind of error.
-func get(t *token.Transport) int {
+func get(t *tokenclient.Transport) int {
 	r, err := http.NewRequest("GET", apiOrigin+"/me", nil)
 	if err != nil {
 		panic(err)
@@ -190,10 +272,10 @@ const (
 	troubled = -2 // any other
 )
 
-func send(t *token.Transport, r *http.Request) int {
+func send(t *tokenclient.Transport, r *http.Request) int {
 	response, err := t.RoundTrip(r)
 	switch {
-	case errors.Is(err, token.ErrLoginEnded) && errors.Is(err, auth.ErrUnauthenticated):
+	case errors.Is(err, tokenclient.ErrLoginEnded) && errors.Is(err, auth.ErrUnauthenticated):
 		return ended
 	case err != nil && errors.Is(err, auth.ErrUnauthenticated):
 		panic("a temporary error that is an end")
@@ -205,7 +287,7 @@ func send(t *token.Transport, r *http.Request) int {
 	return response.StatusCode
 }
 
-func gets(t testing.TB, transport *token.Transport, want int) {
+func gets(t testing.TB, transport *tokenclient.Transport, want int) {
 	t.Helper()
 	if got := get(transport); got != want {
 		t.Errorf("%d, want %d", got, want)

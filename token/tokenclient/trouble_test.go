@@ -1,4 +1,4 @@
-package token_test
+package tokenclient_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 // 10: trouble with a refresh is no log-out. The token is used while it lasts,
@@ -137,14 +137,14 @@ func TestClient10HeedsRetryAfter(t *testing.T) {
 
 // 10, 19: a log-in that is over is one error, which stays, and asks no more.
 func TestClient10DefinitiveRefusalEndsTheLogIn(t *testing.T) {
-	for rule, end := range map[string]func(t *testing.T, s *site, tokens token.Tokens){
-		"revoked": func(t *testing.T, s *site, tokens token.Tokens) {
+	for rule, end := range map[string]func(t *testing.T, s *site, tokens tokenclient.Tokens){
+		"revoked": func(t *testing.T, s *site, tokens tokenclient.Tokens) {
 			must(t, s.issuer.Revoke(t.Context(), tokens.RefreshToken))
 		},
-		"expired": func(*testing.T, *site, token.Tokens) { time.Sleep(13 * time.Hour) },
-		"reused": func(t *testing.T, s *site, tokens token.Tokens) {
+		"expired": func(*testing.T, *site, tokenclient.Tokens) { time.Sleep(13 * time.Hour) },
+		"reused": func(t *testing.T, s *site, tokens tokenclient.Tokens) {
 			refreshed(t, s.issuer, tokens.RefreshToken)
-			time.Sleep(window + time.Second)
+			time.Sleep(11 * time.Second) // over the issuer's window
 		},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestClient10DefinitiveRefusalEndsTheLogIn(t *testing.T) {
 			}
 			gets(t, client, ended)
 			s.sees(0, 0)
-			must(t, client.Login(issued(t, s.issuer)))
+			must(t, client.SetTokens(issued(t, s.issuer)))
 			gets(t, client, 200)
 		}))
 	}
@@ -168,16 +168,16 @@ func TestRefreshAtTellsReuseApart(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)
 		first := issued(t, s.issuer).RefreshToken
-		at := token.RefreshAt(refreshURL, &http.Client{Transport: s})
+		at := tokenclient.RefreshAt(refreshURL, &http.Client{Transport: s})
 		tokens, err := at(t.Context(), first, newAttempt())
-		if err != nil || tokens.Generation != 1 || ends(s.issuer, tokens.RefreshToken) != valid {
+		if err != nil || tokens.Generation != 1 || !good(s.issuer, tokens.RefreshToken) {
 			t.Error(err)
 		}
-		time.Sleep(window + time.Second)
-		if _, err := at(t.Context(), first, newAttempt()); !errors.Is(err, token.ErrReused) {
+		time.Sleep(11 * time.Second) // over the issuer's window
+		if _, err := at(t.Context(), first, newAttempt()); !errors.Is(err, tokenclient.ErrReused) {
 			t.Error(err)
 		}
-		if _, err := at(t.Context(), first, newAttempt()); !errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, token.ErrReused) {
+		if _, err := at(t.Context(), first, newAttempt()); !errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, tokenclient.ErrReused) {
 			t.Error(err)
 		}
 	})(t)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package token
+package private
 
 import (
 	"io/fs"
@@ -10,6 +10,13 @@ import (
 	"syscall"
 	"testing"
 )
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // privateFile writes a file of its own, in a folder of its own.
 func privateFile(t *testing.T) string {
@@ -24,14 +31,14 @@ func privateFile(t *testing.T) string {
 // refusesFile expects an error that says what to do.
 func refusesFile(t *testing.T, path, advice string) {
 	t.Helper()
-	if text, err := readPrivate(path); err == nil || text != nil || !strings.Contains(err.Error(), advice) {
+	if text, err := ReadFile(path); err == nil || text != nil || !strings.Contains(err.Error(), advice) {
 		t.Errorf("%q, error %v, want %q", text, err, advice)
 	}
 }
 
 func readsFile(t *testing.T, path string) {
 	t.Helper()
-	if text, err := readPrivate(path); err != nil || string(text) != "text" {
+	if text, err := ReadFile(path); err != nil || string(text) != "text" {
 		t.Errorf("%q, %v", text, err)
 	}
 }
@@ -58,7 +65,7 @@ func TestFolderInWhichOthersCanReplaceTheFileIsRefused(t *testing.T) {
 		} else {
 			refusesFile(t, path, "make it 0700")
 		}
-		if err := replaceFile(path, []byte("text")); (err == nil) != fine {
+		if err := ReplaceFile(path, []byte("text")); (err == nil) != fine {
 			t.Errorf("%v: written: %v", mode, err)
 		}
 	}

@@ -1,52 +1,21 @@
-package token
+package tokenclient
 
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/authlatch/auth"
 )
-
-// clientState is what a Transport knows and keeps in its file.
-type clientState struct {
-	Login        string    `json:"login,omitempty"`    // a name that Transport.Login makes up
-	LoginID      string    `json:"login_id,omitempty"` // as the issuer says it, if it does
-	AccessToken  string    `json:"access_token"`
-	RefreshToken string    `json:"refresh_token"`
-	Generation   uint64    `json:"gen"`
-	Expires      time.Time `json:"expires"`       // of the access token, by our clock
-	RefreshAfter time.Time `json:"refresh_after"` // likewise
-
-	// Attempt is that of a refresh that has no answer yet. It is kept before the
-	// refresh is sent: with it a lost answer can be got again, however late.
-	Attempt string `json:"attempt,omitempty"`
-}
-
-func newClientState(tokens Tokens, received time.Time) clientState {
-	return clientState{
-		LoginID:     tokens.LoginID,
-		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, Generation: tokens.Generation,
-		Expires:      received.Add(time.Duration(tokens.ExpiresIn) * time.Second),
-		RefreshAfter: received.Add(time.Duration(tokens.RefreshAfter) * time.Second),
-	}
-}
-
-func (t *Transport) set(state clientState) { t.state = func() clientState { return state } }
 
 // flight is a refresh that is under way, or over. It counts as long as it is
 // the pending one of its Transport.
 type flight struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it is over
-	err    error         // why there are no new tokens, though the log-in goes on
+	err    error         // why there are no new tokens, though the login goes on
 }
 
 const (
@@ -99,22 +68,11 @@ func (t *Transport) present(login, refused string) (usable string, pending *flig
 	case now.Before(t.retryAt) && usable != "":
 		return usable, nil, nil
 	case now.Before(t.retryAt):
-		return "", nil, errors.New("token: refresh: it has failed a moment ago")
+		return "", nil, errors.New("tokenclient: refresh: it has failed a moment ago")
 	case t.pending == nil:
 		t.begin()
 	}
 	return usable, t.pending, nil
-}
-
-// ended returns why a request of a login must not be sent, or nil.
-func (s clientState) ended(login string) error {
-	switch {
-	case s.RefreshToken == "":
-		return ErrLoginEnded
-	case s.Login != login:
-		return ErrLoginReplaced
-	}
-	return nil
 }
 
 // login names the login of requests that begin now. Where a refresh is due, that
@@ -141,7 +99,7 @@ func (t *Transport) begin() {
 	go t.refresh(ctx, t.pending)
 }
 
-// discard forgets what belongs to a log-in that is no longer ours.
+// discard forgets what belongs to a login that is no longer ours.
 func (t *Transport) discard() {
 	if t.pending != nil {
 		t.pending.cancel()
@@ -164,7 +122,7 @@ func (t *Transport) refresh(ctx context.Context, f *flight) {
 }
 
 // prepare returns what to refresh with, its attempt kept. It has no attempt if
-// there is nothing to do: another process has done it, or the log-in is over.
+// there is nothing to do: another process has done it, or the login is over.
 func (t *Transport) prepare(f *flight) (clientState, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -189,7 +147,7 @@ func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pending != f {
-		return // another log-in, or none, since
+		return // another login, or none, since
 	}
 	t.pending = nil
 	over := errors.Is(err, auth.ErrUnauthenticated) || err == nil && anotherLogin(sent, tokens)
@@ -208,7 +166,7 @@ func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) 
 	}
 	if err != nil {
 		t.backOff(err)
-		f.err = fmt.Errorf("token: refresh: %w", err)
+		f.err = fmt.Errorf("tokenclient: refresh: %w", err)
 		return
 	}
 	t.backoff = 0
@@ -221,13 +179,6 @@ func anotherLogin(sent clientState, tokens Tokens) bool {
 	return sent.LoginID != "" && tokens.LoginID != "" && sent.LoginID != tokens.LoginID
 }
 
-// random returns 128 bits as text.
-func random() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
 // backOff says when the next refresh may be, after one that has failed.
 func (t *Transport) backOff(err error) {
 	t.backoff = min(max(2*t.backoff, leastBackoff), mostBackoff)
@@ -237,61 +188,4 @@ func (t *Transport) backOff(err error) {
 		wait = min(max(wait, status.retryAfter), mostBackoff)
 	}
 	t.retryAt = time.Now().Add(wait)
-}
-
-// overtaken takes over what stands in the file, and reports whether another
-// process has put it there since known did: newer tokens, those of another
-// log-in, or none, after a log-out.
-func (t *Transport) overtaken(known string) bool {
-	kept, err := t.load()
-	if err != nil {
-		return false
-	}
-	t.set(kept)
-	return kept.RefreshToken != known
-}
-
-// load reads the file, if there is one.
-func (t *Transport) load() (state clientState, err error) {
-	if t.config.File == "" {
-		return t.state(), nil
-	}
-	text, err := readPrivate(t.config.File)
-	if errors.Is(err, fs.ErrNotExist) {
-		return clientState{}, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &state)
-	}
-	if err != nil {
-		return clientState{}, fmt.Errorf("token: the tokens in the file: %w", err)
-	}
-	return state, nil
-}
-
-// keep replaces the tokens, first those in the file, if there is one.
-func (t *Transport) keep(state clientState) error {
-	if t.config.File != "" {
-		text, err := json.Marshal(state)
-		if err == nil {
-			err = replaceFile(t.config.File, text)
-		}
-		if err != nil {
-			return fmt.Errorf("token: keep the tokens in the file: %w", err)
-		}
-	}
-	t.set(state)
-	return nil
-}
-
-// forget removes the tokens, and the file, if there is one.
-func (t *Transport) forget() error {
-	t.set(clientState{})
-	if t.config.File == "" {
-		return nil
-	}
-	if err := os.Remove(t.config.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("token: forget the tokens in the file: %w", err)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package token_test
+package tokenclient_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 // 13, 14: a body is sent again if it can be had again, and nothing is added.
@@ -109,18 +109,18 @@ func watchBodies(r *http.Request) *watched {
 
 // 14: bodies are closed on every way out, as a RoundTripper must.
 func TestClient14BodiesAreClosedOnEveryWayOut(t *testing.T) {
-	for rule, prepare := range map[string]func(s *site, client *token.Transport, tokens token.Tokens){
-		"success":    func(*site, *token.Transport, token.Tokens) {},
-		"a replay":   func(s *site, _ *token.Transport, tokens token.Tokens) { s.kill(tokens.AccessToken) },
-		"logged out": func(_ *site, client *token.Transport, _ token.Tokens) { client.Logout() },
-		"a network error": func(s *site, _ *token.Transport, _ token.Tokens) {
+	for rule, prepare := range map[string]func(s *site, client *tokenclient.Transport, tokens tokenclient.Tokens){
+		"success":    func(*site, *tokenclient.Transport, tokenclient.Tokens) {},
+		"a replay":   func(s *site, _ *tokenclient.Transport, tokens tokenclient.Tokens) { s.kill(tokens.AccessToken) },
+		"logged out": func(_ *site, client *tokenclient.Transport, _ tokenclient.Tokens) { client.Clear() },
+		"a network error": func(s *site, _ *tokenclient.Transport, _ tokenclient.Tokens) {
 			s.fails = func(*http.Request) error { return io.EOF }
 		},
-		"ended in between": func(s *site, _ *token.Transport, tokens token.Tokens) {
+		"ended in between": func(s *site, _ *tokenclient.Transport, tokens tokenclient.Tokens) {
 			s.kill(tokens.AccessToken)
 			s.issuer.Revoke(context.Background(), tokens.RefreshToken)
 		},
-		"a failed refresh": func(s *site, _ *token.Transport, tokens token.Tokens) {
+		"a failed refresh": func(s *site, _ *tokenclient.Transport, tokens tokenclient.Tokens) {
 			s.kill(tokens.AccessToken)
 			s.refresh = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true }
 		},

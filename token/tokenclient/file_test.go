@@ -1,4 +1,4 @@
-package token_test
+package tokenclient_test
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 // kept is what stands in the file of a Transport.
@@ -58,7 +58,7 @@ func TestTokensAreKeptInAFileOfTheirOwner(t *testing.T) {
 		if err != nil || len(folder) != 1 {
 			t.Errorf("%v %v", folder, err)
 		}
-		text, err := client.Logout()
+		text, err := client.Clear()
 		if _, stat := os.Stat(path); err != nil || text != k.RefreshToken || !os.IsNotExist(stat) {
 			t.Errorf("%v %v", err, stat)
 		}
@@ -92,7 +92,7 @@ func TestClient23AttemptIsKeptBeforeItIsSent(t *testing.T) {
 		client, _ := s.loggedIn(inFile(path))
 		time.Sleep(expiry)
 		s.refresh = func(w http.ResponseWriter, r *http.Request) bool {
-			if k := inFileAt(t, path); k.Attempt == "" || k.Attempt != r.Header.Get(token.AttemptHeader) {
+			if k := inFileAt(t, path); k.Attempt == "" || k.Attempt != r.Header.Get("Refresh-Attempt") {
 				t.Errorf("the file has %q", k.Attempt)
 			}
 			s.issuer.RefreshHandler().ServeHTTP(httptest.NewRecorder(), r)
@@ -166,11 +166,11 @@ func TestLoginThatCannotBeKeptChangesNothing(t *testing.T) {
 	client, tokens := s.loggedIn(inFile(path))
 	must(t, os.Remove(path))
 	must(t, os.MkdirAll(filepath.Join(path, "in the way"), 0o700))
-	if client.Login(issued(t, s.issuer)) == nil {
+	if client.SetTokens(issued(t, s.issuer)) == nil {
 		t.Error("no error")
 	}
 	gets(t, client, 200)
-	text, err := client.Logout()
+	text, err := client.Clear()
 	if err == nil || text != tokens.RefreshToken {
 		t.Error("Logout does not say that the file is still there")
 	}
@@ -191,18 +191,18 @@ func TestClient11ProcessesShareAFile(t *testing.T) {
 		s.sees(0, 1)
 		s.kill(inFileAt(t, path).AccessToken) // and now both at once
 		var wg sync.WaitGroup
-		for _, client := range []*token.Transport{a, b} {
+		for _, client := range []*tokenclient.Transport{a, b} {
 			wg.Go(func() { gets(t, client, 200) })
 		}
 		wg.Wait()
 		for range 20 {
 			time.Sleep(expiry)
-			for _, client := range []*token.Transport{a, b} {
+			for _, client := range []*tokenclient.Transport{a, b} {
 				wg.Go(func() { gets(t, client, 200) })
 			}
 			wg.Wait()
 		}
-		if ends(s.issuer, inFileAt(t, path).RefreshToken) != valid || tokens.RefreshToken == "" {
+		if !good(s.issuer, inFileAt(t, path).RefreshToken) || tokens.RefreshToken == "" {
 			t.Error("the log-in has ended")
 		}
 	})(t)
@@ -217,7 +217,7 @@ func TestClient12LogoutInAnotherProcess(t *testing.T) {
 		b := s.client(inFile(path))
 		time.Sleep(expiry)
 		s.refresh = func(http.ResponseWriter, *http.Request) bool {
-			_, err := b.Logout() // and it is not even revoked
+			_, err := b.Clear() // and it is not even revoked
 			must(t, err)
 			return false
 		}
@@ -230,7 +230,7 @@ func TestClient12LogoutInAnotherProcess(t *testing.T) {
 
 		a, _ = s.loggedIn(inFile(path))
 		b = s.client(inFile(path))
-		_, err := b.Logout()
+		_, err := b.Clear()
 		must(t, err)
 		gets(t, a, 200) // it has a good access token
 		time.Sleep(expiry)
@@ -252,10 +252,10 @@ func TestNewLogInInAnotherProcessIsTakenOver(t *testing.T) {
 			gets(t, a, 200) // generation 1
 			b := s.client(inFile(path))
 			logInAgain := func() {
-				text, err := b.Logout()
+				text, err := b.Clear()
 				must(t, err)
 				must(t, s.issuer.Revoke(t.Context(), text))
-				must(t, b.Login(issued(t, s.issuer))) // generation 0
+				must(t, b.SetTokens(issued(t, s.issuer))) // generation 0
 			}
 			if during {
 				s.refresh = func(http.ResponseWriter, *http.Request) bool { s.refresh = nil; logInAgain(); return false }
@@ -269,7 +269,7 @@ func TestNewLogInInAnotherProcessIsTakenOver(t *testing.T) {
 			}
 			gets(t, a, 200)
 			gets(t, b, 200)
-			if k := inFileAt(t, path); ends(s.issuer, k.RefreshToken) != valid {
+			if k := inFileAt(t, path); !good(s.issuer, k.RefreshToken) {
 				t.Error("the new log-in has ended")
 			}
 		}))
@@ -309,8 +309,8 @@ func TestFilesThatAreNoTokensAreRefused(t *testing.T) {
 		path := tokenFile(t)
 		must(t, write(path))
 		must(t, os.Chmod(path, map[bool]os.FileMode{true: 0o644, false: 0o600}[rule == "open to others"]))
-		client, err := token.NewTransport(token.TransportConfig{Origins: []string{apiOrigin}, Refresh: token.RefreshAt(refreshURL, nil), File: path})
-		if err == nil || client != nil || !strings.HasPrefix(err.Error(), "token: ") {
+		client, err := tokenclient.New(tokenclient.Config{Origins: []string{apiOrigin}, Refresh: tokenclient.RefreshAt(refreshURL, nil), File: path})
+		if err == nil || client != nil || !strings.HasPrefix(err.Error(), "tokenclient: ") {
 			t.Errorf("%s: %v", rule, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package token_test
+package tokenclient_test
 
 import (
 	"context"
@@ -11,20 +11,18 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/token"
+	"github.com/authlatch/auth/token/tokenclient"
 )
 
 // A request that began under one login is never sent under another.
 
 // another issues tokens of bob.
-func (s *site) another() token.Tokens {
+func (s *site) another() tokenclient.Tokens {
 	s.t.Helper()
-	bob, err := s.issuer.Issue(s.t.Context(), auth.Identity{Subject: "bob"})
-	must(s.t, err)
-	return bob
+	return issuedTo(s.t, s.issuer, "bob")
 }
 
-func post(t *token.Transport, body string) error {
+func post(t *tokenclient.Transport, body string) error {
 	r, err := http.NewRequest("POST", apiOrigin+"/transfer", strings.NewReader(body))
 	if err != nil {
 		return err
@@ -46,13 +44,13 @@ func TestRequestThatWaitsForARefreshIsNotSentAsAnotherLogin(t *testing.T) {
 		for range 5 {
 			wait.Go(func() {
 				err := post(client, "of alice")
-				if !errors.Is(err, token.ErrLoginReplaced) || !errors.Is(err, token.ErrLoginEnded) || !errors.Is(err, auth.ErrUnauthenticated) {
+				if !errors.Is(err, tokenclient.ErrLoginReplaced) || !errors.Is(err, tokenclient.ErrLoginEnded) || !errors.Is(err, auth.ErrUnauthenticated) {
 					t.Error(err)
 				}
 			})
 		}
 		synctest.Wait()
-		must(t, client.Login(s.another()))
+		must(t, client.SetTokens(s.another()))
 		wait.Wait()
 		s.sees(1, 0)
 		must(t, post(client, "of bob"))
@@ -65,10 +63,10 @@ func TestRequestIsNotSentAgainAsAnotherLogin(t *testing.T) {
 	s.kill(tokens.AccessToken)
 	bob := s.another()
 	s.api = func(w http.ResponseWriter, r *http.Request) bool {
-		must(t, client.Login(bob)) // while the first answer is under way
+		must(t, client.SetTokens(bob)) // while the first answer is under way
 		return false
 	}
-	if err := post(client, "of alice"); !errors.Is(err, token.ErrLoginReplaced) {
+	if err := post(client, "of alice"); !errors.Is(err, tokenclient.ErrLoginReplaced) {
 		t.Error(err)
 	}
 	s.sees(0, 1)
@@ -82,11 +80,11 @@ func TestRequestIsNotSentAsTheLoginOfAnotherProcess(t *testing.T) {
 		other := s.client(inFile(path))
 		s.refresh = func(http.ResponseWriter, *http.Request) bool {
 			s.refresh = nil
-			must(t, other.Login(s.another()))
+			must(t, other.SetTokens(s.another()))
 			return false
 		}
 		time.Sleep(expiry)
-		if err := post(client, "of alice"); !errors.Is(err, token.ErrLoginReplaced) {
+		if err := post(client, "of alice"); !errors.Is(err, tokenclient.ErrLoginReplaced) {
 			t.Error(err)
 		}
 		s.sees(1, 0)
@@ -99,11 +97,11 @@ func TestRefreshThatAnswersAnotherLoginEndsTheLogin(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)
 		bob := s.another()
-		client, tokens := s.loggedIn(func(c *token.TransportConfig) {
+		client, tokens := s.loggedIn(func(c *tokenclient.Config) {
 			refresh := c.Refresh
-			c.Refresh = func(ctx context.Context, text, attempt string) (token.Tokens, error) {
+			c.Refresh = func(ctx context.Context, text, attempt string) (tokenclient.Tokens, error) {
 				if _, err := refresh(ctx, text, attempt); err != nil {
-					return token.Tokens{}, err
+					return tokenclient.Tokens{}, err
 				}
 				return bob, nil
 			}
@@ -112,26 +110,12 @@ func TestRefreshThatAnswersAnotherLoginEndsTheLogin(t *testing.T) {
 			t.Fatal("login IDs do not tell logins apart")
 		}
 		time.Sleep(expiry)
-		if err := post(client, "of alice"); !errors.Is(err, token.ErrLoginEnded) {
+		if err := post(client, "of alice"); !errors.Is(err, tokenclient.ErrLoginEnded) {
 			t.Error(err)
 		}
 		gets(t, client, ended)
 		s.sees(1, 0)
 	})(t)
-}
-
-// The LoginID stays the same from one refresh to the next, and is that of the
-// access token.
-func TestTokensTellTheirLogin(t *testing.T) {
-	i := newIssuer(t)
-	first := issued(t, i)
-	second, err := i.Refresh(t.Context(), first.RefreshToken, newAttempt())
-	must(t, err)
-	got, err := i.Verify(t.Context(), second.AccessToken)
-	must(t, err)
-	if id := got.Identity().LoginID; id == "" || first.LoginID != id || second.LoginID != id {
-		t.Errorf("%q, %q, and the token says %q", first.LoginID, second.LoginID, id)
-	}
 }
 
 // RefreshAt may get the client that carries the Transport itself: its request
@@ -140,10 +124,10 @@ func TestRefreshWithTheClientOfTheTransportDoesNotWaitForItself(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)
 		client := new(http.Client)
-		transport, _ := s.loggedIn(func(c *token.TransportConfig) {
+		transport, _ := s.loggedIn(func(c *tokenclient.Config) {
 			c.Origins = append(c.Origins, "https://login.example")
-			c.Refresh = func(ctx context.Context, text, attempt string) (token.Tokens, error) {
-				return token.RefreshAt(refreshURL, client)(ctx, text, attempt)
+			c.Refresh = func(ctx context.Context, text, attempt string) (tokenclient.Tokens, error) {
+				return tokenclient.RefreshAt(refreshURL, client)(ctx, text, attempt)
 			}
 		})
 		client.Transport = transport

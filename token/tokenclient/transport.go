@@ -1,4 +1,4 @@
-package token
+package tokenclient
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/wire"
 )
 
-// TransportConfig says how a [Transport] works. Origins and Refresh are
-// required.
-type TransportConfig struct {
+// Config says how a [Transport] works. Origins and Refresh are required.
+type Config struct {
 	// Origins are where the access token is sent, such as
 	// "https://api.example.com"; plain http is for loopback hosts only. Requests
 	// to anywhere else, also those that a redirect leads to, go without. At
@@ -26,13 +26,13 @@ type TransportConfig struct {
 
 	// Refresh exchanges a refresh token, such as [RefreshAt] does over HTTP. It
 	// is required. An error that wraps [auth.ErrUnauthenticated] says that the
-	// log-in is over; after any other the tokens are kept. It returns when ctx
-	// ends, which is after 10 seconds.
+	// login has ended; after any other error the tokens are kept. It returns when
+	// ctx ends, which is after 10 seconds.
 	Refresh func(ctx context.Context, refreshToken, attempt string) (Tokens, error)
 
 	// File is where the tokens are kept between runs of the program, mode 0600.
 	// Several processes may use one file: what another one has put there, or
-	// removed by its Logout, counts from the next refresh on. The default is to
+	// removed by its Clear, counts from the next refresh on. The default is to
 	// keep them in memory.
 	File string
 
@@ -43,18 +43,17 @@ type TransportConfig struct {
 // Transport is an [http.RoundTripper] for clients of an API, and refreshes their
 // access token when it is due. One refresh is under way at a time, whoever
 // needs it, and it is not lost when the one who began it gives up: it goes on
-// for 10 seconds at most. [Transport.Logout] ends it, so no Close is needed.
+// for 10 seconds at most. [Transport.Clear] ends it, so no Close is needed.
 //
 // A request that is answered with a 401 that concerns the token, by a Bearer
-// challenge or by having no challenge at all, is sent again once, with a newer one, if its body is empty or can be got again
-// ([http.Request.GetBody]); a stream is not, but the next request has the newer
-// token. A request with an Authorization field of its own is left alone. A 403,
-// and a demand for a newer log-in, refresh nothing.
+// challenge or by having no challenge at all, is sent again once, with a newer
+// one, if its body is empty or can be got again ([http.Request.GetBody]); a stream
+// is not, but the next request has the newer token. A request with an Authorization field of its own is left alone. A 403,
+// and a demand for a newer login, refresh nothing.
 //
-// Create it with [NewTransport]. It is for one log-in, and safe for concurrent
-// use.
+// Create it with [New]. It is for one login, and safe for concurrent use.
 type Transport struct {
-	config TransportConfig
+	config Config
 
 	mu      sync.Mutex
 	state   func() clientState // a function, into which no verb of fmt looks
@@ -63,31 +62,31 @@ type Transport struct {
 	backoff time.Duration      // doubles with each failure
 }
 
-// ErrLoginEnded is the error of requests after their log-in is over, and
-// before [Transport.Login]. It wraps [auth.ErrUnauthenticated].
-var ErrLoginEnded = fmt.Errorf("token: the log-in is over: %w", auth.ErrUnauthenticated)
+// ErrLoginEnded is the error of requests after their login has ended, and
+// before [Transport.SetTokens]. It wraps [auth.ErrUnauthenticated].
+var ErrLoginEnded = fmt.Errorf("tokenclient: the login has ended: %w", auth.ErrUnauthenticated)
 
 // ErrLoginReplaced is the kind of [ErrLoginEnded] (it wraps it) of a request
 // that began under one login and was not sent, or not sent again, because
 // another login had taken its place: no request of one account is sent as
 // another. Requests that begin later use the new login.
-var ErrLoginReplaced = fmt.Errorf("token: another login has replaced that of the request: %w", ErrLoginEnded)
+var ErrLoginReplaced = fmt.Errorf("tokenclient: another login has replaced that of the request: %w", ErrLoginEnded)
 
-// NewTransport returns a Transport, or an error that names the field of the
+// New returns a Transport, or an error that names the field of the
 // configuration that cannot work. It reads File, if there is one; if that has
-// no tokens yet, call [Transport.Login].
-func NewTransport(c TransportConfig) (*Transport, error) {
+// no tokens yet, call [Transport.SetTokens].
+func New(c Config) (*Transport, error) {
 	if len(c.Origins) == 0 {
-		return nil, errors.New("token: TransportConfig.Origins is required")
+		return nil, errors.New("tokenclient: Config.Origins is required")
 	}
 	if c.Refresh == nil {
-		return nil, errors.New("token: TransportConfig.Refresh is required")
+		return nil, errors.New("tokenclient: Config.Refresh is required")
 	}
 	c.Origins = slices.Clone(c.Origins)
 	for i, text := range c.Origins {
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || checkAddress(text, false) != nil {
-			return nil, errors.New("token: TransportConfig.Origins: one is not of the form https://host[:port]")
+		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || wire.CheckAddress(text, false) != nil {
+			return nil, errors.New("tokenclient: Config.Origins: one is not of the form https://host[:port]")
 		}
 		c.Origins[i] = origin(u)
 	}
@@ -104,12 +103,12 @@ func NewTransport(c TransportConfig) (*Transport, error) {
 	return t, nil
 }
 
-// Login takes the tokens of a new log-in, as [Issuer.Issue] has made them, in
-// the place of any others. An error says that they lack something, or could not
-// be kept in the file; the Transport is as it was then.
-func (t *Transport) Login(tokens Tokens) error {
+// SetTokens takes the tokens of a new login in the place of any others. An error
+// says that they lack something, or could not be kept in the file; the Transport
+// is as it was then.
+func (t *Transport) SetTokens(tokens Tokens) error {
 	if tokens.AccessToken == "" || tokens.RefreshToken == "" {
-		return errors.New("token: log in: the access token or the refresh token is missing")
+		return errors.New("tokenclient: SetTokens: the access token or the refresh token is missing")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,11 +121,11 @@ func (t *Transport) Login(tokens Tokens) error {
 	return nil
 }
 
-// Logout forgets the tokens, and returns the refresh token for the issuer to
+// Clear forgets the tokens, and returns the refresh token for the issuer to
 // revoke; it is empty if there was none. A refresh that is under way is
 // cancelled, and nothing comes of it. An error says that the file is still
 // there.
-func (t *Transport) Logout() (refreshToken string, err error) {
+func (t *Transport) Clear() (refreshToken string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.discard()

@@ -1,0 +1,39 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+)
+
+// ErrPlain is plain http where that is not admitted.
+var ErrPlain = errors.New("it is plain http to a host that is not loopback")
+
+// CheckAddress admits https, and http of a loopback host or where that is said.
+// The error names the address, without a password that may be in it.
+func CheckAddress(address string, insecure bool) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return errors.New("the address is not a URL") // err would quote it
+	}
+	switch {
+	case u.User != nil:
+		err = errors.New("it has a user name in it")
+	case u.Hostname() == "" || u.Opaque != "":
+		err = errors.New("it is not a URL with a host")
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || loopback(u.Hostname())):
+		return nil
+	case u.Scheme == "http":
+		err = ErrPlain
+	default:
+		err = errors.New("it is not https")
+	}
+	u.User = nil
+	return fmt.Errorf("address %.200q: %w", u.String(), err)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
