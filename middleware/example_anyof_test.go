@@ -24,7 +24,7 @@ func ExampleAnyOf() {
 	if err != nil {
 		panic(err)
 	}
-	tokens, err := token.NewIssuer(token.Config{
+	tokens, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, NativeClients: true,
 		Issuer: "https://app.example", Audience: "https://app.example", ClientID: "cli",
 	})

@@ -17,7 +17,7 @@ import (
 //     accepts is known to another. The text itself is not kept.
 //   - On every hit the verifier compares the dates with the clock, sees whether
 //     the very key that verified the token is still in the set, and makes its
-//     LiveCheck. What a route asks for is checked outside by its guard.
+//     RevocationCheck. What a route asks for is checked outside by its guard.
 //   - It is bounded in entries and in bytes, and to make room costs the same
 //     however full it is: one account can have many tokens.
 //   - All requests share what a hit returns. Nobody can change it.

@@ -32,7 +32,7 @@ func TestCacheKnowsATokenTheSecondTime(t *testing.T) {
 	if s := v.CacheStats(); s.Hits != 2 || s.Misses != 1 || s.Entries != 1 || s.Bytes == 0 {
 		t.Errorf("%+v", s)
 	}
-	off := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = -1 })
+	off := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = token.NoCache })
 	first, again := hits(t, off, text), hits(t, off, text)
 	if first || again || off.CacheStats() != (token.CacheStats{}) {
 		t.Error("there is a cache although it is off")

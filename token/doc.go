@@ -1,7 +1,7 @@
 // Package token keeps a log-in in a signed token: one server signs it, any
 // other verifies it without a database.
 //
-//	issuer, err := token.NewIssuer(token.Config{
+//	issuer, err := token.NewIssuer(token.IssuerConfig{
 //		Keys: keys, Store: &store.Memory{},
 //		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "web",
 //	})

@@ -56,8 +56,8 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 			s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
 			tokens := issued(t, newIssuer(t, over(s, keys)))
 			time.Sleep(c.later)
-			c.do(t, newIssuer(t, over(s, keys), heard(j), func(config *token.Config) {
-				config.Audience, config.LiveCheck = c.audience, true
+			c.do(t, newIssuer(t, over(s, keys), heard(j), func(config *token.IssuerConfig) {
+				config.Audience, config.RevocationCheck = c.audience, true
 			}), tokens)
 			events := j.take()
 			if len(events) == 0 {

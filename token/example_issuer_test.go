@@ -19,7 +19,7 @@ func ExampleIssuer() {
 	if err != nil {
 		panic(err)
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: "https://app.example", Audience: "https://app.example", ClientID: "web",
 	})

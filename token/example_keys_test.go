@@ -36,7 +36,7 @@ func ExampleKeySet() {
 	if err != nil {
 		panic(err)
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, NativeClients: true,
 		Issuer: "https://app.example", Audience: "https://app.example", ClientID: "cli",
 	})

@@ -43,7 +43,7 @@ func spellings(secret []byte) []string {
 func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
 	for _, algorithm := range []token.Algorithm{token.HS256, token.Ed25519, token.ES256} {
 		keys := newKeys(t, algorithm)
-		i := newIssuer(t, over(&store.Memory{}, keys), func(c *token.Config) { c.LiveCheck = true })
+		i := newIssuer(t, over(&store.Memory{}, keys), func(c *token.IssuerConfig) { c.RevocationCheck = true })
 		tokens := issued(t, i)
 		verified, err := i.Verify(t.Context(), tokens.AccessToken)
 		must(t, err)

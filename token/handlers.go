@@ -21,7 +21,7 @@ import (
 // Login logs id in for a browser. It answers with the access token in the body,
 // as JSON (see [Tokens]), and sets the cookie with the refresh token; a log-in
 // that the browser had is ended. A wish in id.Expires is cut to
-// [Config.MaxLifetime].
+// [IssuerConfig.MaxLifetime].
 //
 // What was proved before Login must still hold after it: a log-in whose password
 // was checked before a change of password, and whose Login comes after the
@@ -69,7 +69,7 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 // it is, to be tried again. A failed refresh never touches the cookie, since the
 // browser may have a newer one by then.
 //
-// Where [Config.NativeClients] says so, a client without the cookie sends
+// Where [IssuerConfig.NativeClients] says so, a client without the cookie sends
 // {"refresh_token": "…"} as JSON, and gets both tokens in the body.
 func (i *Issuer) RefreshHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

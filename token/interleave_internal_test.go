@@ -67,9 +67,9 @@ func newTheatre(model *interleave.Model) *theatre {
 }
 
 func (w *theatre) issuer(s store.Store) *Issuer {
-	i, err := NewIssuer(Config{
+	i, err := NewIssuer(IssuerConfig{
 		Keys: exploredKeys(), Store: s, Issuer: "https://issuer.test", Audience: "https://api.test", ClientID: "app",
-		CacheSize: -1, Window: exploredWindow,
+		CacheSize: NoCache, GracePeriod: exploredWindow,
 		Events: func(_ context.Context, e auth.Event) {
 			if e.Kind == auth.EventReuse {
 				w.reuses[e.LoginID]++

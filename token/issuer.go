@@ -16,9 +16,9 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Config says how an [Issuer] works. Keys, Store, Issuer, Audience and ClientID
+// IssuerConfig says how an [Issuer] works. Keys, Store, Issuer, Audience and ClientID
 // are required; other zero fields have safe defaults.
-type Config struct {
+type IssuerConfig struct {
 	// Keys sign access tokens and authenticate refresh tokens. They are
 	// required.
 	Keys *KeySet
@@ -38,7 +38,7 @@ type Config struct {
 	// give each namespace an Issuer or an Audience of its own.
 	Namespace string
 
-	// AccessLifetime is how long an access token is valid. Without LiveCheck a
+	// AccessLifetime is how long an access token is valid. Without RevocationCheck a
 	// log-out takes as long to be seen. The default is 10 minutes, or Lifetime if
 	// that is shorter, the most one hour (RFC 6750, 5.3).
 	AccessLifetime time.Duration
@@ -56,15 +56,15 @@ type Config struct {
 	// default is Lifetime.
 	MaxLifetime time.Duration
 
-	// Window is the time after a refresh in which the spent refresh token is
+	// GracePeriod is the time after a refresh in which the spent refresh token is
 	// still answered, with the same successor, for requests that were under
 	// way at once and answers that were lost. The default is 10 seconds, the
 	// most a minute. A thief who uses a stolen token within it, whenever its
 	// owner does, is not seen.
-	Window time.Duration
+	GracePeriod time.Duration
 
 	// AttemptOptional admits clients that send no Refresh-Attempt. Such a client
-	// that loses an answer, and asks again after the Window, is taken for a
+	// that loses an answer, and asks again after the GracePeriod, is taken for a
 	// thief and loses its log-in. What keeps other sites out is then
 	// CrossOrigin alone.
 	AttemptOptional bool
@@ -96,9 +96,9 @@ type Config struct {
 	// so both together are an error.
 	CrossOrigin auth.CrossOrigin
 
-	// LiveCheck makes Authenticate look whether the log-in goes on, so that a
+	// RevocationCheck makes Authenticate look whether the log-in goes on, so that a
 	// log-out is seen at once. The default is not to look.
-	LiveCheck bool
+	RevocationCheck bool
 
 	// Leeway is that of [VerifierConfig].
 	Leeway time.Duration
@@ -124,7 +124,7 @@ type Config struct {
 type Issuer struct {
 	*Verifier // of the issuer's own tokens
 
-	config Config
+	config IssuerConfig
 	store  store.Store
 	lists  logins.Lists
 }
@@ -134,20 +134,20 @@ const margin = time.Minute
 
 // NewIssuer returns an Issuer, or an error that names the field of the
 // configuration that cannot work. It does no I/O.
-func NewIssuer(c Config) (*Issuer, error) {
+func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	switch {
 	case c.Keys == nil:
-		return nil, errors.New("token: Config.Keys is required")
+		return nil, errors.New("token: IssuerConfig.Keys is required")
 	case c.Store == nil:
-		return nil, errors.New("token: Config.Store is required")
+		return nil, errors.New("token: IssuerConfig.Store is required")
 	case c.Issuer == "" || c.Audience == "" || c.ClientID == "":
-		return nil, errors.New("token: Config.Issuer, Audience and ClientID are required")
+		return nil, errors.New("token: IssuerConfig.Issuer, Audience and ClientID are required")
 	}
 	if _, required := c.CrossOrigin.(crossorigin.Required); required && c.NativeClients {
-		return nil, errors.New("token: Config.CrossOrigin is of RequireOrigin, which is for browsers, and Config.NativeClients is set")
+		return nil, errors.New("token: IssuerConfig.CrossOrigin is of RequireOrigin, which is for browsers, and IssuerConfig.NativeClients is set")
 	}
 	if _, err := c.Keys.currentSecret(); err != nil {
-		return nil, fmt.Errorf("token: Config.Keys: %w", err)
+		return nil, fmt.Errorf("token: IssuerConfig.Keys: %w", err)
 	}
 	if err := c.limits(); err != nil {
 		return nil, err
@@ -181,67 +181,67 @@ func NewIssuer(c Config) (*Issuer, error) {
 }
 
 // verifier returns the configuration of the verifier of the issuer's own tokens.
-func (c *Config) verifier() VerifierConfig {
+func (c *IssuerConfig) verifier() VerifierConfig {
 	v := VerifierConfig{
 		Keys: c.Keys, Issuer: c.Issuer, Audience: c.Audience,
 		Leeway: c.Leeway, CacheSize: c.CacheSize,
 		AccessCookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, Events: c.Events,
 		namespace: &c.Namespace,
 	}
-	if c.LiveCheck {
-		v.LiveCheck = &LiveCheck{Store: c.Store, Namespace: c.Namespace}
+	if c.RevocationCheck {
+		v.RevocationCheck = &RevocationCheck{Store: c.Store, Namespace: c.Namespace}
 	}
 	return v
 }
 
 // cookies fills in the default and refuses what gives a token away.
-func (c *Config) cookies() error {
+func (c *IssuerConfig) cookies() error {
 	if c.Cookie == (cookie.Policy{}) {
 		c.Cookie = cookie.Refresh()
 	}
 	access := c.AccessCookie != (cookie.Policy{})
 	switch {
 	case c.Cookie.Err() != nil:
-		return fmt.Errorf("token: Config.Cookie: %w", c.Cookie.Err())
+		return fmt.Errorf("token: IssuerConfig.Cookie: %w", c.Cookie.Err())
 	case c.Cookie.ReadableByScripts() == c.Cookie:
-		return errors.New("token: Config.Cookie is readable by scripts")
+		return errors.New("token: IssuerConfig.Cookie is readable by scripts")
 	case access && c.AccessCookie.Err() != nil:
-		return fmt.Errorf("token: Config.AccessCookie: %w", c.AccessCookie.Err())
+		return fmt.Errorf("token: IssuerConfig.AccessCookie: %w", c.AccessCookie.Err())
 	case access && c.AccessCookie.ReadableByScripts() == c.AccessCookie:
-		return errors.New("token: Config.AccessCookie is readable by scripts")
+		return errors.New("token: IssuerConfig.AccessCookie is readable by scripts")
 	case access && c.AccessCookie.Name() == c.Cookie.Name():
-		return errors.New("token: Config.Cookie and Config.AccessCookie have one name")
+		return errors.New("token: IssuerConfig.Cookie and IssuerConfig.AccessCookie have one name")
 	}
 	return nil
 }
 
 // limits fills in the defaults and refuses limits that contradict each other.
-func (c *Config) limits() error {
+func (c *IssuerConfig) limits() error {
 	orElse(&c.Lifetime, 12*time.Hour)
 	if c.Lifetime < time.Second {
-		return errors.New("token: Config.Lifetime is shorter than a second")
+		return errors.New("token: IssuerConfig.Lifetime is shorter than a second")
 	}
 	orElse(&c.AccessLifetime, min(10*time.Minute, c.Lifetime))
 	orElse(&c.IdleTimeout, min(3*time.Hour, c.Lifetime))
 	orElse(&c.MaxLifetime, c.Lifetime)
-	orElse(&c.Window, 10*time.Second)
+	orElse(&c.GracePeriod, 10*time.Second)
 	orElse(&c.MaxLogins, 100)
 	const browsersCut = 400 * 24 * time.Hour
 	switch {
 	case c.AccessLifetime < time.Second || c.AccessLifetime > logins.Family.TombstoneTTL():
-		return errors.New("token: Config.AccessLifetime is not between a second and an hour")
+		return errors.New("token: IssuerConfig.AccessLifetime is not between a second and an hour")
 	case c.IdleTimeout < c.AccessLifetime:
-		return errors.New("token: Config.IdleTimeout is shorter than Config.AccessLifetime")
+		return errors.New("token: IssuerConfig.IdleTimeout is shorter than IssuerConfig.AccessLifetime")
 	case c.Lifetime < c.IdleTimeout:
-		return errors.New("token: Config.Lifetime is shorter than Config.IdleTimeout")
+		return errors.New("token: IssuerConfig.Lifetime is shorter than IssuerConfig.IdleTimeout")
 	case c.MaxLifetime < c.Lifetime:
-		return errors.New("token: Config.MaxLifetime is shorter than Config.Lifetime")
+		return errors.New("token: IssuerConfig.MaxLifetime is shorter than IssuerConfig.Lifetime")
 	case c.MaxLifetime > browsersCut:
-		return errors.New("token: Config.MaxLifetime is longer than the 400 days that browsers keep a cookie")
-	case c.Window < time.Second || c.Window > time.Minute:
-		return errors.New("token: Config.Window is not between a second and a minute")
+		return errors.New("token: IssuerConfig.MaxLifetime is longer than the 400 days that browsers keep a cookie")
+	case c.GracePeriod < time.Second || c.GracePeriod > time.Minute:
+		return errors.New("token: IssuerConfig.GracePeriod is not between a second and a minute")
 	case c.MaxLogins < 0 || c.MaxLogins > 1000:
-		return errors.New("token: Config.MaxLogins is not between 1 and 1000")
+		return errors.New("token: IssuerConfig.MaxLogins is not between 1 and 1000")
 	}
 	return nil
 }

@@ -15,35 +15,35 @@ import (
 // ASVS 5.0, 9.2.4.
 func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 	const day = 24 * time.Hour
-	for rule, change := range map[string]func(*token.Config){
-		"no keys":                   func(c *token.Config) { c.Keys = nil },
-		"an empty key set":          func(c *token.Config) { c.Keys = new(token.KeySet) },
-		"no store":                  func(c *token.Config) { c.Store = nil },
-		"no issuer":                 func(c *token.Config) { c.Issuer = "" },
-		"no audience":               func(c *token.Config) { c.Audience = "" },
-		"no client":                 func(c *token.Config) { c.ClientID = "" },
-		"access for a moment":       func(c *token.Config) { c.AccessLifetime = time.Second - 1 },
-		"access for over an hour":   func(c *token.Config) { c.AccessLifetime = time.Hour + 1 },
-		"idle before access ends":   func(c *token.Config) { c.IdleTimeout = 10*time.Minute - 1 },
-		"a lifetime before idle":    func(c *token.Config) { c.IdleTimeout, c.Lifetime = 2*time.Hour, 2*time.Hour-1 },
-		"idle past the default":     func(c *token.Config) { c.IdleTimeout = 12*time.Hour + 1 },
-		"a longest before it":       func(c *token.Config) { c.MaxLifetime = 12*time.Hour - 1 },
-		"longer than browsers keep": func(c *token.Config) { c.MaxLifetime = 400*day + 1 },
-		"a window of a moment":      func(c *token.Config) { c.Window = time.Second - 1 },
-		"a window of over a minute": func(c *token.Config) { c.Window = time.Minute + 1 },
-		"more log-ins than 1000":    func(c *token.Config) { c.MaxLogins = 1001 },
-		"a leeway too long":         func(c *token.Config) { c.Leeway = time.Hour },
-		"a negative cache":          func(c *token.Config) { c.CacheSize = -2 },
-		"a cookie for scripts":      func(c *token.Config) { c.Cookie = cookie.New("refresh").ReadableByScripts() },
-		"a cookie that is none":     func(c *token.Config) { c.Cookie = cookie.New("a b") },
-		"an access cookie for scripts": func(c *token.Config) {
+	for rule, change := range map[string]func(*token.IssuerConfig){
+		"no keys":                   func(c *token.IssuerConfig) { c.Keys = nil },
+		"an empty key set":          func(c *token.IssuerConfig) { c.Keys = new(token.KeySet) },
+		"no store":                  func(c *token.IssuerConfig) { c.Store = nil },
+		"no issuer":                 func(c *token.IssuerConfig) { c.Issuer = "" },
+		"no audience":               func(c *token.IssuerConfig) { c.Audience = "" },
+		"no client":                 func(c *token.IssuerConfig) { c.ClientID = "" },
+		"access for a moment":       func(c *token.IssuerConfig) { c.AccessLifetime = time.Second - 1 },
+		"access for over an hour":   func(c *token.IssuerConfig) { c.AccessLifetime = time.Hour + 1 },
+		"idle before access ends":   func(c *token.IssuerConfig) { c.IdleTimeout = 10*time.Minute - 1 },
+		"a lifetime before idle":    func(c *token.IssuerConfig) { c.IdleTimeout, c.Lifetime = 2*time.Hour, 2*time.Hour-1 },
+		"idle past the default":     func(c *token.IssuerConfig) { c.IdleTimeout = 12*time.Hour + 1 },
+		"a longest before it":       func(c *token.IssuerConfig) { c.MaxLifetime = 12*time.Hour - 1 },
+		"longer than browsers keep": func(c *token.IssuerConfig) { c.MaxLifetime = 400*day + 1 },
+		"a window of a moment":      func(c *token.IssuerConfig) { c.GracePeriod = time.Second - 1 },
+		"a window of over a minute": func(c *token.IssuerConfig) { c.GracePeriod = time.Minute + 1 },
+		"more log-ins than 1000":    func(c *token.IssuerConfig) { c.MaxLogins = 1001 },
+		"a leeway too long":         func(c *token.IssuerConfig) { c.Leeway = time.Hour },
+		"a negative cache":          func(c *token.IssuerConfig) { c.CacheSize = -2 },
+		"a cookie for scripts":      func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").ReadableByScripts() },
+		"a cookie that is none":     func(c *token.IssuerConfig) { c.Cookie = cookie.New("a b") },
+		"an access cookie for scripts": func(c *token.IssuerConfig) {
 			c.AccessCookie = cookie.New("access").ReadableByScripts()
 		},
-		"an access cookie that is none": func(c *token.Config) { c.AccessCookie = cookie.New("a b") },
-		"two cookies of one name":       func(c *token.Config) { c.AccessCookie = cookie.New("refresh").MaxAge(time.Hour) },
-		"an origin of native clients":   func(c *token.Config) { c.CrossOrigin, c.NativeClients = auth.RequireOrigin(nil), true },
+		"an access cookie that is none": func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("a b") },
+		"two cookies of one name":       func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("refresh").MaxAge(time.Hour) },
+		"an origin of native clients":   func(c *token.IssuerConfig) { c.CrossOrigin, c.NativeClients = auth.RequireOrigin(nil), true },
 	} {
-		c := token.Config{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
+		c := token.IssuerConfig{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
 		change(&c)
 		if i, err := token.NewIssuer(c); err == nil || i != nil || !strings.HasPrefix(err.Error(), "token: ") {
 			t.Errorf("%s: %v", rule, err)
@@ -53,17 +53,17 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 
 // What is negative is refused by its own name, whatever is derived from it.
 func TestNegativeLimitsAreNamed(t *testing.T) {
-	for field, change := range map[string]func(*token.Config){
-		"AccessLifetime": func(c *token.Config) { c.AccessLifetime = -1 },
-		"IdleTimeout":    func(c *token.Config) { c.IdleTimeout = -1 },
-		"Lifetime":       func(c *token.Config) { c.Lifetime = -1 },
-		"MaxLifetime":    func(c *token.Config) { c.MaxLifetime = -1 },
-		"Window":         func(c *token.Config) { c.Window = -1 },
-		"MaxLogins":      func(c *token.Config) { c.MaxLogins = -1 },
+	for field, change := range map[string]func(*token.IssuerConfig){
+		"AccessLifetime": func(c *token.IssuerConfig) { c.AccessLifetime = -1 },
+		"IdleTimeout":    func(c *token.IssuerConfig) { c.IdleTimeout = -1 },
+		"Lifetime":       func(c *token.IssuerConfig) { c.Lifetime = -1 },
+		"MaxLifetime":    func(c *token.IssuerConfig) { c.MaxLifetime = -1 },
+		"GracePeriod":    func(c *token.IssuerConfig) { c.GracePeriod = -1 },
+		"MaxLogins":      func(c *token.IssuerConfig) { c.MaxLogins = -1 },
 	} {
-		c := token.Config{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
+		c := token.IssuerConfig{Keys: cheapKeys(t), Store: &store.Memory{}, Issuer: issuerName, Audience: audienceName, ClientID: "app"}
 		change(&c)
-		if _, err := token.NewIssuer(c); err == nil || !strings.HasPrefix(err.Error(), "token: Config."+field+" ") {
+		if _, err := token.NewIssuer(c); err == nil || !strings.HasPrefix(err.Error(), "token: IssuerConfig."+field+" ") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestNegativeLimitsAreNamed(t *testing.T) {
 func TestDefaultsFollowAShorterLifetime(t *testing.T) {
 	for _, lifetime := range []time.Duration{time.Second, 5 * time.Minute, 2 * time.Hour, 3*time.Hour - 1, 12 * time.Hour} {
 		inBubble(func(t *testing.T) {
-			i := newIssuer(t, func(c *token.Config) { c.Lifetime = lifetime })
+			i := newIssuer(t, func(c *token.IssuerConfig) { c.Lifetime = lifetime })
 			tokens := issued(t, i)
 			if want := min(600, int64(lifetime/time.Second)); tokens.ExpiresIn != want {
 				t.Errorf("%v: access for %d s, want %d", lifetime, tokens.ExpiresIn, want)
@@ -88,18 +88,20 @@ func TestDefaultsFollowAShorterLifetime(t *testing.T) {
 }
 
 func TestLimitsOfTheIssuerAreWithin(t *testing.T) {
-	for rule, change := range map[string]func(*token.Config){
-		"the defaults":         func(*token.Config) {},
-		"access for a second":  func(c *token.Config) { c.AccessLifetime = time.Second },
-		"access for an hour":   func(c *token.Config) { c.AccessLifetime = time.Hour },
-		"all limits are one":   func(c *token.Config) { c.AccessLifetime, c.IdleTimeout, c.Lifetime = time.Hour, time.Hour, time.Hour },
-		"idle for a lifetime":  func(c *token.Config) { c.IdleTimeout = 12 * time.Hour },
-		"400 days":             func(c *token.Config) { c.MaxLifetime = 400 * 24 * time.Hour },
-		"a window of a second": func(c *token.Config) { c.Window = time.Second },
-		"a window of a minute": func(c *token.Config) { c.Window = time.Minute },
-		"one log-in":           func(c *token.Config) { c.MaxLogins = 1 },
-		"1000 log-ins":         func(c *token.Config) { c.MaxLogins = 1000 },
-		"a cookie of its own":  func(c *token.Config) { c.Cookie = cookie.New("r").Path("/auth").SameSiteLax() },
+	for rule, change := range map[string]func(*token.IssuerConfig){
+		"the defaults":        func(*token.IssuerConfig) {},
+		"access for a second": func(c *token.IssuerConfig) { c.AccessLifetime = time.Second },
+		"access for an hour":  func(c *token.IssuerConfig) { c.AccessLifetime = time.Hour },
+		"all limits are one": func(c *token.IssuerConfig) {
+			c.AccessLifetime, c.IdleTimeout, c.Lifetime = time.Hour, time.Hour, time.Hour
+		},
+		"idle for a lifetime":  func(c *token.IssuerConfig) { c.IdleTimeout = 12 * time.Hour },
+		"400 days":             func(c *token.IssuerConfig) { c.MaxLifetime = 400 * 24 * time.Hour },
+		"a window of a second": func(c *token.IssuerConfig) { c.GracePeriod = time.Second },
+		"a window of a minute": func(c *token.IssuerConfig) { c.GracePeriod = time.Minute },
+		"one log-in":           func(c *token.IssuerConfig) { c.MaxLogins = 1 },
+		"1000 log-ins":         func(c *token.IssuerConfig) { c.MaxLogins = 1000 },
+		"a cookie of its own":  func(c *token.IssuerConfig) { c.Cookie = cookie.New("r").Path("/auth").SameSiteLax() },
 	} {
 		i := newIssuer(t, change)
 		if tokens, err := i.Issue(t.Context(), alice); err != nil || ends(i, tokens.RefreshToken) != valid {
@@ -138,7 +140,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 
 // Clients that started together do not refresh together.
 func TestRefreshAfterIsJittered(t *testing.T) {
-	i := newIssuer(t, func(c *token.Config) { c.AccessLifetime = time.Hour; c.MaxLogins = 1000 })
+	i := newIssuer(t, func(c *token.IssuerConfig) { c.AccessLifetime = time.Hour; c.MaxLogins = 1000 })
 	seen := make(map[int64]bool)
 	for n := range 300 {
 		tokens, err := i.Issue(t.Context(), auth.Identity{Subject: fmt.Sprint(n)})

@@ -31,9 +31,9 @@ var alice = auth.Identity{Subject: "alice"}
 func cheapKeys(t testing.TB) *token.KeySet { return newKeys(t, token.HS256) }
 
 // newIssuer makes an issuer, over a store of its own if none is given.
-func newIssuer(t testing.TB, change ...func(*token.Config)) *token.Issuer {
+func newIssuer(t testing.TB, change ...func(*token.IssuerConfig)) *token.Issuer {
 	t.Helper()
-	c := token.Config{Issuer: issuerName, Audience: audienceName, ClientID: "app"}
+	c := token.IssuerConfig{Issuer: issuerName, Audience: audienceName, ClientID: "app"}
 	for _, each := range change {
 		each(&c)
 	}
@@ -48,12 +48,12 @@ func newIssuer(t testing.TB, change ...func(*token.Config)) *token.Issuer {
 	return i
 }
 
-func over(s store.Store, keys *token.KeySet) func(*token.Config) {
-	return func(c *token.Config) { c.Store, c.Keys = s, keys }
+func over(s store.Store, keys *token.KeySet) func(*token.IssuerConfig) {
+	return func(c *token.IssuerConfig) { c.Store, c.Keys = s, keys }
 }
 
-func heard(j *journal) func(*token.Config) {
-	return func(c *token.Config) { c.Events = j.hear }
+func heard(j *journal) func(*token.IssuerConfig) {
+	return func(c *token.IssuerConfig) { c.Events = j.hear }
 }
 
 func newAttempt() string {

@@ -68,7 +68,7 @@ func problemOf(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 // them.
 func TestCookiesAreGolden(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		i := newIssuer(t, func(c *token.Config) { c.AccessCookie = cookie.New("access") })
+		i := newIssuer(t, func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access") })
 		b := &browser{}
 		w, err := b.login(i, "alice")
 		must(t, err)
@@ -133,7 +133,7 @@ func TestAnswersToBrowsers(t *testing.T) {
 // With a cookie for the access token no script sees it, and Authenticate takes
 // it from there, behind the cross-origin check.
 func TestAccessTokenInACookieIsNotInTheBody(t *testing.T) {
-	i := newIssuer(t, func(c *token.Config) { c.AccessCookie = cookie.New("access") })
+	i := newIssuer(t, func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access") })
 	b := &browser{}
 	login, err := b.login(i, "alice")
 	must(t, err)
@@ -204,7 +204,7 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 		for which, allowed := range map[*http.CrossOriginProtection]bool{nil: c.allowed, trusting: c.trusted} {
 			j := &journal{}
 			s := &meter{}
-			i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.Config) { c.CrossOrigin = which })
+			i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.IssuerConfig) { c.CrossOrigin = which })
 			b := loggedIn(t, i, "alice")
 			old := b.refresh
 			b.header = c.header
@@ -236,7 +236,7 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 
 // The field that no form can send is required, of refresh and of log-out.
 func TestAttemptFieldIsRequired(t *testing.T) {
-	strict, lax := newIssuer(t), newIssuer(t, func(c *token.Config) { c.AttemptOptional = true })
+	strict, lax := newIssuer(t), newIssuer(t, func(c *token.IssuerConfig) { c.AttemptOptional = true })
 	for attempt, status := range map[string][2]int{
 		"":                       {403, 200},
 		newAttempt():             {200, 200},
@@ -310,7 +310,7 @@ func TestRefusalsTellThemselvesApart(t *testing.T) {
 		}, "expired"},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
-			i := newIssuer(t, func(c *token.Config) { c.MaxLogins = 2 })
+			i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLogins = 2 })
 			b := loggedIn(t, i, "alice")
 			c.prepare(t, i, b)
 			w := b.post(i.RefreshHandler())
@@ -354,12 +354,12 @@ func TestCookieThatCannotBeSetIsNoLogIn(t *testing.T) {
 	j := &journal{}
 	claims, err := auth.NewClaims(map[string]any{"long": strings.Repeat("x", 2400)})
 	must(t, err)
-	for rule, change := range map[string]func(*token.Config){
-		"one that is too long": func(c *token.Config) {
+	for rule, change := range map[string]func(*token.IssuerConfig){
+		"one that is too long": func(c *token.IssuerConfig) {
 			c.AccessCookie = cookie.New(strings.Repeat("a", 800))
 		},
-		"one for loopback alone":            func(c *token.Config) { c.Cookie = cookie.New("refresh").Insecure() },
-		"an access token for loopback only": func(c *token.Config) { c.AccessCookie = cookie.New("access").Insecure() },
+		"one for loopback alone":            func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").Insecure() },
+		"an access token for loopback only": func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access").Insecure() },
 	} {
 		s := &meter{}
 		i := newIssuer(t, over(s, cheapKeys(t)), heard(j), change)
@@ -390,7 +390,7 @@ func native(h http.Handler, contentType, body string) *httptest.ResponseRecorder
 func TestNativeClientsSendTheTokenInTheBody(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys := &store.Memory{}, cheapKeys(t)
-		closed, open := newIssuer(t, over(s, keys)), newIssuer(t, over(s, keys), func(c *token.Config) { c.NativeClients = true })
+		closed, open := newIssuer(t, over(s, keys)), newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.NativeClients = true })
 		for rule, c := range map[string]struct {
 			contentType string
 			body        string // with TOKEN for the token
@@ -440,7 +440,7 @@ func TestNativeClientsSendTheTokenInTheBody(t *testing.T) {
 
 // A body that could not be read says nothing of a log-in.
 func TestBodyThatBreaksOffIsNoLogOut(t *testing.T) {
-	i := newIssuer(t, func(c *token.Config) { c.NativeClients = true })
+	i := newIssuer(t, func(c *token.IssuerConfig) { c.NativeClients = true })
 	for _, h := range []http.Handler{i.RefreshHandler(), i.LogoutHandler()} {
 		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(`{"refresh`), iotest.ErrReader(io.ErrUnexpectedEOF)))
 		r.Header.Set("Content-Type", "application/json")
@@ -453,7 +453,7 @@ func TestBodyThatBreaksOffIsNoLogOut(t *testing.T) {
 
 // A native client cannot be served another log-in than that of its cookie.
 func TestCookieGoesBeforeTheBody(t *testing.T) {
-	i := newIssuer(t, func(c *token.Config) { c.NativeClients = true })
+	i := newIssuer(t, func(c *token.IssuerConfig) { c.NativeClients = true })
 	b := loggedIn(t, i, "alice")
 	r := b.request("POST", "/")
 	r.Body = io.NopCloser(bytes.NewBufferString(`{"refresh_token":"` + issued(t, i).RefreshToken + `"}`))
@@ -468,7 +468,7 @@ func TestCookieGoesBeforeTheBody(t *testing.T) {
 // ASVS 5.0, 14.2.1.
 // A token in the URL is none.
 func TestTokenInTheURLIsNotSeen(t *testing.T) {
-	i := newIssuer(t, func(c *token.Config) { c.NativeClients = true })
+	i := newIssuer(t, func(c *token.IssuerConfig) { c.NativeClients = true })
 	text := issued(t, i).RefreshToken
 	r := httptest.NewRequest("POST", "/?refresh_token="+text+"&access_token="+text, strings.NewReader("refresh_token="+text))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -86,7 +86,7 @@ func TestWishedEndIsCut(t *testing.T) {
 		"one beyond all limits": {200 * 365 * day, 30 * day},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
-			i := newIssuer(t, func(c *token.Config) { c.MaxLifetime, c.IdleTimeout, c.Lifetime = 30*day, 3*hour, 12*hour })
+			i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLifetime, c.IdleTimeout, c.Lifetime = 30*day, 3*hour, 12*hour })
 			id := alice
 			if c.wish > 0 {
 				id.Expires = time.Now().Add(c.wish)
@@ -144,7 +144,7 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 // A log-in whose cookie cannot be set is a 503 of which somebody hears.
 func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
 	s, j := &meter{}, &journal{}
-	i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.Config) { c.Cookie = cookie.New("refresh").Insecure() })
+	i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").Insecure() })
 	w := httptest.NewRecorder()
 	err := i.Login(w, (&browser{}).request("POST", "/"), alice)
 	if outcome(err) != unavailable || len(w.Header()) > 0 {
@@ -177,7 +177,7 @@ func TestLoginEndsTheOldLogIn(t *testing.T) {
 	} {
 		s, keys := &store.Memory{}, cheapKeys(t)
 		i := newIssuer(t, over(s, keys))
-		live := newIssuer(t, over(s, keys), func(c *token.Config) { c.LiveCheck = true })
+		live := newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.RevocationCheck = true })
 		tokens := issued(t, i)
 		b := &browser{refresh: c.cookie(t, i, tokens.RefreshToken)}
 		_, err := b.login(i, c.subject)

@@ -50,7 +50,7 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 		}, false},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
-			i := newIssuer(t, func(c *token.Config) { c.AccessCookie = cookie.New("access") })
+			i := newIssuer(t, func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access") })
 			b := loggedIn(t, i, "alice")
 			c.prepare(t, i, b)
 			if b.refresh == "" {
@@ -83,7 +83,7 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 
 // A slow answer to a log-out without cookies meets no newer cookie.
 func TestLogoutDeletesOnlyWhatItWasSent(t *testing.T) {
-	i := newIssuer(t, func(c *token.Config) { c.AccessCookie = cookie.New("access") })
+	i := newIssuer(t, func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access") })
 	b := &browser{access: "left over"}
 	if w := b.post(i.LogoutHandler()); w.Code != 204 || len(b.set) != 1 || b.set[0].Name != accessCookie {
 		t.Errorf("cookies %v", b.set)
@@ -147,7 +147,7 @@ func loginIDOf(t testing.TB, i *token.Issuer, tokens token.Tokens) string {
 // ASVS 5.0, 7.5.2.
 func TestLoginsShowsWhatGoesOn(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		i := newIssuer(t, func(c *token.Config) {
+		i := newIssuer(t, func(c *token.IssuerConfig) {
 			c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "192.0.2.1" }
 		})
 		b := &browser{userAgent: "Fire\x00fox" + strings.Repeat("é", 300)}
@@ -184,7 +184,7 @@ func TestLoginsShowsWhatGoesOn(t *testing.T) {
 // LogoutAll end both.
 func TestSessionsAndTokensShareAList(t *testing.T) {
 	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
-	tokens := newIssuer(t, over(s, keys), heard(j), func(c *token.Config) { c.Namespace = "shop" })
+	tokens := newIssuer(t, over(s, keys), heard(j), func(c *token.IssuerConfig) { c.Namespace = "shop" })
 	elsewhere := newIssuer(t, over(s, keys))
 	sessions, err := session.New(session.Config{Store: s, Namespace: "shop"})
 	must(t, err)
@@ -249,7 +249,7 @@ func TestSessionsAndTokensShareAList(t *testing.T) {
 // The bound counts all log-ins of a subject, and the oldest goes.
 func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
 	s, keys := &store.Memory{}, cheapKeys(t)
-	i := newIssuer(t, over(s, keys), func(c *token.Config) { c.MaxLogins = 3 })
+	i := newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.MaxLogins = 3 })
 	sessions, err := session.New(session.Config{Store: s, MaxLogins: 3})
 	must(t, err)
 	oldest, second := issued(t, i), issued(t, i)
@@ -274,7 +274,7 @@ func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
 // A5: over the bound the log-in ends that was not used for longest.
 func TestTheLeastRecentlyRefreshedIsEvictedFirst(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		i := newIssuer(t, over(&store.Memory{}, cheapKeys(t)), func(c *token.Config) { c.MaxLogins = 3 })
+		i := newIssuer(t, over(&store.Memory{}, cheapKeys(t)), func(c *token.IssuerConfig) { c.MaxLogins = 3 })
 		phone := issued(t, i)
 		for range 5 {
 			time.Sleep(time.Minute)
@@ -293,7 +293,7 @@ func TestTheLeastRecentlyRefreshedIsEvictedFirst(t *testing.T) {
 func TestLoginsAtOnceOfOneSubjectAllSucceed(t *testing.T) {
 	const n = 300
 	s := &meter{}
-	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.Config) { c.MaxLogins = 1000 })
+	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.IssuerConfig) { c.MaxLogins = 1000 })
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {

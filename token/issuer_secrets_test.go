@@ -45,7 +45,7 @@ func (d *dump) CompareAndSwap(ctx context.Context, key string, old, new []byte, 
 // half of what a MAC is made from.
 func TestI12NothingInTheStoreOpensAnything(t *testing.T) {
 	d, keys := &dump{}, cheapKeys(t)
-	i := newIssuer(t, over(d, keys), func(c *token.Config) { c.NativeClients = true; c.AccessCookie = cookie.New("access") })
+	i := newIssuer(t, over(d, keys), func(c *token.IssuerConfig) { c.NativeClients = true; c.AccessCookie = cookie.New("access") })
 	b := loggedIn(t, i, "alice")
 	first := b.refresh
 	b.post(i.RefreshHandler())
@@ -134,7 +134,7 @@ func TestStoreAndSecretTogetherMakeAToken(t *testing.T) {
 func TestNoSecretIsTold(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j, d, keys := &journal{}, &dump{}, cheapKeys(t)
-		i := newIssuer(t, over(d, keys), heard(j), func(c *token.Config) { c.NativeClients = true })
+		i := newIssuer(t, over(d, keys), heard(j), func(c *token.IssuerConfig) { c.NativeClients = true })
 		var told strings.Builder
 		tell := func(err error) { fmt.Fprintf(&told, "%v %+v %#v\n", err, err, err) }
 		var secrets []string
@@ -235,7 +235,7 @@ func TestNoSecretIsTold(t *testing.T) {
 func TestReuseIsToldWithItsEvidence(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j := &journal{}
-		i := newIssuer(t, heard(j), func(c *token.Config) {
+		i := newIssuer(t, heard(j), func(c *token.IssuerConfig) {
 			c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "192.0.2.7" }
 		})
 		b := loggedIn(t, i, "alice")

@@ -23,7 +23,7 @@ import (
 // Logout wants a POST: after anything else the error wraps [auth.ErrForbidden], and
 // middleware.Deny answers it with 405. So is a request forbidden that another site
 // made the browser send, or that carries no attempt in the field [AttemptHeader],
-// unless [Config.AttemptOptional] says so. A doubled cookie is
+// unless [IssuerConfig.AttemptOptional] says so. A doubled cookie is
 // deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
 // which log-in to end, so none has ended. After any other error the store could
 // not answer, or a cookie cannot be deleted here; the cookies stay, and the
@@ -130,7 +130,7 @@ func (i *Issuer) describe(d logins.Digest, raw []byte) (login auth.Login, live b
 // or a session in the same store and namespace. A subject ends only its own logins;
 // an unknown LoginID is a no-op. After nil the login has ended and cannot be
 // refreshed; its access token stays valid until it expires, where nothing looks with
-// LiveCheck. After an error the call can be repeated.
+// RevocationCheck. After an error the call can be repeated.
 func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -144,7 +144,7 @@ func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 // error some may, and the call can be repeated: it has ended what could be ended
 // within its 5 seconds, and does not try that again. If the list of the subject was
 // corrupt, it is an error for as long as a login that the list has lost may be
-// alive: [Config.IdleTimeout], and at least 7 days. For a Login that is under way,
+// alive: [IssuerConfig.IdleTimeout], and at least 7 days. For a Login that is under way,
 // see [Issuer.Login].
 func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) error {
 	ctx, cancel := stored.Writing(ctx)

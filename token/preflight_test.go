@@ -17,7 +17,7 @@ import (
 func TestRequestWithoutPreflightReachesNothing(t *testing.T) {
 	for _, native := range []bool{false, true} {
 		s := &meter{}
-		i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.Config) {
+		i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.IssuerConfig) {
 			c.AccessCookie, c.NativeClients = cookie.New("access"), native
 		})
 		b := loggedIn(t, i, "alice")
@@ -64,7 +64,7 @@ func TestRequestWithoutPreflightReachesNothing(t *testing.T) {
 // Where the field is optional it is no defence, and the cross-origin check is.
 func TestOptionalAttemptLeavesTheOriginCheck(t *testing.T) {
 	s := &meter{}
-	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.Config) { c.AttemptOptional, c.CrossOrigin = true, auth.RequireOrigin(nil) })
+	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.IssuerConfig) { c.AttemptOptional, c.CrossOrigin = true, auth.RequireOrigin(nil) })
 	b := loggedIn(t, i, "alice")
 	for _, fields := range []http.Header{{}, {"Origin": {"null"}}, {"Origin": {"https://evil.example"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": {"cross-site"}}} {
 		for _, h := range []http.Handler{i.RefreshHandler(), i.LogoutHandler()} {

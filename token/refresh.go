@@ -23,9 +23,9 @@ var ErrReused = fmt.Errorf("token: a spent refresh token was used again: %w", au
 // themselves; browsers use [Issuer.RefreshHandler]. attempt is 22 to 128
 // characters of base64url that the client makes up, at random, for each refresh
 // and keeps until it has an answer: with it a client that has lost the answer
-// gets it again. It may be empty only where [Config.AttemptOptional] says so.
+// gets it again. It may be empty only where [IssuerConfig.AttemptOptional] says so.
 //
-// A refresh token is for single use. Within [Config.Window] of its use it is
+// A refresh token is for single use. Within [IssuerConfig.GracePeriod] of its use it is
 // answered once more with the same successor; later it ends the log-in, with
 // [ErrReused]. Other errors that wrap [auth.ErrUnauthenticated] say that the
 // token is malformed, forged, expired or revoked. Any other error means that the
@@ -127,7 +127,7 @@ func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 		return nil, err
 	}
 	now := time.Now()
-	next := &step{verdict: f.judge(e.token.generation, e.attempt, now, e.config.Window), family: f, secret: secret}
+	next := &step{verdict: f.judge(e.token.generation, e.attempt, now, e.config.GracePeriod), family: f, secret: secret}
 	switch next.verdict {
 	case answers:
 		return next, nil

@@ -219,7 +219,7 @@ func TestErrorsSayWhatWasBeingDone(t *testing.T) {
 			t.Errorf("%d calls", calls)
 		}
 	})(t)
-	i := newIssuer(t, func(c *token.Config) { c.Cookie = cookie.New("refresh").Insecure() }) // not here
+	i := newIssuer(t, func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").Insecure() }) // not here
 	r := (&browser{}).request("POST", "/")
 	r.Header["Cookie"] = []string{"refresh=a; refresh=b"}
 	err := i.Logout(httptest.NewRecorder(), r)

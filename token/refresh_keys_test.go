@@ -80,7 +80,7 @@ func TestI15RetiredSecretRevokesAndUnknownOneWaits(t *testing.T) {
 // log-in with a lost answer.
 func TestAttemptIsRequiredUnlessOptional(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		strict, lax := newIssuer(t), newIssuer(t, func(c *token.Config) { c.AttemptOptional = true })
+		strict, lax := newIssuer(t), newIssuer(t, func(c *token.IssuerConfig) { c.AttemptOptional = true })
 		for rule, attempt := range map[string]string{
 			"none": "", "21 characters": newAttempt()[:21], "129 characters": strings.Repeat("a", 129),
 			"a space": newAttempt()[:21] + " ", "a plus": newAttempt()[:21] + "+", "a line feed": newAttempt() + "\n",

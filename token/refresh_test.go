@@ -256,7 +256,7 @@ func TestI5ReuseIsToldOnceThoughTheStoreFails(t *testing.T) {
 // I5: a log-in that was ended by a theft does not count against the bound.
 func TestI5EndedLogInLeavesTheList(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		i := newIssuer(t, func(c *token.Config) { c.MaxLogins = 2 })
+		i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLogins = 2 })
 		oldest, spent := issued(t, i).RefreshToken, issued(t, i).RefreshToken
 		refreshed(t, i, spent)
 		time.Sleep(window + time.Second)
@@ -460,7 +460,7 @@ func TestI9IdleLogInEnds(t *testing.T) {
 // The last access token ends with the log-in.
 func TestI9LastAccessTokenIsCutToTheEnd(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		i := newIssuer(t, func(c *token.Config) { c.Lifetime, c.IdleTimeout = 3*time.Hour, 3*time.Hour })
+		i := newIssuer(t, func(c *token.IssuerConfig) { c.Lifetime, c.IdleTimeout = 3*time.Hour, 3*time.Hour })
 		text := issued(t, i).RefreshToken
 		for _, left := range []time.Duration{time.Minute, 1500 * time.Millisecond, 500 * time.Millisecond} {
 			time.Sleep(time.Until(time.Now().Truncate(24 * time.Hour).Add(3*time.Hour - left)))
@@ -477,10 +477,10 @@ func TestI9LastAccessTokenIsCutToTheEnd(t *testing.T) {
 func TestI11EndIsSeenWhereSomebodyLooks(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys := &store.Memory{}, cheapKeys(t)
-		live := newIssuer(t, over(s, keys), func(c *token.Config) { c.LiveCheck = true })
+		live := newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.RevocationCheck = true })
 		blind := newIssuer(t, over(s, keys))
 		late, err := token.NewVerifier(token.VerifierConfig{
-			Keys: keys, Issuer: issuerName, Audience: audienceName, LiveCheck: &token.LiveCheck{Store: s, Every: time.Minute},
+			Keys: keys, Issuer: issuerName, Audience: audienceName, RevocationCheck: &token.RevocationCheck{Store: s, Every: time.Minute},
 		})
 		must(t, err)
 		spent := issued(t, blind).RefreshToken

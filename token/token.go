@@ -19,7 +19,7 @@ type Token struct {
 
 	dates     jose.Dates
 	key       *jose.VerificationKey // that verified it
-	familyKey string                // in the store; empty without a LiveCheck
+	familyKey string                // in the store; empty without a RevocationCheck
 	seenLive  atomic.Int64          // when its family last was, in ns since 1970
 }
 

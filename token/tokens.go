@@ -66,7 +66,7 @@ func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 
 // Issue logs id in for a native client or a service, which keeps both tokens
 // itself; browsers use [Issuer.Login]. That says what to look at again after a
-// log-in. A wish in id.Expires is cut to [Config.MaxLifetime].
+// log-in. A wish in id.Expires is cut to [IssuerConfig.MaxLifetime].
 //
 // An error says that id is not valid (see [auth.Identity.Validate]; its Issuer
 // must be empty and its Expires not past), or that the store could not answer;

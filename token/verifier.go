@@ -36,19 +36,19 @@ type VerifierConfig struct {
 	Audience string
 
 	// Leeway is how far the clocks of issuer and verifier may differ, for exp,
-	// nbf and iat alike. The default is 30 seconds, the most 5 minutes; a
-	// nanosecond is as good as none.
+	// nbf and iat alike. The default is 30 seconds, the most 5 minutes; [NoLeeway]
+	// is for one clock.
 	Leeway time.Duration
 
 	// CacheSize is how many verified tokens are remembered, so that one that
 	// comes again costs no signature. They take at most 2 KiB each on average.
-	// The default is 16384; -1 remembers none. What ends a token, its time or
+	// The default is 16384; [NoCache] remembers none. What ends a token, its time or
 	// the removal of its key, ends it in the cache at once.
 	CacheSize int
 
 	// AccessCookie is the policy of an HttpOnly cookie in which a request may
 	// carry the token instead of the Authorization field, which then stays
-	// possible. It is the AccessCookie of the issuer's [Config]. The default is
+	// possible. It is the AccessCookie of the issuer's [IssuerConfig]. The default is
 	// none.
 	AccessCookie cookie.Policy
 
@@ -59,9 +59,9 @@ type VerifierConfig struct {
 	// without this check.
 	CrossOrigin auth.CrossOrigin
 
-	// LiveCheck looks whether the log-in behind a token goes on. The default is
+	// RevocationCheck looks whether the log-in behind a token goes on. The default is
 	// not to look: a token is then valid until it expires, log-out or not.
-	LiveCheck *LiveCheck
+	RevocationCheck *RevocationCheck
 
 	// Foreign loosens the rules for an issuer that does not follow RFC 9068.
 	// The default loosens nothing.
@@ -72,6 +72,15 @@ type VerifierConfig struct {
 
 	namespace *string // of an Issuer that verifies its own tokens
 }
+
+const (
+	// NoLeeway is a Leeway for an issuer and a verifier with one clock. It is not
+	// zero, which is the default.
+	NoLeeway = time.Nanosecond
+
+	// NoCache is a CacheSize that remembers no token.
+	NoCache = -1
+)
 
 // Verifier accepts the access tokens of one issuer for one audience (RFC
 // 9068, 4). Create it with [NewVerifier]. It is safe for concurrent use.
@@ -85,9 +94,9 @@ type Verifier struct {
 	foreign *Foreign
 	cookie  cookie.Policy // zero: none
 	origin  auth.CrossOrigin
-	world   *string    // the namespace of an Issuer's own tokens, or nil
-	live    *liveCheck // nil: none
-	cache   *cache     // nil: none
+	world   *string          // the namespace of an Issuer's own tokens, or nil
+	live    *revocationCheck // nil: none
+	cache   *cache           // nil: none
 	events  func(context.Context, auth.Event)
 }
 
@@ -127,8 +136,8 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if v.events == nil {
 		v.events = func(context.Context, auth.Event) {}
 	}
-	if c.LiveCheck != nil {
-		v.live = newLiveCheck(*c.LiveCheck, c.Keys)
+	if c.RevocationCheck != nil {
+		v.live = newRevocationCheck(*c.RevocationCheck, c.Keys)
 	}
 	return v, nil
 }
@@ -154,13 +163,13 @@ func (c *VerifierConfig) check() error {
 		return errors.New("token: VerifierConfig.Audience is required")
 	case c.Leeway < 0 || c.Leeway > maxLeeway:
 		return errors.New("token: VerifierConfig.Leeway is not between 0 and 5 minutes")
-	case c.CacheSize < -1 || c.CacheSize > maxCacheSize:
+	case c.CacheSize < NoCache || c.CacheSize > maxCacheSize:
 		return errors.New("token: VerifierConfig.CacheSize is not between -1 and 4194304")
-	case c.LiveCheck != nil && c.Foreign != nil:
-		return errors.New("token: VerifierConfig.LiveCheck is for own tokens, and Foreign is set")
+	case c.RevocationCheck != nil && c.Foreign != nil:
+		return errors.New("token: VerifierConfig.RevocationCheck is for own tokens, and Foreign is set")
 	}
-	if c.LiveCheck != nil {
-		if err := c.LiveCheck.check(); err != nil {
+	if c.RevocationCheck != nil {
+		if err := c.RevocationCheck.check(); err != nil {
 			return err
 		}
 	}
@@ -190,7 +199,7 @@ var (
 )
 
 // Verify returns what an access token says, if it is valid now. It makes no
-// I/O, but for a LiveCheck, and for waiting for keys that a [RemoteKeySet] does
+// I/O, but for a RevocationCheck, and for waiting for keys that a [RemoteKeySet] does
 // not have yet.
 //
 // The error wraps [auth.ErrUnauthenticated] if the token is not valid, by

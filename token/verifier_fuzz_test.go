@@ -15,7 +15,7 @@ func FuzzVerify(f *testing.F) {
 	m := newMinter(f)
 	good, other := m.mint(claims()), newMinter(f).mint(claims())
 	v := m.verifier()
-	off := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = -1 })
+	off := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = token.NoCache })
 	if _, err := v.Verify(f.Context(), good); err != nil {
 		f.Fatal(err)
 	}

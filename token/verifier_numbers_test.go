@@ -101,7 +101,7 @@ func TestFirstVerificationAllocatesAHandful(t *testing.T) {
 	for name, m := range map[string]*minter{"EdDSA": newMinter(t), "ES256": newES256Minter(t)} {
 		text := m.mint(benchClaims(1))
 		raw := rawVerify(m, text)
-		v := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = -1 })
+		v := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = token.NoCache })
 		floor := testing.AllocsPerRun(200, func() { raw() })
 		if n := testing.AllocsPerRun(200, func() { v.Verify(t.Context(), text) }) - floor; n > 19 {
 			t.Errorf("%s: %v allocations more than the primitive", name, n)
@@ -211,7 +211,7 @@ func BenchmarkVerifyAccessToken(b *testing.B) {
 	for name, m := range map[string]*minter{"EdDSA": newMinter(b), "ES256": newES256Minter(b)} {
 		text := m.mint(benchClaims(1))
 		raw := rawVerify(m, text)
-		first := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = -1 })
+		first := m.verifier(func(c *token.VerifierConfig) { c.CacheSize = token.NoCache })
 		second := m.verifier()
 		guarded := (&middleware.Guard{Authenticator: second}).Require(bare)
 		r := bearerRequest(text)

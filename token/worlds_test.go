@@ -21,10 +21,10 @@ import (
 )
 
 // worlds returns two issuers that share keys and store, and differ as told.
-func worlds(t *testing.T, one, other func(*token.Config)) (a, b *token.Issuer) {
+func worlds(t *testing.T, one, other func(*token.IssuerConfig)) (a, b *token.Issuer) {
 	keys, s := cheapKeys(t), &store.Memory{}
-	make := func(change func(*token.Config)) *token.Issuer {
-		c := token.Config{Keys: keys, Store: s, Issuer: "https://login.example", Audience: "https://api.example", ClientID: "app"}
+	make := func(change func(*token.IssuerConfig)) *token.Issuer {
+		c := token.IssuerConfig{Keys: keys, Store: s, Issuer: "https://login.example", Audience: "https://api.example", ClientID: "app"}
 		change(&c)
 		i, err := token.NewIssuer(c)
 		must(t, err)
@@ -35,13 +35,13 @@ func worlds(t *testing.T, one, other func(*token.Config)) (a, b *token.Issuer) {
 
 // RFC 6749, 6: a refresh token is for whom it was issued.
 func TestRefreshTokenOpensNothingAtAnotherIssuer(t *testing.T) {
-	for rule, change := range map[string]func(*token.Config){
-		"another issuer":    func(c *token.Config) { c.Issuer = "https://other.example" },
-		"another audience":  func(c *token.Config) { c.Audience = "https://admin.example" },
-		"another client":    func(c *token.Config) { c.ClientID = "other" },
-		"another namespace": func(c *token.Config) { c.Namespace = "staff" },
+	for rule, change := range map[string]func(*token.IssuerConfig){
+		"another issuer":    func(c *token.IssuerConfig) { c.Issuer = "https://other.example" },
+		"another audience":  func(c *token.IssuerConfig) { c.Audience = "https://admin.example" },
+		"another client":    func(c *token.IssuerConfig) { c.ClientID = "other" },
+		"another namespace": func(c *token.IssuerConfig) { c.Namespace = "staff" },
 	} {
-		a, b := worlds(t, func(*token.Config) {}, change)
+		a, b := worlds(t, func(*token.IssuerConfig) {}, change)
 		tokens, err := a.Issue(t.Context(), auth.Identity{Subject: "alice"})
 		must(t, err)
 		if _, err := b.Refresh(t.Context(), tokens.RefreshToken, newAttempt()); outcome(err) != "bad" {
@@ -60,8 +60,8 @@ func TestRefreshTokenOpensNothingAtAnotherIssuer(t *testing.T) {
 func TestAccessTokenOpensNothingInAnotherNamespace(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		staff, customers := worlds(t,
-			func(c *token.Config) { c.Namespace, c.LiveCheck = "staff", live },
-			func(c *token.Config) { c.Namespace, c.LiveCheck = "customers", live })
+			func(c *token.IssuerConfig) { c.Namespace, c.RevocationCheck = "staff", live },
+			func(c *token.IssuerConfig) { c.Namespace, c.RevocationCheck = "customers", live })
 		tokens, err := customers.Issue(t.Context(), auth.Identity{Subject: "1"})
 		must(t, err)
 		if _, err := customers.Verify(t.Context(), tokens.AccessToken); err != nil {
@@ -75,7 +75,7 @@ func TestAccessTokenOpensNothingInAnotherNamespace(t *testing.T) {
 
 // ASVS 5.0, 4.4.2: the handshake of a WebSocket is a GET that acts.
 func TestWebSocketOfASiblingIsRefusedWithTheCookie(t *testing.T) {
-	i, _ := worlds(t, func(c *token.Config) { c.AccessCookie = cookie.New("access") }, func(*token.Config) {})
+	i, _ := worlds(t, func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access") }, func(*token.IssuerConfig) {})
 	tokens, err := i.Issue(t.Context(), auth.Identity{Subject: "alice"})
 	must(t, err)
 	for origin, want := range map[string]string{"https://evil.app.example": "forbidden", "https://app.example": "ok"} {
@@ -94,7 +94,7 @@ func TestUnknownSecretStopsNoLogin(t *testing.T) {
 	s := &store.Memory{}
 	issuers := [2]*token.Issuer{}
 	for n := range issuers {
-		i, err := token.NewIssuer(token.Config{Keys: cheapKeys(t), Store: s, Issuer: "https://login.example", Audience: "a", ClientID: "app"})
+		i, err := token.NewIssuer(token.IssuerConfig{Keys: cheapKeys(t), Store: s, Issuer: "https://login.example", Audience: "a", ClientID: "app"})
 		must(t, err)
 		issuers[n] = i
 	}
@@ -179,7 +179,7 @@ func TestHooksAndSignersMayCallBack(t *testing.T) {
 	must(t, keys.SetSigner(reentrant{private, keys}))
 	var i *token.Issuer
 	calls := 0
-	i = newIssuer(t, func(c *token.Config) {
+	i = newIssuer(t, func(c *token.IssuerConfig) {
 		c.Keys, c.MaxLogins = keys, 1
 		c.Events = func(ctx context.Context, e auth.Event) {
 			if calls++; calls > 20 {

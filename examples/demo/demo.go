@@ -62,20 +62,20 @@ func newDemo(l limits) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	const origin, sameClock = "http://localhost", time.Nanosecond
-	d.tokens, err = token.NewIssuer(token.Config{
+	const origin = "http://localhost"
+	d.tokens, err = token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: logins, Cookie: refreshCookie,
 		Issuer: origin, Audience: origin, ClientID: "demo",
-		AccessLifetime: l.access, Window: l.window, IdleTimeout: l.idle, Lifetime: l.lifetime,
-		Leeway: sameClock, Events: noteEvent,
+		AccessLifetime: l.access, GracePeriod: l.window, IdleTimeout: l.idle, Lifetime: l.lifetime,
+		Leeway: token.NoLeeway, Events: noteEvent,
 	})
 	if err != nil {
 		return nil, err
 	}
 	d.live, err = token.NewVerifier(token.VerifierConfig{
 		Keys: keys, Issuer: origin, Audience: origin,
-		LiveCheck: &token.LiveCheck{Store: logins},
-		Leeway:    sameClock, Events: noteEvent,
+		RevocationCheck: &token.RevocationCheck{Store: logins},
+		Leeway:          token.NoLeeway, Events: noteEvent,
 	})
 	return d, err
 }

@@ -27,7 +27,7 @@ func newIssuer(url string, access time.Duration) (*issuer, error) {
 		return nil, err
 	}
 	lifetime := 15 * access // short, since the keys rotate so often here
-	i, err := token.NewIssuer(token.Config{
+	i, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: url, Audience: audience, ClientID: "services",
 		AccessLifetime: access, IdleTimeout: lifetime, Lifetime: lifetime,

@@ -58,13 +58,13 @@ func newIssuer(origin string, access, refresh time.Duration) (*token.Issuer, err
 	if err != nil {
 		return nil, err
 	}
-	return token.NewIssuer(token.Config{
+	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys,
 		// Log-ins are kept here. Another store is a change to this line alone.
 		Store:  &store.Memory{},
 		Issuer: origin, Audience: origin, ClientID: "spa",
 		AccessLifetime: access, IdleTimeout: refresh, Lifetime: max(12*time.Hour, refresh),
-		Leeway: time.Nanosecond, // issuer and verifier have the same clock
+		Leeway: token.NoLeeway, // issuer and verifier have one clock
 	})
 }
 

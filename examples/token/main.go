@@ -56,12 +56,12 @@ func newIssuer(origin string, live bool) (*token.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return token.NewIssuer(token.Config{
+	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys,
 		// Log-ins are kept here. Another store is a change to this line alone.
 		Store:  &store.Memory{},
 		Issuer: origin, Audience: origin, ClientID: "web",
-		LiveCheck: live,
+		RevocationCheck: live,
 	})
 }
 

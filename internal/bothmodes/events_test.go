@@ -98,7 +98,7 @@ func openSite(t *testing.T, mode string) *site {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, err := token.NewIssuer(token.Config{Keys: keys, Store: s.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", LiveCheck: true, Events: hear})
+		i, err := token.NewIssuer(token.IssuerConfig{Keys: keys, Store: s.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", RevocationCheck: true, Events: hear})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,7 @@ func openBothModes(t *testing.T, maxLogins int) *bothModes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.tokens, err = token.NewIssuer(token.Config{
+	b.tokens, err = token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &b.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", MaxLogins: maxLogins, Events: hear,
 	})
 	if err != nil {

@@ -54,7 +54,7 @@ func TestKeysOfAStoreAreDigests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, err := token.NewIssuer(token.Config{Keys: keys, Store: s, Namespace: name, Issuer: name, Audience: name, ClientID: name})
+		i, err := token.NewIssuer(token.IssuerConfig{Keys: keys, Store: s, Namespace: name, Issuer: name, Audience: name, ClientID: name})
 		if err != nil {
 			t.Fatal(err)
 		}

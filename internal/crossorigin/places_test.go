@@ -54,7 +54,7 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 	must(err)
 	keys, err := token.NewKeySet(token.HS256)
 	must(err)
-	config := token.Config{
+	config := token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, Issuer: "https://app.example", Audience: "api", ClientID: "web",
 		AccessCookie: cookie.New("access"), CrossOrigin: origins, Events: hear,
 	}
@@ -186,7 +186,7 @@ func TestBearerTokensNeedNoOrigin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, Issuer: "https://app.example", Audience: "api", ClientID: "web",
 		AccessCookie: cookie.New("access"), CrossOrigin: auth.RequireOrigin(nil),
 	})

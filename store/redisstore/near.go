@@ -26,7 +26,7 @@ const (
 // A Near is a [Store] with a near cache (client-side caching): it caches values
 // that this process has read. Only GetCached uses the cache; Get always asks
 // the server. The managers of package session call GetCached to authenticate a
-// request, and so does a LiveCheck of package token. Nothing else does. A
+// request, and so does a RevocationCheck of package token. Nothing else does. A
 // sensitive route can use a second manager or verifier over the bare Store.
 //
 // The cache has its own connections, one to each server. On these the server

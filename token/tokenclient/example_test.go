@@ -21,7 +21,7 @@ func ExampleTransport() {
 	if err != nil {
 		panic(err)
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, NativeClients: true,
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "batch",
 	})

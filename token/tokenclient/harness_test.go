@@ -46,7 +46,7 @@ type site struct {
 	fails   func(r *http.Request) error // the network
 }
 
-func newSite(t testing.TB, change ...func(*token.Config)) *site {
+func newSite(t testing.TB, change ...func(*token.IssuerConfig)) *site {
 	t.Helper()
 	s := &site{t: t, hosts: make(map[string]string), dead: make(map[string]bool)}
 	s.issuer = newIssuer(t, change...)
@@ -130,11 +130,11 @@ func (s *site) atAPI(w http.ResponseWriter, r *http.Request, body string) {
 	}
 }
 
-func newIssuer(t testing.TB, change ...func(*token.Config)) *token.Issuer {
+func newIssuer(t testing.TB, change ...func(*token.IssuerConfig)) *token.Issuer {
 	t.Helper()
 	keys, err := token.NewKeySet(token.HS256) // cheap: these tests are not about signatures
 	must(t, err)
-	c := token.Config{
+	c := token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, NativeClients: true,
 		Issuer: "https://issuer.test", Audience: "https://api.test", ClientID: "app",
 	}
@@ -188,8 +188,8 @@ type journal struct {
 	seen []auth.EventKind
 }
 
-func heard(j *journal) func(*token.Config) {
-	return func(c *token.Config) {
+func heard(j *journal) func(*token.IssuerConfig) {
+	return func(c *token.IssuerConfig) {
 		c.Events = func(_ context.Context, e auth.Event) {
 			j.mu.Lock()
 			defer j.mu.Unlock()

@@ -50,10 +50,10 @@ func newIssuer() (*token.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return token.NewIssuer(token.Config{
+	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "echo",
-		LiveCheck: true, // a log-out is seen at once
+		RevocationCheck: true, // a log-out is seen at once
 	})
 }
 

@@ -78,10 +78,10 @@ func newIssuer(s store.Store) (*token.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return token.NewIssuer(token.Config{
+	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: s, NativeClients: true,
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "grpc",
-		LiveCheck: true, // a log-out is seen at once
+		RevocationCheck: true, // a log-out is seen at once
 	})
 }
 

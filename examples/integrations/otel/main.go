@@ -94,7 +94,7 @@ func newService(traces *trace.TracerProvider, metrics *metric.MeterProvider, s s
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: s, Events: events,
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "otel",
 	})

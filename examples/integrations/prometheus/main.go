@@ -84,7 +84,7 @@ func newService(registry prometheus.Registerer, s store.Store) (http.Handler, er
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: s, Events: events,
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "prometheus",
 	})

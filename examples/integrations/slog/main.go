@@ -59,7 +59,7 @@ func newService(logger *slog.Logger, s store.Store) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: s, Events: events,
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "slog",
 	})

@@ -98,8 +98,8 @@ func newService(s store.Store, keys *token.KeySet) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := token.NewIssuer(token.Config{
-		Keys: keys, Store: s, LiveCheck: true,
+	issuer, err := token.NewIssuer(token.IssuerConfig{
+		Keys: keys, Store: s, RevocationCheck: true,
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "stores",
 	})
 	if err != nil {

@@ -145,7 +145,7 @@ func verifiers(key crypto.Signer) (first, again *token.Verifier, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c.CacheSize = -1
+	c.CacheSize = token.NoCache
 	first, err = token.NewVerifier(c)
 	return first, again, err
 }

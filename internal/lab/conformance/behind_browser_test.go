@@ -36,7 +36,7 @@ func openBehind(t *testing.T) (*behind, http.Handler) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, Issuer: "https://app.shop.test", Audience: "https://api.shop.test", ClientID: "shop",
 	})
 	if err != nil {

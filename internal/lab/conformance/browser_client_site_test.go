@@ -75,10 +75,10 @@ func openTokenSite(t *testing.T, trusted ...string) *tokenSite {
 			t.Fatal(err)
 		}
 	}
-	issuer, err := token.NewIssuer(token.Config{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: "https://app.shop.test", Audience: "https://app.shop.test", ClientID: "page",
-		AccessLifetime: accessLifetime, Window: refreshWindow, Leeway: time.Millisecond,
+		AccessLifetime: accessLifetime, GracePeriod: refreshWindow, Leeway: time.Millisecond,
 		CrossOrigin: origins, Events: s.hear,
 	})
 	if err != nil {

@@ -129,8 +129,8 @@ func newSoak(t *testing.T, stores [2]store.Store) *soak {
 		st = hasten(st)
 		var err1, err2 error
 		s.sessions[i], err1 = session.New(session.Config{Store: st, IdleTimeout: soakLifetime, Lifetime: soakLifetime})
-		s.issuers[i], err2 = token.NewIssuer(token.Config{
-			Keys: keys, Store: st, LiveCheck: true, Issuer: "https://login.example", Audience: "https://api.example", ClientID: "soak",
+		s.issuers[i], err2 = token.NewIssuer(token.IssuerConfig{
+			Keys: keys, Store: st, RevocationCheck: true, Issuer: "https://login.example", Audience: "https://api.example", ClientID: "soak",
 			CacheSize: 64, AccessLifetime: soakLifetime, IdleTimeout: soakLifetime, Lifetime: soakLifetime,
 		})
 		if err := errors.Join(err1, err2); err != nil {

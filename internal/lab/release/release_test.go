@@ -159,7 +159,7 @@ func around(fragments []string) string {
 		for _, declared := range regexp.MustCompile(`(?m)^(\w+), err :=`).FindAllStringSubmatch(fragment, -1) {
 			fmt.Fprintf(&body, "\t_ = %s\n", declared[1])
 		}
-		body.WriteString("\t_, _ = session.Config{Store: s}, token.Config{Store: s}\n\treturn err\n}\n")
+		body.WriteString("\t_, _ = session.Config{Store: s}, token.IssuerConfig{Store: s}\n\treturn err\n}\n")
 	}
 	body.WriteString("\nfunc main() {}\n")
 	source := "package main\n\n"

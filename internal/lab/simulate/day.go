@@ -86,8 +86,8 @@ func (d *day) open(t *testing.T) (jar string) {
 	}
 	backend := &store.Memory{}
 	for range 3 {
-		issuer, err := token.NewIssuer(token.Config{
-			Keys: keys, Store: backend, Issuer: "https://app.example", Audience: "api", ClientID: "app", CacheSize: -1,
+		issuer, err := token.NewIssuer(token.IssuerConfig{
+			Keys: keys, Store: backend, Issuer: "https://app.example", Audience: "api", ClientID: "app", CacheSize: token.NoCache,
 			Events: func(_ context.Context, e auth.Event) {
 				if e.Kind == auth.EventReuse {
 					d.ended = time.Now()

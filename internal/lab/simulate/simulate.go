@@ -56,7 +56,7 @@ func (t Totals) add(other Totals) {
 	}
 }
 
-// window is the default of token.Config.
+// window is the default of token.IssuerConfig.
 const window = 10 * time.Second
 
 // inFlight is how long a request and its answer are under way at most. Besides,

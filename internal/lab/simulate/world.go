@@ -85,9 +85,9 @@ func (w *world) logIn() error {
 	}
 	w.keys = keys
 	for host := range 2 {
-		issuer, err := token.NewIssuer(token.Config{
+		issuer, err := token.NewIssuer(token.IssuerConfig{
 			Keys: keys, Store: faulty{w}, Issuer: "https://app.example", Audience: "api", ClientID: "app",
-			CacheSize: -1, Events: w.event,
+			CacheSize: token.NoCache, Events: w.event,
 		})
 		if err != nil {
 			return err

@@ -56,11 +56,11 @@ func put(t *testing.T, s store.Store, record []byte) {
 
 func liveVerifier(m *minter, s store.Store, every time.Duration) *token.Verifier {
 	return m.verifier(func(c *token.VerifierConfig) {
-		c.LiveCheck = &token.LiveCheck{Store: s, Namespace: world, Every: every}
+		c.RevocationCheck = &token.RevocationCheck{Store: s, Namespace: world, Every: every}
 	})
 }
 
-func TestLiveCheckAnswersByTheFamily(t *testing.T) {
+func TestRevocationCheckAnswersByTheFamily(t *testing.T) {
 	newer := token.FamilyRecord(time.Now().Add(time.Hour))
 	newer[0]++
 	for _, c := range []struct {
@@ -118,15 +118,15 @@ func TestTokenWithoutALogInIsNotLive(t *testing.T) {
 	}
 }
 
-func TestLiveCheckIsOfOneNamespace(t *testing.T) {
+func TestRevocationCheckIsOfOneNamespace(t *testing.T) {
 	m, s := newMinter(t), &store.Memory{}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-	other := m.verifier(func(c *token.VerifierConfig) { c.LiveCheck = &token.LiveCheck{Store: s} })
+	other := m.verifier(func(c *token.VerifierConfig) { c.RevocationCheck = &token.RevocationCheck{Store: s} })
 	refuses(t, other, m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
 }
 
 // The log-in behind a token is that of its subject, and the one that it names.
-func TestLiveCheckIsOfTheTokensOwnLogIn(t *testing.T) {
+func TestRevocationCheckIsOfTheTokensOwnLogIn(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour))) // of alice
 	mine := map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}
@@ -157,7 +157,7 @@ func TestStoreThatIsDownIsNeitherYesNorNo(t *testing.T) {
 	refuses(t, v, m.mint(with(map[string]any{"fam": famID, "aud": "x"})))
 }
 
-func TestLiveCheckLooksEverySoOften(t *testing.T) {
+func TestRevocationCheckLooksEverySoOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := newMinter(t), &spy{Store: &store.Memory{}}
 		put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
@@ -200,7 +200,7 @@ func TestALookFromTheFutureDoesNotCount(t *testing.T) {
 	refuses(t, v, text)
 }
 
-func TestLiveCheckUsesANearCache(t *testing.T) {
+func TestRevocationCheckUsesANearCache(t *testing.T) {
 	m, s := newMinter(t), &near{spy: spy{Store: &store.Memory{}}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
 	hits(t, liveVerifier(m, s, 0), m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
@@ -213,7 +213,7 @@ func TestEndedLogInIsAnEvent(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	var heard []auth.Event
 	v := m.verifier(func(c *token.VerifierConfig) {
-		c.LiveCheck = &token.LiveCheck{Store: s, Namespace: world}
+		c.RevocationCheck = &token.RevocationCheck{Store: s, Namespace: world}
 		c.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
 	})
 	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
@@ -231,7 +231,7 @@ func TestEndedLogInIsAnEvent(t *testing.T) {
 // for the live check and for the list of devices as well.
 func TestLogInOfARetiredSecretIsOverEverywhere(t *testing.T) {
 	s, keys := &store.Memory{}, cheapKeys(t)
-	i := newIssuer(t, over(s, keys), func(c *token.Config) { c.LiveCheck = true })
+	i := newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.RevocationCheck = true })
 	elsewhere := newIssuer(t, over(s, cheapKeys(t))) // does not know the secret
 	first := issued(t, i)
 	must(t, keys.Rotate())

@@ -9,13 +9,13 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// LiveCheck lets a [Verifier] look whether the log-in behind a token goes on,
+// RevocationCheck lets a [Verifier] look whether the log-in behind a token goes on,
 // for APIs that must see a log-out at once (ASVS 5.0, 7.4.1). It costs a read
 // of the store. A token without a log-in behind it is refused.
 //
 // A log-in whose refresh secret has been dropped is over as well, where Keys is
 // a [KeySet]: a [RemoteKeySet] does not know of refresh secrets.
-type LiveCheck struct {
+type RevocationCheck struct {
 	// Store is that of the issuer. It is required. If it is a near cache, what
 	// it has at hand counts: a log-out is then seen as late as it promises.
 	Store store.Store
@@ -29,26 +29,26 @@ type LiveCheck struct {
 	Every time.Duration
 }
 
-func (l *LiveCheck) check() error {
+func (l *RevocationCheck) check() error {
 	switch {
 	case l.Store == nil:
-		return errors.New("token: LiveCheck.Store is required")
+		return errors.New("token: RevocationCheck.Store is required")
 	case l.Every < 0:
-		return errors.New("token: LiveCheck.Every is negative")
+		return errors.New("token: RevocationCheck.Every is negative")
 	}
 	return nil
 }
 
-// liveCheck is a LiveCheck at work.
-type liveCheck struct {
+// revocationCheck is a RevocationCheck at work.
+type revocationCheck struct {
 	get       func(context.Context, string) ([]byte, bool, error)
 	namespace string
 	every     time.Duration
 	keys      *KeySet // nil if the refresh secrets are not known here
 }
 
-func newLiveCheck(l LiveCheck, keys Keys) *liveCheck {
-	live := &liveCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
+func newRevocationCheck(l RevocationCheck, keys Keys) *revocationCheck {
+	live := &revocationCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
 	live.keys, _ = keys.(*KeySet)
 	if near, ok := l.Store.(interface {
 		GetCached(context.Context, string) ([]byte, bool, error)
@@ -64,7 +64,7 @@ var (
 )
 
 // bind notes where the log-in of a token is stored.
-func (l *liveCheck) bind(t *Token, family string) error {
+func (l *revocationCheck) bind(t *Token, family string) error {
 	if family == "" {
 		return asInvalid(errNoFamily)
 	}
@@ -78,7 +78,7 @@ func (l *liveCheck) bind(t *Token, family string) error {
 
 // check looks whether the log-in goes on. What it notes is the time before the
 // look, so nothing counts as newer than it is.
-func (l *liveCheck) check(ctx context.Context, t *Token, now time.Time) error {
+func (l *revocationCheck) check(ctx context.Context, t *Token, now time.Time) error {
 	if age := now.UnixNano() - t.seenLive.Load(); 0 <= age && age < int64(l.every) {
 		return nil
 	}
