@@ -1,8 +1,10 @@
 package token
 
+import "github.com/authlatch/auth/internal/rotation"
+
 // What a stored family says, for tests from outside.
 func FamilyGeneration(raw []byte) (generation uint64, rotated int64, ok bool) {
-	f, err := parseFamily(raw)
+	f, err := rotation.Parse(raw)
 	if err != nil {
 		return 0, 0, false
 	}
@@ -11,7 +13,7 @@ func FamilyGeneration(raw []byte) (generation uint64, rotated int64, ok bool) {
 
 // FamilyEnd is when a stored family ends at the latest, in ms since 1970.
 func FamilyEnd(raw []byte) int64 {
-	f, err := parseFamily(raw)
+	f, err := rotation.Parse(raw)
 	if err != nil {
 		return 0
 	}
@@ -20,16 +22,16 @@ func FamilyEnd(raw []byte) int64 {
 
 // RewriteFamily is the same family in a write of its own.
 func RewriteFamily(raw []byte) []byte {
-	f, err := parseFamily(raw)
+	f, err := rotation.Parse(raw)
 	if err != nil {
 		return nil
 	}
-	return f.encode()
+	return f.Encode()
 }
 
 // FamilySalt is the salt in a stored family.
 func FamilySalt(raw []byte) []byte {
-	f, err := parseFamily(raw)
+	f, err := rotation.Parse(raw)
 	if err != nil {
 		return nil
 	}
@@ -45,12 +47,12 @@ func RefreshSecrets(set *KeySet) (secrets [][]byte) {
 }
 
 // BoundSecret is the key of an issuer's MAC.
-var BoundSecret = boundSecret
+var BoundSecret = rotation.BoundSecret
 
 // ForgeRefreshToken makes a token as the package does.
 func ForgeRefreshToken(secret []byte, seed [16]byte, salt [16]byte, generation uint64) string {
-	return newRefreshToken(secret, seed, salt, generation).String()
+	return rotation.NewToken(secret, seed, salt, generation).String()
 }
 
 // FamilyID returns the ID in the claim "fam".
-func FamilyID(seed [16]byte) string { return familyID(seed) }
+func FamilyID(seed [16]byte) string { return rotation.FamilyID(seed) }

@@ -1,23 +1,27 @@
 package token
 
-import "time"
+import (
+	"time"
+
+	"github.com/authlatch/auth/internal/rotation"
+)
 
 // NewRemoteKeySetVia lets tests answer in the place of the network.
 var NewRemoteKeySetVia = newRemoteKeySet
 
 // FamilyKey is where a family is stored.
-func FamilyKey(namespace, famID string) string { return familyDigest(namespace, famID).Key() }
+func FamilyKey(namespace, famID string) string { return rotation.Digest(namespace, famID).Key() }
 
 // FamilyLoginID is the name of a family's log-in.
 func FamilyLoginID(namespace, famID string) string {
-	return familyDigest(namespace, famID).LoginID()
+	return rotation.Digest(namespace, famID).LoginID()
 }
 
 // FamilyRecord is a stored family that goes on until a time.
 func FamilyRecord(ends time.Time) []byte {
 	now := time.Now().UnixMilli()
-	f := &family{Created: now, Rotated: now, AuthTime: now, Idle: ends.UnixMilli(), Expires: ends.UnixMilli(), Subject: "alice"}
-	return f.encode()
+	f := &rotation.Family{Created: now, Rotated: now, AuthTime: now, Idle: ends.UnixMilli(), Expires: ends.UnixMilli(), Subject: "alice"}
+	return f.Encode()
 }
 
 // SeeLive notes that the log-in of a token was found to go on at a time.

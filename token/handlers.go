@@ -229,11 +229,11 @@ func (i *Issuer) presented(ctx context.Context, r *http.Request) (*login, error)
 
 // owner returns the log-in that a refresh token, of whatever generation, is of.
 func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
-	t, ok := parseRefreshToken(text)
+	t, ok := rotation.ParseToken(text)
 	if !ok {
 		return nil, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
-	digest := familyDigest(i.config.Namespace, familyID(t.seed))
+	digest := rotation.Digest(i.config.Namespace, rotation.FamilyID(t.Seed))
 	raw, err := i.readFamily(ctx, digest)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/lab/interleave"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/store"
 )
 
@@ -32,6 +33,12 @@ var exploredKeys = sync.OnceValue(func() *KeySet {
 	}
 	return keys
 })
+
+// The attempts of two actors.
+const (
+	actorA = "AAAAAAAAAAAAAAAAAAAAAA"
+	actorB = "BBBBBBBBBBBBBBBBBBBBBB"
+)
 
 // known is a family that a scenario knows of, and what it has seen of it.
 type known struct {
@@ -57,8 +64,8 @@ func newTheatre(model *interleave.Model) *theatre {
 		if _, ended := logins.ParseTombstone(old); ended {
 			w.broken = errors.New("a tombstone was written over")
 		}
-		before, err := parseFamily(old)
-		after, err2 := parseFamily(new)
+		before, err := rotation.Parse(old)
+		after, err2 := rotation.Parse(new)
 		if err == nil && err2 == nil && after.Generation != before.Generation && after.Generation != before.Generation+1 {
 			w.broken = fmt.Errorf("from generation %d to %d", before.Generation, after.Generation)
 		}
@@ -84,23 +91,23 @@ func (w *theatre) issuer(s store.Store) *Issuer {
 
 // learn notes a family of which a token is known.
 func (w *theatre) learn(text string) *known {
-	t, ok := parseRefreshToken(text)
+	t, ok := rotation.ParseToken(text)
 	if !ok {
 		panic("no refresh token")
 	}
 	for _, k := range w.families {
-		if k.seed == t.seed {
-			k.answered = max(k.answered, t.generation)
+		if k.seed == t.Seed {
+			k.answered = max(k.answered, t.Generation)
 			return k
 		}
 	}
-	k := &known{seed: t.seed, digest: familyDigest("", familyID(t.seed)), answered: t.generation}
+	k := &known{seed: t.Seed, digest: rotation.Digest("", rotation.FamilyID(t.Seed)), answered: t.Generation}
 	w.families = append(w.families, k)
 	return k
 }
 
 // existing makes a log-in before the actors start, refreshed so often, and for
-// the last time so long ago, by attemptA.
+// the last time so long ago, by actorA.
 func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 	tokens, err := w.issuer(w.model).Issue(context.Background(), auth.Identity{Subject: "alice"})
 	if err != nil {
@@ -108,13 +115,13 @@ func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 	}
 	k := w.learn(tokens.RefreshToken)
 	raw, _, _ := w.model.Get(context.Background(), k.digest.Key())
-	f, _ := parseFamily(raw)
+	f, _ := rotation.Parse(raw)
 	k.salt = f.Salt
 	f.Created -= int64(2 * time.Hour / time.Millisecond)
 	f.AuthTime = f.Created
-	f.Generation, f.Rotated, f.Attempt = generation, time.Now().Add(-ago).UnixMilli(), attemptHash(attemptA)
+	f.Generation, f.Rotated, f.Attempt = generation, time.Now().Add(-ago).UnixMilli(), rotation.AttemptHash(actorA)
 	w.model.Delete(context.Background(), k.digest.Key())
-	w.model.CompareAndSwap(context.Background(), k.digest.Key(), nil, f.encode(), time.Hour)
+	w.model.CompareAndSwap(context.Background(), k.digest.Key(), nil, f.Encode(), time.Hour)
 	if k.answered = generation; w.record(k) == nil {
 		panic("the family is none")
 	}
@@ -124,8 +131,8 @@ func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 // token is what a client of a generation has.
 func (k *known) token(generation uint64) string {
 	secret, _ := exploredKeys().currentSecret()
-	bound := boundSecret(secret.secret, "https://issuer.test", "https://api.test", "app")
-	return newRefreshToken(bound, k.seed, k.salt, generation).String()
+	bound := rotation.BoundSecret(secret.secret, "https://issuer.test", "https://api.test", "app")
+	return rotation.NewToken(bound, k.seed, k.salt, generation).String()
 }
 
 func (w *theatre) refresh(k *known, generation uint64, attempt string) func(store.Store) {
@@ -176,9 +183,9 @@ func (w *theatre) revoke(k *known, generation uint64) func(store.Store) {
 	}
 }
 
-func (w *theatre) record(k *known) *family {
+func (w *theatre) record(k *known) *rotation.Family {
 	raw, _, _ := w.model.Get(context.Background(), k.digest.Key())
-	f, err := parseFamily(raw)
+	f, err := rotation.Parse(raw)
 	if err != nil {
 		return nil
 	}
@@ -240,35 +247,35 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 	}{
 		{"two refreshes", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 3, attemptA), w.refresh(k, 3, attemptB)}
+			return actors{w.refresh(k, 3, actorA), w.refresh(k, 3, actorB)}
 		}},
 		{"a refresh inside of the window against one of the token before", 2, func(w *theatre) actors {
 			k := w.existing(3, open)
-			return actors{w.refresh(k, 3, attemptA), w.refresh(k, 2, attemptB)}
+			return actors{w.refresh(k, 3, actorA), w.refresh(k, 2, actorB)}
 		}},
 		{"a recovery against a refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 2, attemptA), w.refresh(k, 3, attemptB)}
+			return actors{w.refresh(k, 2, actorA), w.refresh(k, 3, actorB)}
 		}},
 		{"a refresh against log-out everywhere", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 3, attemptA), w.logoutAll}
+			return actors{w.refresh(k, 3, actorA), w.logoutAll}
 		}},
 		{"a refresh against log-out", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 3, attemptA), w.revoke(k, 1)}
+			return actors{w.refresh(k, 3, actorA), w.revoke(k, 1)}
 		}},
 		{"a reuse against a refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 1, attemptA), w.refresh(k, 3, attemptB)}
+			return actors{w.refresh(k, 1, actorA), w.refresh(k, 3, actorB)}
 		}},
 		{"two reuses", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 1, attemptA), w.refresh(k, 2, attemptB)}
+			return actors{w.refresh(k, 1, actorA), w.refresh(k, 2, actorB)}
 		}},
 		{"a reuse against log-out everywhere", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 1, attemptA), w.logoutAll}
+			return actors{w.refresh(k, 1, actorA), w.logoutAll}
 		}},
 		{"a log-in against log-out everywhere", 0, func(w *theatre) actors {
 			w.existing(3, shut)
@@ -276,11 +283,11 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 		}},
 		{"a log-in over another against its refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.loginOver(k, 3, "alice"), w.refresh(k, 3, attemptA)}
+			return actors{w.loginOver(k, 3, "alice"), w.refresh(k, 3, actorA)}
 		}},
 		{"a log-in of another subject against its refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.loginOver(k, 2, "bob"), w.refresh(k, 3, attemptA)}
+			return actors{w.loginOver(k, 2, "bob"), w.refresh(k, 3, actorA)}
 		}},
 		{"two log-ins over one", 0, func(w *theatre) actors {
 			k := w.existing(3, shut)
@@ -288,11 +295,11 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 		}},
 		{"a reuse, a refresh and log-out everywhere", 0, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 1, attemptA), w.refresh(k, 3, attemptB), w.logoutAll}
+			return actors{w.refresh(k, 1, actorA), w.refresh(k, 3, actorB), w.logoutAll}
 		}},
 		{"three refreshes", 0, func(w *theatre) actors {
 			k := w.existing(3, shut)
-			return actors{w.refresh(k, 3, attemptA), w.refresh(k, 3, attemptB), w.refresh(k, 2, attemptB)}
+			return actors{w.refresh(k, 3, actorA), w.refresh(k, 3, actorB), w.refresh(k, 2, actorB)}
 		}},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {

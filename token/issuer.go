@@ -129,9 +129,6 @@ type Issuer struct {
 	lists  logins.Lists
 }
 
-// margin is how much longer the store keeps a family than it lasts.
-const margin = time.Minute
-
 // NewIssuer returns an Issuer, or an error that names the field of the
 // configuration that cannot work. It does no I/O.
 func NewIssuer(c IssuerConfig) (*Issuer, error) {

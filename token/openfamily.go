@@ -8,6 +8,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/rotation"
 )
 
 // readFamily reads what the store has of a family.
@@ -24,11 +25,11 @@ func (i *Issuer) readFamily(ctx context.Context, digest logins.Digest) ([]byte, 
 
 // openFamily reads a family for a token that must be ours, and returns the secret
 // of its tokens.
-func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byte, t refreshToken) (*family, []byte, error) {
+func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byte, t rotation.Token) (*rotation.Family, []byte, error) {
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
 		return nil, nil, &refusal{code: codeRevoked, reason: tombstone.Reason}
 	}
-	f, err := parseFamily(raw)
+	f, err := rotation.Parse(raw)
 	if err != nil {
 		i.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: digest.LoginID(), Err: err})
 		return nil, nil, err
@@ -40,9 +41,9 @@ func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byt
 	case err != nil:
 		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.Subject, LoginID: digest.LoginID(), Err: err})
 		return nil, nil, err
-	case !t.authentic(secret, f.Salt):
+	case !t.Authentic(secret, f.Salt):
 		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "forged refresh token")
-	case !time.Now().Before(f.ends()):
+	case !time.Now().Before(f.Ends()):
 		return nil, nil, i.refuse(ctx, auth.EventExpired, f.Subject, digest.LoginID(), codeExpired, "")
 	}
 	return f, secret, nil
@@ -59,5 +60,5 @@ func (i *Issuer) secret(id string) ([]byte, error) {
 
 // bound is a secret for the tokens of this issuer alone.
 func (i *Issuer) bound(secret []byte) []byte {
-	return boundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID)
+	return rotation.BoundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID)
 }

@@ -46,25 +46,25 @@ func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tok
 //     family that makes no sense, or a store that fails: not to be answered.
 //  3. A MAC that is not ours is invalid, and changes nothing.
 //  4. A family past its limits has expired.
-//  5. What [family.judge] says holds, and a write counts only if its swap has
+//  5. What [rotation.Family.Judge] says holds, and a write counts only if its swap has
 //     succeeded. If another refresh was faster, all starts over.
 //
 // Nothing is answered that is not in the store.
 func (i *Issuer) refresh(ctx context.Context, text, attempt string, from rotation.Device) (granted, error) {
-	t, ok := parseRefreshToken(text)
+	t, ok := rotation.ParseToken(text)
 	if !ok {
 		return granted{}, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	e := &exchange{i, t, attempt, from, familyDigest(i.config.Namespace, familyID(t.seed))}
+	e := &exchange{i, t, attempt, from, rotation.Digest(i.config.Namespace, rotation.FamilyID(t.Seed))}
 	return e.run(ctx)
 }
 
 // exchange is one refresh.
 type exchange struct {
 	*Issuer
-	token   refreshToken
+	token   rotation.Token
 	attempt string
 	from    rotation.Device
 	digest  logins.Digest
@@ -72,8 +72,8 @@ type exchange struct {
 
 // step is what an exchange does to the family, or has tried to do.
 type step struct {
-	verdict verdict
-	family  *family // as it stands after the step
+	verdict rotation.Verdict
+	family  *rotation.Family // as it stands after the step
 	secret  []byte
 	value   []byte // what is written; nil if nothing is
 	ttl     time.Duration
@@ -107,7 +107,7 @@ func (e *exchange) run(ctx context.Context) (granted, error) {
 			return e.done(ctx, next)
 		case err == nil:
 			unknown = nil
-		case failures > 0 && next.verdict == reuses && e.lists.EndRecord(ctx, logins.Family, e.digest, logins.Reused) == nil:
+		case failures > 0 && next.verdict == rotation.Reuses && e.lists.EndRecord(ctx, logins.Family, e.digest, logins.Reused) == nil:
 			return e.done(ctx, next) // a full store still deletes
 		case failures > 0:
 			return granted{}, e.unanswered(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
@@ -127,37 +127,37 @@ func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 		return nil, err
 	}
 	now := time.Now()
-	next := &step{verdict: f.judge(e.token.generation, e.attempt, now, e.config.GracePeriod), family: f, secret: secret}
+	next := &step{verdict: f.Judge(e.token.Generation, e.attempt, now, e.config.GracePeriod), family: f, secret: secret}
 	switch next.verdict {
-	case answers:
+	case rotation.Answers:
 		return next, nil
-	case reuses:
+	case rotation.Reuses:
 		next.value, next.ttl = logins.NewTombstone(logins.Family, logins.Reused), logins.Family.TombstoneTTL()
 		return next, nil
 	}
 	if err := e.listed(ctx, f, e.digest); err != nil {
 		return nil, err
 	}
-	next.family = f.after(next.verdict, e.token.generation, e.attempt, now, e.config.IdleTimeout, e.from)
-	next.value, next.ttl = next.family.encode(), next.family.ttl(now)
+	next.family = f.After(next.verdict, e.token.Generation, e.attempt, now, e.config.IdleTimeout, e.from)
+	next.value, next.ttl = next.family.Encode(), next.family.TTL(now)
 	return next, nil
 }
 
 // done answers a step that is in the store.
 func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 	subject, loginID := s.family.Subject, e.digest.LoginID()
-	if s.verdict == reuses {
+	if s.verdict == rotation.Reuses {
 		if err := e.lists.Remove(ctx, subject, e.digest); err != nil {
 			e.lists.Fault(ctx, subject, err)
 		}
 		e.event(ctx, auth.Event{
 			Kind: auth.EventReuse, Subject: subject, LoginID: loginID, Reason: "spent refresh token",
 			Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
-				s.family.Generation-e.token.generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address),
+				s.family.Generation-e.token.Generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address),
 		})
 		return granted{}, &refusal{code: codeReused}
 	}
-	tokens, err := e.tokens(s.family, e.token.seed, s.secret)
+	tokens, err := e.tokens(s.family, e.token.Seed, s.secret)
 	if err != nil {
 		return granted{}, e.unanswered(ctx, subject, loginID, fmt.Errorf("token: refresh: %w", err))
 	}
@@ -167,9 +167,16 @@ func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 	return tokens, nil
 }
 
+// events are what verdicts are reported as; the others change nothing.
+var events = map[rotation.Verdict]auth.EventKind{
+	rotation.Rotates:  auth.EventRenewed,
+	rotation.Recovers: auth.EventRecovered,
+	rotation.Heals:    auth.EventHealed,
+}
+
 // listed looks whether a login that is about to be written still stands in its
 // subject's list, and ends it if not: a store has lost a write then.
-func (i *Issuer) listed(ctx context.Context, f *family, digest logins.Digest) error {
+func (i *Issuer) listed(ctx context.Context, f *rotation.Family, digest logins.Digest) error {
 	ok, err := i.lists.Listed(ctx, f.Subject, digest)
 	if err == nil && !ok {
 		err = i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked)

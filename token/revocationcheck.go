@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/store"
 )
 
@@ -68,7 +69,7 @@ func (l *revocationCheck) bind(t *Token, family string) error {
 	if family == "" {
 		return asInvalid(errNoFamily)
 	}
-	digest := familyDigest(l.namespace, family)
+	digest := rotation.Digest(l.namespace, family)
 	if digest.LoginID() != t.identity.LoginID {
 		return asInvalid(errNoFamily) // of this namespace
 	}
@@ -89,7 +90,7 @@ func (l *revocationCheck) check(ctx context.Context, t *Token, now time.Time) er
 	if !ok {
 		return asInvalid(errOver)
 	}
-	f, err := liveFamily(raw, now)
+	f, err := rotation.Living(raw, now)
 	if err != nil {
 		return fmt.Errorf("token: live check: %w", err)
 	}

@@ -135,7 +135,7 @@ func (i *Issuer) abandon(ctx context.Context, l *login) {
 }
 
 // newFamily returns a family with the secret of its refresh tokens.
-func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*family, []byte, error) {
+func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Family, []byte, error) {
 	if err := id.Validate(); err != nil {
 		return nil, nil, err
 	}
@@ -154,7 +154,7 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*family, []b
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &family{
+	f := &rotation.Family{
 		KeyID:   current.id,
 		Created: now.UnixMilli(), Rotated: now.UnixMilli(), AuthTime: now.UnixMilli(),
 		Idle:    now.Add(min(i.config.IdleTimeout, lifetime)).UnixMilli(),
@@ -169,25 +169,25 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*family, []b
 }
 
 // create stores a family that nobody has a token of yet.
-func (i *Issuer) create(ctx context.Context, f *family) (seed [16]byte, digest logins.Digest, err error) {
-	if len(f.encode()) > store.MaxValue {
+func (i *Issuer) create(ctx context.Context, f *rotation.Family) (seed [16]byte, digest logins.Digest, err error) {
+	if len(f.Encode()) > store.MaxValue {
 		return seed, digest, errors.New("the identity is too large to be stored")
 	}
 	err = i.lists.Create(ctx, logins.Family, func() (logins.Digest, []byte, time.Duration) {
 		rand.Read(seed[:])
 		rand.Read(f.Salt[:])
-		digest = familyDigest(i.config.Namespace, familyID(seed))
-		return digest, f.encode(), f.ttl(time.Now())
+		digest = rotation.Digest(i.config.Namespace, rotation.FamilyID(seed))
+		return digest, f.Encode(), f.TTL(time.Now())
 	})
 	return seed, digest, err
 }
 
 // tokens makes the refresh token of the current generation of a family, and an
 // access token.
-func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (granted, error) {
+func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (granted, error) {
 	now := time.Now().Truncate(time.Millisecond) // as in a family
-	famID := familyID(seed)
-	loginID := familyDigest(i.config.Namespace, famID).LoginID()
+	famID := rotation.FamilyID(seed)
+	loginID := rotation.Digest(i.config.Namespace, famID).LoginID()
 	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.Expires))
 	var jti [16]byte
 	rand.Read(jti[:])
@@ -210,11 +210,11 @@ func (i *Issuer) tokens(f *family, seed [16]byte, secret []byte) (granted, error
 	tokens := Tokens{
 		AccessToken: access, TokenType: "Bearer",
 		ExpiresIn: expiresIn, RefreshAfter: expiresIn - jitter(expiresIn),
-		RefreshToken: newRefreshToken(secret, seed, f.Salt, f.Generation).String(),
+		RefreshToken: rotation.NewToken(secret, seed, f.Salt, f.Generation).String(),
 		Generation:   f.Generation,
 		LoginID:      loginID,
 	}
-	return granted{tokens, f.ends()}, nil
+	return granted{tokens, f.Ends()}, nil
 }
 
 // jitter is 1 to 5 percent of a time, at random and at least a second, so that

@@ -10,6 +10,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/rotation"
 )
 
 // Keys are what a [Verifier] verifies with: a *[KeySet] or a *[RemoteKeySet].
@@ -289,7 +290,7 @@ func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
 		return nil, asInvalid(err)
 	}
 	t := newToken(claims, verified.Key, verified.Dates)
-	if v.world != nil && familyDigest(*v.world, claims.family).LoginID() != claims.sid {
+	if v.world != nil && rotation.Digest(*v.world, claims.family).LoginID() != claims.sid {
 		return nil, asInvalid(errNoFamily) // the tokens of another namespace, with our keys
 	}
 	if v.live != nil {

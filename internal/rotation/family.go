@@ -1,5 +1,7 @@
-// Package rotation holds the stored form of refresh families. Both modes read it:
-// package token lives by it, and package session shows it in lists of devices.
+// Package rotation holds what one login by token is, without any I/O: its stored
+// form, the refresh family, its refresh tokens, and the rules by which these follow
+// each other. Package token lives by all of it, and package session shows families in
+// lists of devices.
 package rotation
 
 import (

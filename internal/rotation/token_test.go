@@ -1,4 +1,4 @@
-package token
+package rotation
 
 import (
 	"crypto/rand"
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-func someRefreshToken(generation uint64) refreshToken {
-	return newRefreshToken(newRefreshSecret().secret, newFamilyID(), newFamilyID(), generation)
+func someRefreshToken(generation uint64) Token {
+	return NewToken(newSecret(), newFamilyID(), newFamilyID(), generation)
 }
 
 // spell writes a token of which everything can be wrong, with a check that is
@@ -24,7 +24,7 @@ func spell(version byte, tail ...byte) string {
 func TestRefreshTokensAreReadAsTheyWereWritten(t *testing.T) {
 	for _, generation := range []uint64{0, 1, 127, 128, 1<<14 - 1, 1 << 14, 1<<28 + 1, maxGeneration} {
 		token := someRefreshToken(generation)
-		if got, ok := parseRefreshToken(token.String()); !ok || got != token {
+		if got, ok := ParseToken(token.String()); !ok || got != token {
 			t.Errorf("generation %d: %v %v", generation, got, ok)
 		}
 	}
@@ -42,7 +42,7 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 	good := someRefreshToken(300)
 	text := good.String()
 	body := strings.TrimPrefix(text, refreshPrefix)
-	id, mac := good.seed[:], good.mac[:]
+	id, mac := good.Seed[:], good.mac[:]
 	join := func(parts ...[]byte) (b []byte) {
 		for _, part := range parts {
 			b = append(b, part...)
@@ -84,12 +84,12 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 		"a wrong check":            refreshPrefix + base64.RawURLEncoding.EncodeToString(append(join([]byte{refreshVersion}, id, []byte{0x01}, mac), 0, 0, 0, 0)),
 		"half a megabyte":          text + strings.Repeat("A", 500_000),
 	} {
-		if got, ok := parseRefreshToken(other); ok || got != (refreshToken{}) {
+		if got, ok := ParseToken(other); ok || got != (Token{}) {
 			t.Errorf("%s is accepted", rule)
 		}
 	}
 	for n := range len(text) {
-		if _, ok := parseRefreshToken(text[:n]); ok {
+		if _, ok := ParseToken(text[:n]); ok {
 			t.Errorf("its first %d bytes are accepted", n)
 		}
 	}
@@ -106,7 +106,7 @@ func TestEveryOtherByteIsRefused(t *testing.T) {
 				if text[at] = byte(b); text[at] == was {
 					continue
 				}
-				if _, ok := parseRefreshToken(string(text)); ok {
+				if _, ok := ParseToken(string(text)); ok {
 					t.Fatalf("generation %d: byte %d as %#x is accepted", generation, at, b)
 				}
 			}
@@ -117,17 +117,17 @@ func TestEveryOtherByteIsRefused(t *testing.T) {
 
 // The MAC is over the family, the generation and the salt, by the secret.
 func TestMACBindsAllOfTheToken(t *testing.T) {
-	secret, id, salt := newRefreshSecret().secret, newFamilyID(), newFamilyID()
-	token := newRefreshToken(secret, id, salt, 5)
+	secret, id, salt := newSecret(), newFamilyID(), newFamilyID()
+	token := NewToken(secret, id, salt, 5)
 	otherID, otherGeneration := token, token
-	otherID.seed[0] ^= 1
-	otherGeneration.generation++
+	otherID.Seed[0] ^= 1
+	otherGeneration.Generation++
 	for rule, authentic := range map[string]bool{
-		"another family":     otherID.authentic(secret, salt),
-		"another generation": otherGeneration.authentic(secret, salt),
-		"another salt":       token.authentic(secret, newFamilyID()),
-		"another secret":     token.authentic(newRefreshSecret().secret, salt),
-		"no secret":          token.authentic(nil, salt),
+		"another family":     otherID.Authentic(secret, salt),
+		"another generation": otherGeneration.Authentic(secret, salt),
+		"another salt":       token.Authentic(secret, newFamilyID()),
+		"another secret":     token.Authentic(newSecret(), salt),
+		"no secret":          token.Authentic(nil, salt),
 	} {
 		if authentic {
 			t.Errorf("%s: the MAC is good", rule)
@@ -136,11 +136,11 @@ func TestMACBindsAllOfTheToken(t *testing.T) {
 	for bit := range 8 * refreshMACSize {
 		flipped := token
 		flipped.mac[bit/8] ^= 1 << (bit % 8)
-		if flipped.authentic(secret, salt) {
+		if flipped.Authentic(secret, salt) {
 			t.Errorf("bit %d of the MAC does not matter", bit)
 		}
 	}
-	if !token.authentic(secret, salt) {
+	if !token.Authentic(secret, salt) {
 		t.Error("the MAC is not good")
 	}
 }
@@ -153,11 +153,11 @@ func FuzzRefreshToken(f *testing.F) {
 	f.Add(spell(refreshVersion, make([]byte, 33)...))
 	f.Add(refreshPrefix)
 	f.Fuzz(func(t *testing.T, text string) {
-		token, ok := parseRefreshToken(text)
+		token, ok := ParseToken(text)
 		if ok && token.String() != text {
 			t.Errorf("%q is read as %q", text, token)
 		}
-		if !ok && token != (refreshToken{}) {
+		if !ok && token != (Token{}) {
 			t.Errorf("%q: a token beside the refusal", text)
 		}
 	})
@@ -166,4 +166,10 @@ func FuzzRefreshToken(f *testing.F) {
 func newFamilyID() (id [16]byte) {
 	rand.Read(id[:])
 	return id
+}
+
+func newSecret() []byte {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	return secret
 }

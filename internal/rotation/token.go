@@ -1,4 +1,4 @@
-package token
+package rotation
 
 import (
 	"crypto/hmac"
@@ -11,7 +11,7 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// A refresh token is
+// Token is a refresh token:
 //
 //	prefix | base64url( version (1) | seed (16) | generation (uvarint) | MAC (16) | check (4) )
 //
@@ -31,9 +31,9 @@ import (
 //
 // The prefix is for scanners that look for secrets; the check, a CRC-32 of what
 // comes before it, drops noise without asking the store. It is no security.
-type refreshToken struct {
-	seed       [16]byte
-	generation uint64
+type Token struct {
+	Seed       [16]byte
+	Generation uint64
 	mac        [refreshMACSize]byte
 }
 
@@ -47,16 +47,16 @@ const (
 	maxRefreshBytes = minRefreshBytes + 4 // of the longest generation
 )
 
-// boundSecret derives the key of the MAC from a secret of the ring.
-func boundSecret(secret []byte, issuer, audience, clientID string) []byte {
+// BoundSecret derives the key of the MAC from a secret of the ring.
+func BoundSecret(secret []byte, issuer, audience, clientID string) []byte {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write(stored.AppendText(stored.AppendText(stored.AppendText(nil, issuer), audience), clientID))
 	return mac.Sum(nil)
 }
 
-// newRefreshToken makes the token of a generation of a family.
-func newRefreshToken(secret []byte, seed [16]byte, salt [16]byte, generation uint64) refreshToken {
-	t := refreshToken{seed: seed, generation: generation}
+// NewToken makes the token of a generation of a family.
+func NewToken(secret []byte, seed [16]byte, salt [16]byte, generation uint64) Token {
+	t := Token{Seed: seed, Generation: generation}
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte("refresh/v2"))
 	mac.Write(seed[:])
@@ -66,49 +66,49 @@ func newRefreshToken(secret []byte, seed [16]byte, salt [16]byte, generation uin
 	return t
 }
 
-// authentic reports, in constant time, whether the MAC is ours.
-func (t refreshToken) authentic(secret []byte, salt [16]byte) bool {
-	ours := newRefreshToken(secret, t.seed, salt, t.generation)
+// Authentic reports, in constant time, whether the MAC is ours.
+func (t Token) Authentic(secret []byte, salt [16]byte) bool {
+	ours := NewToken(secret, t.Seed, salt, t.Generation)
 	return hmac.Equal(t.mac[:], ours.mac[:])
 }
 
-func (t refreshToken) String() string {
+func (t Token) String() string {
 	b := append(make([]byte, 0, maxRefreshBytes), refreshVersion)
-	b = append(b, t.seed[:]...)
-	b = binary.AppendUvarint(b, t.generation)
+	b = append(b, t.Seed[:]...)
+	b = binary.AppendUvarint(b, t.Generation)
 	b = append(b, t.mac[:]...)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// familyID returns the ID of the family that a seed leads to, as it stands in
+// FamilyID returns the ID of the family that a seed leads to, as it stands in
 // the claim "fam".
-func familyID(seed [16]byte) string {
+func FamilyID(seed [16]byte) string {
 	sum := sha256.Sum256(append([]byte("authlatch/family-id"), seed[:]...))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// parseRefreshToken reads a token that String could have made. Whether the MAC
+// ParseToken reads a token that String could have made. Whether the MAC
 // is ours remains to be seen.
-func parseRefreshToken(text string) (t refreshToken, ok bool) {
+func ParseToken(text string) (t Token, ok bool) {
 	text, ok = strings.CutPrefix(text, refreshPrefix)
 	if !ok || len(text) > base64.RawURLEncoding.EncodedLen(maxRefreshBytes) {
-		return refreshToken{}, false
+		return Token{}, false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) < minRefreshBytes || b[0] != refreshVersion {
-		return refreshToken{}, false
+		return Token{}, false
 	}
 	body := b[:len(b)-4]
 	generation, size := binary.Uvarint(body[17:])
 	if size <= 0 || generation > maxGeneration || len(body) != 17+size+refreshMACSize {
-		return refreshToken{}, false
+		return Token{}, false
 	}
-	t = refreshToken{seed: [16]byte(body[1:17]), generation: generation, mac: [refreshMACSize]byte(body[17+size:])}
+	t = Token{Seed: [16]byte(body[1:17]), Generation: generation, mac: [refreshMACSize]byte(body[17+size:])}
 	if t.String() != refreshPrefix+text {
 		// A wrong check, a generation with leading zeros, or base64 with stray bits
 		// or line ends.
-		return refreshToken{}, false
+		return Token{}, false
 	}
 	return t, true
 }

@@ -1,4 +1,4 @@
-package token
+package rotation
 
 import (
 	"cmp"
@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/authlatch/auth/internal/rotation"
 )
 
 // These tests go through everything that can happen to the refreshes of one
@@ -27,8 +25,8 @@ const (
 
 // ruleSet is the rules that are explored: those of the package, or mutants.
 type ruleSet struct {
-	judge     func(f *family, generation uint64, attempt string, now time.Time) verdict
-	after     func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family
+	judge     func(f *Family, generation uint64, attempt string, now time.Time) Verdict
+	after     func(f *Family, v Verdict, generation uint64, attempt string, now time.Time) *Family
 	perTab    bool // each tab makes its own attempts
 	keyless   bool // no client sends an attempt
 	oneForAll bool // a device has one attempt for ever
@@ -37,11 +35,11 @@ type ruleSet struct {
 
 func realRules() ruleSet {
 	return ruleSet{
-		judge: func(f *family, generation uint64, attempt string, now time.Time) verdict {
-			return f.judge(generation, attempt, now, modelWindow)
+		judge: func(f *Family, generation uint64, attempt string, now time.Time) Verdict {
+			return f.Judge(generation, attempt, now, modelWindow)
 		},
-		after: func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family {
-			return f.after(v, generation, attempt, now, time.Hour, rotation.Device{})
+		after: func(f *Family, v Verdict, generation uint64, attempt string, now time.Time) *Family {
+			return f.After(v, generation, attempt, now, time.Hour, Device{})
 		},
 	}
 }
@@ -52,8 +50,8 @@ type state struct {
 	generation uint64
 	attempt    int  // that made the generation; 0 is none
 	since      int  // ticks since the rotation, by the record
-	recovered  int  // ticks since the last recovery
-	presented  int  // ticks since the current token was first presented after one,
+	Recovered  int  // ticks since the last recovery
+	Presented  int  // ticks since the current token was first presented after one,
 	shown      bool // if it was
 	age        int  // ticks since the rotation, by the model: rules cannot move it
 	written    int  // and since the last write
@@ -179,7 +177,7 @@ func (s state) passes() (state, bool) {
 	if s == s.paused() {
 		return s, false
 	}
-	ends := s.since == closed-1 || s.recovered == closed-1 || s.presented == closed-1
+	ends := s.since == closed-1 || s.Recovered == closed-1 || s.Presented == closed-1
 	for i, m := range s.flying {
 		if m.kind == 0 {
 			continue
@@ -189,7 +187,7 @@ func (s state) passes() (state, bool) {
 		}
 		s.flying[i].age++
 	}
-	for _, ticks := range []*int{&s.since, &s.recovered, &s.presented, &s.age, &s.written, &s.quiet} {
+	for _, ticks := range []*int{&s.since, &s.Recovered, &s.Presented, &s.age, &s.written, &s.quiet} {
 		*ticks = min(*ticks+1, closed)
 	}
 	return s, true
@@ -197,7 +195,7 @@ func (s state) passes() (state, bool) {
 
 // paused lets every window end.
 func (s state) paused() state {
-	s.since, s.recovered, s.presented = closed, closed, closed
+	s.since, s.Recovered, s.Presented = closed, closed, closed
 	s.age, s.written, s.quiet = closed, closed, closed
 	return s
 }
@@ -252,25 +250,25 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 	}
 	now := time.UnixMilli(1 << 40)
 	ago := func(ticks int) int64 { return now.Add(-time.Duration(ticks) * tick).UnixMilli() }
-	f := &family{
-		Generation: s.generation, Attempt: attemptHash(attemptName(s.attempt)),
-		Rotated: ago(s.since), Recovered: ago(s.recovered),
+	f := &Family{
+		Generation: s.generation, Attempt: AttemptHash(attemptName(s.attempt)),
+		Rotated: ago(s.since), Recovered: ago(s.Recovered),
 		Created: 1 << 39, Idle: 1 << 41, Expires: 1 << 41,
 	}
 	if s.shown {
-		f.Presented = ago(s.presented)
+		f.Presented = ago(s.Presented)
 	}
 	v := w.rules.judge(f, generation, attemptName(attempt), now)
-	if v == reuses {
+	if v == Reuses {
 		s.dead = true
 		return 0, true
 	}
 	if generation < s.generation {
-		s.forks = s.forks || v == rotates
+		s.forks = s.forks || v == Rotates
 		own := generation == s.generation-1 && attempt != 0 && attempt == s.attempt
-		s.late = s.late || s.age >= closed && !(own && (v == recovers || s.written < closed))
+		s.late = s.late || s.age >= closed && !(own && (v == Recovers || s.written < closed))
 	}
-	if v == answers {
+	if v == Answers {
 		if w.rules.extends {
 			s.since = 0
 		}
@@ -283,10 +281,10 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 	}
 	since := func(then int64) int { return min(int(now.Sub(time.UnixMilli(then))/tick), closed) }
 	s.generation, s.attempt = next.Generation, 0
-	s.since, s.recovered, s.presented = since(next.Rotated), since(next.Recovered), since(next.Presented)
+	s.since, s.Recovered, s.Presented = since(next.Rotated), since(next.Recovered), since(next.Presented)
 	s.shown = next.Presented != 0
 	for n := range s.keys + 1 {
-		if next.Attempt != "" && next.Attempt == attemptHash(attemptName(n)) {
+		if next.Attempt != "" && next.Attempt == AttemptHash(attemptName(n)) {
 			s.attempt = n
 		}
 	}
@@ -477,10 +475,10 @@ func TestEveryOrderOfSixRefreshes(t *testing.T) {
 
 // The flaws of rotation elsewhere, and who must find them.
 func TestKnownFlawsOfRotationAreFound(t *testing.T) {
-	judged := func(change func(behind int64, v verdict) verdict) func(*ruleSet) {
+	judged := func(change func(behind int64, v Verdict) Verdict) func(*ruleSet) {
 		return func(r *ruleSet) {
 			judge := r.judge
-			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+			r.judge = func(f *Family, generation uint64, attempt string, now time.Time) Verdict {
 				return change(int64(f.Generation)-int64(generation), judge(f, generation, attempt, now))
 			}
 		}
@@ -490,38 +488,38 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 		change   func(*ruleSet)
 		trace    string // its beginning
 	}{
-		"no window": {0, judged(func(behind int64, v verdict) verdict {
+		"no window": {0, judged(func(behind int64, v Verdict) Verdict {
 			switch {
-			case v == answers && behind == 0:
-				return rotates
-			case v == answers:
-				return reuses
+			case v == Answers && behind == 0:
+				return Rotates
+			case v == Answers:
+				return Reuses
 			}
 			return v
 		}), "send(0) send(0) srv(0)>1 srv(0)>0"},
-		"a retry displaces the successor": {0, judged(func(behind int64, v verdict) verdict {
-			if v == answers && behind == 1 {
-				return rotates
+		"a retry displaces the successor": {0, judged(func(behind int64, v Verdict) Verdict {
+			if v == Answers && behind == 1 {
+				return Rotates
 			}
 			return v
 		}), "send(0) send(0) srv(0)>1 srv(0)>2"},
-		"a rotation inside of the window": {0, judged(func(behind int64, v verdict) verdict {
-			if v == answers && behind == 0 {
-				return rotates
+		"a rotation inside of the window": {0, judged(func(behind int64, v Verdict) Verdict {
+			if v == Answers && behind == 0 {
+				return Rotates
 			}
 			return v
 		}), "send(0) send(0) srv(0)>1"},
 		"no attempt":           {1, func(r *ruleSet) { r.keyless = true }, "send(0) srv(0)>1"},
 		"attempts of each tab": {1, func(r *ruleSet) { r.perTab = true }, "send(0) srv(0)>1"},
-		"a later generation is refused": {3, judged(func(_ int64, v verdict) verdict {
-			if v == heals {
-				return reuses
+		"a later generation is refused": {3, judged(func(_ int64, v Verdict) Verdict {
+			if v == Heals {
+				return Reuses
 			}
 			return v
 		}), "send(0) srv(0)>1 deliver(1)"},
-		"the parent without a bound of time": {4, judged(func(behind int64, v verdict) verdict {
+		"the parent without a bound of time": {4, judged(func(behind int64, v Verdict) Verdict {
 			if behind == 1 {
-				return answers
+				return Answers
 			}
 			return v
 		}), ""},
@@ -529,9 +527,9 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 		"one attempt of a device for ever": {6, func(r *ruleSet) { r.oneForAll = true }, ""},
 		"a recovery that opens the grace period": {4, func(r *ruleSet) {
 			after := r.after
-			r.after = func(f *family, v verdict, generation uint64, attempt string, now time.Time) *family {
+			r.after = func(f *Family, v Verdict, generation uint64, attempt string, now time.Time) *Family {
 				next := after(f, v, generation, attempt, now)
-				if v == recovers {
+				if v == Recovers {
 					next.Rotated = next.Recovered
 				}
 				return next
@@ -539,18 +537,18 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 		}, "o(0)>1 copy(0)"},
 		"recoveries without an end": {6, func(r *ruleSet) {
 			judge := r.judge
-			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+			r.judge = func(f *Family, generation uint64, attempt string, now time.Time) Verdict {
 				forgets := *f
 				forgets.Presented = 0
-				if v := judge(&forgets, generation, attempt, now); v != arrives {
+				if v := judge(&forgets, generation, attempt, now); v != Arrives {
 					return v
 				}
-				return answers
+				return Answers
 			}
 		}, ""},
 		"a rotation right after a recovery": {1, func(r *ruleSet) {
 			judge := r.judge
-			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+			r.judge = func(f *Family, generation uint64, attempt string, now time.Time) Verdict {
 				forgets := *f
 				forgets.Recovered = 0
 				return judge(&forgets, generation, attempt, now)
@@ -558,10 +556,10 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 		}, "send(0) srv(0)>1 lose tick tick send(0) send(0) srv(0)>1 deliver(1) send(1) srv(1)>2 srv(0)>0"},
 		"no patience with what is under way": {1, func(r *ruleSet) {
 			judge := r.judge
-			r.judge = func(f *family, generation uint64, attempt string, now time.Time) verdict {
+			r.judge = func(f *Family, generation uint64, attempt string, now time.Time) Verdict {
 				v := judge(f, generation, attempt, now)
-				if v == answers && generation < f.Generation && f.Presented != 0 {
-					return reuses
+				if v == Answers && generation < f.Generation && f.Presented != 0 {
+					return Reuses
 				}
 				return v
 			}

@@ -1,33 +1,24 @@
-package token
+package rotation
 
 import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"time"
-
-	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/internal/rotation"
 )
 
-// verdict is what a refresh token does to its family.
-type verdict int
+// Verdict is what a refresh token does to its family.
+type Verdict int
 
 const (
-	answers  verdict = iota // nothing: the current token is the answer
-	rotates                 // the next generation becomes current
-	recovers                // the answer was lost, and its attempt is known
-	arrives                 // the answer that was recovered has got to the client
-	heals                   // the store has lost generations
-	reuses                  // the token was used before, and by another client
+	Answers  Verdict = iota // nothing: the current token is the answer
+	Rotates                 // the next generation becomes current
+	Recovers                // the answer was lost, and its attempt is known
+	Arrives                 // the answer that was recovered has got to the client
+	Heals                   // the store has lost generations
+	Reuses                  // the token was used before, and by another client
 )
 
-var events = map[verdict]auth.EventKind{
-	rotates:  auth.EventRenewed,
-	recovers: auth.EventRecovered,
-	heals:    auth.EventHealed,
-}
-
-// judge says what an authentic token of a generation does. It is the heart of
+// Judge says what an authentic token of a generation does. It is the heart of
 // rotation, and these are all of its cases:
 //
 //   - A generation later than the current one can only have come from here, so
@@ -50,64 +41,67 @@ var events = map[verdict]auth.EventKind{
 // thief's attempt ends with its being presented.
 //
 // A time that another host's clock puts far into the future begins no period.
-func (f *family) judge(generation uint64, attempt string, now time.Time, grace time.Duration) verdict {
+func (f *Family) Judge(generation uint64, attempt string, now time.Time, grace time.Duration) Verdict {
 	within := func(then int64) bool { return now.Sub(time.UnixMilli(then)).Abs() <= grace }
 	behind := int64(f.Generation) - int64(generation)
 	switch {
 	case behind < 0:
-		return heals
+		return Heals
 	case behind <= 1 && f.Generation > 0 && within(f.Rotated):
-		return answers
+		return Answers
 	case behind == 0 && within(f.Recovered):
 		if f.Presented == 0 {
-			return arrives
+			return Arrives
 		}
-		return answers
+		return Answers
 	case behind == 0:
-		return rotates
+		return Rotates
 	case behind == 1 && f.attemptedBy(attempt):
 		switch {
 		case f.Presented == 0 && !within(f.Recovered):
-			return recovers
+			return Recovers
 		case f.Presented == 0 || within(f.Presented):
-			return answers
+			return Answers
 		}
 	}
-	return reuses
+	return Reuses
 }
 
-// after returns the family as it is written for a verdict. Its end never moves.
-func (f *family) after(v verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from rotation.Device) *family {
+// After returns the family as it is written for a verdict. Its end never moves.
+func (f *Family) After(v Verdict, generation uint64, attempt string, now time.Time, idle time.Duration, from Device) *Family {
 	next := *f
 	next.Idle = max(min(now.Add(idle).UnixMilli(), f.Expires), f.Idle)
 	next.Last = from
 	at := max(now.UnixMilli(), f.Created) // a clock may lag
 	switch v {
-	case heals:
+	case Heals:
 		next.Generation, next.Attempt = generation, "" // it was lost with the write
 		next.Rotated, next.Recovered, next.Presented = at, 0, 0
-	case rotates:
-		next.Generation, next.Attempt = f.Generation+1, attemptHash(attempt)
+	case Rotates:
+		next.Generation, next.Attempt = f.Generation+1, AttemptHash(attempt)
 		next.Rotated, next.Recovered, next.Presented = at, 0, 0
-	case recovers:
+	case Recovers:
 		next.Recovered = max(at, f.Created+1) // 0 after created means never
-	case arrives:
+	case Arrives:
 		next.Presented = max(at, f.Created+1)
 	}
 	return &next
 }
 
-// ttl is how long the store is to keep the family.
-func (f *family) ttl(now time.Time) time.Duration {
-	return max(f.ends().Sub(now), 0) + margin
+// margin is how much longer the store keeps a family than it lasts.
+const margin = time.Minute
+
+// TTL is how long the store is to keep the family.
+func (f *Family) TTL(now time.Time) time.Duration {
+	return max(f.Ends().Sub(now), 0) + margin
 }
 
-func (f *family) attemptedBy(attempt string) bool {
+func (f *Family) attemptedBy(attempt string) bool {
 	return f.Attempt != "" && attempt != "" &&
-		subtle.ConstantTimeCompare([]byte(f.Attempt), []byte(attemptHash(attempt))) == 1
+		subtle.ConstantTimeCompare([]byte(f.Attempt), []byte(AttemptHash(attempt))) == 1
 }
 
-func attemptHash(attempt string) string {
+func AttemptHash(attempt string) string {
 	if attempt == "" {
 		return ""
 	}

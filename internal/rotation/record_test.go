@@ -1,4 +1,4 @@
-package token
+package rotation
 
 import (
 	"bytes"
@@ -10,13 +10,12 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/logins"
-	"github.com/authlatch/auth/internal/rotation"
 )
 
 // goldenFamily has every field.
-func goldenFamily() *family {
+func goldenFamily() *Family {
 	sum := sha256.Sum256([]byte("attempt"))
-	return &family{
+	return &Family{
 		Salt:       [16]byte([]byte("0123456789abcdef")),
 		Generation: 300,
 		Created:    1767225600000, // 2026-01-01
@@ -32,8 +31,8 @@ func goldenFamily() *family {
 		Scopes:     "read write",
 		Methods:    "pwd otp",
 		Claims:     `{"org":"acme"}`,
-		Login:      rotation.Device{UserAgent: "Firefox", Address: "192.0.2.1"},
-		Last:       rotation.Device{UserAgent: "Firefox on another day", Address: "192.0.2.2"},
+		Login:      Device{"Firefox", "192.0.2.1"},
+		Last:       Device{"Firefox on another day", "192.0.2.2"},
 	}
 }
 
@@ -42,7 +41,7 @@ func goldenFamily() *family {
 func TestFamilyRecordIsGolden(t *testing.T) {
 	first := goldenFamily()
 	first.Recovered, first.Presented = 0, 0
-	for name, want := range map[string]*family{
+	for name, want := range map[string]*Family{
 		"testdata/family-0x20.bin": first,
 		"testdata/family-0x21.bin": goldenFamily(),
 	} {
@@ -50,18 +49,18 @@ func TestFamilyRecordIsGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := parseFamily(raw)
+		f, err := Parse(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if *f != *want {
 			t.Errorf("%s is read as %+v", name, f)
 		}
-		if raw[0] != rotation.Format {
+		if raw[0] != Format {
 			continue
 		}
-		written := f.encode()
-		copy(written[1:rotation.CheckAt+4], raw[1:rotation.CheckAt+4]) // the writeID is another each time
+		written := f.Encode()
+		copy(written[1:CheckAt+4], raw[1:CheckAt+4]) // the writeID is another each time
 		if !bytes.Equal(written, raw) {
 			t.Errorf("%s is written as %x", name, written)
 		}
@@ -70,18 +69,18 @@ func TestFamilyRecordIsGolden(t *testing.T) {
 
 func TestFamilyIsReadAsItWasWritten(t *testing.T) {
 	now := time.Now().UnixMilli()
-	for rule, f := range map[string]*family{
+	for rule, f := range map[string]*Family{
 		"every field":     goldenFamily(),
 		"the least":       {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a"},
 		"from before all": {Created: now, Rotated: now, AuthTime: 0, Idle: now, Expires: now, Subject: "a"},
 		"no epoch":        {Subject: "a"},
 		"the last":        {Created: now, Rotated: now, AuthTime: now, Idle: now + 400*86_400_000, Expires: now + 400*86_400_000, Generation: maxGeneration, Subject: "a"},
 	} {
-		got, err := parseFamily(f.encode())
+		got, err := Parse(f.Encode())
 		if err != nil || *got != *f {
 			t.Errorf("%s: %+v %v", rule, got, err)
 		}
-		if bytes.Equal(f.encode(), f.encode()) {
+		if bytes.Equal(f.Encode(), f.Encode()) {
 			t.Errorf("%s: two writes are of the same bytes", rule)
 		}
 	}
@@ -90,43 +89,43 @@ func TestFamilyIsReadAsItWasWritten(t *testing.T) {
 // What no version wrote is corrupt, and what a later one wrote is newer; both
 // are faults of ours, and no word on the client.
 func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
-	good := goldenFamily().encode()
+	good := goldenFamily().Encode()
 	change := func(f func(b []byte) []byte) []byte { return f(bytes.Clone(good)) }
-	without := func(f func(*family)) []byte {
+	without := func(f func(*Family)) []byte {
 		all := goldenFamily()
 		f(all)
-		return all.encode()
+		return all.Encode()
 	}
 	for rule, c := range map[string]struct {
 		raw  []byte
 		want error
 	}{
-		"nothing":                   {nil, rotation.ErrCorrupt},
-		"no bytes":                  {[]byte{}, rotation.ErrCorrupt},
-		"the format alone":          {[]byte{rotation.Format}, rotation.ErrCorrupt},
-		"a session":                 {change(func(b []byte) []byte { b[0] = 0x10; return b }), rotation.ErrCorrupt},
-		"the format before":         {change(func(b []byte) []byte { b[0] = rotation.Format0 - 1; return b }), rotation.ErrCorrupt},
-		"the next format":           {change(func(b []byte) []byte { b[0] = rotation.Format + 1; return b }), rotation.ErrNewer},
-		"the last format":           {change(func(b []byte) []byte { b[0] = rotation.LastFormat; return b }), rotation.ErrNewer},
-		"the next format, short":    {[]byte{rotation.Format + 1}, rotation.ErrNewer},
-		"the format after the last": {change(func(b []byte) []byte { b[0] = rotation.LastFormat + 1; return b }), rotation.ErrCorrupt},
-		"a tombstone":               {logins.NewTombstone(logins.Family, logins.Revoked), rotation.ErrCorrupt},
-		"a byte more":               {append(bytes.Clone(good), 0), rotation.ErrCorrupt},
-		"no subject":                {without(func(f *family) { f.Subject = "" }), rotation.ErrCorrupt},
-		"half an attempt":           {without(func(f *family) { f.Attempt = f.Attempt[:16] }), rotation.ErrCorrupt},
-		"rotated before its making": {without(func(f *family) { f.Rotated = f.Created - 1 }), rotation.ErrCorrupt},
-		"ends before its making":    {without(func(f *family) { f.Idle = f.Created - 1 }), rotation.ErrCorrupt},
-		"a number of 70 bits": {append(bytes.Clone(good[:rotation.Header]),
-			bytes.Repeat([]byte{0xff}, 20)...), rotation.ErrCorrupt},
-		"a text longer than all": {append(bytes.Clone(good[:rotation.Header]),
-			append(make([]byte, 8), binary.AppendUvarint(nil, 1<<50)...)...), rotation.ErrCorrupt},
+		"nothing":                   {nil, ErrCorrupt},
+		"no bytes":                  {[]byte{}, ErrCorrupt},
+		"the format alone":          {[]byte{Format}, ErrCorrupt},
+		"a session":                 {change(func(b []byte) []byte { b[0] = 0x10; return b }), ErrCorrupt},
+		"the format before":         {change(func(b []byte) []byte { b[0] = Format0 - 1; return b }), ErrCorrupt},
+		"the next format":           {change(func(b []byte) []byte { b[0] = Format + 1; return b }), ErrNewer},
+		"the last format":           {change(func(b []byte) []byte { b[0] = LastFormat; return b }), ErrNewer},
+		"the next format, short":    {[]byte{Format + 1}, ErrNewer},
+		"the format after the last": {change(func(b []byte) []byte { b[0] = LastFormat + 1; return b }), ErrCorrupt},
+		"a tombstone":               {logins.NewTombstone(logins.Family, logins.Revoked), ErrCorrupt},
+		"a byte more":               {append(bytes.Clone(good), 0), ErrCorrupt},
+		"no subject":                {without(func(f *Family) { f.Subject = "" }), ErrCorrupt},
+		"half an attempt":           {without(func(f *Family) { f.Attempt = f.Attempt[:16] }), ErrCorrupt},
+		"rotated before its making": {without(func(f *Family) { f.Rotated = f.Created - 1 }), ErrCorrupt},
+		"ends before its making":    {without(func(f *Family) { f.Idle = f.Created - 1 }), ErrCorrupt},
+		"a number of 70 bits": {append(bytes.Clone(good[:Header]),
+			bytes.Repeat([]byte{0xff}, 20)...), ErrCorrupt},
+		"a text longer than all": {append(bytes.Clone(good[:Header]),
+			append(make([]byte, 8), binary.AppendUvarint(nil, 1<<50)...)...), ErrCorrupt},
 	} {
-		if f, err := parseFamily(c.raw); err != c.want || f != nil {
+		if f, err := Parse(c.raw); err != c.want || f != nil {
 			t.Errorf("%s: %v", rule, err)
 		}
 	}
 	for n := range good {
-		if f, err := parseFamily(good[:n]); !errors.Is(err, rotation.ErrCorrupt) || f != nil {
+		if f, err := Parse(good[:n]); !errors.Is(err, ErrCorrupt) || f != nil {
 			t.Errorf("its first %d bytes: %v", n, err)
 		}
 	}
@@ -134,7 +133,7 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 
 // No change of a byte makes a panic, nor a family that lives for ever.
 func TestChangedFamiliesAreHarmless(t *testing.T) {
-	raw := goldenFamily().encode()
+	raw := goldenFamily().Encode()
 	for at, was := range raw {
 		for b := range 256 {
 			raw[at] = byte(b)
@@ -147,8 +146,8 @@ func TestChangedFamiliesAreHarmless(t *testing.T) {
 // harmless reads a record, and does with it what a refresh does.
 func harmless(t *testing.T, raw []byte) {
 	t.Helper()
-	f, err := parseFamily(raw)
-	liveFamily(raw, time.Now())
+	f, err := Parse(raw)
+	Living(raw, time.Now())
 	if (f == nil) != (err != nil) {
 		t.Fatalf("%x: a family beside %v", raw, err)
 	}
@@ -160,22 +159,22 @@ func harmless(t *testing.T, raw []byte) {
 	}
 	now := time.Now()
 	for _, generation := range []uint64{0, 1, maxGeneration} {
-		next := f.after(f.judge(generation, "", now, time.Second), generation, "", now, time.Hour, rotation.Device{})
-		if next.ends().After(time.UnixMilli(f.Expires)) {
+		next := f.After(f.Judge(generation, "", now, time.Second), generation, "", now, time.Hour, Device{})
+		if next.Ends().After(time.UnixMilli(f.Expires)) {
 			t.Fatalf("%x: it lives longer than it lasts", raw)
 		}
 	}
-	if again, err := parseFamily(f.encode()); err != nil || *again != *f {
+	if again, err := Parse(f.Encode()); err != nil || *again != *f {
 		t.Fatalf("%x: it is written as another: %v", raw, err)
 	}
 }
 
 // ASVS 5.0, 1.5.2.
 func FuzzFamily(f *testing.F) {
-	f.Add(goldenFamily().encode())
-	f.Add((&family{Subject: "a"}).encode())
+	f.Add(goldenFamily().Encode())
+	f.Add((&Family{Subject: "a"}).Encode())
 	f.Add(logins.NewTombstone(logins.Family, logins.Reused))
-	f.Add([]byte{rotation.LastFormat})
+	f.Add([]byte{LastFormat})
 	f.Fuzz(func(t *testing.T, raw []byte) { harmless(t, raw) })
 }
 
@@ -183,7 +182,7 @@ func FuzzFamily(f *testing.F) {
 func TestFamiliesOfTwoNamespacesAreApart(t *testing.T) {
 	seen := make(map[logins.Digest]string)
 	for _, pair := range [][2]string{{"", "abc"}, {"a", "bc"}, {"ab", "c"}, {"abc", ""}, {"", ""}, {"\x01a", "bc"}} {
-		digest := familyDigest(pair[0], pair[1])
+		digest := Digest(pair[0], pair[1])
 		if other, ok := seen[digest]; ok {
 			t.Errorf("%q and %q have one digest", pair, other)
 		}

@@ -1,0 +1,29 @@
+package rotation
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/stored"
+)
+
+// Digest is what the store knows a family by. famID is that of FamilyID.
+func Digest(namespace, famID string) logins.Digest {
+	b := []byte("authlatch/family")
+	b = stored.AppendText(b, namespace)
+	return sha256.Sum256(stored.AppendText(b, famID))
+}
+
+// Living returns the family that was read from the store, or nil if it has
+// ended. An error says that the question cannot be answered here.
+func Living(raw []byte, now time.Time) (*Family, error) {
+	if _, ended := logins.ParseTombstone(raw); ended {
+		return nil, nil
+	}
+	f, err := Parse(raw)
+	if err != nil || !now.Before(f.Ends()) {
+		return nil, err
+	}
+	return f, nil
+}
