@@ -1,6 +1,11 @@
 package token
 
-import "github.com/authlatch/auth/internal/rotation"
+import (
+	"encoding/base64"
+	"encoding/json"
+
+	"github.com/authlatch/auth/internal/rotation"
+)
 
 // What a stored family says, for tests from outside.
 func FamilyGeneration(raw []byte) (generation uint64, rotated int64, ok bool) {
@@ -38,14 +43,6 @@ func FamilySalt(raw []byte) []byte {
 	return f.Salt[:]
 }
 
-// RefreshSecrets are the secrets of a ring, those of the signing keys left out.
-func RefreshSecrets(set *KeySet) (secrets [][]byte) {
-	for _, entry := range set.keys.Load().refresh {
-		secrets = append(secrets, entry.key.secret)
-	}
-	return secrets
-}
-
 // BoundSecret is the key of an issuer's MAC.
 var BoundSecret = rotation.BoundSecret
 
@@ -56,3 +53,24 @@ func ForgeRefreshToken(secret []byte, seed [16]byte, salt [16]byte, generation u
 
 // FamilyID returns the ID in the claim "fam".
 func FamilyID(seed [16]byte) string { return rotation.FamilyID(seed) }
+
+// RefreshSecrets are the secrets of a key set, the current one first and the next
+// one second; a retired one is empty.
+func RefreshSecrets(set *KeySet) [][]byte { return secretsOf(set) }
+
+func secretsOf(set *KeySet) (secrets [][]byte) {
+	text, err := set.keys.Load().Encode()
+	var file struct {
+		Refresh []struct {
+			Secret string `json:"secret"`
+		} `json:"refresh"`
+	}
+	if err != nil || json.Unmarshal(text, &file) != nil {
+		return nil
+	}
+	for _, entry := range file.Refresh {
+		secret, _ := base64.RawURLEncoding.DecodeString(entry.Secret)
+		secrets = append(secrets, secret)
+	}
+	return secrets
+}

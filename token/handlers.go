@@ -13,6 +13,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
+	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/internal/wire"
@@ -221,7 +222,7 @@ func (i *Issuer) presented(ctx context.Context, r *http.Request) (*login, error)
 		return nil, nil // a malformed cookie names no log-in
 	}
 	login, err := i.owner(ctx, text)
-	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, rotation.ErrCorrupt) || errors.Is(err, errUnknownSecret) {
+	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, rotation.ErrCorrupt) || errors.Is(err, keyring.ErrUnknown) {
 		return nil, nil // what refreshes nothing here locks nobody out
 	}
 	return login, err

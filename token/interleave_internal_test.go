@@ -131,7 +131,7 @@ func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 // token is what a client of a generation has.
 func (k *known) token(generation uint64) string {
 	secret, _ := exploredKeys().currentSecret()
-	bound := rotation.BoundSecret(secret.secret, "https://issuer.test", "https://api.test", "app")
+	bound := rotation.BoundSecret(secret.Bytes, "https://issuer.test", "https://api.test", "app")
 	return rotation.NewToken(bound, k.seed, k.salt, generation).String()
 }
 

@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/keyring"
+	"github.com/authlatch/auth/internal/private"
 )
-
-// accessType is the typ of access tokens (RFC 9068, 2.1). Own keys mint no
-// other.
-const accessType = "at+jwt"
 
 // Algorithm is how access tokens are signed. The key decides it; a token can
 // only agree (RFC 8725, 3.1).
@@ -41,25 +39,7 @@ const (
 // goroutines at once; tokens are signed and verified while the keys change.
 type KeySet struct {
 	mu   sync.Mutex // held by those that change the keys
-	keys atomic.Pointer[keys]
-}
-
-// keys is an immutable state of a KeySet.
-type keys struct {
-	signing  keyring[signingKey]
-	refresh  keyring[refreshSecret]
-	external bool // the signing keys are not ours to keep or rotate
-
-	// Derived from the above.
-	current *jose.SigningKey // nil if there is none yet
-	set     *jose.Set
-	jwks    document
-}
-
-// signingKey has no signer once it is former, and needs none.
-type signingKey struct {
-	signer       *jose.SigningKey
-	verification *jose.VerificationKey
+	keys atomic.Pointer[keyring.Keys]
 }
 
 // NewKeySet makes new keys in memory: a current and a next one for signing,
@@ -68,31 +48,13 @@ func NewKeySet(algorithm Algorithm) (*KeySet, error) {
 	if algorithm == "" {
 		algorithm = Ed25519
 	}
-	current, err := newSigningKey(algorithm)
+	k, err := keyring.New(jose.Algorithm(algorithm))
 	if err != nil {
 		return nil, err
 	}
-	next, err := newSigningKey(algorithm)
-	if err != nil {
-		return nil, err
-	}
-	now := time.Now()
 	set := new(KeySet)
-	if err := set.store(&keys{
-		signing: newKeyring(current, next, now),
-		refresh: newKeyring(newRefreshSecret(), newRefreshSecret(), now),
-	}); err != nil {
-		return nil, err
-	}
+	set.keys.Store(k)
 	return set, nil
-}
-
-func newSigningKey(algorithm Algorithm) (signingKey, error) {
-	signer, err := jose.Generate(jose.Algorithm(algorithm), accessType)
-	if err != nil {
-		return signingKey{}, fmt.Errorf("token: new key: %w", err)
-	}
-	return signingKey{signer, signer.Verification()}, nil
 }
 
 // SetSigner puts keys that are kept elsewhere, such as in a KMS, in the place
@@ -105,26 +67,11 @@ func newSigningKey(algorithm Algorithm) (signingKey, error) {
 // itself rotates the signing keys: with next among the others first, and once
 // all verifiers have learned it, with next as the signer.
 func (s *KeySet) SetSigner(signer crypto.Signer, others ...crypto.PublicKey) error {
-	if signer == nil {
-		return errors.New("token: no signer")
-	}
-	key, err := jose.NewSigningKey(signer, accessType)
+	signing, err := keyring.NewSigning(signer, others...) // before the lock: it calls the signer
 	if err != nil {
-		return fmt.Errorf("token: signer: %w", err)
+		return err
 	}
-	now := time.Now()
-	ring := keyring[signingKey]{{signingKey{key, key.Verification()}, stateCurrent, now}}
-	for _, public := range others {
-		verification, err := jose.NewVerificationKey(public, "", "", jose.KeyRules{})
-		if err != nil {
-			return fmt.Errorf("token: signer: %w", err)
-		}
-		ring = append(ring, keyEntry[signingKey]{signingKey{nil, verification}, stateFormer, now})
-	}
-	return s.change(func(k *keys) error {
-		k.signing, k.external = keepKeys(ring, k.signing), true
-		return nil
-	})
+	return s.change(func(k *keyring.Keys) (*keyring.Keys, error) { return k.With(signing) })
 }
 
 // Rotate makes the next keys current and the current ones former, and makes
@@ -136,19 +83,7 @@ func (s *KeySet) SetSigner(signer crypto.Signer, others ...crypto.PublicKey) err
 // (5 minutes by the header of [KeySet.JWKSHandler]). Signing keys of
 // [KeySet.SetSigner] stay as they are.
 func (s *KeySet) Rotate() error {
-	return s.change(func(k *keys) error {
-		now := time.Now()
-		k.refresh = k.refresh.rotate(newRefreshSecret(), now)
-		if k.external {
-			return nil
-		}
-		fresh, err := newSigningKey(k.algorithm())
-		if err != nil {
-			return err
-		}
-		k.signing = forgetSigners(k.signing.rotate(fresh, now))
-		return nil
-	})
+	return s.change((*keyring.Keys).Rotated)
 }
 
 // DropFormer drops the keys that have been former for at least age, and
@@ -159,127 +94,102 @@ func (s *KeySet) Rotate() error {
 // its kid behind, so that its log-ins end as revoked instead of waiting for a
 // key. Call [KeySet.Save] after it.
 func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
-	if age < 0 {
-		return 0, errors.New("token: age of former keys is negative")
-	}
-	err = s.change(func(k *keys) error {
-		now := time.Now()
-		var signing keyring[signingKey]
-		var refresh keyring[refreshSecret]
-		if !k.external {
-			k.signing, signing = k.signing.split(age, now)
-		}
-		k.refresh, refresh = k.refresh.split(age, now)
-		k.refresh = retire(k.refresh, refresh, now)
-		dropped = len(signing) + len(refresh)
-		return nil
+	err = s.change(func(k *keyring.Keys) (without *keyring.Keys, err error) {
+		without, dropped, err = k.WithoutFormer(age)
+		return without, err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return dropped, nil
+	return dropped, err
 }
 
-// change replaces the keys by a changed copy, as a whole or not at all.
-func (s *KeySet) change(change func(*keys) error) error {
+// LoadKeySet reads the keys from the private file that [KeySet.Save] wrote.
+// The error wraps [fs.ErrNotExist] if there is none. A file that its group or
+// others may read or write is refused, and so are one that belongs to another
+// user than that of the process or root, one that is not a regular file, one in a
+// folder where others may replace it (unless it has the sticky bit), and keys that are weak,
+// malformed or twice there, halves that do not belong together, and HMAC
+// secrets beside asymmetric keys. No error shows a key.
+//
+// If the file holds refresh secrets only, call [KeySet.SetSigner] before the
+// first token is signed.
+func LoadKeySet(path string) (*KeySet, error) {
+	set := new(KeySet)
+	if err := set.Reload(path); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// Reload reads the file again, after another process has rotated its keys. If
+// it cannot be used, the keys stay as they are. The signing keys of
+// [KeySet.SetSigner] stay if the file has none.
+func (s *KeySet) Reload(path string) error {
+	text, err := private.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("token: key file: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	loaded, err := keyring.Parse(text, s.keys.Load())
+	if err != nil {
+		return err
+	}
+	s.keys.Store(loaded)
+	return nil
+}
+
+// Save writes the keys to a file of mode 0600, which it puts in the place of
+// the old one as a whole: whoever loads it sees the old keys or the new ones.
+// Keys of [KeySet.SetSigner] are not part of it. Let one process at a time
+// load, change and save.
+func (s *KeySet) Save(path string) error {
+	k := s.keys.Load()
+	if k == nil {
+		return keyring.ErrNone
+	}
+	text, err := k.Encode()
+	if err != nil {
+		return fmt.Errorf("token: key file: %w", err)
+	}
+	if err := private.ReplaceFile(path, text); err != nil {
+		return fmt.Errorf("token: key file: %w", err)
+	}
+	return nil
+}
+
+// change replaces the keys by changed ones, as a whole or not at all.
+func (s *KeySet) change(change func(*keyring.Keys) (*keyring.Keys, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.keys.Load()
 	if old == nil {
-		return errNoKeys
+		return keyring.ErrNone
 	}
-	changed := &keys{signing: old.signing, refresh: old.refresh, external: old.external}
-	if err := change(changed); err != nil {
-		return err
-	}
-	changed.refresh = bounded(changed.refresh)
-	return s.store(changed)
-}
-
-// store checks the keys, derives what follows from them, and lets all readers
-// see them at once.
-func (s *KeySet) store(k *keys) error {
-	if !k.signing.valid() || !k.refresh.valid() {
-		return errors.New("token: keys: two are next or current, or one is in no known state")
-	}
-	if err := checkSecrets(k.refresh, k.signing); err != nil {
-		return err
-	}
-	var verification []*jose.VerificationKey
-	for _, entry := range k.signing {
-		verification = append(verification, entry.key.verification)
-	}
-	set, err := jose.NewSet(verification...)
+	changed, err := change(old)
 	if err != nil {
-		return fmt.Errorf("token: keys: %w", err)
-	}
-	current, ok := k.signing.of(stateCurrent)
-	if !ok && len(k.signing) > 0 {
-		return errors.New("token: keys: no signing key is current")
-	}
-	k.current, k.set = current.signer, set
-	if k.jwks, err = newDocument(k.signing); err != nil {
 		return err
 	}
-	s.keys.Store(k)
+	s.keys.Store(changed)
 	return nil
 }
-
-// algorithm is that of the newest key.
-func (k *keys) algorithm() Algorithm {
-	key, ok := k.signing.of(stateNext)
-	if !ok {
-		key, _ = k.signing.of(stateCurrent)
-	}
-	return Algorithm(key.verification.Algorithm())
-}
-
-// forgetSigners forgets what nobody needs any longer: the private halves of
-// former keys. The secret of an HMAC key also verifies, so it stays.
-func forgetSigners(ring keyring[signingKey]) keyring[signingKey] {
-	for i, entry := range ring {
-		if entry.state == stateFormer && entry.key.verification.Algorithm() != jose.HS256 {
-			ring[i].key.signer = nil
-		}
-	}
-	return ring
-}
-
-// keepKeys puts the very keys of old in the place of equal ones, so that what
-// they verified stays verified. Keys of one kid are equal: it is a digest.
-func keepKeys(ring, old keyring[signingKey]) keyring[signingKey] {
-	known := make(map[string]signingKey)
-	for _, entry := range old {
-		known[entry.key.verification.ID()] = entry.key
-	}
-	for i, entry := range ring {
-		key, ok := known[entry.key.verification.ID()]
-		if !ok {
-			continue
-		}
-		ring[i].key.verification = key.verification
-		if key.signer != nil && entry.key.signer != nil {
-			ring[i].key.signer = key.signer
-		}
-	}
-	return ring
-}
-
-var errNoKeys = errors.New("token: the key set is empty")
 
 // verificationSet returns the keys that verify at this moment.
-func (s *KeySet) verificationSet() *jose.Set {
-	if k := s.keys.Load(); k != nil {
-		return k.set
-	}
-	return nil
-}
+func (s *KeySet) verificationSet() *jose.Set { return s.keys.Load().Set() }
 
 // mint signs the payload of an access token with the current key.
-func (s *KeySet) mint(payload []byte) (string, error) {
-	k := s.keys.Load()
-	if k == nil || k.current == nil {
-		return "", errors.New("token: the key set has no signing key")
+func (s *KeySet) mint(payload []byte) (string, error) { return s.keys.Load().Mint(payload) }
+
+// currentSecret returns the secret for new families. Nobody changes its bytes.
+func (s *KeySet) currentSecret() (keyring.Secret, error) { return s.keys.Load().Current() }
+
+// secret returns the refresh secret of a kid.
+func (s *KeySet) secret(id string) ([]byte, error) { return s.keys.Load().Secret(id) }
+
+// retired reports whether a secret is gone for good, and its log-ins with it. One
+// that is not known here may be known to another host.
+func (s *KeySet) retired(id string) bool {
+	if s == nil {
+		return false
 	}
-	return k.current.Mint(payload)
+	_, err := s.secret(id)
+	return errors.Is(err, keyring.ErrRetired)
 }

@@ -25,9 +25,10 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/keyring"
 )
 
-var accessForm = jose.Form{Types: []string{accessType}}
+var accessForm = jose.Form{Types: []string{keyring.AccessType}}
 
 const payload = `{"iss":"https://issuer.test","sub":"alice"}`
 
@@ -74,7 +75,7 @@ func TestNewKeysSignAndVerify(t *testing.T) {
 			if !verifies(set, mintWith(t, set)) {
 				t.Error("the set does not verify what it signs")
 			}
-			if secret, err := set.currentSecret(); err != nil || len(secret.secret) != 32 {
+			if secret, err := set.currentSecret(); err != nil || len(secret.Bytes) != 32 {
 				t.Errorf("no refresh secret: %v", err)
 			}
 		})
@@ -105,7 +106,7 @@ func TestLoadedKeysAreTheSavedOnes(t *testing.T) {
 			}
 			a, _ := set.currentSecret()
 			b, _ := loaded.currentSecret()
-			if a.id != b.id || !bytes.Equal(a.secret, b.secret) {
+			if a.ID != b.ID || !bytes.Equal(a.Bytes, b.Bytes) {
 				t.Error("refresh secrets differ")
 			}
 		})
@@ -145,7 +146,7 @@ func TestNextKeyOfALoadedSetIsTheNextOfTheSavedOne(t *testing.T) {
 	}
 	secret, err := set.currentSecret()
 	check(t, err)
-	if _, err := loaded.secret(secret.id); err != nil {
+	if _, err := loaded.secret(secret.ID); err != nil {
 		t.Errorf("the next secret was not known before its use: %v", err)
 	}
 }
@@ -182,7 +183,7 @@ func TestFormerKeysAreDroppedByAge(t *testing.T) {
 		if n, err := set.DropFormer(time.Hour + 1); n != 0 || err != nil {
 			t.Errorf("%d keys dropped a moment too early (%v)", n, err)
 		}
-		if _, err := set.secret(secret.id); err != nil {
+		if _, err := set.secret(secret.ID); err != nil {
 			t.Errorf("a former secret: %v", err)
 		}
 		if n, err := set.DropFormer(time.Hour); n != 2 || err != nil {
@@ -191,15 +192,15 @@ func TestFormerKeysAreDroppedByAge(t *testing.T) {
 		if verifies(set, first) || !verifies(set, second) {
 			t.Error("the wrong key was dropped")
 		}
-		if _, err := set.secret(secret.id); !errors.Is(err, errRetiredSecret) {
+		if _, err := set.secret(secret.ID); !errors.Is(err, keyring.ErrRetired) {
 			t.Errorf("a dropped secret: %v", err)
 		}
-		if _, err := set.secret("other"); !errors.Is(err, errUnknownSecret) {
+		if _, err := set.secret("other"); !errors.Is(err, keyring.ErrUnknown) {
 			t.Errorf("an unknown secret: %v", err)
 		}
 		loaded, err := LoadKeySet(saved(t, set))
 		check(t, err)
-		if _, err := loaded.secret(secret.id); !errors.Is(err, errRetiredSecret) {
+		if _, err := loaded.secret(secret.ID); !errors.Is(err, keyring.ErrRetired) {
 			t.Errorf("a dropped secret after loading: %v", err)
 		}
 		if _, err := set.DropFormer(-1); err == nil {
@@ -210,12 +211,13 @@ func TestFormerKeysAreDroppedByAge(t *testing.T) {
 
 func TestRetiredSecretsAreBounded(t *testing.T) {
 	set := newKeys(t, HS256)
+	const maxSecrets = 100
 	for range 2 * maxSecrets {
 		check(t, set.Rotate())
 		_, err := set.DropFormer(0)
 		check(t, err)
 	}
-	if n := len(set.keys.Load().refresh); n != maxSecrets {
+	if n := len(secretsOf(set)); n != maxSecrets {
 		t.Errorf("ring has %d secrets", n)
 	}
 }
@@ -292,7 +294,7 @@ func TestKeysChangeWhileTheySign(t *testing.T) {
 					t.Errorf("a token is refused during a rotation: %v", err)
 					return
 				}
-				if secret, err := set.currentSecret(); err != nil || len(secret.secret) != secretSize {
+				if secret, err := set.currentSecret(); err != nil || len(secret.Bytes) != 32 {
 					t.Error("no secret during a rotation")
 				}
 			}
@@ -630,13 +632,17 @@ func TestFileWithoutStatesTakesTheFirstAsCurrent(t *testing.T) {
 	if !verifies(loaded, token) || !verifies(set, mintWith(t, loaded)) {
 		t.Error("the first key is not current")
 	}
-	before := loaded.keys.Load().current
+	header := func() string {
+		before, _, _ := strings.Cut(mintWith(t, loaded), ".") // it names the key
+		return before
+	}
+	before := header()
 	check(t, loaded.Rotate()) // there was no next key, so none is used
-	if loaded.keys.Load().current != before {
+	if header() != before {
 		t.Error("a key was used that nobody has seen")
 	}
 	check(t, loaded.Rotate())
-	if loaded.keys.Load().current == before {
+	if header() == before {
 		t.Error("the second Rotate does not rotate")
 	}
 }

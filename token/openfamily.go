@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/rotation"
 )
@@ -36,7 +37,7 @@ func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byt
 	}
 	secret, err := i.secret(f.KeyID)
 	switch {
-	case errors.Is(err, errRetiredSecret):
+	case errors.Is(err, keyring.ErrRetired):
 		return nil, nil, &refusal{code: codeRevoked, reason: logins.Revoked}
 	case err != nil:
 		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.Subject, LoginID: digest.LoginID(), Err: err})

@@ -155,7 +155,7 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 		return nil, nil, err
 	}
 	f := &rotation.Family{
-		KeyID:   current.id,
+		KeyID:   current.ID,
 		Created: now.UnixMilli(), Rotated: now.UnixMilli(), AuthTime: now.UnixMilli(),
 		Idle:    now.Add(min(i.config.IdleTimeout, lifetime)).UnixMilli(),
 		Expires: now.Add(lifetime).UnixMilli(),
@@ -165,7 +165,7 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
 		f.AuthTime = max(id.AuthTime.UnixMilli(), 0)
 	}
-	return f, i.bound(current.secret), nil
+	return f, i.bound(current.Bytes), nil
 }
 
 // create stores a family that nobody has a token of yet.

@@ -10,6 +10,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/rotation"
 )
 
@@ -116,7 +117,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	v := &Verifier{
 		keys: c.Keys, cookie: c.AccessCookie, origin: crossorigin.OrDefault(c.CrossOrigin), events: c.Events, world: c.namespace,
-		form: jose.Form{Types: []string{accessType}},
+		form: jose.Form{Types: []string{keyring.AccessType}},
 		rules: rules{
 			issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway, lifetime: ownLifetime,
 			audienceClaim: "aud", scopeClaim: "scope", clientClaim: "client_id",

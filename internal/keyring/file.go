@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/jose"
-	"github.com/authlatch/auth/internal/private"
 )
 
 // keyFile is the form of a key file: a private JWK Set (RFC 7517, 5) and the
@@ -40,46 +39,8 @@ type refreshEntry struct {
 	lifeEntry
 }
 
-// LoadKeySet reads the keys from the private file that [KeySet.Save] wrote.
-// The error wraps [fs.ErrNotExist] if there is none. A file that its group or
-// others may read or write is refused, and so are one that belongs to another
-// user than that of the process or root, one that is not a regular file, one in a
-// folder where others may replace it (unless it has the sticky bit), and keys that are weak,
-// malformed or twice there, halves that do not belong together, and HMAC
-// secrets beside asymmetric keys. No error shows a key.
-//
-// If the file holds refresh secrets only, call [KeySet.SetSigner] before the
-// first token is signed.
-func LoadKeySet(path string) (*KeySet, error) {
-	set := new(KeySet)
-	if err := set.Reload(path); err != nil {
-		return nil, err
-	}
-	return set, nil
-}
-
-// Reload reads the file again, after another process has rotated its keys. If
-// it cannot be used, the keys stay as they are. The signing keys of
-// [KeySet.SetSigner] stay if the file has none.
-func (s *KeySet) Reload(path string) error {
-	text, err := private.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("token: key file: %w", err)
-	}
-	loaded, err := parseKeyFile(text)
-	if err != nil {
-		return fmt.Errorf("token: key file: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := loaded.follow(s.keys.Load()); err != nil {
-		return err
-	}
-	return s.store(loaded)
-}
-
 // follow takes over from the old keys what the file cannot hold.
-func (k *keys) follow(old *keys) error {
+func (k *Keys) follow(old *Keys) error {
 	switch {
 	case old == nil:
 	case !k.external:
@@ -95,7 +56,20 @@ func (k *keys) follow(old *keys) error {
 // errForm stands for what encoding/json says, which may quote the text.
 var errForm = errors.New("it does not have the form of a key file")
 
-func parseKeyFile(text []byte) (*keys, error) {
+// Parse reads a key file. What it cannot hold, signers and verified tokens, is
+// taken over from old, which may be nil.
+func Parse(text []byte, old *Keys) (*Keys, error) {
+	k, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("token: key file: %w", err)
+	}
+	if err := k.follow(old); err != nil {
+		return nil, err
+	}
+	return k, k.settle()
+}
+
+func parse(text []byte) (*Keys, error) {
 	if jose.CheckObject(text) != nil {
 		return nil, errForm
 	}
@@ -105,7 +79,7 @@ func parseKeyFile(text []byte) (*keys, error) {
 	if decoder.Decode(&file) != nil {
 		return nil, errForm
 	}
-	k := &keys{external: len(file.Signing.Keys) == 0}
+	k := &Keys{external: len(file.Signing.Keys) == 0}
 	for i, text := range file.Signing.Keys {
 		entry, err := parseSigning(text, i)
 		if err != nil {
@@ -120,7 +94,7 @@ func parseKeyFile(text []byte) (*keys, error) {
 			return nil, fmt.Errorf("refresh secret %d is not base64url", i+1)
 		}
 		state, since := entry.life(i)
-		k.refresh = append(k.refresh, keyEntry[refreshSecret]{refreshSecret{entry.KeyID, secret}, state, since})
+		k.refresh = append(k.refresh, keyEntry[Secret]{Secret{entry.KeyID, secret}, state, since})
 	}
 	return k, nil
 }
@@ -141,7 +115,7 @@ func parseSigning(text []byte, position int) (entry keyEntry[signingKey], err er
 			return entry, nil
 		}
 	}
-	signer, err := jose.ParsePrivateJWK(text, accessType)
+	signer, err := jose.ParsePrivateJWK(text, AccessType)
 	if err != nil {
 		return entry, err
 	}
@@ -161,26 +135,8 @@ func (l lifeEntry) life(position int) (keyState, time.Time) {
 	return stateFormer, since
 }
 
-// Save writes the keys to a file of mode 0600, which it puts in the place of
-// the old one as a whole: whoever loads it sees the old keys or the new ones.
-// Keys of [KeySet.SetSigner] are not part of it. Let one process at a time
-// load, change and save.
-func (s *KeySet) Save(path string) error {
-	k := s.keys.Load()
-	if k == nil {
-		return errNoKeys
-	}
-	text, err := k.encode()
-	if err != nil {
-		return fmt.Errorf("token: key file: %w", err)
-	}
-	if err := private.ReplaceFile(path, text); err != nil {
-		return fmt.Errorf("token: key file: %w", err)
-	}
-	return nil
-}
-
-func (k *keys) encode() ([]byte, error) {
+// Encode returns the text of a key file.
+func (k *Keys) Encode() ([]byte, error) {
 	var file struct {
 		Signing struct {
 			Keys []signingEntry `json:"keys"`
@@ -198,8 +154,8 @@ func (k *keys) encode() ([]byte, error) {
 		}
 	}
 	for _, entry := range k.refresh.inOrder() {
-		secret := base64.RawURLEncoding.EncodeToString(entry.key.secret)
-		file.Refresh = append(file.Refresh, refreshEntry{entry.key.id, secret, entry.lifeEntry()})
+		secret := base64.RawURLEncoding.EncodeToString(entry.key.Bytes)
+		file.Refresh = append(file.Refresh, refreshEntry{entry.key.ID, secret, entry.lifeEntry()})
 	}
 	text, err := json.MarshalIndent(file, "", "\t")
 	return append(text, '\n'), err

@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"bytes"
@@ -17,81 +17,70 @@ const (
 	maxSecrets  = 100 // retired ones included
 )
 
-// refreshSecret is a key of the MAC in refresh tokens, and used for nothing
+// Secret is a key of the MAC in refresh tokens, and used for nothing
 // else. A retired one is its id alone.
-type refreshSecret struct {
-	id     string
-	secret []byte
+type Secret struct {
+	ID    string
+	Bytes []byte
 }
 
-func newRefreshSecret() refreshSecret {
+func newSecret() Secret {
 	id, secret := make([]byte, 12), make([]byte, secretSize)
 	rand.Read(id)
 	rand.Read(secret)
-	return refreshSecret{base64.RawURLEncoding.EncodeToString(id), secret}
+	return Secret{base64.RawURLEncoding.EncodeToString(id), secret}
 }
 
 var (
-	// errUnknownSecret is a fault of deployment: another host knows a secret
+	// ErrUnknown is a fault of deployment: another host knows a secret
 	// that this one does not. Clients keep their tokens.
-	errUnknownSecret = errors.New("token: refresh secret is not known here")
-	// errRetiredSecret says that the secret is gone for good.
-	errRetiredSecret = errors.New("token: refresh secret is retired")
+	ErrUnknown = errors.New("token: refresh secret is not known here")
+	// ErrRetired says that the secret is gone for good.
+	ErrRetired = errors.New("token: refresh secret is retired")
 )
 
-// currentSecret returns the secret for new families. Nobody changes its bytes.
-func (s *KeySet) currentSecret() (refreshSecret, error) {
-	if k := s.keys.Load(); k != nil {
+// Current returns the secret for new families. Nobody changes its bytes.
+func (k *Keys) Current() (Secret, error) {
+	if k != nil {
 		if secret, ok := k.refresh.of(stateCurrent); ok {
 			return secret, nil
 		}
 	}
-	return refreshSecret{}, errNoKeys
+	return Secret{}, ErrNone
 }
 
-// secret returns the secret of a kid, whether it is next, current or former.
-// The error is errUnknownSecret or errRetiredSecret.
-func (s *KeySet) secret(id string) ([]byte, error) {
-	k := s.keys.Load()
+// Secret returns the secret of a kid, whether it is next, current or former.
+// The error is [ErrUnknown], [ErrRetired] or [ErrNone].
+func (k *Keys) Secret(id string) ([]byte, error) {
 	if k == nil {
-		return nil, errNoKeys
+		return nil, ErrNone
 	}
 	for _, entry := range k.refresh {
 		switch {
-		case entry.key.id != id:
+		case entry.key.ID != id:
 		case entry.state == stateRetired:
-			return nil, errRetiredSecret
+			return nil, ErrRetired
 		default:
-			return entry.key.secret, nil
+			return entry.key.Bytes, nil
 		}
 	}
-	return nil, errUnknownSecret
-}
-
-// retired reports whether a secret is gone for good, and its log-ins with it. One
-// that is not known here may be known to another host.
-func (s *KeySet) retired(id string) bool {
-	if s == nil {
-		return false
-	}
-	_, err := s.secret(id)
-	return errors.Is(err, errRetiredSecret)
+	return nil, ErrUnknown
 }
 
 // retire leaves the kids of dropped secrets in the ring.
-func retire(ring, dropped keyring[refreshSecret], now time.Time) keyring[refreshSecret] {
+func retire(ring, dropped keyring[Secret], now time.Time) keyring[Secret] {
 	ring = slices.Clone(ring)
 	for _, entry := range dropped {
-		ring = append(ring, keyEntry[refreshSecret]{refreshSecret{id: entry.key.id}, stateRetired, now})
+		ring = append(ring, keyEntry[Secret]{Secret{ID: entry.key.ID}, stateRetired, now})
 	}
 	return ring
 }
 
 // bounded forgets the kids that were retired first, if the ring is too long.
-func bounded(ring keyring[refreshSecret]) keyring[refreshSecret] {
+func bounded(ring keyring[Secret]) keyring[Secret] {
 	ring = slices.Clone(ring)
 	for len(ring) > maxSecrets {
-		oldest := slices.IndexFunc(ring, func(e keyEntry[refreshSecret]) bool { return e.state == stateRetired })
+		oldest := slices.IndexFunc(ring, func(e keyEntry[Secret]) bool { return e.state == stateRetired })
 		if oldest < 0 {
 			break
 		}
@@ -102,7 +91,7 @@ func bounded(ring keyring[refreshSecret]) keyring[refreshSecret] {
 
 // checkSecrets refuses a ring that is not sound: secrets that are short, used
 // twice, or also sign access tokens.
-func checkSecrets(ring keyring[refreshSecret], signing keyring[signingKey]) error {
+func checkSecrets(ring keyring[Secret], signing keyring[signingKey]) error {
 	if len(ring) > maxSecrets {
 		return errors.New("token: refresh secrets: more than 100")
 	}
@@ -119,34 +108,34 @@ func checkSecrets(ring keyring[refreshSecret], signing keyring[signingKey]) erro
 		if err := entry.key.check(entry.state); err != nil {
 			return err
 		}
-		if ids[entry.key.id] {
+		if ids[entry.key.ID] {
 			return errors.New("token: refresh secrets: two have one kid")
 		}
-		if secret := string(entry.key.secret); secret != "" {
+		if secret := string(entry.key.Bytes); secret != "" {
 			if secrets[secret] {
 				return errors.New("token: refresh secrets: one is used twice")
 			}
 			secrets[secret] = true
 		}
-		ids[entry.key.id] = true
+		ids[entry.key.ID] = true
 	}
 	return nil
 }
 
-func (r refreshSecret) check(state keyState) error {
-	if r.id == "" || len(r.id) > maxSecretID || !printable(r.id) {
+func (r Secret) check(state keyState) error {
+	if r.ID == "" || len(r.ID) > maxSecretID || !printable(r.ID) {
 		return errors.New("token: refresh secrets: a kid is not of 1 to 64 printable characters")
 	}
 	if state == stateRetired {
-		if len(r.secret) > 0 {
+		if len(r.Bytes) > 0 {
 			return errors.New("token: refresh secrets: a retired one still has its secret")
 		}
 		return nil
 	}
-	if len(r.secret) != secretSize {
+	if len(r.Bytes) != secretSize {
 		return errors.New("token: refresh secrets: one is not of 32 bytes")
 	}
-	if bytes.Count(r.secret, r.secret[:1]) == secretSize {
+	if bytes.Count(r.Bytes, r.Bytes[:1]) == secretSize {
 		return errors.New("token: refresh secrets: one is not random")
 	}
 	return nil
