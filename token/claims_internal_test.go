@@ -9,29 +9,30 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/claims"
 	"github.com/authlatch/auth/internal/registered"
 )
 
-var ownRules = rules{
-	issuer: "https://issuer.test", audience: "https://api.test", lifetime: ownLifetime, leeway: time.Minute,
-	audienceClaim: "aud", scopeClaim: "scope", clientClaim: "client_id",
+var ownRules = claims.Rules{
+	Issuer: "https://issuer.test", Audience: "https://api.test", Lifetime: claims.OwnLifetime, Leeway: time.Minute,
+	AudienceClaim: "aud", ScopeClaim: "scope", ClientClaim: "client_id",
 }
 
 // someClaims are those of an access token of now, in whole seconds.
-func someClaims() accessClaims {
+func someClaims() claims.Access {
 	now := time.Unix(time.Now().Unix(), 0)
-	return accessClaims{
-		issuer: ownRules.issuer, audience: ownRules.audience, clientID: "app", subject: "alice",
-		id: "id-1", sid: "login-1", family: "family-1",
-		issuedAt: now, expires: now.Add(10 * time.Minute), authTime: now.Add(-time.Minute),
-		scopes: "read write", methods: "pwd otp", claims: `{"role":"editor"}`,
+	return claims.Access{
+		Issuer: ownRules.Issuer, Audience: ownRules.Audience, ClientID: "app", Subject: "alice",
+		ID: "id-1", SID: "login-1", Family: "family-1",
+		IssuedAt: now, Expires: now.Add(10 * time.Minute), AuthTime: now.Add(-time.Minute),
+		Scopes: "read write", Methods: "pwd otp", Application: `{"role":"editor"}`,
 	}
 }
 
 // reread mints the claims, and reads them as a verifier does.
-func reread(t testing.TB, keys *KeySet, c accessClaims) (*accessClaims, error) {
+func reread(t testing.TB, keys *KeySet, c claims.Access) (*claims.Access, error) {
 	t.Helper()
-	payload, err := c.encode()
+	payload, err := c.Encode()
 	if err != nil {
 		return nil, err
 	}
@@ -41,21 +42,23 @@ func reread(t testing.TB, keys *KeySet, c accessClaims) (*accessClaims, error) {
 	}
 	verified, err := keys.verificationSet().Verify(text, accessForm)
 	check(t, err)
-	return ownRules.parse(verified.Payload, verified.Dates)
+	return ownRules.Parse(verified.Payload, verified.Dates)
 }
 
 func TestClaimsComeBackAsTheyWere(t *testing.T) {
 	keys := newKeys(t, "")
-	for name, change := range map[string]func(*accessClaims){
-		"all of them":         func(*accessClaims) {},
-		"no facts":            func(c *accessClaims) { c.claims = "" },
-		"no scopes":           func(c *accessClaims) { c.scopes = "" },
-		"no methods":          func(c *accessClaims) { c.methods = "" },
-		"no log-in":           func(c *accessClaims) { c.sid, c.family = "", "" },
-		"no time of proof":    func(c *accessClaims) { c.authTime = time.Time{} },
-		"a subject to escape": func(c *accessClaims) { c.subject = "a\"\\<&>\u2028\u00e4\U0001f600\n" },
-		"facts of all kinds":  func(c *accessClaims) { c.claims = `{"a":1.5e3,"b":[{"x":"]}"}],"c":null,"d":true,"e":"\"\\u00e4"}` },
-		"a name to escape":    func(c *accessClaims) { c.claims = `{"a\"\\b":1,"\u00e4":2}` },
+	for name, change := range map[string]func(*claims.Access){
+		"all of them":         func(*claims.Access) {},
+		"no facts":            func(c *claims.Access) { c.Application = "" },
+		"no scopes":           func(c *claims.Access) { c.Scopes = "" },
+		"no methods":          func(c *claims.Access) { c.Methods = "" },
+		"no log-in":           func(c *claims.Access) { c.SID, c.Family = "", "" },
+		"no time of proof":    func(c *claims.Access) { c.AuthTime = time.Time{} },
+		"a subject to escape": func(c *claims.Access) { c.Subject = "a\"\\<&>\u2028\u00e4\U0001f600\n" },
+		"facts of all kinds": func(c *claims.Access) {
+			c.Application = `{"a":1.5e3,"b":[{"x":"]}"}],"c":null,"d":true,"e":"\"\\u00e4"}`
+		},
+		"a name to escape": func(c *claims.Access) { c.Application = `{"a\"\\b":1,"\u00e4":2}` },
 	} {
 		want := someClaims()
 		change(&want)
@@ -73,10 +76,10 @@ func TestClaimsComeBackAsTheyWere(t *testing.T) {
 func TestOwnKeysOfEachKindVerify(t *testing.T) {
 	for _, algorithm := range []Algorithm{Ed25519, ES256, PS256, HS256} {
 		keys := newKeys(t, algorithm)
-		v, err := NewVerifier(VerifierConfig{Keys: keys, Issuer: ownRules.issuer, Audience: ownRules.audience})
+		v, err := NewVerifier(VerifierConfig{Keys: keys, Issuer: ownRules.Issuer, Audience: ownRules.Audience})
 		check(t, err)
 		c := someClaims()
-		payload, err := c.encode()
+		payload, err := c.Encode()
 		check(t, err)
 		text, err := keys.mint(payload)
 		check(t, err)
@@ -89,19 +92,19 @@ func TestOwnKeysOfEachKindVerify(t *testing.T) {
 }
 
 // withoutFields is the identity, but for times: those that are read are local.
-func withoutFields(c accessClaims) accessClaims {
-	c.issuedAt, c.expires = time.Unix(c.issuedAt.Unix(), 0), time.Unix(c.expires.Unix(), 0)
+func withoutFields(c claims.Access) claims.Access {
+	c.IssuedAt, c.Expires = time.Unix(c.IssuedAt.Unix(), 0), time.Unix(c.Expires.Unix(), 0)
 	return c
 }
 
 func TestEmptyFactsAreNone(t *testing.T) {
 	for _, empty := range []auth.Claims{"", "{}", "{ }", " {\n} "} {
 		c := someClaims()
-		c.claims = empty
+		c.Application = empty
 		got, err := reread(t, newKeys(t, ""), c)
 		check(t, err)
-		if got.claims != "" {
-			t.Errorf("%q comes back as %q", empty, got.claims)
+		if got.Application != "" {
+			t.Errorf("%q comes back as %q", empty, got.Application)
 		}
 	}
 }
@@ -118,7 +121,7 @@ func TestFactsNeverShadow(t *testing.T) {
 		`{"a":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`,
 	} {
 		c := someClaims()
-		c.claims = auth.Claims(facts)
+		c.Application = auth.Claims(facts)
 		if got, err := reread(t, keys, c); err == nil {
 			t.Errorf("%s is accepted: %+v", facts, got)
 		}
@@ -126,19 +129,19 @@ func TestFactsNeverShadow(t *testing.T) {
 }
 
 func TestClaimsThatNobodyWouldAcceptAreNotMinted(t *testing.T) {
-	for name, change := range map[string]func(*accessClaims){
-		"no subject":     func(c *accessClaims) { c.subject = "" },
-		"a long subject": func(c *accessClaims) { c.subject = strings.Repeat("x", 256) },
-		"no issuer":      func(c *accessClaims) { c.issuer = "" },
-		"no audience":    func(c *accessClaims) { c.audience = "" },
-		"no client":      func(c *accessClaims) { c.clientID = "" },
-		"no ID":          func(c *accessClaims) { c.id = "" },
-		"bad scopes":     func(c *accessClaims) { c.scopes = "a  b" },
-		"bad methods":    func(c *accessClaims) { c.methods = "a\nb" },
+	for name, change := range map[string]func(*claims.Access){
+		"no subject":     func(c *claims.Access) { c.Subject = "" },
+		"a long subject": func(c *claims.Access) { c.Subject = strings.Repeat("x", 256) },
+		"no issuer":      func(c *claims.Access) { c.Issuer = "" },
+		"no audience":    func(c *claims.Access) { c.Audience = "" },
+		"no client":      func(c *claims.Access) { c.ClientID = "" },
+		"no ID":          func(c *claims.Access) { c.ID = "" },
+		"bad scopes":     func(c *claims.Access) { c.Scopes = "a  b" },
+		"bad methods":    func(c *claims.Access) { c.Methods = "a\nb" },
 	} {
 		c := someClaims()
 		change(&c)
-		if payload, err := c.encode(); err == nil || payload != nil {
+		if payload, err := c.Encode(); err == nil || payload != nil {
 			t.Errorf("%s: %s", name, payload)
 		}
 	}
@@ -147,8 +150,8 @@ func TestClaimsThatNobodyWouldAcceptAreNotMinted(t *testing.T) {
 // The form of a token is a contract with verifiers elsewhere.
 func TestPayloadIsGolden(t *testing.T) {
 	c := someClaims()
-	c.issuedAt, c.expires, c.authTime = time.Unix(1800000000, 5), time.Unix(1800000600, 5), time.Unix(1799999940, 5)
-	payload, err := c.encode()
+	c.IssuedAt, c.Expires, c.AuthTime = time.Unix(1800000000, 5), time.Unix(1800000600, 5), time.Unix(1799999940, 5)
+	payload, err := c.Encode()
 	check(t, err)
 	const want = `{"iss":"https://issuer.test","sub":"alice","aud":"https://api.test","client_id":"app",` +
 		`"exp":1800000600,"iat":1800000000,"jti":"id-1","scope":"read write","auth_time":1799999940,` +
@@ -185,19 +188,19 @@ func FuzzFacts(f *testing.F) {
 			return
 		}
 		want := someClaims()
-		want.claims = facts
+		want.Application = facts
 		got, err := reread(t, keys, want)
 		if err != nil {
 			return // the envelope is stricter than encoding/json
 		}
 		var decoded map[string]string
-		check(t, got.claims.Decode(&decoded))
+		check(t, got.Application.Decode(&decoded))
 		var minted map[string]string
 		check(t, json.Unmarshal([]byte(facts), &minted))
 		if !reflect.DeepEqual(decoded, minted) {
 			t.Errorf("got %q, want %q", decoded, minted)
 		}
-		got.claims = want.claims
+		got.Application = want.Application
 		if !reflect.DeepEqual(*got, withoutFields(want)) {
 			t.Errorf("got  %+v\nwant %+v", *got, want)
 		}
@@ -209,7 +212,7 @@ func FuzzFacts(f *testing.F) {
 func FuzzClaims(f *testing.F) {
 	keys := newKeys(f, "")
 	c := someClaims()
-	good, err := c.encode()
+	good, err := c.Encode()
 	check(f, err)
 	f.Add(string(good))
 	for _, seed := range []string{
@@ -227,7 +230,7 @@ func FuzzClaims(f *testing.F) {
 		}
 		verified, err := keys.verificationSet().Verify(text, accessForm)
 		check(t, err)
-		got, err := ownRules.parse(verified.Payload, verified.Dates)
+		got, err := ownRules.Parse(verified.Payload, verified.Dates)
 		if err != nil {
 			if got != nil {
 				t.Errorf("%+v beside error %v", got, err)
@@ -249,26 +252,26 @@ func FuzzClaims(f *testing.F) {
 			Bound    any             `json:"cnf"`
 		}
 		check(t, json.Unmarshal([]byte(payload), &read))
-		if read.Issuer != got.issuer || read.Subject != got.subject || read.Subject == "" || read.ClientID != got.clientID ||
-			read.ID != got.id || read.Scope != string(got.scopes) || read.LoginID != got.sid || read.Family != got.family ||
-			read.Expires != got.expires.Unix() || read.IssuedAt != got.issuedAt.Unix() || read.Bound != nil ||
-			strings.Join(read.Methods, " ") != string(got.methods) || !strings.Contains(fmt.Sprint(audiences(t, read.Audience)), ownRules.audience) {
+		if read.Issuer != got.Issuer || read.Subject != got.Subject || read.Subject == "" || read.ClientID != got.ClientID ||
+			read.ID != got.ID || read.Scope != string(got.Scopes) || read.LoginID != got.SID || read.Family != got.Family ||
+			read.Expires != got.Expires.Unix() || read.IssuedAt != got.IssuedAt.Unix() || read.Bound != nil ||
+			strings.Join(read.Methods, " ") != string(got.Methods) || !strings.Contains(fmt.Sprint(audiences(t, read.Audience)), ownRules.Audience) {
 			t.Errorf("%s gives %+v", payload, got)
 		}
-		id := auth.Identity{Subject: got.subject, Scopes: got.scopes, Methods: got.methods, Claims: got.claims}
+		id := auth.Identity{Subject: got.Subject, Scopes: got.Scopes, Methods: got.Methods, Claims: got.Application}
 		if err := id.Validate(); err != nil {
 			t.Errorf("%s gives what no log-in accepts: %v", payload, err)
 		}
 		var all, facts map[string]json.RawMessage
 		check(t, json.Unmarshal([]byte(payload), &all))
-		check(t, got.claims.Decode(&facts))
+		check(t, got.Application.Decode(&facts))
 		for name := range all {
 			if registered.Is([]byte(name)) {
 				delete(all, name)
 			}
 		}
 		if len(all)+len(facts) > 0 && !reflect.DeepEqual(all, facts) {
-			t.Errorf("%s gives the facts %s", payload, got.claims)
+			t.Errorf("%s gives the facts %s", payload, got.Application)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/authlatch/auth/internal/claims"
 	"github.com/authlatch/auth/internal/jose"
 )
 
@@ -76,7 +77,7 @@ type Foreign struct {
 const foreignLifetime = 24 * time.Hour
 
 // loosen changes the rules for own tokens.
-func (f *Foreign) loosen(r *rules, form *jose.Form) error {
+func (f *Foreign) loosen(r *claims.Rules, form *jose.Form) error {
 	if f.MaxLifetime < 0 {
 		return errors.New("token: Foreign.MaxLifetime is negative")
 	}
@@ -86,18 +87,18 @@ func (f *Foreign) loosen(r *rules, form *jose.Form) error {
 	}
 	form.Certificates, form.Fractions = f.CertificateHeaders, f.FractionalDates
 	form.Long, form.Lenient, form.WithoutKeyID = true, true, f.WithoutKeyID
-	r.lenient, r.withoutClient = true, f.WithoutClient
-	r.withoutID, r.scopeNamed, r.required = f.WithoutID, f.ScopeClaim != "", maps.Clone(f.Require)
-	if r.lifetime = foreignLifetime; f.MaxLifetime > 0 {
-		r.lifetime = f.MaxLifetime
+	r.Lenient, r.WithoutClient = true, f.WithoutClient
+	r.WithoutID, r.ScopeNamed, r.Required = f.WithoutID, f.ScopeClaim != "", maps.Clone(f.Require)
+	if r.Lifetime = foreignLifetime; f.MaxLifetime > 0 {
+		r.Lifetime = f.MaxLifetime
 	}
 	for _, name := range [...]struct {
 		field, claim string
 		to           *string
 	}{
-		{"AudienceClaim", f.AudienceClaim, &r.audienceClaim},
-		{"ScopeClaim", f.ScopeClaim, &r.scopeClaim},
-		{"ClientClaim", f.ClientClaim, &r.clientClaim},
+		{"AudienceClaim", f.AudienceClaim, &r.AudienceClaim},
+		{"ScopeClaim", f.ScopeClaim, &r.ScopeClaim},
+		{"ClientClaim", f.ClientClaim, &r.ClientClaim},
 	} {
 		if slices.Contains([]string{"iss", "sub", "exp", "nbf", "iat", "jti", "cnf"}, name.claim) {
 			return fmt.Errorf("token: Foreign.%s is a claim with a meaning of its own", name.field)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/claims"
 	"github.com/authlatch/auth/internal/jose"
 	"github.com/authlatch/auth/internal/stored"
 )
@@ -41,8 +42,8 @@ func (e *invalid) reason() string {
 		{jose.ErrAlgorithm, "wrong algorithm"},
 		{jose.ErrSignature, "wrong signature"},
 		{errOver, "log-in is over"},
-		{errIssuer, "wrong issuer"},
-		{errAudience, "wrong audience"},
+		{claims.ErrIssuer, "wrong issuer"},
+		{claims.ErrAudience, "wrong audience"},
 	} {
 		if errors.Is(e.cause, kind.is) {
 			return kind.word
@@ -64,7 +65,7 @@ func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 	event := auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Mode: "token", Err: err}
 	if t != nil {
 		// An issuer elsewhere may have put anything into them.
-		event.Subject, event.LoginID = stored.Printable(t.identity.Subject, maxSubject), stored.Printable(t.identity.LoginID, maxID)
+		event.Subject, event.LoginID = stored.Printable(t.identity.Subject, claims.MaxSubject), stored.Printable(t.identity.LoginID, claims.MaxID)
 	}
 	var bad *invalid
 	switch {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/claims"
 	"github.com/authlatch/auth/internal/jose"
 )
 
@@ -24,17 +25,17 @@ type Token struct {
 }
 
 // newToken makes the token of claims that have been accepted.
-func newToken(c *accessClaims, key *jose.VerificationKey, dates jose.Dates) *Token {
-	t := &Token{id: c.id, clientID: c.clientID, dates: dates, key: key}
+func newToken(c *claims.Access, key *jose.VerificationKey, dates jose.Dates) *Token {
+	t := &Token{id: c.ID, clientID: c.ClientID, dates: dates, key: key}
 	t.identity = auth.Identity{
-		Subject:    c.subject,
-		Issuer:     c.issuer,
-		Scopes:     c.scopes,
-		Methods:    c.methods,
-		AuthTime:   c.authTime,
-		Expires:    c.expires,
-		LoginID:    c.sid,
-		Claims:     c.claims,
+		Subject:    c.Subject,
+		Issuer:     c.Issuer,
+		Scopes:     c.Scopes,
+		Methods:    c.Methods,
+		AuthTime:   c.AuthTime,
+		Expires:    c.Expires,
+		LoginID:    c.SID,
+		Claims:     c.Application,
 		Credential: t,
 	}
 	return t

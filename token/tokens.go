@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/claims"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
@@ -191,14 +192,14 @@ func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (grant
 	expires := time.UnixMilli(min(now.Add(i.config.AccessLifetime).UnixMilli(), f.Expires))
 	var jti [16]byte
 	rand.Read(jti[:])
-	claims := accessClaims{
-		issuer: i.config.Issuer, audience: i.config.Audience, clientID: i.config.ClientID,
-		subject: f.Subject, id: base64.RawURLEncoding.EncodeToString(jti[:]),
-		sid: loginID, family: famID,
-		issuedAt: now, expires: expires, authTime: time.UnixMilli(f.AuthTime),
-		scopes: auth.Words(f.Scopes), methods: auth.Words(f.Methods), claims: auth.Claims(f.Claims),
+	c := claims.Access{
+		Issuer: i.config.Issuer, Audience: i.config.Audience, ClientID: i.config.ClientID,
+		Subject: f.Subject, ID: base64.RawURLEncoding.EncodeToString(jti[:]),
+		SID: loginID, Family: famID,
+		IssuedAt: now, Expires: expires, AuthTime: time.UnixMilli(f.AuthTime),
+		Scopes: auth.Words(f.Scopes), Methods: auth.Words(f.Methods), Application: auth.Claims(f.Claims),
 	}
-	payload, err := claims.encode()
+	payload, err := c.Encode()
 	if err != nil {
 		return granted{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/claims"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/jose"
 	"github.com/authlatch/auth/internal/keyring"
@@ -91,7 +92,7 @@ const (
 // middleware.
 type Verifier struct {
 	keys    Keys
-	rules   rules
+	rules   claims.Rules
 	form    jose.Form
 	foreign *Foreign
 	cookie  cookie.Policy // zero: none
@@ -118,9 +119,9 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	v := &Verifier{
 		keys: c.Keys, cookie: c.AccessCookie, origin: crossorigin.OrDefault(c.CrossOrigin), events: c.Events, world: c.namespace,
 		form: jose.Form{Types: []string{keyring.AccessType}},
-		rules: rules{
-			issuer: c.Issuer, audience: c.Audience, leeway: c.Leeway, lifetime: ownLifetime,
-			audienceClaim: "aud", scopeClaim: "scope", clientClaim: "client_id",
+		rules: claims.Rules{
+			Issuer: c.Issuer, Audience: c.Audience, Leeway: c.Leeway, Lifetime: claims.OwnLifetime,
+			AudienceClaim: "aud", ScopeClaim: "scope", ClientClaim: "client_id",
 		},
 	}
 	if c.Foreign != nil {
@@ -130,7 +131,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		}
 		v.foreign = &foreign
 	}
-	orElse(&v.rules.leeway, defaultLeeway)
+	orElse(&v.rules.Leeway, defaultLeeway)
 	orElse(&c.CacheSize, defaultCacheSize)
 	if c.CacheSize > 0 {
 		v.cache = newCache(c.CacheSize)
@@ -268,8 +269,11 @@ func (v *Verifier) cached(key cacheKey) *Token {
 // current checks what may change from one request to the next.
 func (v *Verifier) current(ctx context.Context, t *Token) error {
 	now := time.Now()
-	if err := v.rules.checkTime(t.dates, now); err != nil {
+	if err := v.rules.CheckStart(t.dates, now); err != nil {
 		return asInvalid(err)
+	}
+	if v.rules.Expired(t.dates, now) {
+		return asInvalid(ErrExpired)
 	}
 	if v.live == nil {
 		return nil
@@ -286,16 +290,16 @@ func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
 	if !v.foreign.admits(verified.Key) {
 		return nil, asInvalid(jose.ErrAlgorithm)
 	}
-	claims, err := v.rules.parse(verified.Payload, verified.Dates)
+	c, err := v.rules.Parse(verified.Payload, verified.Dates)
 	if err != nil {
 		return nil, asInvalid(err)
 	}
-	t := newToken(claims, verified.Key, verified.Dates)
-	if v.world != nil && rotation.Digest(*v.world, claims.family).LoginID() != claims.sid {
+	t := newToken(c, verified.Key, verified.Dates)
+	if v.world != nil && rotation.Digest(*v.world, c.Family).LoginID() != c.SID {
 		return nil, asInvalid(errNoFamily) // the tokens of another namespace, with our keys
 	}
 	if v.live != nil {
-		if err := v.live.bind(t, claims.family); err != nil {
+		if err := v.live.bind(t, c.Family); err != nil {
 			return nil, err
 		}
 	}

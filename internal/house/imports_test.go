@@ -32,7 +32,7 @@ var graph = []room{
 
 	// A login kept on the server │ signed into a JWT.
 	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/queue", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
-	{"token", []string{".", "cookie", "store", "internal/crossorigin", "internal/jose", "internal/keyring", "internal/logins", "internal/private", "internal/registered", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/wire"}},
+	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/jose", "internal/keyring", "internal/logins", "internal/private", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/wire"}},
 	{"token/browser", nil},
 	{"token/tokenclient", []string{".", "internal/private", "internal/wire"}},
 
@@ -46,6 +46,7 @@ var graph = []room{
 	// What these share.
 	{"internal/sessionrecord", []string{".", "internal/logins", "internal/stored"}},
 	{"internal/rotation", []string{".", "internal/logins", "internal/stored"}},
+	{"internal/claims", []string{".", "internal/jose", "internal/registered"}},
 	{"internal/keyring", []string{"internal/jose"}},
 	{"internal/logins", []string{".", "store", "internal/queue", "internal/stored"}},
 	{"internal/jose", []string{jwx, crypto, "internal/registered"}},

@@ -1,4 +1,6 @@
-package token
+// Package claims holds what an access token may say: how its claims are written,
+// and which of them a verifier accepts.
+package claims
 
 import (
 	"bytes"
@@ -10,35 +12,35 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// accessClaims are the claims of an access token (RFC 9068, 2.2). Times are in
+// Access are the claims of an access token (RFC 9068, 2.2). Times are in
 // whole seconds there.
-type accessClaims struct {
-	issuer, audience, clientID, subject string
-	id                                  string // jti
-	sid                                 string // the LoginID
-	family                              string // fam; empty if there is none
-	expires, issuedAt                   time.Time
-	authTime                            time.Time // zero if it is not known
-	scopes, methods                     auth.Words
-	claims                              auth.Claims
+type Access struct {
+	Issuer, Audience, ClientID, Subject string
+	ID                                  string // jti
+	SID                                 string // the LoginID
+	Family                              string // fam; empty if there is none
+	Expires, IssuedAt                   time.Time
+	AuthTime                            time.Time // zero if it is not known
+	Scopes, Methods                     auth.Words
+	Application                         auth.Claims
 }
 
-// encode returns the payload of the token.
-func (c *accessClaims) encode() ([]byte, error) {
+// Encode returns the payload of the token.
+func (c *Access) Encode() ([]byte, error) {
 	// The claims of the application join the others as text, so they must be
 	// an object that shadows none of them.
-	checked := auth.Identity{Subject: c.subject, Scopes: c.scopes, Methods: c.methods, Claims: c.claims}
+	checked := auth.Identity{Subject: c.Subject, Scopes: c.Scopes, Methods: c.Methods, Claims: c.Application}
 	if err := checked.Validate(); err != nil {
 		return nil, err
 	}
-	if c.issuer == "" || c.audience == "" || c.clientID == "" || c.id == "" {
+	if c.Issuer == "" || c.Audience == "" || c.ClientID == "" || c.ID == "" {
 		return nil, errors.New("token: claims: issuer, audience, client or ID is missing")
 	}
 	payload, err := json.Marshal(c.registered())
 	if err != nil {
 		return nil, err
 	}
-	own := bytes.TrimSpace([]byte(c.claims))
+	own := bytes.TrimSpace([]byte(c.Application))
 	if len(own) == 0 || len(bytes.TrimSpace(own[1:len(own)-1])) == 0 {
 		return payload, nil
 	}
@@ -46,10 +48,10 @@ func (c *accessClaims) encode() ([]byte, error) {
 }
 
 // registered returns what encoding/json turns into the library's own claims.
-func (c *accessClaims) registered() any {
+func (c *Access) registered() any {
 	var authTime int64
-	if !c.authTime.IsZero() {
-		authTime = c.authTime.Unix()
+	if !c.AuthTime.IsZero() {
+		authTime = c.AuthTime.Unix()
 	}
 	return struct {
 		Issuer   string     `json:"iss"`
@@ -65,7 +67,7 @@ func (c *accessClaims) registered() any {
 		LoginID  string     `json:"sid,omitempty"`
 		Family   string     `json:"fam,omitempty"`
 	}{
-		c.issuer, c.subject, c.audience, c.clientID, c.expires.Unix(), c.issuedAt.Unix(), c.id,
-		c.scopes, authTime, slices.Collect(c.methods.All()), c.sid, c.family,
+		c.Issuer, c.Subject, c.Audience, c.ClientID, c.Expires.Unix(), c.IssuedAt.Unix(), c.ID,
+		c.Scopes, authTime, slices.Collect(c.Methods.All()), c.SID, c.Family,
 	}
 }
