@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,25 +133,10 @@ type Issuer struct {
 // NewIssuer returns an Issuer, or an error that names the field of the
 // configuration that cannot work. It does no I/O.
 func NewIssuer(c IssuerConfig) (*Issuer, error) {
-	switch {
-	case c.Keys == nil:
-		return nil, errors.New("token: IssuerConfig.Keys is required")
-	case c.Store == nil:
-		return nil, errors.New("token: IssuerConfig.Store is required")
-	case c.Issuer == "" || c.Audience == "" || c.ClientID == "":
-		return nil, errors.New("token: IssuerConfig.Issuer, Audience and ClientID are required")
-	}
-	if _, required := c.CrossOrigin.(crossorigin.Required); required && c.NativeClients {
-		return nil, errors.New("token: IssuerConfig.CrossOrigin is of RequireOrigin, which is for browsers, and IssuerConfig.NativeClients is set")
-	}
-	if _, err := c.Keys.currentSecret(); err != nil {
-		return nil, fmt.Errorf("token: IssuerConfig.Keys: %w", err)
-	}
-	if err := c.limits(); err != nil {
-		return nil, err
-	}
-	if err := c.cookies(); err != nil {
-		return nil, err
+	for _, check := range [...]func() error{c.required, c.limits, c.cookies} {
+		if err := check(); err != nil {
+			return nil, err
+		}
 	}
 	c.CrossOrigin = crossorigin.OrDefault(c.CrossOrigin)
 	if c.Device == nil {
@@ -164,7 +150,14 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 		return nil, err
 	}
 	i := &Issuer{Verifier: verifier, config: c, store: c.Store}
-	i.lists = logins.Lists{
+	i.lists = i.newLists()
+	return i, nil
+}
+
+// newLists returns the lists of the subjects' logins, which report to Events.
+func (i *Issuer) newLists() logins.Lists {
+	c := &i.config
+	return logins.Lists{
 		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins, Idle: c.IdleTimeout,
 		DescribeSession: sessionrecord.Describe, DescribeFamily: i.describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
@@ -174,7 +167,25 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 			i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, Err: err})
 		},
 	}
-	return i, nil
+}
+
+// required refuses what lacks a field, or has two that exclude each other.
+func (c *IssuerConfig) required() error {
+	switch {
+	case c.Keys == nil:
+		return errors.New("token: IssuerConfig.Keys is required")
+	case c.Store == nil:
+		return errors.New("token: IssuerConfig.Store is required")
+	case c.Issuer == "" || c.Audience == "" || c.ClientID == "":
+		return errors.New("token: IssuerConfig.Issuer, Audience and ClientID are required")
+	}
+	if _, required := c.CrossOrigin.(crossorigin.Required); required && c.NativeClients {
+		return errors.New("token: IssuerConfig.CrossOrigin is of RequireOrigin, which is for browsers, and IssuerConfig.NativeClients is set")
+	}
+	if _, err := c.Keys.currentSecret(); err != nil {
+		return fmt.Errorf("token: IssuerConfig.Keys: %w", err)
+	}
+	return nil
 }
 
 // verifier returns the configuration of the verifier of the issuer's own tokens.
@@ -214,39 +225,33 @@ func (c *IssuerConfig) cookies() error {
 
 // limits fills in the defaults and refuses limits that contradict each other.
 func (c *IssuerConfig) limits() error {
-	orElse(&c.Lifetime, 12*time.Hour)
+	c.Lifetime = cmp.Or(c.Lifetime, 12*time.Hour)
 	if c.Lifetime < time.Second {
 		return errors.New("token: IssuerConfig.Lifetime is shorter than a second")
 	}
-	orElse(&c.AccessLifetime, min(10*time.Minute, c.Lifetime))
-	orElse(&c.IdleTimeout, min(3*time.Hour, c.Lifetime))
-	orElse(&c.MaxLifetime, c.Lifetime)
-	orElse(&c.GracePeriod, 10*time.Second)
-	orElse(&c.MaxLogins, 100)
+	c.AccessLifetime = cmp.Or(c.AccessLifetime, min(10*time.Minute, c.Lifetime))
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, min(3*time.Hour, c.Lifetime))
+	c.MaxLifetime = cmp.Or(c.MaxLifetime, c.Lifetime)
+	c.GracePeriod = cmp.Or(c.GracePeriod, 10*time.Second)
+	c.MaxLogins = cmp.Or(c.MaxLogins, 100)
 	const browsersCut = 400 * 24 * time.Hour
-	switch {
-	case c.AccessLifetime < time.Second || c.AccessLifetime > logins.Family.TombstoneTTL():
-		return errors.New("token: IssuerConfig.AccessLifetime is not between a second and an hour")
-	case c.IdleTimeout < c.AccessLifetime:
-		return errors.New("token: IssuerConfig.IdleTimeout is shorter than IssuerConfig.AccessLifetime")
-	case c.Lifetime < c.IdleTimeout:
-		return errors.New("token: IssuerConfig.Lifetime is shorter than IssuerConfig.IdleTimeout")
-	case c.MaxLifetime < c.Lifetime:
-		return errors.New("token: IssuerConfig.MaxLifetime is shorter than IssuerConfig.Lifetime")
-	case c.MaxLifetime > browsersCut:
-		return errors.New("token: IssuerConfig.MaxLifetime is longer than the 400 days that browsers keep a cookie")
-	case c.GracePeriod < time.Second || c.GracePeriod > time.Minute:
-		return errors.New("token: IssuerConfig.GracePeriod is not between a second and a minute")
-	case c.MaxLogins < 0 || c.MaxLogins > 1000:
-		return errors.New("token: IssuerConfig.MaxLogins is not between 1 and 1000")
+	for _, limit := range [...]struct {
+		refused bool
+		says    string
+	}{
+		{c.AccessLifetime < time.Second || c.AccessLifetime > logins.Family.TombstoneTTL(), "AccessLifetime is not between a second and an hour"},
+		{c.IdleTimeout < c.AccessLifetime, "IdleTimeout is shorter than IssuerConfig.AccessLifetime"},
+		{c.Lifetime < c.IdleTimeout, "Lifetime is shorter than IssuerConfig.IdleTimeout"},
+		{c.MaxLifetime < c.Lifetime, "MaxLifetime is shorter than IssuerConfig.Lifetime"},
+		{c.MaxLifetime > browsersCut, "MaxLifetime is longer than the 400 days that browsers keep a cookie"},
+		{c.GracePeriod < time.Second || c.GracePeriod > time.Minute, "GracePeriod is not between a second and a minute"},
+		{c.MaxLogins < 0 || c.MaxLogins > 1000, "MaxLogins is not between 1 and 1000"},
+	} {
+		if limit.refused {
+			return errors.New("token: IssuerConfig." + limit.says)
+		}
 	}
 	return nil
-}
-
-func orElse[T time.Duration | int](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // unanswered tells of a question that could not be answered, and returns the

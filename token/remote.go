@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,7 +111,7 @@ func newRemoteKeySet(address string, c RemoteConfig, transport http.RoundTripper
 	if c.Client != nil {
 		client = *c.Client
 	}
-	orElse(&c.MaxStale, defaultStale)
+	c.MaxStale = cmp.Or(c.MaxStale, defaultStale)
 	if c.MaxStale < leastStale {
 		return nil, errors.New("token: RemoteConfig.MaxStale is shorter than 5 minutes")
 	}

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,8 +132,8 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		}
 		v.foreign = &foreign
 	}
-	orElse(&v.rules.Leeway, defaultLeeway)
-	orElse(&c.CacheSize, defaultCacheSize)
+	v.rules.Leeway = cmp.Or(v.rules.Leeway, defaultLeeway)
+	c.CacheSize = cmp.Or(c.CacheSize, defaultCacheSize)
 	if c.CacheSize > 0 {
 		v.cache = newCache(c.CacheSize)
 	}
