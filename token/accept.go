@@ -7,6 +7,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // rules say which claims a verifier accepts.
@@ -47,7 +48,7 @@ var (
 // parse reads the claims of a payload that has passed the envelope, and checks
 // all but what depends on the time.
 func (r *rules) parse(payload []byte, dates jose.Dates) (*accessClaims, error) {
-	var few [20]jose.Member // a token has more only with many facts in it
+	var few [20]strictjson.Member // a token has more only with many facts in it
 	m := appendMembers(few[:0], payload)
 	if err := r.checkParties(m); err != nil {
 		return nil, err

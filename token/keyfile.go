@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // keyFile is the form of a key file: a private JWK Set (RFC 7517, 5) and the
@@ -95,7 +96,7 @@ func (k *keys) follow(old *keys) error {
 var errForm = errors.New("it does not have the form of a key file")
 
 func parseKeyFile(text []byte) (*keys, error) {
-	if jose.CheckObject(text) != nil {
+	if strictjson.CheckObject(text) != nil {
 		return nil, errForm
 	}
 	var file keyFile
