@@ -126,9 +126,7 @@ func New(c Config) (*Manager, error) {
 		c.Events = func(context.Context, auth.Event) {}
 	}
 	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, world: world(c)}
-	if near, ok := c.Store.(interface {
-		GetCached(context.Context, string) ([]byte, bool, error)
-	}); ok {
+	if near, ok := c.Store.(store.Cached); ok {
 		m.cached = near.GetCached
 	}
 	m.lists = logins.Lists{

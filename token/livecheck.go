@@ -50,9 +50,7 @@ type liveCheck struct {
 func newLiveCheck(l LiveCheck, keys Keys) *liveCheck {
 	live := &liveCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
 	live.keys, _ = keys.(*KeySet)
-	if near, ok := l.Store.(interface {
-		GetCached(context.Context, string) ([]byte, bool, error)
-	}); ok {
+	if near, ok := l.Store.(store.Cached); ok {
 		live.get = near.GetCached
 	}
 	return live
