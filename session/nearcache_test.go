@@ -69,7 +69,7 @@ func TestWrappedStoreKeepsItsNearCache(t *testing.T) {
 		m := newManager(t, session.Config{Store: c.store})
 		b := loggedIn(t, m, "alice")
 		cache.cached = 0
-		if b.wants(t, m, "alice"); cache.cached != c.want {
+		if b.wants(t, m, valid); cache.cached != c.want {
 			t.Errorf("%s: %d reads of the cache, want %d", name, cache.cached, c.want)
 		}
 	}
