@@ -31,8 +31,8 @@ type limits struct {
 
 const maxCost = 15 // of bcrypt, each one more doubles the time
 
-func newLimits(memory, passes int) limits {
-	return limits{max(128<<10, memory), max(1<<20, memory*passes)}
+func newLimits(memory, iterations int) limits {
+	return limits{max(128<<10, memory), max(1<<20, memory*iterations)}
 }
 
 var errUnreadable = errors.New("password: a stored hash is malformed, of an unknown kind, or asks for too much")
@@ -58,20 +58,20 @@ func (l limits) parse(hash string) (stored, error) {
 
 // argon2id is $argon2id$v=19$m=19456,t=2,p=1$salt$tag.
 type argon2id struct {
-	mem, passes, lanes int
-	salt, tag          []byte
+	mem, iterations, parallelism int
+	salt, tag                    []byte
 }
 
 func (l limits) argon2id(parts []string) (a argon2id, ok bool) {
-	ok = numbers(parts[0], parameter{"m=", &a.mem}, parameter{"t=", &a.passes}, parameter{"p=", &a.lanes}) &&
+	ok = numbers(parts[0], parameter{"m=", &a.mem}, parameter{"t=", &a.iterations}, parameter{"p=", &a.parallelism}) &&
 		bytesOf(parts[1], 8, &a.salt) && bytesOf(parts[2], 16, &a.tag) &&
-		a.passes >= 1 && a.passes <= maxPasses && a.lanes >= 1 && a.lanes <= maxLanes &&
-		a.mem >= 8*a.lanes && a.mem <= l.memory && a.mem*a.passes <= l.work
+		a.iterations >= 1 && a.iterations <= maxIterations && a.parallelism >= 1 && a.parallelism <= maxParallelism &&
+		a.mem >= 8*a.parallelism && a.mem <= l.memory && a.mem*a.iterations <= l.work
 	return a, ok
 }
 
 func (a argon2id) String() string {
-	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", a.mem, a.passes, a.lanes,
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", a.mem, a.iterations, a.parallelism,
 		base64.RawStdEncoding.EncodeToString(a.salt), base64.RawStdEncoding.EncodeToString(a.tag))
 }
 
@@ -82,7 +82,7 @@ func (a argon2id) same(k kdf, password []byte) bool {
 }
 
 func (a argon2id) key(k kdf, password []byte, size int) []byte {
-	return k.argon2id(password, a.salt, uint32(a.passes), uint32(a.mem), uint8(a.lanes), uint32(size))
+	return k.argon2id(password, a.salt, uint32(a.iterations), uint32(a.mem), uint8(a.parallelism), uint32(size))
 }
 
 // scryptHash is $scrypt$ln=17,r=8,p=1$salt$tag.
@@ -94,7 +94,7 @@ type scryptHash struct {
 func (l limits) scrypt(parts []string) (s scryptHash, ok bool) {
 	ok = numbers(parts[0], parameter{"ln=", &s.ln}, parameter{"r=", &s.r}, parameter{"p=", &s.p}) &&
 		bytesOf(parts[1], 8, &s.salt) && bytesOf(parts[2], 16, &s.tag) &&
-		s.ln >= 1 && s.ln <= 24 && s.r >= 1 && s.r <= 64 && s.p >= 1 && s.p <= maxLanes &&
+		s.ln >= 1 && s.ln <= 24 && s.r >= 1 && s.r <= 64 && s.p >= 1 && s.p <= maxParallelism &&
 		s.memory() <= l.memory && s.memory()*s.p <= l.work
 	return s, ok
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -112,7 +113,7 @@ func New(c Config) (*Manager, error) {
 	if err := c.Cookie.Err(); err != nil {
 		return nil, fmt.Errorf("session: Config.Cookie: %w", err)
 	}
-	if c.Cookie.ReadableByScripts() == c.Cookie {
+	if !c.Cookie.HTTPOnly() {
 		return nil, errors.New("session: Config.Cookie is readable by scripts") // ASVS 5.0, 3.3.4
 	}
 	if err := c.limits(); err != nil {
@@ -150,11 +151,11 @@ func (c *Config) limits() error {
 	if c.MaxLogins < 0 || c.MaxLogins > 1000 {
 		return errors.New("session: Config.MaxLogins is not between 1 and 1000")
 	}
-	orElse(&c.Lifetime, 24*time.Hour)
-	orElse(&c.IdleTimeout, min(time.Hour, c.Lifetime))
-	orElse(&c.MaxLifetime, max(30*24*time.Hour, c.Lifetime))
-	orElse(&c.RememberedIdleTimeout, min(max(7*24*time.Hour, c.IdleTimeout), c.MaxLifetime))
-	orElse(&c.MaxLogins, 100)
+	c.Lifetime = cmp.Or(c.Lifetime, 24*time.Hour)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, min(time.Hour, c.Lifetime))
+	c.MaxLifetime = cmp.Or(c.MaxLifetime, max(30*24*time.Hour, c.Lifetime))
+	c.RememberedIdleTimeout = cmp.Or(c.RememberedIdleTimeout, min(max(7*24*time.Hour, c.IdleTimeout), c.MaxLifetime))
+	c.MaxLogins = cmp.Or(c.MaxLogins, 100)
 	const browsersCut = 400 * 24 * time.Hour
 	switch {
 	case c.IdleTimeout < 100*time.Millisecond || c.RememberedIdleTimeout < 100*time.Millisecond:
@@ -169,12 +170,6 @@ func (c *Config) limits() error {
 		return errors.New("session: Config.Lifetime or Config.MaxLifetime is longer than the 400 days that browsers keep a cookie")
 	}
 	return nil
-}
-
-func orElse[T time.Duration | int](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // world is a digest of what tells a manager's sessions from those of others.
@@ -330,6 +325,6 @@ func (m *Manager) unanswered(ctx context.Context, subject, loginID string, err e
 }
 
 func (m *Manager) event(ctx context.Context, e auth.Event) {
-	e.Time, e.Mode = time.Now().UTC(), "session"
+	e.Time, e.Source = time.Now().UTC(), "session"
 	m.config.Events(ctx, e)
 }

@@ -230,7 +230,7 @@ func mariadbDeadlock(t *testing.T, url string) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			n, err := s.Sweep(context.Background())
+			n, err := s.DeleteExpired(context.Background())
 			if n != 2 && err == nil {
 				err = fmt.Errorf("removed %d rows of 2", n)
 			}
