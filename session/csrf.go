@@ -119,7 +119,7 @@ const csrfBytes = 2 * sha256.Size
 func (m *Manager) csrfProof(token string) []byte {
 	mac := hmac.New(sha256.New, []byte(token))
 	mac.Write([]byte("authlatch/session csrf"))
-	mac.Write(m.world[:])
+	mac.Write(m.domain[:])
 	return mac.Sum(nil)
 }
 
@@ -168,7 +168,7 @@ func sentCSRFToken(r *http.Request) (string, error) {
 func (m *Manager) unread(ctx context.Context, cause error) error {
 	var disk *fs.PathError
 	if errors.As(cause, &disk) {
-		return m.unanswered(ctx, "", "", fmt.Errorf("session: csrf token: keep the files of a form: %w", cause))
+		return m.fail(ctx, "", "", fmt.Errorf("session: csrf token: keep the files of a form: %w", cause))
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "unreadable form"})
 	return &unreadError{cause}

@@ -89,8 +89,8 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 			}
 			defer leave()
 		}
-		now, err := m.load(ctx, m.store.Get, old.digest)
-		var ended *over
+		now, err := m.readSession(ctx, m.store.Get, old.digest)
+		var ended *endedError
 		switch {
 		case errors.As(err, &ended) && ended.reason == logins.Replaced:
 			return nil
@@ -129,9 +129,9 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 	return nil
 }
 
-// abandon ends a session that could not be disclosed. If that fails as well,
+// rollback ends a session that could not be disclosed. If that fails as well,
 // nobody has its token and it ends by its own time.
-func (m *Manager) abandon(ctx context.Context, s *Session) {
+func (m *Manager) rollback(ctx context.Context, s *Session) {
 	if err := m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.Revoked); err != nil {
 		m.fault(ctx, s, "log in", err)
 	}

@@ -61,13 +61,13 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
 	failed := func(loginID string, err error) error {
-		return m.unanswered(ctx, id.Subject, loginID, fmt.Errorf("session: log in: %w", err))
+		return m.fail(ctx, id.Subject, loginID, fmt.Errorf("session: log in: %w", err))
 	}
 	rec, err := m.newRecord(r, id, flags)
 	if err != nil {
 		return failed("", err)
 	}
-	old, err := m.current(ctx, w, r)
+	old, err := m.replaceableSession(ctx, w, r)
 	if err != nil {
 		return err
 	}
@@ -80,10 +80,10 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	}
 	err = m.enlist(ctx, old, fresh)
 	if err == nil {
-		err = m.disclose(w, r, fresh, token)
+		err = m.setCookie(w, r, fresh, token)
 	}
 	if err != nil {
-		m.abandon(ctx, fresh)
+		m.rollback(ctx, fresh)
 		return failed(fresh.loginID, err)
 	}
 	e := auth.Event{Kind: auth.EventLogin, Subject: fresh.record.Subject, LoginID: fresh.loginID}
@@ -115,27 +115,35 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 	}
 	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
-	s, err := m.present(ctx, w, r)
+	s, err := m.browserSession(ctx, w, r)
 	if err == nil && s != nil {
-		if err = m.noteUse(ctx, s); err == nil {
-			noStore(w)
-			return s, nil
-		}
+		err = m.touchNow(ctx, s)
 	}
-	var ended *over
-	if err != nil && !errors.Is(err, auth.ErrUnauthenticated) || errors.As(err, &ended) && !ended.dead() {
+	switch {
+	case err == nil && s != nil:
+		noStore(w)
+		return s, nil
+	case err != nil && !mayDeleteCookie(err):
 		return nil, err
 	}
+	if s, err = m.newVisitor(ctx, w, r); err != nil {
+		return nil, m.fail(ctx, "", "", fmt.Errorf("session: ensure: %w", err))
+	}
+	return s, nil
+}
+
+// newVisitor makes an anonymous session and sets its cookie.
+func (m *Manager) newVisitor(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
 	rec, err := m.newRecord(r, auth.Identity{}, flagAnonymous)
-	var token string
-	if err == nil {
-		s, token, err = m.create(ctx, r, rec)
-	}
-	if err == nil {
-		err = m.disclose(w, r, s, token)
-	}
 	if err != nil {
-		return nil, m.unanswered(ctx, "", "", fmt.Errorf("session: ensure: %w", err))
+		return nil, err
+	}
+	s, token, err := m.create(ctx, r, rec)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.setCookie(w, r, s, token); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -190,28 +198,28 @@ func (m *Manager) token(w http.ResponseWriter, r *http.Request) (token string, o
 	return m.config.Cookie.Read(r)
 }
 
-// current returns the session that the browser has by its token, or nil if
+// replaceableSession returns the session that the browser has by its token, or nil if
 // there is none that lives.
-func (m *Manager) current(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
-	s, err := m.present(ctx, w, r)
+func (m *Manager) replaceableSession(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+	s, err := m.browserSession(ctx, w, r)
 	if errors.Is(err, auth.ErrUnauthenticated) {
 		return nil, nil
 	}
 	return s, err
 }
 
-// present returns the session that the browser has by its token, nil if it has
+// browserSession returns the session that the browser has by its token, nil if it has
 // no token, or why that session does not live.
-func (m *Manager) present(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+func (m *Manager) browserSession(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
 	token, ok, _ := m.token(w, r) // a malformed cookie names no session
 	if !ok || !wellFormed(token) {
 		return nil, nil
 	}
-	return m.load(ctx, m.store.Get, m.digest(token))
+	return m.readSession(ctx, m.store.Get, m.digest(token))
 }
 
-// disclose sets the cookie.
-func (m *Manager) disclose(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
+// setCookie sets the cookie.
+func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
 	noStore(w)
 	return m.policy(&s.record).Set(w.Header(), r, token)
 }

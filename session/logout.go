@@ -32,32 +32,41 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	noStore(w)
-	token, ok, err := m.token(w, r)
-	if err == nil && !ok {
+	token, ok, malformed := m.token(w, r)
+	if malformed == nil && !ok {
 		return nil
 	}
-	ctx, cancel := stored.Writing(r.Context())
-	defer cancel()
-	if err == nil && wellFormed(token) {
-		s, err := m.load(ctx, m.store.Get, m.digest(token))
-		if err == nil {
-			err = m.end(ctx, s)
-		}
-		var ended *over
+	if malformed == nil {
+		err := m.endToken(r.Context(), token)
 		switch {
-		case errors.As(err, &ended) && !ended.dead():
-			return nil
-		case err != nil && !errors.Is(err, auth.ErrUnauthenticated):
+		case err == nil || mayDeleteCookie(err):
+		case errors.Is(err, auth.ErrUnauthenticated):
+			return nil // the browser may have a newer cookie by now
+		default:
 			return err
 		}
 	}
 	if err := m.config.Cookie.Delete(w.Header(), r); err != nil {
-		return m.unanswered(r.Context(), "", "", fmt.Errorf("session: log out: %w", err))
+		return m.fail(r.Context(), "", "", fmt.Errorf("session: log out: %w", err))
 	}
-	if err != nil {
-		return fmt.Errorf("session: log out: %w: %w", auth.ErrUnauthenticated, err)
+	if malformed != nil {
+		return fmt.Errorf("session: log out: %w: %w", auth.ErrUnauthenticated, malformed)
 	}
 	return nil
+}
+
+// endToken ends the session of a token. A token that is not well-formed has none.
+func (m *Manager) endToken(ctx context.Context, token string) error {
+	if !wellFormed(token) {
+		return nil
+	}
+	ctx, cancel := stored.Writing(ctx)
+	defer cancel()
+	s, err := m.readSession(ctx, m.store.Get, m.digest(token))
+	if err != nil {
+		return err
+	}
+	return m.end(ctx, s)
 }
 
 // end ends a session by its own credential.
@@ -69,7 +78,7 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 		err = m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.LoggedOut)
 	}
 	if err != nil {
-		return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: log out: %w", err))
+		return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: log out: %w", err))
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.record.Subject, LoginID: s.loginID})
 	return nil
@@ -116,7 +125,7 @@ func (m *Manager) revoked(ctx context.Context, subject string, ended []logins.En
 		m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
 	}
 	if err != nil {
-		return m.unanswered(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))
+		return m.fail(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))
 	}
 	return nil
 }

@@ -89,13 +89,13 @@ type Config struct {
 // A Manager is the Authenticator, and the Challenger, of a guard in package
 // middleware.
 type Manager struct {
-	config Config
-	store  store.Store
-	cached func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
-	lists  logins.Lists
-	queue  queue.Queue[logins.Digest] // of those that change one session
-	world  [sha256.Size]byte          // goes into every digest
-	rests  atomic.Int64               // no use is noted before, in ms since 1970
+	config           Config
+	store            store.Store
+	cached           func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
+	lists            logins.Lists
+	queue            queue.Queue[logins.Digest] // of those that change one session
+	domain           [sha256.Size]byte          // goes into every digest
+	touchPausedUntil atomic.Int64               // no use is noted before, in ms since 1970
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
@@ -126,7 +126,7 @@ func New(c Config) (*Manager, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
-	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, world: world(c)}
+	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, domain: domain(c)}
 	if near, ok := c.Store.(store.Cached); ok {
 		m.cached = near.GetCached
 	}
@@ -172,8 +172,8 @@ func (c *Config) limits() error {
 	return nil
 }
 
-// world is a digest of what tells a manager's sessions from those of others.
-func world(c Config) [sha256.Size]byte {
+// domain is a digest of what tells a manager's sessions from those of others.
+func domain(c Config) [sha256.Size]byte {
 	b := []byte("authlatch/session")
 	b = stored.AppendText(b, c.Namespace)
 	return sha256.Sum256(stored.AppendText(b, c.Cookie.Name()))
@@ -190,7 +190,7 @@ func world(c Config) [sha256.Size]byte {
 // made the browser send the request. Any other error means that the store could
 // not answer.
 func (m *Manager) Authenticate(r *http.Request) (auth.Identity, error) {
-	s, err := m.find(r, m.cached)
+	s, err := m.requestSession(r, m.cached)
 	if err != nil {
 		return auth.Identity{}, err
 	}
@@ -207,10 +207,10 @@ var errNobody = fmt.Errorf("session: nobody is logged in: %w", auth.ErrNoCredent
 // identity: guards do that. A response that shows what is in it should say
 // Cache-Control: no-store, as guards and Ensure do. Its errors are those of
 // [Manager.Authenticate]; a near cache is not asked.
-func (m *Manager) Get(r *http.Request) (*Session, error) { return m.find(r, m.store.Get) }
+func (m *Manager) Get(r *http.Request) (*Session, error) { return m.requestSession(r, m.store.Get) }
 
-// find returns the session that the request's cookie names, read with get.
-func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byte, bool, error)) (*Session, error) {
+// requestSession returns the session that the request's cookie names, read with get.
+func (m *Manager) requestSession(r *http.Request, get func(context.Context, string) ([]byte, bool, error)) (*Session, error) {
 	ctx := r.Context()
 	token, ok, err := m.config.Cookie.Read(r)
 	if err != nil {
@@ -228,9 +228,9 @@ func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byt
 		return nil, errMalformed
 	}
 	digest := m.digest(token)
-	s, err := m.load(ctx, get, digest)
+	s, err := m.readSession(ctx, get, digest)
 	if err != nil {
-		m.tellOver(ctx, digest, err)
+		m.reportEnded(ctx, digest, err)
 		return nil, err
 	}
 	if err := m.touch(ctx, s); err != nil {
@@ -239,11 +239,11 @@ func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byt
 	return s, nil
 }
 
-// tellOver tells of who comes back after a log-out from elsewhere. After one of
+// reportEnded tells of who comes back after a log-out from elsewhere. After one of
 // their own, or another log-in, it is a tab that is slow.
-func (m *Manager) tellOver(ctx context.Context, d logins.Digest, err error) {
-	var ended *over
-	if errors.As(err, &ended) && ended.reason != 0 && ended.dead() {
+func (m *Manager) reportEnded(ctx context.Context, d logins.Digest, err error) {
+	var ended *endedError
+	if errors.As(err, &ended) && ended.reason != 0 && !ended.reason.Own() {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "log-in is over"})
 	}
 }
@@ -253,19 +253,19 @@ var (
 	errMalformed = fmt.Errorf("session: malformed token: %w", auth.ErrUnauthenticated)
 )
 
-// load reads a session with get. It returns *over if there is none any more.
-func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([]byte, bool, error), d logins.Digest) (*Session, error) {
+// readSession reads a session with get. It returns *endedError if there is none any more.
+func (m *Manager) readSession(ctx context.Context, get func(context.Context, string) ([]byte, bool, error), d logins.Digest) (*Session, error) {
 	s := &Session{digest: d, key: d.Key()}
 	raw, ok, err := get(ctx, s.key)
 	if err != nil {
-		return nil, m.unanswered(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
+		return nil, m.fail(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
 	}
 	if !ok {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
-		return nil, &over{why: "unknown"}
+		return nil, &endedError{why: "unknown"}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, &over{why: tombstone.Reason.String(), reason: tombstone.Reason}
+		return nil, &endedError{why: tombstone.Reason.String(), reason: tombstone.Reason}
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
@@ -276,7 +276,7 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 	}
 	if !m.ends(s).After(time.Now()) {
 		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.record.Subject, LoginID: s.loginID})
-		return nil, &over{why: "expired"}
+		return nil, &endedError{why: "expired"}
 	}
 	return s, nil
 }
@@ -314,10 +314,10 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 	return nil
 }
 
-// unanswered tells of a question that could not be answered, and returns the
+// fail tells of a question that could not be answered, and returns the
 // error. A client that does not wait for the answer is no fault. The subject may be
 // one that log-in has refused, of any length.
-func (m *Manager) unanswered(ctx context.Context, subject, loginID string, err error) error {
+func (m *Manager) fail(ctx context.Context, subject, loginID string, err error) error {
 	if !errors.Is(err, context.Canceled) {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: stored.Printable(subject, 255), LoginID: loginID, Err: err})
 	}

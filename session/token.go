@@ -37,6 +37,6 @@ func wellFormed(token string) bool {
 // cookie is in it, so that a token opens nothing at another manager.
 func (m *Manager) digest(token string) logins.Digest {
 	b := make([]byte, 0, sha256.Size+tokenLength)
-	b = append(b, m.world[:]...)
+	b = append(b, m.domain[:]...)
 	return sha256.Sum256(append(b, token...))
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
-// touchTimeout bounds what noting a use may cost a request, and touchRest is how
+// touchTimeout bounds what noting a use may cost a request, and touchPause is how
 // long no use is noted after the store has failed at it: a store that only reads
 // must not slow down every request.
 const (
 	touchTimeout = time.Second
-	touchRest    = 5 * time.Second
+	touchPause   = 5 * time.Second
 )
 
 // touch notes that a session is being used, once a tenth of its idle timeout
@@ -28,15 +28,15 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), touchTimeout)
 	defer cancel()
-	return m.noteUse(ctx, s)
+	return m.touchNow(ctx, s)
 }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
-	return now.Sub(time.UnixMilli(s.record.Used)) >= m.idle(&s.record)/10 && now.UnixMilli() >= m.rests.Load()
+	return now.Sub(time.UnixMilli(s.record.Used)) >= m.idle(&s.record)/10 && now.UnixMilli() >= m.touchPausedUntil.Load()
 }
 
-// noteUse is touch for a call that has a context for its writes.
-func (m *Manager) noteUse(ctx context.Context, s *Session) error {
+// touchNow is touch for a call that has a context for its writes.
+func (m *Manager) touchNow(ctx context.Context, s *Session) error {
 	now := time.Now()
 	if !m.due(s, now) {
 		return nil
@@ -44,7 +44,7 @@ func (m *Manager) noteUse(ctx context.Context, s *Session) error {
 	if !s.Anonymous() {
 		listed, err := m.lists.Listed(ctx, s.record.Subject, s.digest)
 		if err != nil {
-			m.rest(ctx, s, now, err)
+			m.pauseTouch(ctx, s, now, err)
 			return nil
 		}
 		if !listed {
@@ -55,14 +55,14 @@ func (m *Manager) noteUse(ctx context.Context, s *Session) error {
 	used.record.Used = now.UnixMilli()
 	// Whoever got in between has noted a use as well, or ended the session.
 	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record)); err != nil {
-		m.rest(ctx, s, now, err)
+		m.pauseTouch(ctx, s, now, err)
 	}
 	return nil
 }
 
-// rest reports a use that could not be noted, and lets the store recover.
-func (m *Manager) rest(ctx context.Context, s *Session, now time.Time, err error) {
-	m.rests.Store(now.Add(touchRest).UnixMilli())
+// pauseTouch reports a use that could not be noted, and lets the store recover.
+func (m *Manager) pauseTouch(ctx context.Context, s *Session, now time.Time, err error) {
+	m.touchPausedUntil.Store(now.Add(touchPause).UnixMilli())
 	m.fault(ctx, s, "note use", err)
 }
 
@@ -71,7 +71,7 @@ func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {
 		m.fault(ctx, s, "note use", err) // the next touch will see to it
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.record.Subject, LoginID: s.loginID, Reason: "not in the list"})
-	return &over{why: logins.Revoked.String(), reason: logins.Revoked}
+	return &endedError{why: logins.Revoked.String(), reason: logins.Revoked}
 }
 
 // fault tells of what went wrong without failing what was being done.

@@ -29,11 +29,11 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		if conflicts == 1 {
 			leave, err := m.queue.Enter(ctx, s.digest)
 			if err != nil {
-				return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
+				return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
 			}
 			defer leave()
 		}
-		fresh, err := m.load(ctx, m.store.Get, s.digest)
+		fresh, err := m.readSession(ctx, m.store.Get, s.digest)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		}
 		swapped, err := m.swap(ctx, fresh, fresh.encode())
 		if err != nil {
-			return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
+			return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
 		}
 		if swapped {
 			return nil
