@@ -10,12 +10,11 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
-// Challenge adds WWW-Authenticate to the answer to a request that was refused
-// with a 401. The scheme "Cookie" is not registered; it says that logging in
-// means to get that cookie, and makes no browser ask for a password. The cookie of
-// a session that has ended stays: the request may be a slow one, from before a
-// login that has given the browser another cookie, and a deletion would take away
-// that one.
+// Challenge adds WWW-Authenticate to the response to a request that was refused with a
+// 401. The scheme "Cookie" is not registered: it tells a client to log in and get that
+// cookie, and makes no browser ask for a password. The cookie of a session that has
+// ended is not deleted: the request may be a late one, from before a login that gave the
+// browser another cookie, and the deletion would remove that cookie.
 func (m *Manager) Challenge(h http.Header, _ *http.Request, err error) {
 	if !errors.Is(err, auth.ErrUnauthenticated) {
 		return

@@ -13,12 +13,12 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// carries reports whether the values of an old session go over into a new one.
+// carries reports whether the values of an old session are carried over into a new one.
 func carries(old *Session, rec *sessionrecord.Record) bool {
 	return old.Anonymous() || old.record.Subject == rec.Subject
 }
 
-// create stores a session that nobody knows of yet, and returns its token.
+// create stores a session that no client knows of yet, and returns its token.
 func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecord.Record) (s *Session, token string, err error) {
 	// A cookie that cannot be set is found out before anything is written.
 	if err := m.policy(rec).Set(make(http.Header), r, newToken()); err != nil {
@@ -129,8 +129,8 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 	return nil
 }
 
-// rollback ends a session that could not be disclosed. If that fails as well,
-// nobody has its token and it ends by its own time.
+// rollback ends a session whose cookie could not be set. If that fails too, no client has
+// its token, and it expires.
 func (m *Manager) rollback(ctx context.Context, s *Session) {
 	if err := m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.Revoked); err != nil {
 		m.fault(ctx, s, "log in", err)

@@ -13,17 +13,17 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Logout ends the session that the request's cookie names, or that Login has
-// made in the same handler, and deletes the cookie (ASVS 5.0, 7.4.1). It is no
-// error if there is none. The cookie stays if the session had been logged out
-// or replaced before, since the browser may have a newer one by now.
+// Logout ends the session that the request's cookie names, or that Login has made in
+// the same handler, and deletes the cookie (ASVS 5.0, 7.4.1). Without a session it is a
+// no-op. The cookie stays if the session had been logged out or replaced before, since
+// the browser may have a newer one by now.
 //
-// Logout wants a POST: after anything else the error wraps [auth.ErrForbidden], and
-// middleware.Deny answers it with 405. So is a request forbidden that another site
-// made the browser send. A malformed or doubled cookie is deleted, with an
-// error that wraps [auth.ErrUnauthenticated]: it does not tell which session to end,
-// so none has ended. After any other error the store could not answer, the cookie
-// stays, and the log-out can be tried again.
+// Logout requires a POST: after any other method the error wraps [auth.ErrForbidden],
+// and middleware.Deny responds with 405. The error also wraps auth.ErrForbidden if
+// another site made the browser send the request. A cookie that is malformed or sent
+// twice is deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
+// which session to end, so none has ended. Any other error means that the store could
+// not answer; the cookie stays, and the logout can be repeated.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return fmt.Errorf("session: log out by %w: %w", crossorigin.ErrNotPost, auth.ErrForbidden)
@@ -97,19 +97,21 @@ func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error 
 	return m.revoked(ctx, subject, ended, err)
 }
 
-// LogoutAll ends all log-ins of a subject, those by token in the same namespace
-// included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
-// 7.4.3). After nil, no log-in that was there before the call is alive; for a
-// Login that is under way, see [Manager.Login]. After an error some may be, and
-// the call can be repeated: it has ended what could be ended within its 5 seconds,
-// and does not try that again. A full store, and a session that its user keeps
-// changing, are no error as long as the store can delete. If the list of the
-// subject was corrupt, it is an error for [Config.RememberedIdleTimeout] and at
-// least 7 days, since logins that it has lost may be alive for so long.
+// LogoutAll ends all logins of a subject, including token logins of the same namespace,
+// except those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and 7.4.3). After nil, no
+// login that existed before the call is alive, except those in keep; for a concurrent
+// Login, see [Manager.Login].
 //
-// To keep the present log-in keeps whoever has a copy of its cookie. After a
-// change of password leave keep empty and call Login again, which makes a new
-// session, without the values of the old one (ASVS 5.0, 7.2.4).
+// After an error some logins may be alive, and the call can be repeated: it has ended
+// what could be ended within 5 seconds, and does not try that again. A full store, and a
+// session that its user keeps changing, cause no error as long as the store can delete.
+// If the list of the subject was corrupt, LogoutAll returns an error for
+// [Config.RememberedIdleTimeout], and at least 7 days, since logins that the list has
+// lost may be alive for that long.
+//
+// Keeping the current login also keeps stolen copies of its cookie valid. After a change
+// of password leave keep empty and call Login again: it makes a new session, without the
+// values of the old one (ASVS 5.0, 7.2.4).
 func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
