@@ -39,8 +39,8 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecor
 	return s, token, nil
 }
 
-// enlist puts a new session into its subject's list and ends the old one for
-// it, in an order that leaves never two that work: nobody knows the new token
+// enlist adds a new session to its subject's list and ends the old session that it
+// replaces. The order never leaves two sessions that work: no client knows the new token
 // before enlist returns.
 func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 	var replaced *logins.Digest
@@ -65,12 +65,13 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 	return nil
 }
 
-// replace swaps the old session to a tombstone. What other requests save in it
-// until that moment goes over into the new one, if values do at all. If it has
-// ended meanwhile, they go over only if another log-in has replaced it, too.
+// replace swaps the old session for a tombstone. Values that other requests save in it
+// until then are carried over into the new session, if values are carried over at all.
+// If the old session has ended meanwhile, they are carried over only if another login
+// has replaced it, too.
 //
-// A session that others keep changing ends all the same, without what they have
-// saved since it was read last.
+// A session that other requests keep changing is ended all the same, without the values
+// that they have saved since it was last read.
 func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 	for failures, conflicts := 0, 0; conflicts < replaceTries; {
 		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,

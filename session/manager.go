@@ -192,12 +192,12 @@ func (m *Manager) Authenticate(r *http.Request) (auth.Identity, error) {
 		return auth.Identity{}, err
 	}
 	if !s.authenticates() {
-		return auth.Identity{}, errNobody
+		return auth.Identity{}, errNotLoggedIn
 	}
 	return s.identity(), nil
 }
 
-var errNobody = fmt.Errorf("session: nobody is logged in: %w", auth.ErrNoCredential)
+var errNotLoggedIn = fmt.Errorf("session: no subject is logged in: %w", auth.ErrNoCredential)
 
 // Get returns the session that the request's cookie names: a login, one that waits for
 // a second factor, or an anonymous one. Get does not authenticate the request; guards

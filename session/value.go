@@ -25,7 +25,7 @@ func (k Key[T]) Get(s *Session) (T, error) {
 		return zero, err
 	}
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		// The error of the decoder tells what it has found.
+		// The error of the decoder would quote the value.
 		return zero, fmt.Errorf("session: value %q is no %T", string(k), zero)
 	}
 	return value, nil
