@@ -87,7 +87,7 @@ func (c *client) scrape() map[string]string {
 }
 
 func series(kind auth.EventKind, mode, reason string) string {
-	return fmt.Sprintf("auth_events_total{kind=%q,source=%q,reason=%q}", kind, mode, reason)
+	return fmt.Sprintf("auth_events_total{kind=%q,reason=%q,source=%q}", kind, reason, mode)
 }
 
 func TestWhatHappensIsCounted(t *testing.T) {
