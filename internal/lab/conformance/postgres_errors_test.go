@@ -72,7 +72,7 @@ func postgresLaterErrors(t *testing.T, url string) {
 		}
 		wantError(t, rule+": Delete", s.Delete(t.Context(), "k"))
 		if _, err := s.DeleteExpired(t.Context()); err == nil {
-			t.Errorf("%s: Sweep: no error", rule)
+			t.Errorf("%s: DeleteExpired: no error", rule)
 		}
 	}
 	execute(t, url, `ALTER TABLE auth_store RENAME TO away`)

@@ -87,7 +87,7 @@ func useAll(s sweeper) map[string]error {
 	_, swapErr := s.CompareAndSwap(ctx, "k", []byte("v"), []byte("w"), time.Hour)
 	_, createErr := s.CompareAndSwap(ctx, "k", nil, []byte("w"), time.Hour)
 	_, sweepErr := s.DeleteExpired(ctx)
-	return map[string]error{"Get": getErr, "swap": swapErr, "create": createErr, "Delete": s.Delete(ctx, "k"), "Sweep": sweepErr}
+	return map[string]error{"Get": getErr, "swap": swapErr, "create": createErr, "Delete": s.Delete(ctx, "k"), "DeleteExpired": sweepErr}
 }
 
 func TestSQLiteForeignValues(t *testing.T) {
