@@ -32,21 +32,21 @@ var graph = []room{
 
 	// A login kept on the server │ signed into a JWT.
 	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/logins", "internal/queue", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
-	{"token", []string{".", "cookie", "store", "internal/crossorigin", "internal/jose", "internal/logins", "internal/registered", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
+	{"token", []string{".", "cookie", "store", "internal/crossorigin", "internal/jose", "internal/logins", "internal/registered", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/strictjson"}},
 	{"token/browser", nil},
 
 	// A rate limiter for whatever can be guessed.
-	{"throttle", []string{".", "cookie", "store", "internal/crossorigin", "internal/forwarded", "internal/queue", "internal/stored"}},
+	{"throttle", []string{".", "cookie", "store", "internal/crossorigin", "internal/forwarded", "internal/queue", "internal/record", "internal/stored"}},
 
 	// Single-use tokens │ passwords.
-	{"onetime", []string{".", "store", "internal/stored"}},
+	{"onetime", []string{".", "store", "internal/record", "internal/stored"}},
 	{"password", []string{".", crypto}},
 
 	// What these share.
 	{"internal/sessionrecord", []string{".", "internal/logins", "internal/stored"}},
 	{"internal/rotation", []string{".", "internal/logins", "internal/stored"}},
 	{"internal/logins", []string{".", "store", "internal/queue", "internal/stored"}},
-	{"internal/jose", []string{jwx, crypto, "internal/registered"}},
+	{"internal/jose", []string{jwx, crypto, "internal/registered", "internal/strictjson"}},
 
 	// Policies of cookies │ the contract of a store, and what proves one.
 	{"cookie", []string{crypto}},
@@ -54,7 +54,7 @@ var graph = []room{
 	{"store", nil},
 
 	// Identities, outcomes, events.
-	{".", []string{"internal/crossorigin", "internal/ctxkey", "internal/registered"}},
+	{".", []string{"internal/crossorigin", "internal/ctxkey", "internal/registered", "internal/strictjson"}},
 
 	// The ground.
 	{"internal/crossorigin", nil},
@@ -62,7 +62,9 @@ var graph = []room{
 	{"internal/forwarded", nil},
 	{"internal/queue", nil},
 	{"internal/registered", nil},
-	{"internal/stored", nil},
+	{"internal/stored", []string{"internal/record"}},
+	{"internal/record", nil},
+	{"internal/strictjson", nil},
 
 	// Tests alone, which import any room.
 	{"internal/bothmodes", nil},
