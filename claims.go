@@ -1,13 +1,11 @@
 package auth
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/authlatch/auth/internal/registered"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // Claims are the application's own facts about a log-in: the text of a JSON
@@ -15,10 +13,13 @@ import (
 // keep them on the server; an access token shows them to whoever holds it.
 type Claims string
 
-// NewClaims turns v, a struct or a map, into claims as encoding/json does. It
-// is an error if v is no JSON object in UTF-8, if a member stands twice, or if
-// a member has the name of a registered claim such as "sub" or "scope", in
-// whatever case. A nil v gives no claims.
+// NewClaims turns v, a struct or a map, into claims as encoding/json does. A nil
+// v gives no claims. NewClaims returns an error if v is not a JSON object that
+// every parser reads alike: valid UTF-8 without unpaired surrogates, nested at
+// most 16 deep, no name twice within one object, and at the top level no two
+// names that differ only by case. A member cannot have the name of a registered
+// claim such as "sub" or "scope", in any case. Sessions and tokens accept the
+// same claims.
 func NewClaims(v any) (Claims, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -53,29 +54,13 @@ func (c Claims) validate() error {
 		return nil
 	}
 	text := []byte(c)
-	if !json.Valid(text) || !utf8.Valid(text) || bytes.TrimLeft(text, " \t\r\n")[0] != '{' {
-		return errors.New("auth: claims are no JSON object")
+	if err := strictjson.CheckObject(text); err != nil {
+		return fmt.Errorf("auth: claims: %w", err)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.Token() // the opening brace
-	seen := make(map[string]bool)
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return fmt.Errorf("auth: claims: %w", err)
-		}
-		name := token.(string)
-		if seen[name] {
-			return fmt.Errorf("auth: claim %q stands twice", name)
-		}
-		seen[name] = true
+	for m := range strictjson.Object(text).Members {
 		// In either mode, so that changing the mode changes nothing.
-		if registered.Alike(name) {
-			return fmt.Errorf("auth: claim %q is registered", name)
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return fmt.Errorf("auth: claims: %w", err)
+		if registered.Alike(string(m.Name)) {
+			return fmt.Errorf("auth: claim %q is registered", m.Name)
 		}
 	}
 	return nil

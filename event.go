@@ -15,7 +15,7 @@ import "time"
 type Event struct {
 	Kind    EventKind // what happened
 	Time    time.Time // in UTC
-	Mode    string    // who tells: "session", "token", "guard" or "throttle"
+	Source  string    // the source of the event: "session", "token", "guard" or "throttle"
 	Subject string    // whom it is about; empty if that is not known
 	LoginID string    // which of the subject's log-ins; empty if that is not known
 	Reason  string    // a fixed word or two, empty if Kind says it all
@@ -25,7 +25,7 @@ type Event struct {
 // EventKind is what an [Event] tells.
 type EventKind string
 
-// The kinds of events. All have Kind, Time and Mode.
+// The kinds of events. All have Kind, Time and Source.
 const (
 	// EventLogin is a log-in, with Subject and LoginID, and with "pending" as
 	// Reason if it waits for its second factor. That the browser's old log-in

@@ -195,6 +195,10 @@ func (p Policy) ReadableByScripts() Policy {
 	return p.settle()
 }
 
+// HTTPOnly reports whether the cookie is hidden from scripts: whether it has the
+// attribute HttpOnly. It has, unless [Policy.ReadableByScripts] was called.
+func (p Policy) HTTPOnly() bool { return !p.readable }
+
 // MaxAge keeps the cookie for d from the time it is set, even after the browser
 // is closed. It replaces an earlier MaxAge. It is an error if d is less than
 // one second, more than 400 days, to which browsers cut, or not in whole

@@ -183,7 +183,7 @@ func (g *Guard) denied(r *http.Request, id auth.Identity, err error) {
 	if g.Events == nil {
 		return
 	}
-	e := auth.Event{Kind: auth.EventDenied, Time: time.Now().UTC(), Mode: "guard"}
+	e := auth.Event{Kind: auth.EventDenied, Time: time.Now().UTC(), Source: "guard"}
 	// An issuer elsewhere may have put anything into them.
 	e.Subject, e.LoginID = stored.Printable(id.Subject, 255), stored.Printable(id.LoginID, 128)
 	var lacks *auth.InsufficientError

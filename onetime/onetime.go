@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
@@ -97,7 +98,7 @@ func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Du
 	secret := make([]byte, tokenSize)
 	rand.Read(secret)
 	d := t.digest(purpose, secret, bound)
-	live := record{expires: time.Now().Add(ttl), payload: payload}.encode(d)
+	live := ticket{expires: time.Now().Add(ttl), payload: payload}.encode(d)
 
 	ctx, done := stored.Writing(ctx)
 	defer done()
@@ -156,8 +157,8 @@ func parse(token string) (secret []byte, ok bool) {
 // spend swaps the record for one that says used. Everybody writes other bytes,
 // so who finds its own has won, whatever it was told. A swap of unknown outcome
 // is made again as it was, since it can happen only once.
-func (t *Tokens) spend(ctx context.Context, d digest, raw []byte, live record) error {
-	used := record{used: true, expires: live.expires}.encode(d)
+func (t *Tokens) spend(ctx context.Context, d digest, raw []byte, live ticket) error {
+	used := ticket{used: true, expires: live.expires}.encode(d)
 	ctx, done := stored.Writing(ctx)
 	defer done()
 	fault := errContradiction
@@ -196,7 +197,7 @@ func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:])
 func (t *Tokens) digest(purpose string, secret []byte, bound []string) digest {
 	b := []byte("authlatch one-time token\n")
 	for _, part := range append([]string{string(secret), t.namespace, purpose}, bound...) {
-		b = stored.AppendText(b, part)
+		b = record.AppendText(b, part)
 	}
 	return sha256.Sum256(b)
 }

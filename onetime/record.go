@@ -1,14 +1,14 @@
 package onetime
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"time"
+
+	"github.com/authlatch/auth/internal/record"
 )
 
-// record is a token as it is stored. Format 0x30:
+// ticket is a token as it is stored. Format 0x30:
 //
 //	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | used (1 byte)
 //	expires (8 bytes, milliseconds since 1970) | payload
@@ -18,20 +18,18 @@ import (
 //
 // The checksum covers the record and its digest: a damaged byte, or a store
 // that mixes up two answers, must not reset somebody else's password.
-type record struct {
+type ticket struct {
 	used    bool
 	expires time.Time
 	payload string
 }
 
+var formats = record.Formats{Oldest: 0x30, Current: 0x30, Last: 0x3f}
+
 const (
-	recordFormat     = 0x30
-	lastRecordFormat = 0x3f
-	writeIDSize      = 8
-	checkAt          = 1 + writeIDSize
-	usedAt           = checkAt + 4
-	expiresAt        = usedAt + 1
-	payloadAt        = expiresAt + 8
+	usedAt    = record.Header
+	expiresAt = usedAt + 1
+	payloadAt = expiresAt + 8
 )
 
 // These are nobody's fault who presents a token, and no answer.
@@ -41,33 +39,24 @@ var (
 )
 
 // encode returns other bytes each time, so equal bytes mean the same write.
-func (r record) encode(d digest) []byte {
-	b := make([]byte, payloadAt, payloadAt+len(r.payload))
-	b[0] = recordFormat
-	rand.Read(b[1:checkAt])
+func (r ticket) encode(d digest) []byte {
+	b := record.Append(make([]byte, 0, payloadAt+len(r.payload)), formats.Current)
+	var used byte
 	if r.used {
-		b[usedAt] = 1
+		used = 1
 	}
-	binary.BigEndian.PutUint64(b[expiresAt:], uint64(r.expires.UnixMilli()))
-	b = append(b, r.payload...)
-	binary.BigEndian.PutUint32(b[checkAt:], checksum(b, d))
-	return b
+	b = binary.BigEndian.AppendUint64(append(b, used), uint64(r.expires.UnixMilli()))
+	return record.Seal(append(b, r.payload...), d[:])
 }
 
-func checksum(raw []byte, d digest) uint32 {
-	sum := crc32.Update(crc32.ChecksumIEEE(d[:]), crc32.IEEETable, raw[:checkAt])
-	return crc32.Update(sum, crc32.IEEETable, raw[usedAt:])
-}
-
-func decode(raw []byte, d digest) (record, error) {
-	switch {
-	case len(raw) > 0 && raw[0] > recordFormat && raw[0] <= lastRecordFormat:
-		return record{}, errNewer
-	case len(raw) < payloadAt || raw[0] != recordFormat || raw[usedAt] > 1,
-		binary.BigEndian.Uint32(raw[checkAt:]) != checksum(raw, d):
-		return record{}, errCorrupt
+func decode(raw []byte, d digest) (ticket, error) {
+	switch state := formats.Check(raw, d[:]); {
+	case state == record.Newer:
+		return ticket{}, errNewer
+	case state != record.Intact, len(raw) < payloadAt, raw[usedAt] > 1:
+		return ticket{}, errCorrupt
 	}
-	return record{
+	return ticket{
 		used:    raw[usedAt] == 1,
 		expires: time.UnixMilli(int64(binary.BigEndian.Uint64(raw[expiresAt:]))),
 		payload: string(raw[payloadAt:]),
@@ -76,18 +65,18 @@ func decode(raw []byte, d digest) (record, error) {
 
 // read returns the record of a token that can be redeemed, from what a store
 // has answered.
-func read(raw []byte, ok bool, d digest) (record, error) {
+func read(raw []byte, ok bool, d digest) (ticket, error) {
 	if !ok {
-		return record{}, ErrUnknown
+		return ticket{}, ErrUnknown
 	}
 	r, err := decode(raw, d)
 	switch {
 	case err != nil:
-		return record{}, err
+		return ticket{}, err
 	case r.used:
-		return record{}, ErrUsed
+		return ticket{}, ErrUsed
 	case !time.Now().Before(r.expires):
-		return record{}, ErrUnknown
+		return ticket{}, ErrUnknown
 	}
 	return r, nil
 }

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/store"
 )
 
@@ -38,14 +38,14 @@ func TestKeyStaysTheSame(t *testing.T) {
 func TestRecordsOfFormat30StayReadable(t *testing.T) {
 	d := golden().digest("reset", goldenToken, []string{"cookie"})
 	expires := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-	for file, want := range map[string]record{
+	for file, want := range map[string]ticket{
 		"testdata/live-0x30.bin": {expires: expires, payload: "alice"},
 		"testdata/used-0x30.bin": {expires: expires, used: true},
 	} {
 		if *update {
 			raw := want.encode(d)
 			copy(raw[1:], "writeID8")
-			binary.BigEndian.PutUint32(raw[checkAt:], checksum(raw, d))
+			record.Seal(raw, d[:])
 			if err := os.WriteFile(file, raw, 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -72,11 +72,11 @@ func TestRecordsOfFormat30StayReadable(t *testing.T) {
 func TestRecordsThatMakeNoSense(t *testing.T) {
 	secret := goldenToken
 	token := base64.RawURLEncoding.EncodeToString(secret)
-	live := func(d digest) []byte { return record{expires: time.Now().Add(time.Hour), payload: "alice"}.encode(d) }
+	live := func(d digest) []byte { return ticket{expires: time.Now().Add(time.Hour), payload: "alice"}.encode(d) }
 	for name, make := range map[string]func(d digest) []byte{
 		"every byte of the format": nil,
 		"cut off":                  func(d digest) []byte { return live(d)[:payloadAt-1] },
-		"one byte":                 func(d digest) []byte { return []byte{recordFormat} },
+		"one byte":                 func(d digest) []byte { return []byte{formats.Current} },
 		"another token's":          func(digest) []byte { return live(digest{1}) },
 		"used is 2":                func(d digest) []byte { raw := live(d); raw[usedAt] = 2; return sum(raw, d) },
 		"a session":                func(d digest) []byte { raw := live(d); raw[0] = 0x10; return sum(raw, d) },
@@ -115,7 +115,7 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 }
 
 func sum(raw []byte, d digest) []byte {
-	binary.BigEndian.PutUint32(raw[checkAt:], checksum(raw, d))
+	record.Seal(raw, d[:])
 	return raw
 }
 
@@ -124,15 +124,15 @@ func sum(raw []byte, d digest) []byte {
 func FuzzDecode(f *testing.F) {
 	d := digest{1, 2, 3}
 	f.Add([]byte(nil), false)
-	f.Add(record{expires: time.UnixMilli(1), payload: "alice"}.encode(d), false)
-	f.Add(record{expires: time.UnixMilli(1), used: true}.encode(d), true)
+	f.Add(ticket{expires: time.UnixMilli(1), payload: "alice"}.encode(d), false)
+	f.Add(ticket{expires: time.UnixMilli(1), used: true}.encode(d), true)
 	f.Fuzz(func(t *testing.T, raw []byte, repair bool) {
 		if repair && len(raw) >= payloadAt {
 			raw = sum(bytes.Clone(raw), d)
 		}
 		r, err := decode(raw, d)
 		if err != nil {
-			if r != (record{}) {
+			if r != (ticket{}) {
 				t.Errorf("%+v beside %v", r, err)
 			}
 			return

@@ -14,8 +14,7 @@ import (
 
 // Why a password may not be chosen. The user is told which.
 var (
-	// ErrTooShort means fewer than 15 code points, or 8 with
-	// [Config.SecondFactor].
+	// ErrTooShort means fewer code points than [Config.MinLength].
 	ErrTooShort = errors.New("password: too short")
 
 	// ErrTooLong means more than 1024 bytes.
@@ -37,7 +36,7 @@ var (
 //
 // about is what others know of the user, name and mail address say. Its words of
 // at least 4 letters or digits count for nothing, and so do those of
-// [Config.Words]: what is left must be long enough (ASVS 5.0, 6.2.11).
+// [Config.ContextWords]: what is left must be long enough (ASVS 5.0, 6.2.11).
 //
 // There are no rules for kinds of characters. The list of common passwords has
 // more than 3000 of either length, the commonest of ten million (6.2.4). The

@@ -23,7 +23,7 @@ type constructor func(password.Config, func(password.Call)) (*password.Hasher, e
 func noting(t testing.TB, make constructor, c password.Config, note func(password.Call)) *password.Hasher {
 	t.Helper()
 	if c.Memory == 0 {
-		c.Memory, c.Passes = 8, 1
+		c.Memory, c.Iterations = 8, 1
 	}
 	h, err := make(c, note)
 	if err != nil {
@@ -34,7 +34,7 @@ func noting(t testing.TB, make constructor, c password.Config, note func(passwor
 
 func TestWordsAreThoseThatNewWasGiven(t *testing.T) {
 	words := []string{"acmegarden"}
-	h := weak(t, password.Config{Words: words})
+	h := weak(t, password.Config{ContextWords: words})
 	words[0] = "other"
 	if err := h.Check(t.Context(), "acmegarden-2026-x"); !errors.Is(err, password.ErrGuessable) {
 		t.Error(err)
@@ -86,7 +86,7 @@ func TestCheck(t *testing.T) {
 		{"invalid UTF-8", "k7Qz!m2Wp0xR_\xff\xfe", false, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := weak(t, password.Config{SecondFactor: test.factor, Words: []string{"Acme Garden", "the"}})
+			h := weak(t, password.Config{MinLength: minLength(test.factor), ContextWords: []string{"Acme Garden", "the"}})
 			if err := h.Check(t.Context(), test.password, about...); !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
@@ -131,7 +131,7 @@ func TestListHas3000ForEachPolicy(t *testing.T) {
 		factor bool
 		least  int
 	}{{false, 15}, {true, 8}} {
-		h := weak(t, password.Config{SecondFactor: test.factor})
+		h := weak(t, password.Config{MinLength: minLength(test.factor)})
 		fit, before := 0, ""
 		for word := range strings.Lines(password.CommonList()) {
 			word = strings.TrimSuffix(word, "\n")
@@ -191,4 +191,12 @@ func TestBreachCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// minLength is the shortest that a configuration allows, with a second factor or not.
+func minLength(factor bool) int {
+	if factor {
+		return 8
+	}
+	return 0 // the default
 }

@@ -45,9 +45,9 @@ func (h *Hasher) Written(hash string) (string, bool) {
 
 func noted(k kdf, note func(Call)) kdf {
 	return kdf{
-		func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte {
-			note(Call{fmt.Sprintf("argon2id m=%d t=%d p=%d, %d bytes of salt, %d of key", memory, passes, lanes, len(salt), size), int(memory) << 10})
-			return k.argon2id(password, salt, passes, memory, lanes, size)
+		func(password, salt []byte, iterations, memory uint32, parallelism uint8, size uint32) []byte {
+			note(Call{fmt.Sprintf("argon2id m=%d t=%d p=%d, %d bytes of salt, %d of key", memory, iterations, parallelism, len(salt), size), int(memory) << 10})
+			return k.argon2id(password, salt, iterations, memory, parallelism, size)
 		},
 		func(password, salt []byte, n, r, p, size int) ([]byte, error) {
 			note(Call{fmt.Sprintf("scrypt N=%d r=%d p=%d, %d bytes of salt, %d of key", n, r, p, len(salt), size), 128 * n * r})

@@ -15,7 +15,7 @@ import (
 // What hashing allocates is what the bound counts with.
 func TestHashingAllocatesMemoryAndLittleElse(t *testing.T) {
 	const memory = 8 << 10 // KiB
-	h := weak(t, password.Config{Memory: memory, Passes: 1})
+	h := weak(t, password.Config{Memory: memory, Iterations: 1})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	h.VerifyNobody(t.Context(), "p")
@@ -34,7 +34,7 @@ type held struct {
 
 func hold(t *testing.T, concurrent int) *held {
 	k := &held{let: make(chan struct{})}
-	k.Hasher = noting(t, password.NewIdle, password.Config{Memory: 1024, Passes: 1, Concurrent: concurrent}, func(c password.Call) {
+	k.Hasher = noting(t, password.NewIdle, password.Config{Memory: 1024, Iterations: 1, MaxConcurrent: concurrent}, func(c password.Call) {
 		k.running.Add(1)
 		k.mostMemory.Store(max(k.mostMemory.Load(), k.memory.Add(int64(c.Memory)>>10)))
 		<-k.let

@@ -17,6 +17,7 @@
 package password
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -41,36 +42,39 @@ var ErrWrong = fmt.Errorf("password: wrong: %w", auth.ErrUnauthenticated)
 // is safe.
 type Config struct {
 	// Memory is what hashing one password takes, in KiB. The default is 19456,
-	// which is 19 MiB. New refuses less than the floor for the Passes: 47104
+	// which is 19 MiB. New refuses less than the floor for the Iterations: 47104
 	// with 1, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 (ASVS 5.0,
 	// 11.4.2 and appendix C). At most it is 2097152, 2 GiB.
 	Memory int
 
-	// Passes is how often the memory is passed over. The default is 2, the
-	// most is 64.
-	Passes int
+	// Iterations is the number of passes over the memory, the t of argon2id. The
+	// default is 2, the maximum 64.
+	Iterations int
 
-	// Lanes is how many processors hash one password together. The default is
-	// 1, which leaves parallelism to the requests; the most is 16.
-	Lanes int
+	// Parallelism is the number of threads that hash one password together, the p
+	// of argon2id. The default is 1, because requests run in parallel anyway; the
+	// maximum is 16.
+	Parallelism int
 
-	// Concurrent is how many passwords are hashed or verified at once; others
-	// wait. The default is twice GOMAXPROCS. With Memory it bounds what a storm
-	// of log-ins takes: Concurrent × Memory in use, and up to four times that
+	// MaxConcurrent is the maximum number of passwords that are hashed or verified
+	// at the same time; further calls wait. The default is twice GOMAXPROCS. With Memory it bounds what a storm
+	// of log-ins takes: MaxConcurrent × Memory in use, and up to four times that
 	// with what is not yet collected, unless GOMEMLIMIT says less (ASVS 5.0,
 	// 15.2.2). A stored hash that needs more than Memory takes several places;
 	// one that needs more than all of them, up to 128 MiB, runs alone.
-	Concurrent int
+	MaxConcurrent int
 
-	// SecondFactor tells that no account can be entered with a password alone.
-	// A password then has at least 8 code points instead of 15 (NIST SP
-	// 800-63B-4, 3.1.1.2; ASVS 5.0, 6.2.1).
-	SecondFactor bool
+	// MinLength is the minimum length of a new password, in code points. The
+	// default is 15. It can be as low as 8 where no account can be entered with a
+	// password alone, because a second factor is always required (NIST SP
+	// 800-63B-4, 3.1.1.2; ASVS 5.0, 6.2.1). New refuses less than 8 and, because
+	// passphrases of 64 code points must be possible, more than 64.
+	MinLength int
 
-	// Words are what an attacker of this service would try: its name, its
-	// product, its town (ASVS 5.0, 6.2.11). In a password that is chosen they
-	// count for nothing. Those of less than 4 code points are ignored.
-	Words []string
+	// ContextWords are words that an attacker of this service would try: its name,
+	// its product, its town (ASVS 5.0, 6.2.11). [Hasher.Check] leaves them out when
+	// it measures a new password. Words of less than 4 code points are ignored.
+	ContextWords []string
 
 	// Breached reports whether a password is known from a leak, by asking a
 	// service or a file (ASVS 5.0, 6.2.12). Check asks it last; its error is
@@ -93,68 +97,63 @@ type Hasher struct {
 
 // kdf is the functions that cost time. Tests count them.
 type kdf struct {
-	argon2id func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte
+	argon2id func(password, salt []byte, iterations, memory uint32, parallelism uint8, size uint32) []byte
 	scrypt   func(password, salt []byte, n, r, p, size int) ([]byte, error)
 	bcrypt   func(hash, password []byte) error
 }
 
 const (
-	defaultMemory = 19 * 1024 // KiB
-	defaultPasses = 2
-	maxMemory     = 2 << 20
-	maxPasses     = 64
-	maxLanes      = 16
-	saltSize      = 16
-	tagSize       = 32
+	defaultMemory     = 19 * 1024 // KiB
+	defaultIterations = 2
+	maxMemory         = 2 << 20
+	maxIterations     = 64
+	maxParallelism    = 16
+	defaultLength     = 15
+	minLength         = 8
+	maxLength         = 64
+	saltSize          = 16
+	tagSize           = 32
 )
 
-// floors are the weakest settings: memory in KiB, passes.
+// floors are the weakest settings: memory in KiB, iterations.
 var floors = [...][2]int{{47104, 1}, {19456, 2}, {12288, 3}, {9216, 4}, {7168, 5}}
 
 // New returns a Hasher. It refuses negative numbers, settings below the floor
 // and such as no machine should be asked for.
 func New(c Config) (*Hasher, error) {
-	if c.Memory == 0 {
-		c.Memory = defaultMemory
-	}
-	if c.Passes == 0 {
-		c.Passes = defaultPasses
-	}
-	if !slices.ContainsFunc(floors[:], func(f [2]int) bool { return c.Memory >= f[0] && c.Passes >= f[1] }) {
-		return nil, fmt.Errorf("password: Config.Memory of %d KiB with Config.Passes of %d is too weak", c.Memory, c.Passes)
+	c.Memory = cmp.Or(c.Memory, defaultMemory)
+	c.Iterations = cmp.Or(c.Iterations, defaultIterations)
+	if !slices.ContainsFunc(floors[:], func(f [2]int) bool { return c.Memory >= f[0] && c.Iterations >= f[1] }) {
+		return nil, fmt.Errorf("password: Config.Memory of %d KiB with Config.Iterations of %d is too weak", c.Memory, c.Iterations)
 	}
 	return newHasher(c, kdf{argon2.IDKey, scrypt.Key, bcrypt.CompareHashAndPassword})
 }
 
 // newHasher does the rest of New; tests come in here with weaker settings.
 func newHasher(c Config, k kdf) (*Hasher, error) {
-	if c.Lanes == 0 {
-		c.Lanes = 1
-	}
-	if c.Concurrent == 0 {
-		c.Concurrent = 2 * runtime.GOMAXPROCS(0)
-	}
+	c.Parallelism = cmp.Or(c.Parallelism, 1)
+	c.MaxConcurrent = cmp.Or(c.MaxConcurrent, 2*runtime.GOMAXPROCS(0))
+	c.MinLength = cmp.Or(c.MinLength, defaultLength)
 	switch {
+	case c.MinLength < minLength || c.MinLength > maxLength:
+		return nil, fmt.Errorf("password: Config.MinLength is not %d to %d", minLength, maxLength)
 	case c.Memory > maxMemory:
 		return nil, errors.New("password: Config.Memory is more than 2 GiB")
-	case c.Passes > maxPasses:
-		return nil, fmt.Errorf("password: Config.Passes is more than %d", maxPasses)
-	case c.Lanes < 1 || c.Lanes > maxLanes:
-		return nil, fmt.Errorf("password: Config.Lanes is not 1 to %d", maxLanes)
-	case c.Concurrent < 1:
-		return nil, errors.New("password: Config.Concurrent is negative")
+	case c.Iterations > maxIterations:
+		return nil, fmt.Errorf("password: Config.Iterations is more than %d", maxIterations)
+	case c.Parallelism < 1 || c.Parallelism > maxParallelism:
+		return nil, fmt.Errorf("password: Config.Parallelism is not 1 to %d", maxParallelism)
+	case c.MaxConcurrent < 1:
+		return nil, errors.New("password: Config.MaxConcurrent is negative")
 	}
 	h := &Hasher{
-		argon:    argon2id{mem: c.Memory, passes: c.Passes, lanes: c.Lanes},
-		limits:   newLimits(c.Memory, c.Passes),
+		argon:    argon2id{mem: c.Memory, iterations: c.Iterations, parallelism: c.Parallelism},
+		limits:   newLimits(c.Memory, c.Iterations),
 		kdf:      k,
-		gate:     newGate(c.Concurrent, c.Memory),
-		least:    15,
-		words:    slices.Clone(c.Words),
+		gate:     newGate(c.MaxConcurrent, c.Memory),
+		least:    c.MinLength,
+		words:    slices.Clone(c.ContextWords),
 		breached: c.Breached,
-	}
-	if c.SecondFactor {
-		h.least = 8
 	}
 	h.nobody = h.argon
 	h.nobody.salt, h.nobody.tag = random(saltSize), random(tagSize)

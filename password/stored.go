@@ -31,8 +31,8 @@ type limits struct {
 
 const maxCost = 15 // of bcrypt, each one more doubles the time
 
-func newLimits(memory, passes int) limits {
-	return limits{max(128<<10, memory), max(1<<20, memory*passes)}
+func newLimits(memory, iterations int) limits {
+	return limits{max(128<<10, memory), max(1<<20, memory*iterations)}
 }
 
 var errUnreadable = errors.New("password: a stored hash is malformed, of an unknown kind, or asks for too much")
@@ -58,20 +58,20 @@ func (l limits) parse(hash string) (stored, error) {
 
 // argon2id is $argon2id$v=19$m=19456,t=2,p=1$salt$tag.
 type argon2id struct {
-	mem, passes, lanes int
-	salt, tag          []byte
+	mem, iterations, parallelism int
+	salt, tag                    []byte
 }
 
 func (l limits) argon2id(parts []string) (a argon2id, ok bool) {
-	ok = numbers(parts[0], "m=", &a.mem, "t=", &a.passes, "p=", &a.lanes) &&
+	ok = numbers(parts[0], parameter{"m=", &a.mem}, parameter{"t=", &a.iterations}, parameter{"p=", &a.parallelism}) &&
 		bytesOf(parts[1], 8, &a.salt) && bytesOf(parts[2], 16, &a.tag) &&
-		a.passes >= 1 && a.passes <= maxPasses && a.lanes >= 1 && a.lanes <= maxLanes &&
-		a.mem >= 8*a.lanes && a.mem <= l.memory && a.mem*a.passes <= l.work
+		a.iterations >= 1 && a.iterations <= maxIterations && a.parallelism >= 1 && a.parallelism <= maxParallelism &&
+		a.mem >= 8*a.parallelism && a.mem <= l.memory && a.mem*a.iterations <= l.work
 	return a, ok
 }
 
 func (a argon2id) String() string {
-	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", a.mem, a.passes, a.lanes,
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", a.mem, a.iterations, a.parallelism,
 		base64.RawStdEncoding.EncodeToString(a.salt), base64.RawStdEncoding.EncodeToString(a.tag))
 }
 
@@ -82,7 +82,7 @@ func (a argon2id) same(k kdf, password []byte) bool {
 }
 
 func (a argon2id) key(k kdf, password []byte, size int) []byte {
-	return k.argon2id(password, a.salt, uint32(a.passes), uint32(a.mem), uint8(a.lanes), uint32(size))
+	return k.argon2id(password, a.salt, uint32(a.iterations), uint32(a.mem), uint8(a.parallelism), uint32(size))
 }
 
 // scryptHash is $scrypt$ln=17,r=8,p=1$salt$tag.
@@ -92,9 +92,9 @@ type scryptHash struct {
 }
 
 func (l limits) scrypt(parts []string) (s scryptHash, ok bool) {
-	ok = numbers(parts[0], "ln=", &s.ln, "r=", &s.r, "p=", &s.p) &&
+	ok = numbers(parts[0], parameter{"ln=", &s.ln}, parameter{"r=", &s.r}, parameter{"p=", &s.p}) &&
 		bytesOf(parts[1], 8, &s.salt) && bytesOf(parts[2], 16, &s.tag) &&
-		s.ln >= 1 && s.ln <= 24 && s.r >= 1 && s.r <= 64 && s.p >= 1 && s.p <= maxLanes &&
+		s.ln >= 1 && s.ln <= 24 && s.r >= 1 && s.r <= 64 && s.p >= 1 && s.p <= maxParallelism &&
 		s.memory() <= l.memory && s.memory()*s.p <= l.work
 	return s, ok
 }
@@ -137,17 +137,28 @@ func (b bcryptHash) same(k kdf, password []byte) bool {
 
 func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
-// numbers reads a list like m=1,t=2,p=3 as strictly as it would be written.
-func numbers(list, name1 string, n1 *int, name2 string, n2 *int, name3 string, n3 *int) bool {
-	fields := strings.Split(list, ",")
-	return len(fields) == 3 && number(fields[0], name1, n1) && number(fields[1], name2, n2) && number(fields[2], name3, n3)
+// parameter is a number in a stored hash, such as m=19456.
+type parameter struct {
+	prefix string
+	value  *int
 }
 
-func number(field, name string, n *int) bool {
-	digits, ok := strings.CutPrefix(field, name)
-	v, err := strconv.ParseUint(digits, 10, 31)
-	*n = int(v)
-	return ok && err == nil && strconv.FormatUint(v, 10) == digits
+// numbers reads a list such as m=1,t=2,p=3. It accepts only the spelling that it
+// would be written in: no other order, no leading zero, no sign.
+func numbers(list string, parameters ...parameter) bool {
+	fields := strings.Split(list, ",")
+	if len(fields) != len(parameters) {
+		return false
+	}
+	for i, p := range parameters {
+		digits, ok := strings.CutPrefix(fields[i], p.prefix)
+		n, err := strconv.ParseUint(digits, 10, 31)
+		if !ok || err != nil || strconv.FormatUint(n, 10) != digits {
+			return false
+		}
+		*p.value = int(n)
+	}
+	return true
 }
 
 // bytesOf decodes so many bytes at least, and 64 at most.

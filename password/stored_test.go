@@ -156,7 +156,7 @@ func TestLargestHashesAreRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls []string
-			h := noting(t, password.NewIdle, password.Config{Memory: 200_000, Passes: 1}, func(c password.Call) { calls = append(calls, c.What) })
+			h := noting(t, password.NewIdle, password.Config{Memory: 200_000, Iterations: 1}, func(c password.Call) { calls = append(calls, c.What) })
 			if err := h.Verify(t.Context(), test.hash, "p"); !errors.Is(err, password.ErrWrong) {
 				t.Error(err)
 			}

@@ -27,7 +27,7 @@ func fewer(logins, underRace, short int) int {
 }
 
 // ASVS 5.0, 15.2.2: a thousand log-ins at once stay within the bound. What is
-// in use is Concurrent × Memory. What was hashed in before is not collected at
+// in use is MaxConcurrent × Memory. What was hashed in before is not collected at
 // once, so the heap grows to up to four times that.
 func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
 	logins := fewer(1000, 60, 24)
@@ -37,7 +37,7 @@ func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
 	}
 	s.wait("entered", logins)
 	r := s.run()
-	t.Logf("numbers: %d log-ins took %.1f × Concurrent × Memory, the process %.1f", logins, times(r.Heap, inUse), times(r.Resident, inUse))
+	t.Logf("numbers: %d log-ins took %.1f × MaxConcurrent × Memory, the process %.1f", logins, times(r.Heap, inUse), times(r.Resident, inUse))
 	if r.Counts["wrong"] != logins || r.Counts["hashed"] != logins {
 		t.Errorf("%v of %d", r.Counts, logins)
 	}
@@ -55,7 +55,7 @@ func TestMemoryLimitHoldsInAStorm(t *testing.T) {
 	}
 	s.wait("entered", logins)
 	r := s.run()
-	t.Logf("numbers: with a limit of 1.5 × Concurrent × Memory it is %.1f, the process %.1f", times(r.Heap, inUse), times(r.Resident, inUse))
+	t.Logf("numbers: with a limit of 1.5 × MaxConcurrent × Memory it is %.1f, the process %.1f", times(r.Heap, inUse), times(r.Resident, inUse))
 	r.within(t, limit+2*(inUse/4))
 }
 

@@ -21,8 +21,8 @@ import (
 // always takes longer fails each time. go -C internal/lab/bench run . -logins
 // shows finer differences.
 func TestTimeDoesNotTellWhoExists(t *testing.T) {
-	h := noting(t, password.NewWeak, password.Config{Memory: 1024, Passes: 2}, func(password.Call) {})
-	half := hash(t, noting(t, password.NewWeak, password.Config{Memory: 1024, Passes: 1}, func(password.Call) {}), "the right one")
+	h := noting(t, password.NewWeak, password.Config{Memory: 1024, Iterations: 2}, func(password.Call) {})
+	half := hash(t, noting(t, password.NewWeak, password.Config{Memory: 1024, Iterations: 1}, func(password.Call) {}), "the right one")
 	known := hash(t, h, "the right one")
 	logins := []login{
 		{"known", known, "the wrong one"},

@@ -10,8 +10,8 @@ const maxBytes = 1024
 // cannot be read, means that nothing is known.
 //
 // It reads argon2id and scrypt hashes as PHC strings, and bcrypt hashes ($2a$,
-// $2b$, $2y$). What asks for more than 128 MiB, 64 passes or 16 lanes, for more
-// than 1 GiB in all of its passes, or for a bcrypt cost above 15, is refused
+// $2b$, $2y$). What asks for more than 128 MiB, 64 iterations or a parallelism over 16, for more
+// than 1 GiB in all of its iterations, or for a bcrypt cost above 15, is refused
 // before any work; the hashes of this Config are always read.
 //
 // A bcrypt hash cannot tell apart what comes after 72 bytes, so such a password
@@ -90,8 +90,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 func (h *Hasher) NeedsRehash(hash string) bool {
 	s, err := h.limits.parse(hash)
 	a, ok := s.(argon2id)
-	return err != nil || !ok || a.mem != h.argon.mem || a.passes != h.argon.passes ||
-		a.lanes != h.argon.lanes || len(a.salt) < saltSize || len(a.tag) != tagSize
+	return err != nil || !ok || a.mem != h.argon.mem || a.iterations != h.argon.iterations ||
+		a.parallelism != h.argon.parallelism || len(a.salt) < saltSize || len(a.tag) != tagSize
 }
 
 // Change returns the hash of the password next for somebody who knows the

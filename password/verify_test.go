@@ -105,7 +105,7 @@ func TestTwoPasswordsNeverVerifyAlike(t *testing.T) {
 // same functions are called with the same parameters.
 func TestKnownAndUnknownUsersCostTheSame(t *testing.T) {
 	var calls []string
-	h := noting(t, password.NewWeak, password.Config{Memory: 64, Passes: 3, Lanes: 2}, func(c password.Call) { calls = append(calls, c.What) })
+	h := noting(t, password.NewWeak, password.Config{Memory: 64, Iterations: 3, Parallelism: 2}, func(c password.Call) { calls = append(calls, c.What) })
 	known := hash(t, h, "the right one")
 	want := []string{"argon2id m=64 t=3 p=2, 16 bytes of salt, 32 of key"}
 	if !slices.Equal(calls, want) {
@@ -217,17 +217,17 @@ func TestHashesOfOnePasswordDiffer(t *testing.T) {
 
 // ASVS 5.0, 11.2.2.
 func TestNeedsRehash(t *testing.T) {
-	h := weak(t, password.Config{Memory: 64, Passes: 2})
+	h := weak(t, password.Config{Memory: 64, Iterations: 2})
 	good := hash(t, h, "p")
 	for name, test := range map[string]struct {
 		hash string
 		want bool
 	}{
 		"a hash of today":           {good, false},
-		"less memory":               {hash(t, weak(t, password.Config{Memory: 32, Passes: 2}), "p"), true},
-		"more memory":               {hash(t, weak(t, password.Config{Memory: 128, Passes: 2}), "p"), true},
-		"fewer passes":              {hash(t, weak(t, password.Config{Memory: 64, Passes: 1}), "p"), true},
-		"more lanes":                {hash(t, weak(t, password.Config{Memory: 64, Passes: 2, Lanes: 2}), "p"), true},
+		"less memory":               {hash(t, weak(t, password.Config{Memory: 32, Iterations: 2}), "p"), true},
+		"more memory":               {hash(t, weak(t, password.Config{Memory: 128, Iterations: 2}), "p"), true},
+		"fewer passes":              {hash(t, weak(t, password.Config{Memory: 64, Iterations: 1}), "p"), true},
+		"more lanes":                {hash(t, weak(t, password.Config{Memory: 64, Iterations: 2, Parallelism: 2}), "p"), true},
 		"a salt of 8 bytes":         {"$argon2id$v=19$m=64,t=2,p=1$" + b64(make([]byte, 8)) + "$" + b64(make([]byte, 32)), true},
 		"a tag of 16 bytes":         {"$argon2id$v=19$m=64,t=2,p=1$" + b64(make([]byte, 16)) + "$" + b64(make([]byte, 16)), true},
 		"bcrypt":                    {"$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i", true},
@@ -244,7 +244,7 @@ func TestNeedsRehash(t *testing.T) {
 // ASVS 5.0, 11.2.2: a hash of whatever kind verifies until the log-in that
 // renews it, and the new one needs no other.
 func TestOldHashesAreRenewedAtLogin(t *testing.T) {
-	today := weak(t, password.Config{Memory: 64, Passes: 2})
+	today := weak(t, password.Config{Memory: 64, Iterations: 2})
 	old := each(t, weak(t, password.Config{}), "the right one")
 	for kind, stored := range old {
 		for login := range 2 {

@@ -10,12 +10,11 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
-// Challenge adds WWW-Authenticate to the answer to a request that was refused
-// with a 401. The scheme "Cookie" is not registered; it says that logging in
-// means to get that cookie, and makes no browser ask for a password. The cookie of
-// a session that has ended stays: the request may be a slow one, from before a
-// login that has given the browser another cookie, and a deletion would take away
-// that one.
+// Challenge adds WWW-Authenticate to the response to a request that was refused with a
+// 401. The scheme "Cookie" is not registered: it tells a client to log in and get that
+// cookie, and makes no browser ask for a password. The cookie of a session that has
+// ended is not deleted: the request may be a late one, from before a login that gave the
+// browser another cookie, and the deletion would remove that cookie.
 func (m *Manager) Challenge(h http.Header, _ *http.Request, err error) {
 	if !errors.Is(err, auth.ErrUnauthenticated) {
 		return
@@ -31,15 +30,24 @@ func (m *Manager) Challenge(h http.Header, _ *http.Request, err error) {
 	h.Add("WWW-Authenticate", challenge)
 }
 
-// over is the error of a session that is no more: nobody sent the request, as
-// if it had no credential.
-type over struct {
+// endedError means that a session has ended. The request then counts as one without
+// a credential.
+type endedError struct {
 	why    string
-	reason logins.Reason // zero if there is no tombstone: expired or unknown
+	reason logins.Reason // zero without a tombstone: expired or unknown
 }
 
-func (e *over) Error() string { return "session: it is over: " + e.why }
-func (e *over) Unwrap() error { return auth.ErrNoCredential }
+func (e *endedError) Error() string { return "session: it has ended: " + e.why }
+func (e *endedError) Unwrap() error { return auth.ErrNoCredential }
 
-// dead reports whether Logout deletes the cookie, and Ensure replaces it.
-func (e *over) dead() bool { return !e.reason.Own() }
+// mayDeleteCookie reports whether Logout may delete, and Ensure replace, the cookie of
+// a request that was refused with err. It must not where the browser itself has ended
+// the session by a logout or another login: this request may be a late one, and the
+// browser may already have a newer cookie.
+func mayDeleteCookie(err error) bool {
+	var ended *endedError
+	if errors.As(err, &ended) {
+		return !ended.reason.Own()
+	}
+	return errors.Is(err, auth.ErrUnauthenticated)
+}

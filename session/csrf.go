@@ -21,22 +21,21 @@ import (
 //
 //	<form method="post">{{template "csrf" .CSRF}} … </form>
 //
-// What it is given is the token of [Manager.CSRFToken].
+// Its argument is the token of [Manager.CSRFToken].
 const CSRFTemplate = `{{define "csrf"}}<input type="hidden" name="csrf_token" value="{{.}}">{{end}}`
 
-// CSRFToken returns a token that proves to [Manager.CheckCSRF] that a request comes
-// from a page of this session: that of the request's cookie, or the one that Login
-// or Ensure has made in the same handler. A page puts it into its forms by
-// [CSRFTemplate], or lets its script send it in the field X-CSRF-Token. Each call
-// returns another text of 86 characters, so that compression gives nothing of it
-// away (BREACH); each is good until a log-in or a log-out gives the browser another
-// session or none. It opens nothing by itself, and the session's token cannot be
-// computed from it.
+// CSRFToken returns a token that proves to [Manager.CheckCSRF] that a request comes from
+// a page of this session: the session of the request's cookie, or the one that Login or
+// Ensure has made in the same handler. A page includes it in its forms with
+// [CSRFTemplate], or its script sends it in the header X-CSRF-Token. Each call returns
+// a different text of 86 characters, so that compression does not reveal it (BREACH).
+// Each is valid until a login or a logout gives the browser another session or none. The
+// token grants no access by itself, and the session's token cannot be computed from it.
 //
-// CSRFToken asks no store, and so not whether the session lives. It sets
-// Cache-Control: no-store, since the page is for this visitor alone. The error
-// wraps [auth.ErrNoCredential] if there is no session, and
-// [auth.ErrUnauthenticated] if the cookie is malformed or doubled.
+// CSRFToken does not read the store, so it does not check that the session is alive. It
+// sets Cache-Control: no-store, since the page is for this visitor only. The error wraps
+// [auth.ErrNoCredential] if there is no session, and [auth.ErrUnauthenticated] if the
+// cookie is malformed or sent twice.
 func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	token, ok, err := m.token(w, r)
 	if err != nil || ok && !wellFormed(token) {
@@ -54,34 +53,35 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 	return base64url.EncodeToString(b[:]), nil
 }
 
-// CheckCSRF refuses a request that does not carry a token of its session (ASVS
-// 5.0, 3.5.1): as the one field X-CSRF-Token or, without that, as the one
-// csrf_token in a form of either encoding, never in the query. GET, HEAD, OPTIONS
-// and TRACE need none. It makes the check of [Config.CrossOrigin] first, and goes
-// on where that lets pass: for trusted origins, and in browsers that send no
-// origin.
+// CheckCSRF refuses a request that does not carry a CSRF token of its session (ASVS 5.0,
+// 3.5.1): as the only X-CSRF-Token header or, without that, as the only csrf_token field
+// of a form in either encoding, never in the query. GET, HEAD, OPTIONS and TRACE need
+// none. It first makes the check of [Config.CrossOrigin]; the token then decides about
+// requests that this check lets pass: those from trusted origins, and those of browsers
+// that send no origin.
 //
-// It does not look whether the session lives, nor whose it is. Behind a guard, call
-// it first in the handler; if the guard takes bearer tokens as well, which need
-// none, only where the identity's Credential is a [*Session]. For a log-in form, the
-// page calls [Manager.Ensure] and CSRFToken, and the handler of its POST calls
-// CheckCSRF and then Login. If [Config.Cookie] has a Domain or is insecure, a
-// sibling domain can plant a session cookie of its own, whose form tokens it
-// knows; form tokens do not protect a log-in form then.
+// CheckCSRF checks neither that the session is alive nor whose it is. Behind a guard,
+// call it first in the handler; if the guard also accepts bearer tokens, which need no
+// CSRF token, only where the identity's Credential is a [*Session]. For a login form,
+// the page calls [Manager.Ensure] and CSRFToken, and the handler of its POST calls
+// CheckCSRF and then Login. If [Config.Cookie] has a Domain or is insecure, a sibling
+// domain can plant a session cookie of its own, whose CSRF tokens it knows; CSRF tokens
+// then do not protect a login form.
 //
-// The error wraps [auth.ErrForbidden] if the token is missing, doubled,
-// malformed or of another session, if the cookie names none, and if another site
-// made the browser send the request. So it does if the form is too large or
-// broken, and then wraps the cause as well, such as the [*http.MaxBytesError] that
-// may be answered with a 413. Any other error means that the files of a form could
-// not be kept.
+// The error wraps [auth.ErrForbidden] if the token is missing, sent twice, malformed or
+// of another session, if the cookie names no session, and if another site made the
+// browser send the request. If the form is too large or broken, the error wraps
+// auth.ErrForbidden and the cause, such as an [*http.MaxBytesError], to which a handler
+// may respond with 413. Any other error means that the files of a form could not be
+// kept.
 //
-// Forms are parsed as by [http.Request.ParseMultipartForm], with 1 MiB of files
-// in memory, unless they have been before; the files of a request that is refused
-// are removed. Those of other requests are removed after the handler by net/http
-// and, behind a guard, by the guard. Behind other middleware that hands on a copy
-// of the request, call r.MultipartForm.RemoveAll in the handler. Bound the body with [http.MaxBytesReader]: a cookie that is made up
-// is enough to have it read. An upload that is read as a stream needs the field.
+// Forms are parsed as by [http.Request.ParseMultipartForm], with 1 MiB of files in
+// memory, unless they have been parsed before. CheckCSRF removes the files of a request
+// that it refuses. For other requests net/http removes them after the handler and,
+// behind a guard, the guard does. Behind other middleware that passes on a copy of the
+// request, call r.MultipartForm.RemoveAll in the handler. Limit the body with
+// [http.MaxBytesReader], because a made-up cookie is enough to have it read. An upload
+// that is read as a stream needs the header.
 func (m *Manager) CheckCSRF(r *http.Request) error {
 	if err := m.checkOrigin(r); err != nil {
 		return err
@@ -114,12 +114,12 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 // A CSRF token is a random pad, and under it the proof of the session.
 const csrfBytes = 2 * sha256.Size
 
-// csrfProof is what only who knows the session's token can compute. The world is
-// in it, so that a session token at another manager has other proofs.
+// csrfProof can be computed only with the session's token. It includes the domain, so
+// that the same token has another proof at another manager.
 func (m *Manager) csrfProof(token string) []byte {
 	mac := hmac.New(sha256.New, []byte(token))
 	mac.Write([]byte("authlatch/session csrf"))
-	mac.Write(m.world[:])
+	mac.Write(m.domain[:])
 	return mac.Sum(nil)
 }
 
@@ -144,7 +144,7 @@ const (
 )
 
 // sentCSRFToken returns the one token of a request, or "" if there is none or
-// more than one. A request with the field keeps its body unread.
+// more than one. A request with the header keeps its body unread.
 func sentCSRFToken(r *http.Request) (string, error) {
 	values, ok := r.Header[csrfHeader]
 	if !ok {
@@ -164,11 +164,11 @@ func sentCSRFToken(r *http.Request) (string, error) {
 }
 
 // unread returns the error of a form that could not be read. What is wrong with a
-// form is the client's doing, and wakes up nobody; a disk that is full is not.
+// form is the client's doing and no fault; a disk that is full is one.
 func (m *Manager) unread(ctx context.Context, cause error) error {
 	var disk *fs.PathError
 	if errors.As(cause, &disk) {
-		return m.unanswered(ctx, "", "", fmt.Errorf("session: csrf token: keep the files of a form: %w", cause))
+		return m.fail(ctx, "", "", fmt.Errorf("session: csrf token: keep the files of a form: %w", cause))
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "unreadable form"})
 	return &unreadError{cause}

@@ -187,7 +187,7 @@ func TestCSRFTokenThatWeDidNotMakeIsRefused(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			b.sends(t, m, token, forbidden)
 			for _, e := range j.events {
-				if e.Kind != auth.EventRejected || e.Reason != "csrf token" || e.Mode != "session" || e.Err != nil {
+				if e.Kind != auth.EventRejected || e.Reason != "csrf token" || e.Source != "session" || e.Err != nil {
 					t.Errorf("event %+v", e)
 				}
 			}

@@ -20,7 +20,7 @@ import (
 func (m *Manager) Logins(ctx context.Context, subject string) ([]auth.Login, error) {
 	list, err := m.lists.Logins(ctx, subject)
 	if err != nil {
-		return nil, m.unanswered(ctx, subject, "", fmt.Errorf("session: list logins: %w", err))
+		return nil, m.fail(ctx, subject, "", fmt.Errorf("session: list logins: %w", err))
 	}
 	return list, nil
 }

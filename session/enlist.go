@@ -13,12 +13,12 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// carries reports whether the values of an old session go over into a new one.
+// carries reports whether the values of an old session are carried over into a new one.
 func carries(old *Session, rec *sessionrecord.Record) bool {
 	return old.Anonymous() || old.record.Subject == rec.Subject
 }
 
-// create stores a session that nobody knows of yet, and returns its token.
+// create stores a session that no client knows of yet, and returns its token.
 func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecord.Record) (s *Session, token string, err error) {
 	// A cookie that cannot be set is found out before anything is written.
 	if err := m.policy(rec).Set(make(http.Header), r, newToken()); err != nil {
@@ -39,8 +39,8 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecor
 	return s, token, nil
 }
 
-// enlist puts a new session into its subject's list and ends the old one for
-// it, in an order that leaves never two that work: nobody knows the new token
+// enlist adds a new session to its subject's list and ends the old session that it
+// replaces. The order never leaves two sessions that work: no client knows the new token
 // before enlist returns.
 func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 	var replaced *logins.Digest
@@ -65,12 +65,13 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 	return nil
 }
 
-// replace swaps the old session to a tombstone. What other requests save in it
-// until that moment goes over into the new one, if values do at all. If it has
-// ended meanwhile, they go over only if another log-in has replaced it, too.
+// replace swaps the old session for a tombstone. Values that other requests save in it
+// until then are carried over into the new session, if values are carried over at all.
+// If the old session has ended meanwhile, they are carried over only if another login
+// has replaced it, too.
 //
-// A session that others keep changing ends all the same, without what they have
-// saved since it was read last.
+// A session that other requests keep changing is ended all the same, without the values
+// that they have saved since it was last read.
 func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 	for failures, conflicts := 0, 0; conflicts < replaceTries; {
 		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,
@@ -89,8 +90,8 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 			}
 			defer leave()
 		}
-		now, err := m.load(ctx, m.store.Get, old.digest)
-		var ended *over
+		now, err := m.readSession(ctx, m.store.Get, old.digest)
+		var ended *endedError
 		switch {
 		case errors.As(err, &ended) && ended.reason == logins.Replaced:
 			return nil
@@ -129,9 +130,9 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 	return nil
 }
 
-// abandon ends a session that could not be disclosed. If that fails as well,
-// nobody has its token and it ends by its own time.
-func (m *Manager) abandon(ctx context.Context, s *Session) {
+// rollback ends a session whose cookie could not be set. If that fails too, no client has
+// its token, and it expires.
+func (m *Manager) rollback(ctx context.Context, s *Session) {
 	if err := m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.Revoked); err != nil {
 		m.fault(ctx, s, "log in", err)
 	}

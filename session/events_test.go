@@ -92,7 +92,7 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 				j.take()
 				c.do(t, m, b)
 				for _, e := range j.events {
-					if e.Mode != "session" || !e.Time.Equal(time.Now()) || e.Time.Location() != time.UTC {
+					if e.Source != "session" || !e.Time.Equal(time.Now()) || e.Time.Location() != time.UTC {
 						t.Errorf("%+v", e)
 					}
 					about := e.Kind != auth.EventRejected

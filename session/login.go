@@ -13,43 +13,42 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Login logs id in: it makes a session under a new token, ends the one that the
-// browser had, and sets the cookie (ASVS 5.0, 7.2.4), with Cache-Control:
-// no-store (ASVS 5.0, 14.3.2). Call it before the body: a cookie that is set
-// later is lost, and nothing can tell.
+// Login logs id in: it makes a session under a new token, ends the session that the
+// browser had, and sets the cookie (ASVS 5.0, 7.2.4), with Cache-Control: no-store
+// (ASVS 5.0, 14.3.2). Call it before the body is written: a cookie that is set later is
+// lost, and Login cannot detect that.
 //
-// The values of the browser's old session are carried over if that was
-// anonymous or of the same subject. A wish in id.Expires beyond
-// [Config.Lifetime] is "remember me": it is cut to [Config.MaxLifetime], the
-// longer idle timeout applies, and the cookie outlives the browser; an earlier
-// one ends the session earlier.
+// Login carries over the values of the browser's old session if that was anonymous or
+// of the same subject. id.Expires is a request: beyond [Config.Lifetime] it means
+// "remember me". The session is then capped at [Config.MaxLifetime], the longer idle
+// timeout applies, and the cookie outlives the browser. An earlier Expires ends the
+// session earlier.
 //
-// What was proved before Login must still hold after it: a log-in whose password
-// was checked, or whose [Session.PendingIdentity] was read, before a change of
-// password, and whose Login comes after the [Manager.LogoutAll] of that change,
-// lives on. So look again after Login whether what was checked still counts, and
-// log out if not. Where the change replaces the hash first, and calls LogoutAll
-// then, no gap is left.
+// What was verified before Login must still hold after it. If the password was
+// verified, or [Session.PendingIdentity] was read, before a change of password, and
+// Login follows after the [Manager.LogoutAll] of that change, the session stays alive.
+// So verify again after Login that the credential still counts, and log out if not. If
+// the change first replaces the hash and then calls LogoutAll, that closes the gap.
 //
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
-// request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty and its Expires must not be past), the cookie cannot be set
-// here, or the store could not answer. After an error nobody is logged in by
-// this call, and the browser's old session goes on unless it had been ended
-// already. The writes go on if the client hangs up, for 5 seconds at most.
+// request. Otherwise id is invalid (see [auth.Identity.Validate]; its Issuer must be
+// empty and its Expires must not be past), the cookie cannot be set here, or the store
+// could not answer. After an error this call has logged in no subject, and the browser's
+// old session stays alive unless it was ended already. Writes continue if the client
+// hangs up, for at most 5 seconds.
 func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	return m.login(w, r, id, 0)
 }
 
-// LoginPending is [Manager.Login] for a subject who has yet to show a second
-// factor. No guard lets the session pass, and [Session.PendingIdentity] says
-// who waits. Login with the complete identity replaces it, under a new token.
-// It lasts 10 minutes at most (ASVS 5.0, 6.5.5), or [Config.Lifetime] if that is
-// shorter, whatever id.Expires wishes.
+// LoginPending is [Manager.Login] for a subject that has yet to prove a second factor.
+// No guard accepts the session, and [Session.PendingIdentity] returns its identity.
+// Login with the complete identity replaces it, under a new token. It lasts at most 10
+// minutes (ASVS 5.0, 6.5.5), or [Config.Lifetime] if that is shorter, whatever lifetime
+// id.Expires requests.
 //
-// A subject has 10 pending log-ins at most: a further one ends the oldest of
-// them, and no complete log-in. Whoever knows the password can end the owner's
-// pending log-in that way; let a throttle of the application count LoginPending.
+// A subject has at most 10 pending logins. A further one ends the oldest of them, and
+// never a complete login. An attacker who knows the password can end the owner's pending
+// login that way, so put LoginPending behind a rate limiter.
 func (m *Manager) LoginPending(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	return m.login(w, r, id, flagPending)
 }
@@ -61,13 +60,13 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
 	failed := func(loginID string, err error) error {
-		return m.unanswered(ctx, id.Subject, loginID, fmt.Errorf("session: log in: %w", err))
+		return m.fail(ctx, id.Subject, loginID, fmt.Errorf("session: log in: %w", err))
 	}
 	rec, err := m.newRecord(r, id, flags)
 	if err != nil {
 		return failed("", err)
 	}
-	old, err := m.current(ctx, w, r)
+	old, err := m.replaceableSession(ctx, w, r)
 	if err != nil {
 		return err
 	}
@@ -80,10 +79,10 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	}
 	err = m.enlist(ctx, old, fresh)
 	if err == nil {
-		err = m.disclose(w, r, fresh, token)
+		err = m.setCookie(w, r, fresh, token)
 	}
 	if err != nil {
-		m.abandon(ctx, fresh)
+		m.rollback(ctx, fresh)
 		return failed(fresh.loginID, err)
 	}
 	e := auth.Event{Kind: auth.EventLogin, Subject: fresh.record.Subject, LoginID: fresh.loginID}
@@ -94,53 +93,60 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	return nil
 }
 
-// Ensure returns the session that the browser has, of whatever kind, or makes
-// an anonymous one and sets its cookie. Call it before the body, and only where
-// there is something to keep: a visitor costs nothing until then, and a record
-// in the store for the idle timeout from then on. After Login in the same
-// handler it returns the new session. Like Login it sets Cache-Control:
-// no-store, since the response is for this visitor alone.
+// Ensure returns the session that the browser has, of whatever kind, or makes an
+// anonymous one and sets its cookie. Call it before the body is written, and only where
+// there is something to keep: from then on a visitor costs a record in the store for
+// the idle timeout. After Login in the same handler it returns the new session. Like
+// Login it sets Cache-Control: no-store, since the response is for this visitor only.
 //
-// Its errors are those of [Manager.Login]; a malformed cookie is replaced. After
-// [auth.ErrNoCredential] the session has just been logged out or replaced, and
-// the browser has, or is about to get, another cookie, which this response must
-// not replace: the request can be made again.
+// Its errors are those of [Manager.Login]; a malformed cookie is replaced. An error
+// that wraps [auth.ErrNoCredential] means that the session has just been logged out or
+// replaced: the browser has, or is about to get, another cookie, which this response
+// must not replace. The request can be repeated.
 //
-// With a cookie that is SameSite=Strict, call it in answer to a POST only. A link
-// on another site leads to a GET without the cookie, whose answer would replace
-// it.
+// With a cookie that is SameSite=Strict, call it only in response to a POST. A link on
+// another site leads to a GET without the cookie, and the response would replace the
+// cookie.
 func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, error) {
 	if err := m.checkOrigin(r); err != nil {
 		return nil, err
 	}
 	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
-	s, err := m.present(ctx, w, r)
+	s, err := m.browserSession(ctx, w, r)
 	if err == nil && s != nil {
-		if err = m.noteUse(ctx, s); err == nil {
-			noStore(w)
-			return s, nil
-		}
+		err = m.touchNow(ctx, s)
 	}
-	var ended *over
-	if err != nil && !errors.Is(err, auth.ErrUnauthenticated) || errors.As(err, &ended) && !ended.dead() {
+	switch {
+	case err == nil && s != nil:
+		noStore(w)
+		return s, nil
+	case err != nil && !mayDeleteCookie(err):
 		return nil, err
 	}
-	rec, err := m.newRecord(r, auth.Identity{}, flagAnonymous)
-	var token string
-	if err == nil {
-		s, token, err = m.create(ctx, r, rec)
-	}
-	if err == nil {
-		err = m.disclose(w, r, s, token)
-	}
-	if err != nil {
-		return nil, m.unanswered(ctx, "", "", fmt.Errorf("session: ensure: %w", err))
+	if s, err = m.newVisitor(ctx, w, r); err != nil {
+		return nil, m.fail(ctx, "", "", fmt.Errorf("session: ensure: %w", err))
 	}
 	return s, nil
 }
 
-// pendingLifetime is how long a subject has to show its second factor.
+// newVisitor makes an anonymous session and sets its cookie.
+func (m *Manager) newVisitor(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+	rec, err := m.newRecord(r, auth.Identity{}, flagAnonymous)
+	if err != nil {
+		return nil, err
+	}
+	s, token, err := m.create(ctx, r, rec)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.setCookie(w, r, s, token); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// pendingLifetime is how long a subject has to prove its second factor.
 const pendingLifetime = 10 * time.Minute
 
 // newRecord returns what a new session starts with.
@@ -181,8 +187,8 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*ses
 	return rec, nil
 }
 
-// token returns what the browser's cookie holds or, if an earlier step of this
-// response changes it, is going to hold.
+// token returns the token in the browser's cookie or, if an earlier step of this
+// response changes the cookie, the token that it will have.
 func (m *Manager) token(w http.ResponseWriter, r *http.Request) (token string, ok bool, err error) {
 	if token, ok := m.config.Cookie.Pending(w.Header()); ok {
 		return token, token != "", nil
@@ -190,28 +196,28 @@ func (m *Manager) token(w http.ResponseWriter, r *http.Request) (token string, o
 	return m.config.Cookie.Read(r)
 }
 
-// current returns the session that the browser has by its token, or nil if
-// there is none that lives.
-func (m *Manager) current(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
-	s, err := m.present(ctx, w, r)
+// replaceableSession returns the session that the browser has by its token, or nil if
+// that session has ended or there is none.
+func (m *Manager) replaceableSession(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+	s, err := m.browserSession(ctx, w, r)
 	if errors.Is(err, auth.ErrUnauthenticated) {
 		return nil, nil
 	}
 	return s, err
 }
 
-// present returns the session that the browser has by its token, nil if it has
-// no token, or why that session does not live.
-func (m *Manager) present(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
+// browserSession returns the session that the browser has by its token, nil if it has no
+// token, or an error that says why that session is not alive.
+func (m *Manager) browserSession(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
 	token, ok, _ := m.token(w, r) // a malformed cookie names no session
 	if !ok || !wellFormed(token) {
 		return nil, nil
 	}
-	return m.load(ctx, m.store.Get, m.digest(token))
+	return m.readSession(ctx, m.store.Get, m.digest(token))
 }
 
-// disclose sets the cookie.
-func (m *Manager) disclose(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
+// setCookie sets the cookie.
+func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
 	noStore(w)
 	return m.policy(&s.record).Set(w.Header(), r, token)
 }
@@ -219,8 +225,8 @@ func (m *Manager) disclose(w http.ResponseWriter, r *http.Request, s *Session, t
 // noStore keeps the response, with its cookie, out of shared caches.
 func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
 
-// policy is that of the cookie for a session. It outlives the browser only
-// where that was wished.
+// policy returns the policy of the cookie for a session. Only a remember-me cookie
+// outlives the browser.
 func (m *Manager) policy(rec *sessionrecord.Record) cookie.Policy {
 	if rec.Flags&flagRemembered == 0 {
 		return m.config.Cookie

@@ -13,17 +13,17 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Logout ends the session that the request's cookie names, or that Login has
-// made in the same handler, and deletes the cookie (ASVS 5.0, 7.4.1). It is no
-// error if there is none. The cookie stays if the session had been logged out
-// or replaced before, since the browser may have a newer one by now.
+// Logout ends the session that the request's cookie names, or that Login has made in
+// the same handler, and deletes the cookie (ASVS 5.0, 7.4.1). Without a session it is a
+// no-op. The cookie stays if the session had been logged out or replaced before, since
+// the browser may have a newer one by now.
 //
-// Logout wants a POST: after anything else the error wraps [auth.ErrForbidden], and
-// middleware.Deny answers it with 405. So is a request forbidden that another site
-// made the browser send. A malformed or doubled cookie is deleted, with an
-// error that wraps [auth.ErrUnauthenticated]: it does not tell which session to end,
-// so none has ended. After any other error the store could not answer, the cookie
-// stays, and the log-out can be tried again.
+// Logout requires a POST: after any other method the error wraps [auth.ErrForbidden],
+// and middleware.Deny responds with 405. The error also wraps auth.ErrForbidden if
+// another site made the browser send the request. A cookie that is malformed or sent
+// twice is deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
+// which session to end, so none has ended. Any other error means that the store could
+// not answer; the cookie stays, and the logout can be repeated.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return fmt.Errorf("session: log out by %w: %w", crossorigin.ErrNotPost, auth.ErrForbidden)
@@ -32,32 +32,41 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	noStore(w)
-	token, ok, err := m.token(w, r)
-	if err == nil && !ok {
+	token, ok, malformed := m.token(w, r)
+	if malformed == nil && !ok {
 		return nil
 	}
-	ctx, cancel := stored.Writing(r.Context())
-	defer cancel()
-	if err == nil && wellFormed(token) {
-		s, err := m.load(ctx, m.store.Get, m.digest(token))
-		if err == nil {
-			err = m.end(ctx, s)
-		}
-		var ended *over
+	if malformed == nil {
+		err := m.endToken(r.Context(), token)
 		switch {
-		case errors.As(err, &ended) && !ended.dead():
-			return nil
-		case err != nil && !errors.Is(err, auth.ErrUnauthenticated):
+		case err == nil || mayDeleteCookie(err):
+		case errors.Is(err, auth.ErrUnauthenticated):
+			return nil // the browser may have a newer cookie by now
+		default:
 			return err
 		}
 	}
 	if err := m.config.Cookie.Delete(w.Header(), r); err != nil {
-		return m.unanswered(r.Context(), "", "", fmt.Errorf("session: log out: %w", err))
+		return m.fail(r.Context(), "", "", fmt.Errorf("session: log out: %w", err))
 	}
-	if err != nil {
-		return fmt.Errorf("session: log out: %w: %w", auth.ErrUnauthenticated, err)
+	if malformed != nil {
+		return fmt.Errorf("session: log out: %w: %w", auth.ErrUnauthenticated, malformed)
 	}
 	return nil
+}
+
+// endToken ends the session of a token. A token that is not well-formed has none.
+func (m *Manager) endToken(ctx context.Context, token string) error {
+	if !wellFormed(token) {
+		return nil
+	}
+	ctx, cancel := stored.Writing(ctx)
+	defer cancel()
+	s, err := m.readSession(ctx, m.store.Get, m.digest(token))
+	if err != nil {
+		return err
+	}
+	return m.end(ctx, s)
 }
 
 // end ends a session by its own credential.
@@ -69,7 +78,7 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 		err = m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.LoggedOut)
 	}
 	if err != nil {
-		return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: log out: %w", err))
+		return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: log out: %w", err))
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.record.Subject, LoginID: s.loginID})
 	return nil
@@ -88,19 +97,21 @@ func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error 
 	return m.revoked(ctx, subject, ended, err)
 }
 
-// LogoutAll ends all log-ins of a subject, those by token in the same namespace
-// included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
-// 7.4.3). After nil, no log-in that was there before the call is alive; for a
-// Login that is under way, see [Manager.Login]. After an error some may be, and
-// the call can be repeated: it has ended what could be ended within its 5 seconds,
-// and does not try that again. A full store, and a session that its user keeps
-// changing, are no error as long as the store can delete. If the list of the
-// subject was corrupt, it is an error for [Config.RememberedIdleTimeout] and at
-// least 7 days, since logins that it has lost may be alive for so long.
+// LogoutAll ends all logins of a subject, including token logins of the same namespace,
+// except those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and 7.4.3). After nil, no
+// login that existed before the call is alive, except those in keep; for a concurrent
+// Login, see [Manager.Login].
 //
-// To keep the present log-in keeps whoever has a copy of its cookie. After a
-// change of password leave keep empty and call Login again, which makes a new
-// session, without the values of the old one (ASVS 5.0, 7.2.4).
+// After an error some logins may be alive, and the call can be repeated: it has ended
+// what could be ended within 5 seconds, and does not try that again. A full store, and a
+// session that its user keeps changing, cause no error as long as the store can delete.
+// If the list of the subject was corrupt, LogoutAll returns an error for
+// [Config.RememberedIdleTimeout], and at least 7 days, since logins that the list has
+// lost may be alive for that long.
+//
+// Keeping the current login also keeps stolen copies of its cookie valid. After a change
+// of password leave keep empty and call Login again: it makes a new session, without the
+// values of the old one (ASVS 5.0, 7.2.4).
 func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -116,7 +127,7 @@ func (m *Manager) revoked(ctx context.Context, subject string, ended []logins.En
 		m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
 	}
 	if err != nil {
-		return m.unanswered(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))
+		return m.fail(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))
 	}
 	return nil
 }

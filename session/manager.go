@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -20,88 +21,85 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Config says how a [Manager] works. Only Store is required; zero fields have
-// safe defaults.
+// Config configures a [Manager]. Only Store is required; all other fields have safe
+// defaults.
 type Config struct {
-	// Store is where sessions are kept. It is required.
+	// Store keeps the sessions. It is required.
 	Store store.Store
 
-	// Cookie is the policy of the session cookie. The default is
-	// [cookie.Session]: readable by this host alone and by no script, sent over
-	// TLS, and not with another site's requests but for navigation
-	// (SameSite=Lax). Managers of one store with cookies of different names
-	// open nothing of each other's.
+	// Cookie is the policy of the session cookie. The default is [cookie.Session]:
+	// sent to this host only and over TLS, hidden from scripts, and not sent with
+	// requests of other sites except navigation (SameSite=Lax). Managers of one
+	// store whose cookies have different names do not accept each other's sessions.
 	Cookie cookie.Policy
 
-	// Namespace separates subjects, and sessions, of different worlds in one
-	// store, such as "staff" and "customers". The default is the one world "".
-	// Sessions and tokens of one namespace and store share the list of a
-	// subject's log-ins.
+	// Namespace separates subjects and sessions within one store, such as "staff"
+	// and "customers". The default is "". Sessions and tokens of one namespace and
+	// store share the list of a subject's logins.
 	Namespace string
 
-	// Lifetime is how long a session lasts at most (ASVS 5.0, 7.3.2). The
-	// default is 24 hours.
+	// Lifetime is the maximum lifetime of a session (ASVS 5.0, 7.3.2). The default
+	// is 24 hours.
 	Lifetime time.Duration
 
-	// IdleTimeout is how long a session lasts without being used (ASVS 5.0,
+	// IdleTimeout ends a session that has not been used for this long (ASVS 5.0,
 	// 7.3.1). The default is one hour, or Lifetime if that is shorter. Use is
-	// noted with a precision of a tenth of it, so a session may end by so much
-	// early, but never late.
+	// recorded with a precision of a tenth of IdleTimeout, so that a session may end
+	// that much early, but never late.
 	IdleTimeout time.Duration
 
-	// MaxLifetime is how long a session lasts at most whose log-in wished for
-	// more than Lifetime: "remember me". The default is 30 days, or Lifetime if
-	// that is longer.
+	// MaxLifetime is the maximum lifetime of a remember-me session: one whose login
+	// requested more than Lifetime by Identity.Expires. The default is 30 days, or
+	// Lifetime if that is longer.
 	MaxLifetime time.Duration
 
-	// RememberedIdleTimeout is the IdleTimeout of such a session. The default
-	// is 7 days, or IdleTimeout if that is longer, and at most MaxLifetime.
+	// RememberedIdleTimeout is the idle timeout of a remember-me session. The
+	// default is 7 days, or IdleTimeout if that is longer, and at most MaxLifetime.
 	RememberedIdleTimeout time.Duration
 
-	// MaxLogins is how many log-ins a subject has at most, tokens of the same
-	// namespace included; a further one ends one that has expired or, without
-	// such, the least recently used. The default is 100, the most 1000.
+	// MaxLogins is the maximum number of logins of a subject, token logins of the
+	// same namespace included. A further login ends one that has expired or, if
+	// there is none, the least recently used. The default is 100, the maximum 1000.
 	MaxLogins int
 
-	// CrossOrigin refuses what another site makes a browser send (ASVS 5.0,
-	// 3.5.1), the handshakes of WebSockets included. It stands in Login, Ensure,
-	// Get, Authenticate, Logout and CheckCSRF; bearer tokens need none. The
-	// default trusts no other origin. Add trusted origins, or bypass patterns for
-	// callbacks that check a state of their own, to an [http.CrossOriginProtection];
-	// [auth.RequireOrigin] also refuses what says nothing of where it comes from.
+	// CrossOrigin refuses requests that another site made a browser send (ASVS 5.0,
+	// 3.5.1), including WebSocket handshakes. Login, LoginPending, Ensure, Get,
+	// Authenticate, Logout and CheckCSRF apply it; bearer tokens do not need it. The
+	// default trusts no other origin. Use an [http.CrossOriginProtection] to trust
+	// more origins, or to exempt patterns for callbacks that check a state parameter
+	// of their own. [auth.RequireOrigin] also refuses requests without an origin.
 	CrossOrigin auth.CrossOrigin
 
-	// Device says what to keep of the browser that logs in, for the subject's
-	// list of devices. The default is the User-Agent field and no address.
-	// Behind a proxy, RemoteAddr is the proxy's.
+	// Device returns what to keep of the browser that logs in, for the subject's
+	// list of devices. The default is the User-Agent header and no address. Behind a
+	// proxy, RemoteAddr is the address of the proxy.
 	Device func(r *http.Request) (userAgent, address string)
 
-	// Events hears of log-ins and their ends, and of what goes wrong. The
-	// default is nobody.
+	// Events receives logins, their ends, and faults; see [auth.Event]. By default
+	// they are dropped.
 	Events func(context.Context, auth.Event)
 }
 
-// Manager makes, finds and ends sessions. Create it with [New]. It has no state
-// of its own but for its configuration, so several processes may use one store.
-// It is safe for concurrent use.
+// Manager creates, reads and ends sessions. Create it with [New]: the zero value is not
+// usable. All shared state is in the store, so that several processes can use one
+// store. It is safe for concurrent use.
 //
-// A Manager is the Authenticator, and the Challenger, of a guard in package
-// middleware.
+// A Manager is an Authenticator and a Challenger for the guards of package middleware.
 type Manager struct {
-	config Config
-	store  store.Store
-	cached func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
-	lists  logins.Lists
-	queue  queue.Queue[logins.Digest] // of those that change one session
-	world  [sha256.Size]byte          // goes into every digest
-	rests  atomic.Int64               // no use is noted before, in ms since 1970
+	config           Config
+	store            store.Store
+	cached           func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
+	lists            logins.Lists
+	queue            queue.Queue[logins.Digest] // of requests that change one session
+	domain           [sha256.Size]byte          // part of every digest
+	touchPausedUntil atomic.Int64               // no use is recorded before, in milliseconds since 1970
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
 const margin = time.Minute
 
-// New returns a Manager, or an error that names the field of the configuration
-// that cannot work. It does no I/O.
+// New returns a Manager, or an error that names the invalid field of the configuration.
+// It does no I/O.
 func New(c Config) (*Manager, error) {
 	if c.Store == nil {
 		return nil, errors.New("session: Config.Store is required")
@@ -112,7 +110,7 @@ func New(c Config) (*Manager, error) {
 	if err := c.Cookie.Err(); err != nil {
 		return nil, fmt.Errorf("session: Config.Cookie: %w", err)
 	}
-	if c.Cookie.ReadableByScripts() == c.Cookie {
+	if !c.Cookie.HTTPOnly() {
 		return nil, errors.New("session: Config.Cookie is readable by scripts") // ASVS 5.0, 3.3.4
 	}
 	if err := c.limits(); err != nil {
@@ -125,10 +123,8 @@ func New(c Config) (*Manager, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
-	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, world: world(c)}
-	if near, ok := c.Store.(interface {
-		GetCached(context.Context, string) ([]byte, bool, error)
-	}); ok {
+	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, domain: domain(c)}
+	if near, ok := c.Store.(store.Cached); ok {
 		m.cached = near.GetCached
 	}
 	m.lists = logins.Lists{
@@ -152,15 +148,15 @@ func (c *Config) limits() error {
 	if c.MaxLogins < 0 || c.MaxLogins > 1000 {
 		return errors.New("session: Config.MaxLogins is not between 1 and 1000")
 	}
-	orElse(&c.Lifetime, 24*time.Hour)
-	orElse(&c.IdleTimeout, min(time.Hour, c.Lifetime))
-	orElse(&c.MaxLifetime, max(30*24*time.Hour, c.Lifetime))
-	orElse(&c.RememberedIdleTimeout, min(max(7*24*time.Hour, c.IdleTimeout), c.MaxLifetime))
-	orElse(&c.MaxLogins, 100)
+	c.Lifetime = cmp.Or(c.Lifetime, 24*time.Hour)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, min(time.Hour, c.Lifetime))
+	c.MaxLifetime = cmp.Or(c.MaxLifetime, max(30*24*time.Hour, c.Lifetime))
+	c.RememberedIdleTimeout = cmp.Or(c.RememberedIdleTimeout, min(max(7*24*time.Hour, c.IdleTimeout), c.MaxLifetime))
+	c.MaxLogins = cmp.Or(c.MaxLogins, 100)
 	const browsersCut = 400 * 24 * time.Hour
 	switch {
 	case c.IdleTimeout < 100*time.Millisecond || c.RememberedIdleTimeout < 100*time.Millisecond:
-		return errors.New("session: Config.IdleTimeout is too short to be noted")
+		return errors.New("session: Config.IdleTimeout is shorter than 100 milliseconds")
 	case c.IdleTimeout > c.Lifetime:
 		return errors.New("session: Config.IdleTimeout is longer than Config.Lifetime")
 	case c.MaxLifetime < c.Lifetime:
@@ -173,51 +169,45 @@ func (c *Config) limits() error {
 	return nil
 }
 
-func orElse[T time.Duration | int](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
-}
-
-// world is a digest of what tells a manager's sessions from those of others.
-func world(c Config) [sha256.Size]byte {
+// domain is the domain separation between managers: a digest of the namespace and the
+// name of the cookie.
+func domain(c Config) [sha256.Size]byte {
 	b := []byte("authlatch/session")
 	b = stored.AppendText(b, c.Namespace)
 	return sha256.Sum256(stored.AppendText(b, c.Cookie.Name()))
 }
 
-// Authenticate returns the identity of the session that the request's cookie
-// names, with a *[Session] as its Credential. It makes one read of the store,
-// or none if the request has no such cookie, and notes the use of the session
-// when a tenth of its idle timeout has passed.
+// Authenticate returns the identity of the session that the request's cookie names,
+// with a *[Session] as its Credential. It makes one read of the store, or none if the
+// request has no session cookie, and records the use of the session once a tenth of its
+// idle timeout has passed.
 //
-// The error wraps [auth.ErrNoCredential] if there is no cookie, or its session
-// is over, anonymous, or waits for a second factor; [auth.ErrUnauthenticated]
-// if the cookie is malformed or doubled; [auth.ErrForbidden] if another site
-// made the browser send the request. Any other error means that the store could
-// not answer.
+// The error wraps [auth.ErrNoCredential] if there is no cookie, or if its session has
+// ended, is anonymous, or waits for a second factor; [auth.ErrUnauthenticated] if the
+// cookie is malformed or sent twice; [auth.ErrForbidden] if another site made the
+// browser send the request. Any other error means that the store could not answer.
 func (m *Manager) Authenticate(r *http.Request) (auth.Identity, error) {
-	s, err := m.find(r, m.cached)
+	s, err := m.requestSession(r, m.cached)
 	if err != nil {
 		return auth.Identity{}, err
 	}
 	if !s.authenticates() {
-		return auth.Identity{}, errNobody
+		return auth.Identity{}, errNotLoggedIn
 	}
 	return s.identity(), nil
 }
 
-var errNobody = fmt.Errorf("session: nobody is logged in: %w", auth.ErrNoCredential)
+var errNotLoggedIn = fmt.Errorf("session: no subject is logged in: %w", auth.ErrNoCredential)
 
-// Get returns the session that the request's cookie names, be it a log-in, one
-// that waits for a second factor, or an anonymous visitor's. It proves nobody's
-// identity: guards do that. A response that shows what is in it should say
-// Cache-Control: no-store, as guards and Ensure do. Its errors are those of
-// [Manager.Authenticate]; a near cache is not asked.
-func (m *Manager) Get(r *http.Request) (*Session, error) { return m.find(r, m.store.Get) }
+// Get returns the session that the request's cookie names: a login, one that waits for
+// a second factor, or an anonymous one. Get does not authenticate the request; guards
+// do. A response that shows values of the session should set Cache-Control: no-store,
+// as guards and Ensure do. The errors are those of [Manager.Authenticate]. Get does not
+// read from a near cache.
+func (m *Manager) Get(r *http.Request) (*Session, error) { return m.requestSession(r, m.store.Get) }
 
-// find returns the session that the request's cookie names, read with get.
-func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byte, bool, error)) (*Session, error) {
+// requestSession returns the session that the request's cookie names, read with get.
+func (m *Manager) requestSession(r *http.Request, get func(context.Context, string) ([]byte, bool, error)) (*Session, error) {
 	ctx := r.Context()
 	token, ok, err := m.config.Cookie.Read(r)
 	if err != nil {
@@ -235,9 +225,9 @@ func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byt
 		return nil, errMalformed
 	}
 	digest := m.digest(token)
-	s, err := m.load(ctx, get, digest)
+	s, err := m.readSession(ctx, get, digest)
 	if err != nil {
-		m.tellOver(ctx, digest, err)
+		m.reportEnded(ctx, digest, err)
 		return nil, err
 	}
 	if err := m.touch(ctx, s); err != nil {
@@ -246,11 +236,12 @@ func (m *Manager) find(r *http.Request, get func(context.Context, string) ([]byt
 	return s, nil
 }
 
-// tellOver tells of who comes back after a log-out from elsewhere. After one of
-// their own, or another log-in, it is a tab that is slow.
-func (m *Manager) tellOver(ctx context.Context, d logins.Digest, err error) {
-	var ended *over
-	if errors.As(err, &ended) && ended.reason != 0 && ended.dead() {
+// reportEnded emits an event for a session that comes back after it was ended
+// elsewhere. If the browser itself ended it, the request is a late one, from another tab
+// say, and there is nothing to report.
+func (m *Manager) reportEnded(ctx context.Context, d logins.Digest, err error) {
+	var ended *endedError
+	if errors.As(err, &ended) && ended.reason != 0 && !ended.reason.Own() {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "log-in is over"})
 	}
 }
@@ -260,19 +251,20 @@ var (
 	errMalformed = fmt.Errorf("session: malformed token: %w", auth.ErrUnauthenticated)
 )
 
-// load reads a session with get. It returns *over if there is none any more.
-func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([]byte, bool, error), d logins.Digest) (*Session, error) {
+// readSession reads a session with get. The error is an *endedError if there is none
+// any more.
+func (m *Manager) readSession(ctx context.Context, get func(context.Context, string) ([]byte, bool, error), d logins.Digest) (*Session, error) {
 	s := &Session{digest: d, key: d.Key()}
 	raw, ok, err := get(ctx, s.key)
 	if err != nil {
-		return nil, m.unanswered(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
+		return nil, m.fail(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
 	}
 	if !ok {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
-		return nil, &over{why: "unknown"}
+		return nil, &endedError{why: "unknown"}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, &over{why: tombstone.Reason.String(), reason: tombstone.Reason}
+		return nil, &endedError{why: tombstone.Reason.String(), reason: tombstone.Reason}
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
@@ -283,7 +275,7 @@ func (m *Manager) load(ctx context.Context, get func(context.Context, string) ([
 	}
 	if !m.ends(s).After(time.Now()) {
 		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.record.Subject, LoginID: s.loginID})
-		return nil, &over{why: "expired"}
+		return nil, &endedError{why: "expired"}
 	}
 	return s, nil
 }
@@ -305,14 +297,14 @@ func (m *Manager) ends(s *Session) time.Time {
 	return idle
 }
 
-// ttl returns how long the store is to keep a record, whatever its times are.
+// ttl returns how long the store keeps a record, whatever its times say.
 func (m *Manager) ttl(rec *sessionrecord.Record) time.Duration {
 	idle := time.UnixMilli(rec.Used).Add(m.idle(rec))
 	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.Expires)), m.config.MaxLifetime)
 	return max(left, 0) + margin
 }
 
-// checkOrigin refuses what another site made the browser send.
+// checkOrigin refuses a request that another site made the browser send.
 func (m *Manager) checkOrigin(r *http.Request) error {
 	if err := crossorigin.Check(m.config.CrossOrigin, r); err != nil {
 		m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
@@ -321,10 +313,9 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 	return nil
 }
 
-// unanswered tells of a question that could not be answered, and returns the
-// error. A client that does not wait for the answer is no fault. The subject may be
-// one that log-in has refused, of any length.
-func (m *Manager) unanswered(ctx context.Context, subject, loginID string, err error) error {
+// fail reports a call that could not be completed, and returns its error. A client that
+// hangs up is not a fault. The subject may be one that Login has refused, of any length.
+func (m *Manager) fail(ctx context.Context, subject, loginID string, err error) error {
 	if !errors.Is(err, context.Canceled) {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: stored.Printable(subject, 255), LoginID: loginID, Err: err})
 	}
@@ -332,6 +323,6 @@ func (m *Manager) unanswered(ctx context.Context, subject, loginID string, err e
 }
 
 func (m *Manager) event(ctx context.Context, e auth.Event) {
-	e.Time, e.Mode = time.Now().UTC(), "session"
+	e.Time, e.Source = time.Now().UTC(), "session"
 	m.config.Events(ctx, e)
 }

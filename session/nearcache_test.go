@@ -56,6 +56,25 @@ func TestNearCacheIsAskedByAuthenticateOnly(t *testing.T) {
 	}
 }
 
+// A store for metrics or tracing that passes GetCached on keeps the near cache.
+func TestWrappedStoreKeepsItsNearCache(t *testing.T) {
+	cache := &near{Store: &store.Memory{}, kept: make(map[string][]byte)}
+	for name, c := range map[string]struct {
+		store store.Store
+		want  int
+	}{
+		"a wrapper that passes it on":  {struct{ store.Cached }{cache}, 1},
+		"a wrapper of a Store without": {struct{ store.Store }{cache}, 0},
+	} {
+		m := newManager(t, session.Config{Store: c.store})
+		b := loggedIn(t, m, "alice")
+		cache.cached = 0
+		if b.wants(t, m, valid); cache.cached != c.want {
+			t.Errorf("%s: %d reads of the cache, want %d", name, cache.cached, c.want)
+		}
+	}
+}
+
 // L18: what a near cache has missed is seen by everything that matters.
 func TestStaleCacheBringsNothingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

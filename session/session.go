@@ -1,23 +1,24 @@
-// Package session keeps a log-in on the server and gives the browser a random
-// token in a cookie. What the store holds opens nothing, and what the cookie
-// holds says nothing.
+// Package session keeps logins on the server and gives the browser a random token in
+// a cookie. The store keeps only a digest of the token, which cannot authenticate; the
+// cookie carries no data.
 //
 //	sessions, err := session.New(session.Config{Store: &store.Memory{}})
 //	guard := &middleware.Guard{Authenticator: sessions}
 //
-// A handler that has checked a password calls [Manager.Login]; a [Manager] is
-// the Authenticator of a guard; [Manager.Logout] ends it. A session ends by its
-// lifetime, by not being used, by log-out here or from elsewhere, and by the
-// next log-in; once ended it stays ended, whatever other requests are doing.
+// A handler that has verified a password calls [Manager.Login]. A [Manager] is the
+// Authenticator of a guard. [Manager.Logout] ends the session. A session also ends when
+// its lifetime or its idle timeout is over, when it is revoked elsewhere, and at the
+// next login of the browser. A session that has ended stays ended, even if other
+// requests are writing to it at the same time.
 //
-// Values of the application are read and written through a typed [Key], within
-// [Manager.Update]. Visitors who have not logged in get a session only where
-// the application asks for one, with [Manager.Ensure].
+// The application reads and writes values of its own through a typed [Key], within
+// [Manager.Update]. A visitor who has not logged in gets an anonymous session only
+// where the application calls [Manager.Ensure].
 //
-// An unsafe request that another site makes a browser send is refused by every
-// method that makes, finds or ends the session of a request; see
-// [Config.CrossOrigin]. Form tokens, see [Manager.CSRFToken], are a second lock,
-// for browsers that tell no origin and for origins that are trusted.
+// Every method that creates, reads or ends the session of a request refuses unsafe
+// requests that another site made the browser send; see [Config.CrossOrigin]. CSRF
+// tokens, see [Manager.CSRFToken], are a second defense, for browsers that send no
+// origin and for origins that are trusted.
 package session
 
 import (
@@ -28,11 +29,11 @@ import (
 	"github.com/authlatch/auth/internal/sessionrecord"
 )
 
-// Session is what the server knows of one log-in, or of one anonymous visitor,
-// as it was read. It is not changed by anybody after; [Manager.Update] hands
-// out a copy that may be. It may be read by many goroutines at once.
+// Session is the server's record of one login, or of one anonymous visitor, as it was
+// read. It does not change afterwards; [Manager.Update] passes a copy that can be
+// changed. It may be read by multiple goroutines at once.
 //
-// It is the Credential of an identity that a Manager returns.
+// It is the Credential of the identity that a Manager returns.
 type Session struct {
 	record  sessionrecord.Record
 	digest  logins.Digest
@@ -44,14 +45,14 @@ type Session struct {
 	changed bool
 }
 
-// Anonymous reports whether the session belongs to nobody: it was made by
-// [Manager.Ensure], and no log-in has replaced it.
+// Anonymous reports whether the session belongs to no subject: [Manager.Ensure] made
+// it, and no login has replaced it.
 func (s *Session) Anonymous() bool { return s.record.Flags&flagAnonymous != 0 }
 
-// PendingIdentity returns who waits for a second factor, in a session that was
-// made by [Manager.LoginPending], and false in any other. Nobody is
-// authenticated by it: it says for whom to check the second factor. Its Expires
-// is zero, so that it may be given to [Manager.Login] as it is.
+// PendingIdentity returns the identity that waits for a second factor, in a session
+// that [Manager.LoginPending] made, and false in any other. It does not authenticate
+// the request: it tells whose second factor to verify. Its Expires is zero, so that it
+// can be passed to [Manager.Login] as it is.
 func (s *Session) PendingIdentity() (auth.Identity, bool) {
 	if s.record.Flags&flagPending == 0 {
 		return auth.Identity{}, false
@@ -61,7 +62,7 @@ func (s *Session) PendingIdentity() (auth.Identity, bool) {
 	return id, true
 }
 
-// kind is how the session stands in the list of its subject.
+// kind is the kind of the session in the list of its subject.
 func (s *Session) kind() logins.Kind {
 	if s.record.Flags&flagPending != 0 {
 		return logins.Pending
@@ -69,7 +70,7 @@ func (s *Session) kind() logins.Kind {
 	return logins.Session
 }
 
-// authenticates reports whether the session is a complete log-in.
+// authenticates reports whether the session is a complete login.
 func (s *Session) authenticates() bool { return s.record.Flags&(flagAnonymous|flagPending) == 0 }
 
 func (s *Session) identity() auth.Identity {

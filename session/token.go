@@ -33,10 +33,10 @@ func wellFormed(token string) bool {
 	return err == nil && n == len(secret) // the decoder skips line breaks
 }
 
-// digest returns what the store knows a session token by. The name of the
-// cookie is in it, so that a token opens nothing at another manager.
+// digest returns the digest under which the store knows a session token. It includes the
+// name of the cookie and the namespace, so that other managers do not accept the token.
 func (m *Manager) digest(token string) logins.Digest {
 	b := make([]byte, 0, sha256.Size+tokenLength)
-	b = append(b, m.world[:]...)
+	b = append(b, m.domain[:]...)
 	return sha256.Sum256(append(b, token...))
 }

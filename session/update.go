@@ -9,19 +9,18 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Update changes the values of s. It calls change with a fresh copy of the
-// session, which is the one to read from and to set values in, and saves the
-// result as a whole or, if change returns an error, not at all. If another
-// request has saved the session in the meantime, Update calls change again with
-// what is there now. When Update returns nil, the change is kept.
+// Update changes the values of s. It calls change with a fresh copy of the session, to
+// read from and to set values in, and saves the result as a whole or, if change returns
+// an error, not at all. If another request has saved the session in the meantime, Update
+// calls change again with the saved values. After nil, the change is kept.
 //
-// The error wraps [auth.ErrNoCredential] if the session has ended since:
-// Update never brings one back. Any error that is neither that nor change's own
-// means that the values are too large, 32 KiB together at most, or that the
-// store could not answer; in the latter case the change may or may not have
-// been saved. s itself stays as it is. Update goes on if ctx is cancelled, for 5
-// seconds at most, change included. Updates of one session that have met each other
-// in this process wait for their turn, so change must not update the session, too.
+// The error wraps [auth.ErrNoCredential] if the session has ended: Update never revives
+// one. Any other error that is not from change means that the values are too large,
+// together more than 32 KiB, or that the store could not answer; in the latter case the
+// change may or may not have been saved. s itself does not change. Update continues if
+// ctx is cancelled, for at most 5 seconds, including change. Updates of one session that
+// conflict within this process wait for each other, so change must not call Update for
+// the same session.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -29,11 +28,11 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		if conflicts == 1 {
 			leave, err := m.queue.Enter(ctx, s.digest)
 			if err != nil {
-				return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
+				return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
 			}
 			defer leave()
 		}
-		fresh, err := m.load(ctx, m.store.Get, s.digest)
+		fresh, err := m.readSession(ctx, m.store.Get, s.digest)
 		if err != nil {
 			return err
 		}
@@ -48,7 +47,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		}
 		swapped, err := m.swap(ctx, fresh, fresh.encode())
 		if err != nil {
-			return m.unanswered(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
+			return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
 		}
 		if swapped {
 			return nil
@@ -57,8 +56,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 	}
 }
 
-// maxValues leaves room for an identity, so that no visitor's full cart is in
-// the way of a log-in.
+// maxValues leaves room for an identity, so that a full cart does not prevent a login.
 const maxValues = store.MaxValue / 2
 
 // swap puts saved in the place of what s was read from. After an error of the

@@ -12,12 +12,12 @@ import (
 //
 //	const cart = session.Key[[]string]("cart")
 //
-// Values are kept as JSON and decoded when they are asked for. Two keys of one
-// name are the same value.
+// Values are stored as JSON and decoded when they are read. Two keys with the same name
+// are the same value.
 type Key[T any] string
 
-// Get returns the value in s, or the zero value of T if there is none. It is
-// an error if what is there cannot be a T.
+// Get returns the value in s, or the zero value of T if it is missing. It returns an
+// error if the stored value cannot be decoded as a T.
 func (k Key[T]) Get(s *Session) (T, error) {
 	var value, zero T
 	text, ok, err := findValue(s.record.Values, string(k))
@@ -25,14 +25,14 @@ func (k Key[T]) Get(s *Session) (T, error) {
 		return zero, err
 	}
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		// The error of the decoder tells what it has found.
+		// The error of the decoder would quote the value.
 		return zero, fmt.Errorf("session: value %q is no %T", string(k), zero)
 	}
 	return value, nil
 }
 
-// Set puts the value into a session, inside of [Manager.Update]; elsewhere it
-// is an error. It is saved when Update returns.
+// Set sets the value in a session, within [Manager.Update]; elsewhere it returns an
+// error. The value is saved when Update returns.
 func (k Key[T]) Set(s *Session, value T) error {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -41,8 +41,8 @@ func (k Key[T]) Set(s *Session, value T) error {
 	return s.setValue(string(k), string(text))
 }
 
-// Delete takes the value out of a session, inside of [Manager.Update];
-// elsewhere it is an error. It is no error if there is none.
+// Delete removes the value from a session, within [Manager.Update]; elsewhere it returns
+// an error. Deleting a missing value is a no-op.
 func (k Key[T]) Delete(s *Session) error { return s.setValue(string(k), "") }
 
 // The values of a record are pairs of texts, a name and JSON, each with its

@@ -59,3 +59,20 @@ type Store interface {
 	// no-op.
 	Delete(ctx context.Context, key string) error
 }
+
+// Cached is a [Store] with a near cache (client-side caching): copies of values that
+// this process has read, kept in its memory. Session managers and revocation checks of
+// tokens call GetCached to authenticate a request, and Get everywhere else, so that a
+// stale copy never decides a write.
+//
+// The cache is optional. A wrapper around a store, such as one for metrics or tracing,
+// keeps it by implementing GetCached too; one that embeds a Store loses it silently.
+type Cached interface {
+	Store
+
+	// GetCached is like Get, but may return a value that another process has
+	// changed or deleted a moment ago. The store documents how long that can
+	// last. What this process writes itself is visible at once. It may be called
+	// by many goroutines at once.
+	GetCached(ctx context.Context, key string) (value []byte, ok bool, err error)
+}

@@ -144,6 +144,6 @@ func (a *attempt) refused(err error) error {
 
 func (a *attempt) event(kind auth.EventKind, reason string, err error) {
 	a.limiter.config.Events(a.ctx, auth.Event{
-		Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: stored.Printable(a.account, 128), Reason: reason, Err: err,
+		Kind: kind, Time: time.Now().UTC(), Source: "throttle", Subject: stored.Printable(a.account, 128), Reason: reason, Err: err,
 	})
 }

@@ -151,7 +151,7 @@ func (c *Config) devices() error {
 	if err := c.Cookie.Err(); err != nil {
 		return fmt.Errorf("throttle: Config.Cookie: %w", err)
 	}
-	if c.Cookie.ReadableByScripts() == c.Cookie {
+	if !c.Cookie.HTTPOnly() {
 		return errors.New("throttle: Config.Cookie is readable by scripts") // ASVS 5.0, 3.3.4
 	}
 	c.Cookie = c.Cookie.MaxAge(c.DeviceLifetime)

@@ -1,15 +1,13 @@
 package throttle
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"slices"
 
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // count is the attempts that stand against a limit, oldest first.
@@ -38,11 +36,10 @@ type counted struct {
 // attemptName is random.
 type attemptName [8]byte
 
+var countFormats = record.Formats{Oldest: 0x40, Current: 0x40, Last: 0x4f}
+
 const (
-	countFormat     = 0x40
-	lastCountFormat = 0x4f
-	countCheckAt    = 1 + 8
-	countReturnedAt = countCheckAt + 4
+	countReturnedAt = record.Header
 	countAttemptsAt = countReturnedAt + 8
 	attemptSize     = 8 + 4 + 8
 	maxAttempts     = 1000 // of an address; 20 KB
@@ -55,31 +52,22 @@ var (
 
 // encode returns other bytes each time, so equal bytes mean the same write.
 func (c *count) encode(d digest) []byte {
-	b := make([]byte, countAttemptsAt, countAttemptsAt+len(c.attempts)*attemptSize)
-	b[0] = countFormat
-	rand.Read(b[1:countCheckAt])
-	binary.BigEndian.PutUint64(b[countReturnedAt:], uint64(c.returned))
+	b := record.Append(make([]byte, 0, countAttemptsAt+len(c.attempts)*attemptSize), countFormats.Current)
+	b = binary.BigEndian.AppendUint64(b, uint64(c.returned))
 	for _, a := range c.attempts {
 		b = binary.BigEndian.AppendUint64(b, uint64(a.at))
 		b = append(append(b, a.device[:]...), a.name[:]...)
 	}
-	binary.BigEndian.PutUint32(b[countCheckAt:], countChecksum(b, d))
-	return b
-}
-
-func countChecksum(raw []byte, d digest) uint32 {
-	sum := crc32.Update(crc32.ChecksumIEEE(d[:]), crc32.IEEETable, raw[:countCheckAt])
-	return crc32.Update(sum, crc32.IEEETable, raw[countReturnedAt:])
+	return record.Seal(b, d[:])
 }
 
 func decodeCount(raw []byte, d digest) (count, error) {
-	switch {
-	case len(raw) > 0 && raw[0] > countFormat && raw[0] <= lastCountFormat:
+	switch state := countFormats.Check(raw, d[:]); {
+	case state == record.Newer:
 		return count{}, errNewerCount
-	case len(raw) < countAttemptsAt || raw[0] != countFormat,
+	case state != record.Intact, len(raw) < countAttemptsAt,
 		(len(raw)-countAttemptsAt)%attemptSize != 0,
-		len(raw) > countAttemptsAt+maxAttempts*attemptSize,
-		binary.BigEndian.Uint32(raw[countCheckAt:]) != countChecksum(raw, d):
+		len(raw) > countAttemptsAt+maxAttempts*attemptSize:
 		return count{}, errCorruptCount
 	}
 	c := count{returned: int64(binary.BigEndian.Uint64(raw[countReturnedAt:]))}
@@ -103,7 +91,7 @@ func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:])
 func digestOf(parts ...string) digest {
 	b := []byte("authlatch throttle\n")
 	for _, part := range parts {
-		b = stored.AppendText(b, part)
+		b = record.AppendText(b, part)
 	}
 	return sha256.Sum256(b)
 }

@@ -3,7 +3,6 @@ package throttle
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/forwarded"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/store"
 )
 
@@ -98,7 +98,7 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 	for name, stored := range map[string]func(d digest) []byte{
 		"every byte":      nil,
 		"cut off":         func(d digest) []byte { return full.encode(d)[:countAttemptsAt-1] },
-		"one byte":        func(digest) []byte { return []byte{countFormat} },
+		"one byte":        func(digest) []byte { return []byte{countFormats.Current} },
 		"half an attempt": func(d digest) []byte { raw := full.encode(d); return sum(raw[:len(raw)-8], d) },
 		"too long": func(d digest) []byte {
 			return (&count{attempts: make([]counted, maxAttempts+1)}).encode(d)
@@ -106,9 +106,9 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 		"another's":    func(digest) []byte { return full.encode(digest{1}) },
 		"a session":    func(d digest) []byte { raw := full.encode(d); raw[0] = 0x10; return sum(raw, d) },
 		"a tombstone":  func(d digest) []byte { raw := full.encode(d); raw[0] = 0x80; return sum(raw, d) },
-		"newer":        func(d digest) []byte { raw := full.encode(d); raw[0] = countFormat + 1; return sum(raw, d) },
-		"much newer":   func(digest) []byte { return []byte{lastCountFormat, 1, 2, 3} },
-		"of no format": func(d digest) []byte { raw := full.encode(d); raw[0] = lastCountFormat + 1; return sum(raw, d) },
+		"newer":        func(d digest) []byte { raw := full.encode(d); raw[0] = countFormats.Current + 1; return sum(raw, d) },
+		"much newer":   func(digest) []byte { return []byte{countFormats.Last, 1, 2, 3} },
+		"of no format": func(d digest) []byte { raw := full.encode(d); raw[0] = countFormats.Last + 1; return sum(raw, d) },
 	} {
 		var heard []auth.Event
 		s := &store.Memory{}
@@ -141,7 +141,7 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 			if err == nil || errors.Is(err, auth.ErrForbidden) || errors.Is(err, auth.ErrUnauthenticated) {
 				t.Errorf("%s: %v", name, err)
 			}
-			newer := raw[0] > countFormat && raw[0] <= lastCountFormat
+			newer := raw[0] > countFormats.Current && raw[0] <= countFormats.Last
 			if newer != errors.Is(err, errNewerCount) || len(heard) != 1 || heard[0].Kind != auth.EventFault || heard[0].Err != err {
 				t.Errorf("%s: %v, heard %+v", name, err, heard)
 			}
@@ -200,7 +200,7 @@ func (s *watched) CompareAndSwap(ctx context.Context, key string, old, new []byt
 }
 
 func sum(raw []byte, d digest) []byte {
-	binary.BigEndian.PutUint32(raw[countCheckAt:], countChecksum(raw, d))
+	record.Seal(raw, d[:])
 	return raw
 }
 

@@ -370,7 +370,7 @@ func TestAThrottleTellsOfWhatItCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{Sealer: newSealer(t), Failures: 1, AddressFailures: 2})
 		event := func(kind auth.EventKind, subject, reason string) auth.Event {
-			return auth.Event{Kind: kind, Time: time.Now().UTC(), Mode: "throttle", Subject: subject, Reason: reason}
+			return auth.Event{Kind: kind, Time: time.Now().UTC(), Source: "throttle", Subject: subject, Reason: reason}
 		}
 		owner := from(1)
 		d.try(owner, "alice", true)

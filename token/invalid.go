@@ -62,7 +62,7 @@ func (e *invalid) reason() string {
 // report tells of a token that is not accepted. t is nil if nothing is known of
 // it.
 func (v *Verifier) report(ctx context.Context, t *Token, err error) {
-	event := auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Mode: "token", Err: err}
+	event := auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Source: "token", Err: err}
 	if t != nil {
 		// An issuer elsewhere may have put anything into them.
 		event.Subject, event.LoginID = stored.Printable(t.identity.Subject, claims.MaxSubject), stored.Printable(t.identity.LoginID, claims.MaxID)

@@ -211,11 +211,11 @@ func (c *IssuerConfig) cookies() error {
 	switch {
 	case c.Cookie.Err() != nil:
 		return fmt.Errorf("token: IssuerConfig.Cookie: %w", c.Cookie.Err())
-	case c.Cookie.ReadableByScripts() == c.Cookie:
+	case !c.Cookie.HTTPOnly():
 		return errors.New("token: IssuerConfig.Cookie is readable by scripts")
 	case access && c.AccessCookie.Err() != nil:
 		return fmt.Errorf("token: IssuerConfig.AccessCookie: %w", c.AccessCookie.Err())
-	case access && c.AccessCookie.ReadableByScripts() == c.AccessCookie:
+	case access && !c.AccessCookie.HTTPOnly():
 		return errors.New("token: IssuerConfig.AccessCookie is readable by scripts")
 	case access && c.AccessCookie.Name() == c.Cookie.Name():
 		return errors.New("token: IssuerConfig.Cookie and IssuerConfig.AccessCookie have one name")
@@ -265,6 +265,6 @@ func (i *Issuer) unanswered(ctx context.Context, subject, loginID string, err er
 }
 
 func (i *Issuer) event(ctx context.Context, e auth.Event) {
-	e.Time, e.Mode = time.Now().UTC(), "token"
+	e.Time, e.Source = time.Now().UTC(), "token"
 	i.config.Events(ctx, e)
 }

@@ -144,7 +144,7 @@ func TestNoSecretIsTold(t *testing.T) {
 				fmt.Fprintf(&told, "%+v %#v\n", e, e)
 				tell(e.Err)
 				kinds = append(kinds, e.Kind)
-				if e.Mode != "token" || e.Time.IsZero() || e.Time.Location() != time.UTC {
+				if e.Source != "token" || e.Time.IsZero() || e.Time.Location() != time.UTC {
 					t.Errorf("event %+v", e)
 				}
 			}

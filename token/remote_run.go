@@ -2,10 +2,8 @@ package token
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/big"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -59,13 +57,6 @@ func (k *RemoteKeySet) pause(ctx context.Context, wait time.Duration) bool {
 			}
 		}
 	}
-}
-
-// jitterOf returns up to a tenth of a time, at random, so that hosts that
-// started together do not ask together.
-func jitterOf(d time.Duration) time.Duration {
-	n, _ := rand.Int(rand.Reader, big.NewInt(int64(d/10)+1))
-	return time.Duration(n.Int64())
 }
 
 // fetch fetches the keys once, and lets go those who wait for it. It returns
@@ -143,5 +134,5 @@ func (k *RemoteKeySet) end() {
 }
 
 func (k *RemoteKeySet) event(ctx context.Context, reason string, err error) {
-	k.events(ctx, auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Mode: "token", Reason: reason, Err: err})
+	k.events(ctx, auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Source: "token", Reason: reason, Err: err})
 }

@@ -51,9 +51,7 @@ type revocationCheck struct {
 func newRevocationCheck(l RevocationCheck, keys Keys) *revocationCheck {
 	live := &revocationCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
 	live.keys, _ = keys.(*KeySet)
-	if near, ok := l.Store.(interface {
-		GetCached(context.Context, string) ([]byte, bool, error)
-	}); ok {
+	if near, ok := l.Store.(store.Cached); ok {
 		live.get = near.GetCached
 	}
 	return live

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -216,12 +215,4 @@ func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (grant
 		LoginID:      loginID,
 	}
 	return granted{tokens, f.Ends()}, nil
-}
-
-// jitter is 1 to 5 percent of a time, at random and at least a second, so that
-// clients that started together do not refresh together.
-func jitter(seconds int64) int64 {
-	least, most := max(seconds/100, 1), max(seconds/20, 1)
-	n, _ := rand.Int(rand.Reader, big.NewInt(most-least+1))
-	return min(least+n.Int64(), seconds)
 }

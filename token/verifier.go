@@ -187,7 +187,7 @@ func (c *VerifierConfig) checkCookie() error {
 	if err := c.AccessCookie.Err(); err != nil {
 		return fmt.Errorf("token: VerifierConfig.AccessCookie: %w", err)
 	}
-	if c.AccessCookie.ReadableByScripts() == c.AccessCookie {
+	if !c.AccessCookie.HTTPOnly() {
 		return errors.New("token: VerifierConfig.AccessCookie is readable by scripts")
 	}
 	return nil

@@ -235,7 +235,7 @@ func TestRefusalsAreEvents(t *testing.T) {
 	}
 	var got []string
 	for _, e := range heard {
-		if e.Mode != "token" || e.Time.IsZero() {
+		if e.Source != "token" || e.Time.IsZero() {
 			t.Errorf("%+v", e)
 		}
 		got = append(got, strings.TrimSpace(string(e.Kind)+" "+e.Reason+" "+e.Subject))

@@ -120,7 +120,7 @@ func TestALogInThatCannotBeEndedIsGivenToNobody(t *testing.T) {
 // older hashes the first password of alice by settings of before.
 func (o *opened) older(t *testing.T) {
 	t.Helper()
-	older, err := password.New(password.Config{Memory: 12288, Passes: 3})
+	older, err := password.New(password.Config{Memory: 12288, Iterations: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

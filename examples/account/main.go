@@ -73,7 +73,7 @@ func newSite(db store.Store, mail func(to, link string)) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.passwords, err = password.New(password.Config{Words: []string{"authlatch"}}); err != nil {
+	if s.passwords, err = password.New(password.Config{ContextWords: []string{"authlatch"}}); err != nil {
 		return nil, err
 	}
 	if s.sessions, err = session.New(session.Config{Store: db}); err != nil {

@@ -114,7 +114,7 @@ func noteEvent(ctx context.Context, e auth.Event) {
 		}
 		switch e.Kind {
 		case auth.EventLogin:
-			x.visitor.logins[e.Mode] = e
+			x.visitor.logins[e.Source] = e
 		case auth.EventRenewed:
 			x.visitor.renewed = e.Time
 		}

@@ -308,8 +308,8 @@ func TestEachSituationIsToldInBothModes(t *testing.T) {
 		var got []string
 		for _, e := range s.take() {
 			words := []string{string(e.Kind)}
-			if e.Mode != s.mode {
-				words = append(words, e.Mode)
+			if e.Source != s.mode {
+				words = append(words, e.Source)
 			}
 			if e.Reason != "" {
 				words = append(words, e.Reason)
@@ -406,7 +406,7 @@ func TestNoClientWritesIntoALog(t *testing.T) {
 				t.Fatalf("%d events", len(s.heard))
 			}
 			for _, e := range s.take() {
-				for _, text := range []string{e.Subject, e.LoginID, e.Reason, string(e.Kind), e.Mode, fmt.Sprint(e.Err)} {
+				for _, text := range []string{e.Subject, e.LoginID, e.Reason, string(e.Kind), e.Source, fmt.Sprint(e.Err)} {
 					if strings.ContainsAny(text, "\r\n\x1b\u2028") {
 						t.Errorf("%q", text)
 					}

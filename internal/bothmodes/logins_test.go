@@ -194,7 +194,7 @@ func TestLogoutOneEndsEitherKindFromEitherMode(t *testing.T) {
 					t.Errorf("%s: %s: %v", mode, rule, err)
 				}
 			}
-			if len(b.heard) != 1 || b.heard[0].Kind != auth.EventRevoked || b.heard[0].Mode != mode || b.heard[0].LoginID != list[i].ID {
+			if len(b.heard) != 1 || b.heard[0].Kind != auth.EventRevoked || b.heard[0].Source != mode || b.heard[0].LoginID != list[i].ID {
 				t.Errorf("%s: %s: events %+v", mode, rule, b.heard)
 			}
 			if b.authenticates(cookie) == (i == 0) || b.refreshes(tokens) == (i == 1) {
@@ -259,7 +259,7 @@ func TestListsOfDevicesOverRecordsThatCannotBeRead(t *testing.T) {
 			if left := kinds(t, viewer); len(left) != 1 || (left[0] == "token") != (format == sessionFormat) {
 				t.Errorf("%s shows %v beside a corrupt record of format %#x", mode, left, format)
 			}
-			if len(b.heard) != 1 || b.heard[0].Kind != auth.EventFault || b.heard[0].Mode != mode || b.heard[0].Err == nil || b.heard[0].Subject != "alice" {
+			if len(b.heard) != 1 || b.heard[0].Kind != auth.EventFault || b.heard[0].Source != mode || b.heard[0].Err == nil || b.heard[0].Subject != "alice" {
 				t.Errorf("%s: events %+v", mode, b.heard)
 			}
 			b.heard = nil

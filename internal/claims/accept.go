@@ -7,6 +7,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // Rules say which claims a verifier accepts.
@@ -47,7 +48,7 @@ var (
 // Parse reads the claims of a payload that has passed the envelope, and checks
 // all but what depends on the time.
 func (r *Rules) Parse(payload []byte, dates jose.Dates) (*Access, error) {
-	var few [20]jose.Member // a token has more only with many facts in it
+	var few [20]strictjson.Member // a token has more only with many facts in it
 	m := appendMembers(few[:0], payload)
 	if err := r.checkParties(m); err != nil {
 		return nil, err

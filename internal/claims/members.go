@@ -5,26 +5,26 @@ import (
 	"strings"
 
 	"github.com/authlatch/auth"
-	"github.com/authlatch/auth/internal/jose"
 	"github.com/authlatch/auth/internal/registered"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // members are the claims of a payload that has passed the envelope: it is an
 // object, no name stands twice, and none differs from a registered one by case
 // alone. encoding/json would read them as well, in a tenth of the time of a
 // signature, and they would not stay as they are written.
-type members []jose.Member
+type members []strictjson.Member
 
 // appendMembers appends those of a payload.
 func appendMembers(m members, payload []byte) members {
-	for member := range jose.Object(payload).Members {
+	for member := range strictjson.Object(payload).Members {
 		m = append(m, member)
 	}
 	return m
 }
 
 // get returns the text of a claim, or nil.
-func (m members) get(name string) jose.Value {
+func (m members) get(name string) strictjson.Value {
 	for i := range m {
 		if string(m[i].Name) == name {
 			return m[i].Value

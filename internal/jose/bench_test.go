@@ -11,8 +11,6 @@ import (
 	"crypto/sha256"
 	"strings"
 	"testing"
-
-	"github.com/authlatch/auth/internal/jose"
 )
 
 // benchPayload has 10 claims and 269 bytes, like that of the measurements with
@@ -106,14 +104,6 @@ func BenchmarkSign(b *testing.B) {
 				key.Mint(benchPayload)
 			}
 		})
-	}
-}
-
-func BenchmarkCheckObject(b *testing.B) {
-	b.ReportAllocs()
-	b.SetBytes(int64(len(benchPayload)))
-	for b.Loop() {
-		jose.CheckObject(benchPayload)
 	}
 }
 

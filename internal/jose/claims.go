@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/authlatch/auth/internal/registered"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // Dates are the dates of a payload in seconds since 1970. Since none of them
@@ -26,11 +27,11 @@ var (
 
 // checkClaims is step 8.
 func checkClaims(payload []byte, form *Form) (Dates, error) {
-	if err := CheckObject(payload); err != nil {
-		return Dates{}, err
+	if err := strictjson.CheckObject(payload); err != nil {
+		return Dates{}, malformed(err)
 	}
 	var dates Dates
-	for m := range Object(payload).Members {
+	for m := range strictjson.Object(payload).Members {
 		if !ownCase(m.Name) {
 			return Dates{}, errName
 		}
@@ -61,7 +62,7 @@ func ownCase(name []byte) bool {
 
 // mayIgnore reports whether a date that is none decides nothing: auth_time is
 // then unknown, and with an nbf of 0 or null the token was always good.
-func mayIgnore(m Member) bool {
+func mayIgnore(m strictjson.Member) bool {
 	switch string(m.Name) {
 	case "auth_time":
 		return true
@@ -108,3 +109,5 @@ func date(value []byte, fractions bool) (int64, bool) {
 	seconds, err := strconv.ParseInt(string(value), 10, 64)
 	return seconds, err == nil && 1 <= seconds && seconds <= maxDate
 }
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }

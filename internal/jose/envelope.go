@@ -14,7 +14,7 @@
 //  4. base64url. Each segment is the only spelling of its bytes: its length
 //     modulo 4 is not 1, and the unused bits of its last character are zero.
 //  5. Header. Byte for byte the header that its key accepted last; otherwise
-//     strict JSON (see [CheckObject]) of at most 1024 bytes, or 8192 where the
+//     strict JSON (see [strictjson.CheckObject]) of at most 1024 bytes, or 8192 where the
 //     caller ignores certificates, in which alg is a
 //     string and names one of our algorithms, kid is 1 to 128 characters of
 //     letters, digits and ._~:@+/=-, and typ, if it is there, is a string.

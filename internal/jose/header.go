@@ -1,6 +1,10 @@
 package jose
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/authlatch/auth/internal/strictjson"
+)
 
 const (
 	maxHeader            = 1024
@@ -38,12 +42,12 @@ func parseHeader(segment string, most int) (*header, error) {
 	if err != nil {
 		return nil, errBase64
 	}
-	if err := CheckObject(decoded); err != nil {
-		return nil, err
+	if err := strictjson.CheckObject(decoded); err != nil {
+		return nil, malformed(err)
 	}
 	// The segment is part of a token, which must not be kept for its sake.
 	h := &header{segment: strings.Clone(segment)}
-	for m := range Object(decoded).Members {
+	for m := range strictjson.Object(decoded).Members {
 		if err := h.set(string(m.Name), m.Value); err != nil {
 			return nil, err
 		}
@@ -55,7 +59,7 @@ func parseHeader(segment string, most int) (*header, error) {
 }
 
 // set takes one member.
-func (h *header) set(name string, value Value) error {
+func (h *header) set(name string, value strictjson.Value) error {
 	switch name {
 	case "alg":
 		return h.setAlgorithm(value)
@@ -71,7 +75,7 @@ func (h *header) set(name string, value Value) error {
 	return nil
 }
 
-func (h *header) setAlgorithm(value Value) error {
+func (h *header) setAlgorithm(value strictjson.Value) error {
 	name, _ := value.Text()
 	alg, ok := algorithmNamed(name)
 	if !ok {
@@ -81,7 +85,7 @@ func (h *header) setAlgorithm(value Value) error {
 	return nil
 }
 
-func (h *header) setKeyID(value Value) error {
+func (h *header) setKeyID(value strictjson.Value) error {
 	kid, _ := value.Text()
 	if !validKeyID(kid) {
 		return errKeyID
@@ -103,7 +107,7 @@ func validKeyID(kid string) bool {
 
 // setType compares as RFC 7515, 4.1.9 says. Beyond ASCII there are letters
 // that become ASCII in lower case, so there is nothing beyond.
-func (h *header) setType(value Value) error {
+func (h *header) setType(value strictjson.Value) error {
 	typ, _ := value.Text()
 	for i := range len(typ) {
 		if typ[i] <= ' ' || typ[i] > '~' {

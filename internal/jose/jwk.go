@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"math/big"
 	"slices"
+
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // PublicJWK is the public half of a key as JSON (RFC 7517, 4). It has no field
@@ -92,11 +94,11 @@ var (
 	errUnknownKey = refuse(ErrKey, "a JWK has an unknown kty")
 )
 
-// readJWK reads the text of a JSON object that has passed [CheckObject]. It
+// readJWK reads the text of a JSON object that has passed [strictjson.CheckObject]. It
 // reads all members even if one is malformed, since another may be a secret.
 // A member that does not count costs no allocation: a hostile set has many.
 func readJWK(text []byte) (k jwk, err error) {
-	for m := range Object(text).Members {
+	for m := range strictjson.Object(text).Members {
 		if !k.set(m.Name, m.Value) {
 			err = errJWK
 		}
@@ -110,7 +112,7 @@ func (k *jwk) hasSecret() bool {
 }
 
 // set takes one member, and reports whether it is of its type.
-func (k *jwk) set(name []byte, value Value) bool {
+func (k *jwk) set(name []byte, value strictjson.Value) bool {
 	if field := k.text(name); field != nil {
 		text, ok := value.Text()
 		*field = text

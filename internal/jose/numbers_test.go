@@ -87,9 +87,3 @@ func TestAllocationsAreExact(t *testing.T) {
 		})
 	}
 }
-
-func TestStrictScanAllocatesNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() { jose.CheckObject(benchPayload) }); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}

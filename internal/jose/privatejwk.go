@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"math/big"
 
+	"github.com/authlatch/auth/internal/strictjson"
 	enginejwk "github.com/lestrrat-go/jwx/v2/jwk"
 )
 
@@ -63,7 +64,7 @@ var (
 // half must be that of its private half, and a kid, if there is one, its
 // thumbprint. The error is an [ErrKey]; it shows nothing of the key.
 func ParsePrivateJWK(text []byte, typ string) (*SigningKey, error) {
-	if CheckObject(text) != nil {
+	if strictjson.CheckObject(text) != nil {
 		return nil, errJWK
 	}
 	k, err := readJWK(text)
@@ -93,7 +94,7 @@ func ParsePrivateJWK(text []byte, typ string) (*SigningKey, error) {
 // ParsePublicJWK reads the public half of an own key, whose kid must be its
 // thumbprint. The error is an [ErrKey].
 func ParsePublicJWK(text []byte) (*VerificationKey, error) {
-	if CheckObject(text) != nil {
+	if strictjson.CheckObject(text) != nil {
 		return nil, errJWK
 	}
 	k, err := readJWK(text)

@@ -46,5 +46,8 @@ func refuse(kind error, reason string) error {
 	return &refusal{kind, kind.Error() + ": " + reason}
 }
 
+// malformed is the refusal of a text that is no strict JSON.
+func malformed(err error) error { return refuse(ErrMalformed, err.Error()) }
+
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }

@@ -3,6 +3,8 @@ package jose
 import (
 	"cmp"
 	"slices"
+
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // Bounds of a document.
@@ -110,7 +112,7 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 
 // parseEntry reads one element of keys. Beside its kid it returns why the element
 // is left out, or the error for which the document is refused.
-func parseEntry(text Value, rules KeyRules) (key *VerificationKey, kid string, bad, err error) {
+func parseEntry(text strictjson.Value, rules KeyRules) (key *VerificationKey, kid string, bad, err error) {
 	if text[0] != '{' {
 		return nil, "", errNoJWK, nil
 	}
@@ -164,14 +166,14 @@ func (s *Set) keep(key *VerificationKey) *VerificationKey {
 }
 
 // splitSet returns the texts of the elements of a JWK Set.
-func splitSet(document []byte) ([]Value, error) {
+func splitSet(document []byte) ([]strictjson.Value, error) {
 	if len(document) > MaxDocument {
 		return nil, errTooBig
 	}
-	if CheckObject(document) != nil {
+	if strictjson.CheckObject(document) != nil {
 		return nil, errDocument
 	}
-	for m := range Object(document).Members {
+	for m := range strictjson.Object(document).Members {
 		if string(m.Name) == "keys" {
 			return splitKeys(m.Value)
 		}
@@ -180,7 +182,7 @@ func splitSet(document []byte) ([]Value, error) {
 }
 
 // splitKeys returns the texts of the elements of an array.
-func splitKeys(array Value) (texts []Value, err error) {
+func splitKeys(array strictjson.Value) (texts []strictjson.Value, err error) {
 	if array[0] != '[' {
 		return nil, errDocument
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // keyFile is the form of a key file: a private JWK Set (RFC 7517, 5) and the
@@ -70,7 +71,7 @@ func Parse(text []byte, old *Keys) (*Keys, error) {
 }
 
 func parse(text []byte) (*Keys, error) {
-	if jose.CheckObject(text) != nil {
+	if strictjson.CheckObject(text) != nil {
 		return nil, errForm
 	}
 	var file keyFile

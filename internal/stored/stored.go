@@ -4,11 +4,11 @@ package stored
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/authlatch/auth/internal/record"
 )
 
 // Writing returns the context for the writes of a call. They go on when the
@@ -31,16 +31,8 @@ func Printable(text string, most int) string {
 	}, text)
 }
 
-// AppendWriteID appends 8 random bytes, which make every stored value unique:
-// equal bytes mean the same write.
-func AppendWriteID(b []byte) []byte {
-	var id [8]byte
-	rand.Read(id[:])
-	return append(b, id[:]...)
-}
+// AppendWriteID is [record.AppendWriteID].
+func AppendWriteID(b []byte) []byte { return record.AppendWriteID(b) }
 
-// AppendText appends a text as records hold it: its length as an unsigned
-// varint, and its bytes.
-func AppendText(b []byte, text string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
-}
+// AppendText is [record.AppendText].
+func AppendText(b []byte, text string) []byte { return record.AppendText(b, text) }

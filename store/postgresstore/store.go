@@ -10,7 +10,7 @@
 // Use [Open] with a connection string, or [New] with a pool that the service
 // already has.
 //
-// PostgreSQL does not delete expired rows: call [Store.Sweep] about once a
+// PostgreSQL does not delete expired rows: call [Store.DeleteExpired] about once a
 // minute. An expired record is absent at once, even before it is deleted.
 //
 // Each call is one statement in one round trip, without named prepared

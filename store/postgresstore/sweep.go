@@ -24,18 +24,18 @@ WITH due AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM later), (SELECT count(*) FROM gone)`
 
-// Sweep deletes the rows that have expired and returns their number. It works
+// DeleteExpired deletes the rows that have expired and returns their number. It works
 // in small batches that do not block other calls. Call it about once a minute,
 // from a ticker of the application or a separate job; several processes may
 // call it at once and share the work. Without it the table grows.
 //
 // A record whose expiry was brought forward by a swap is deleted only after its
 // original expiry.
-func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
+func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
 	for {
 		result, err := s.call(ctx, sweepSQL, int8(batch))
 		if err != nil {
-			return 0, fmt.Errorf("postgresstore: sweep: %w", err)
+			return 0, fmt.Errorf("postgresstore: delete expired: %w", err)
 		}
 		later, gone := count(result.Rows[0][0]), count(result.Rows[0][1])
 		if removed += gone; later+gone == 0 {

@@ -31,7 +31,7 @@ func ExampleNewSQLite() {
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
 	for range sweep.C {
-		if _, err := s.Sweep(ctx); err != nil {
+		if _, err := s.DeleteExpired(ctx); err != nil {
 			fmt.Println(err)
 		}
 	}

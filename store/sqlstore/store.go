@@ -10,7 +10,7 @@
 //
 // Use [NewSQLite] for SQLite, and [NewMySQL] for MySQL and MariaDB.
 //
-// These databases do not delete expired rows: call [Store.Sweep] about once a
+// These databases do not delete expired rows: call [Store.DeleteExpired] about once a
 // minute. An expired record is absent at once, even before it is deleted.
 package sqlstore
 

@@ -15,18 +15,18 @@ const (
 
 var placeholders = "(?" + strings.Repeat(", ?", batch-1) + ")"
 
-// Sweep deletes the rows that have expired and returns their number. It works
+// DeleteExpired deletes the rows that have expired and returns their number. It works
 // in small batches that do not block other calls. Call it about once a minute,
 // from a ticker of the application or a separate job; several processes may
 // call it at once. Without it the table grows.
 //
 // A record whose expiry was brought forward by a swap is deleted only after its
 // original expiry.
-func (s *Store) Sweep(ctx context.Context) (removed int64, err error) {
+func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
 	for {
 		later, gone, err := s.sweepSome(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("sqlstore: sweep: %w", err)
+			return 0, fmt.Errorf("sqlstore: delete expired: %w", err)
 		}
 		if removed += gone; later+gone == 0 {
 			return removed, nil

@@ -24,7 +24,7 @@ func reportTo(provider metric.MeterProvider) (func(context.Context, auth.Event),
 		return nil, err
 	}
 	return func(ctx context.Context, e auth.Event) {
-		about := []attribute.KeyValue{attribute.String("auth.kind", string(e.Kind)), attribute.String("auth.mode", e.Mode)}
+		about := []attribute.KeyValue{attribute.String("auth.kind", string(e.Kind)), attribute.String("auth.source", e.Source)}
 		if e.Reason != "" {
 			about = append(about, attribute.String("auth.reason", e.Reason))
 		}

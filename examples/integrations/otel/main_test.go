@@ -72,7 +72,7 @@ func spell(attributes []attribute.KeyValue) string {
 	for _, a := range attributes {
 		set[a.Key] = a.Value.AsString()
 	}
-	text := set["auth.mode"] + ": " + set["auth.kind"]
+	text := set["auth.source"] + ": " + set["auth.kind"]
 	if reason, ok := set["auth.reason"]; ok {
 		text += ", " + reason
 	}
@@ -165,7 +165,7 @@ func TestAFaultMakesItsSpanAnError(t *testing.T) {
 	for kind, code := range map[auth.EventKind]codes.Code{auth.EventFault: codes.Error, auth.EventRejected: codes.Unset} {
 		o.spans.Reset()
 		ctx, span := o.traces.Tracer("").Start(t.Context(), "a request")
-		events(ctx, auth.Event{Kind: kind, Time: time.Now(), Mode: "session", Err: errors.New("store: down")})
+		events(ctx, auth.Event{Kind: kind, Time: time.Now(), Source: "session", Err: errors.New("store: down")})
 		span.End()
 		if got := o.spans.GetSpans()[0].Status.Code; got != code {
 			t.Errorf("%s: %v, want %v", kind, got, code)
@@ -180,7 +180,7 @@ func TestWithoutASpanAnEventIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events(context.Background(), auth.Event{Kind: auth.EventFault, Mode: "token", Reason: "keys not fetched", Err: errors.New("down")})
+	events(context.Background(), auth.Event{Kind: auth.EventFault, Source: "token", Reason: "keys not fetched", Err: errors.New("down")})
 	if got, _ := o.counts(t); !maps.Equal(got, map[string]int64{"token: fault, keys not fetched": 1}) {
 		t.Errorf("counted %v", got)
 	}

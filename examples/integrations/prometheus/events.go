@@ -17,11 +17,11 @@ func countIn(registry prometheus.Registerer) (func(context.Context, auth.Event),
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "auth_events_total",
 		Help: "Log-ins, their ends, refusals and faults.",
-	}, []string{"kind", "mode", "reason"})
+	}, []string{"kind", "source", "reason"})
 	if err := registry.Register(events); err != nil {
 		return nil, err
 	}
 	return func(_ context.Context, e auth.Event) {
-		events.WithLabelValues(string(e.Kind), e.Mode, e.Reason).Inc()
+		events.WithLabelValues(string(e.Kind), e.Source, e.Reason).Inc()
 	}, nil
 }

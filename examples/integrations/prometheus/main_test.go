@@ -87,7 +87,7 @@ func (c *client) scrape() map[string]string {
 }
 
 func series(kind auth.EventKind, mode, reason string) string {
-	return fmt.Sprintf("auth_events_total{kind=%q,mode=%q,reason=%q}", kind, mode, reason)
+	return fmt.Sprintf("auth_events_total{kind=%q,reason=%q,source=%q}", kind, reason, mode)
 }
 
 func TestWhatHappensIsCounted(t *testing.T) {
@@ -173,7 +173,7 @@ func TestNoFieldButFixedWordsIsALabel(t *testing.T) {
 	}
 	for i := range 100 {
 		name := fmt.Sprint("canary-", i)
-		events(t.Context(), auth.Event{Kind: auth.EventFault, Mode: "session", Subject: name, LoginID: name, Err: errors.New(name)})
+		events(t.Context(), auth.Event{Kind: auth.EventFault, Source: "session", Subject: name, LoginID: name, Err: errors.New(name)})
 	}
 	families, err := registry.Gather()
 	if err != nil || len(families) != 1 || len(families[0].GetMetric()) != 1 || families[0].GetMetric()[0].GetCounter().GetValue() != 100 {

@@ -49,7 +49,7 @@ func logTo(logger *slog.Logger) func(context.Context, auth.Event) {
 			}
 		}
 		add("kind", string(e.Kind))
-		add("mode", e.Mode)
+		add("source", e.Source)
 		add("subject", e.Subject)
 		add("login_id", e.LoginID)
 		add("reason", e.Reason)

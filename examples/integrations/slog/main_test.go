@@ -68,8 +68,8 @@ func TestEachKindOfEventIsARecordThatAMachineReads(t *testing.T) {
 			want  map[string]any
 		}{
 			"all fields": {
-				auth.Event{Mode: "token", Subject: "alice", LoginID: "phone", Reason: "a reason", Err: errors.New("store: down")},
-				map[string]any{"mode": "token", "subject": "alice", "login_id": "phone", "reason": "a reason", "error": "store: down"},
+				auth.Event{Source: "token", Subject: "alice", LoginID: "phone", Reason: "a reason", Err: errors.New("store: down")},
+				map[string]any{"source": "token", "subject": "alice", "login_id": "phone", "reason": "a reason", "error": "store: down"},
 			},
 			"no field that is empty": {auth.Event{}, map[string]any{}},
 		} {
@@ -100,7 +100,7 @@ func TestNobodyWritesRecordsByTheirName(t *testing.T) {
 		`alice","kind":"log-in`, `alice\`, `"alice\n"`, `alice kind=log-in level=INFO`, "alice\xff",
 	} {
 		event := auth.Event{
-			Kind: auth.EventFailed, Time: time.Now().UTC(), Mode: "throttle",
+			Kind: auth.EventFailed, Time: time.Now().UTC(), Source: "throttle",
 			Subject: text, Reason: text, LoginID: text, Err: errors.New(text),
 		}
 		var j, plain journal
@@ -187,12 +187,12 @@ func TestTheServiceLogsWhatHappens(t *testing.T) {
 	do("POST", "/token/logout", nil, "Refresh-Attempt", "0123456789abcdefghijkm")
 	var told []string
 	for _, record := range j.take(t) {
-		told = append(told, record["mode"].(string)+": "+record["kind"].(string))
+		told = append(told, record["source"].(string)+": "+record["kind"].(string))
 		moment, err := time.Parse(time.RFC3339Nano, record["time"].(string))
 		if err != nil || moment.Location() != time.UTC {
 			t.Errorf("%v is not in UTC: %v", record, err)
 		}
-		if id, _ := record["login_id"].(string); record["mode"] != "throttle" && record["subject"] == "alice" && len(id) != 22 {
+		if id, _ := record["login_id"].(string); record["source"] != "throttle" && record["subject"] == "alice" && len(id) != 22 {
 			t.Errorf("%v has no log-in", record)
 		}
 	}

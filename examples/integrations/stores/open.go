@@ -70,7 +70,7 @@ func openSQL(ctx context.Context, driver, source string, open func(context.Conte
 // sweep removes from time to time what has expired, where the database does not.
 func (o *opened) sweep(ctx context.Context, every time.Duration) {
 	s, ok := o.Store.(interface {
-		Sweep(context.Context) (int64, error)
+		DeleteExpired(context.Context) (int64, error)
 	})
 	if !ok {
 		return
@@ -81,7 +81,7 @@ func (o *opened) sweep(ctx context.Context, every time.Duration) {
 			ticker.Stop()
 			return
 		case <-ticker.C:
-			if _, err := s.Sweep(ctx); err != nil {
+			if _, err := s.DeleteExpired(ctx); err != nil {
 				log.Print("sweep: ", err)
 			}
 		}

@@ -127,7 +127,7 @@ func mariadbOpenErrors(t *testing.T, url string) {
 	mustSwap(t, s, "k", nil, []byte("v"), time.Hour)
 	refuses("read-only", url, `SET GLOBAL read_only = on`)
 	for rule, err := range useAll(s) {
-		if rule != "Sweep" { // which finds nothing to do
+		if rule != "DeleteExpired" { // which finds nothing to do
 			wantError(t, rule+" at a server that became read-only", err)
 		}
 	}
@@ -230,7 +230,7 @@ func mariadbDeadlock(t *testing.T, url string) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			n, err := s.Sweep(context.Background())
+			n, err := s.DeleteExpired(context.Background())
 			if n != 2 && err == nil {
 				err = fmt.Errorf("removed %d rows of 2", n)
 			}

@@ -41,7 +41,7 @@ func postgresOpenErrors(t *testing.T, url string) {
 	open("no right to write", as("reader"))
 	s := openPostgres(t, as("app")) // needs no right to make tables
 	mustSwap(t, s, "k", nil, []byte("v"), time.Hour)
-	if _, err := s.Sweep(t.Context()); err != nil {
+	if _, err := s.DeleteExpired(t.Context()); err != nil {
 		t.Error(err)
 	}
 
@@ -71,8 +71,8 @@ func postgresLaterErrors(t *testing.T, url string) {
 			}
 		}
 		wantError(t, rule+": Delete", s.Delete(t.Context(), "k"))
-		if _, err := s.Sweep(t.Context()); err == nil {
-			t.Errorf("%s: Sweep: no error", rule)
+		if _, err := s.DeleteExpired(t.Context()); err == nil {
+			t.Errorf("%s: DeleteExpired: no error", rule)
 		}
 	}
 	execute(t, url, `ALTER TABLE auth_store RENAME TO away`)

@@ -139,7 +139,7 @@ func postgresPreparesNothing(t *testing.T, url string) {
 	mustSwap(t, s, "k", nil, []byte("one"), time.Hour)
 	mustSwap(t, s, "k", []byte("one"), []byte("two"), time.Hour)
 	wantValue(t, s, "k", "two")
-	if _, err := s.Sweep(t.Context()); err != nil {
+	if _, err := s.DeleteExpired(t.Context()); err != nil {
 		t.Error(err)
 	}
 	conn, err := p.Acquire(t.Context())

@@ -19,7 +19,7 @@ INSERT INTO auth_store SELECT 'row' || n, 'value', now(), now() FROM generate_se
 	}
 	mustSwap(t, s, "shorter", []byte("one"), []byte("two"), time.Millisecond)
 	time.Sleep(50 * time.Millisecond)
-	if n, err := s.Sweep(t.Context()); n != 1200 || err != nil {
+	if n, err := s.DeleteExpired(t.Context()); n != 1200 || err != nil {
 		t.Errorf("removed %d, %v", n, err)
 	}
 	wantValue(t, s, "longer", "two")
@@ -27,7 +27,7 @@ INSERT INTO auth_store SELECT 'row' || n, 'value', now(), now() FROM generate_se
 	if n := ask[int](t, p, `SELECT count(*) FROM auth_store WHERE sweep_at <= now()`); n != 0 {
 		t.Errorf("%d rows are due again", n)
 	}
-	if n, err := s.Sweep(t.Context()); n != 0 || err != nil {
+	if n, err := s.DeleteExpired(t.Context()); n != 0 || err != nil {
 		t.Errorf("removed %d more, %v", n, err)
 	}
 }
@@ -46,7 +46,7 @@ FROM generate_series(1, 20000) AS n`)
 	for range sweepers {
 		sweeper := openPostgres(t, url)
 		wg.Go(func() {
-			n, err := sweeper.Sweep(t.Context())
+			n, err := sweeper.DeleteExpired(t.Context())
 			if err != nil {
 				t.Error(err)
 			}
@@ -69,7 +69,7 @@ FROM generate_series(1, 20000) AS n`)
 		})
 	}
 	wg.Wait()
-	if n, err := s.Sweep(t.Context()); err != nil {
+	if n, err := s.DeleteExpired(t.Context()); err != nil {
 		t.Error(err)
 	} else if removed += n; removed != 10000 {
 		t.Errorf("removed %d of 10000", removed)

@@ -231,7 +231,7 @@ func (s *soak) remembered() float64 {
 // sample sweeps, and measures. Records are those beside remembered log-outs.
 func (s *soak) sample(t *testing.T, measure func() map[string]float64) map[string]float64 {
 	if st, ok := s.stores[0].(sweeper); ok {
-		if _, err := st.Sweep(t.Context()); err != nil {
+		if _, err := st.DeleteExpired(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

@@ -75,7 +75,7 @@ func TestSQLiteClosed(t *testing.T) {
 
 type sweeper interface {
 	store.Store
-	Sweep(context.Context) (int64, error)
+	DeleteExpired(context.Context) (int64, error)
 }
 
 func useAll(s sweeper) map[string]error {
@@ -86,8 +86,8 @@ func useAll(s sweeper) map[string]error {
 	}
 	_, swapErr := s.CompareAndSwap(ctx, "k", []byte("v"), []byte("w"), time.Hour)
 	_, createErr := s.CompareAndSwap(ctx, "k", nil, []byte("w"), time.Hour)
-	_, sweepErr := s.Sweep(ctx)
-	return map[string]error{"Get": getErr, "swap": swapErr, "create": createErr, "Delete": s.Delete(ctx, "k"), "Sweep": sweepErr}
+	_, sweepErr := s.DeleteExpired(ctx)
+	return map[string]error{"Get": getErr, "swap": swapErr, "create": createErr, "Delete": s.Delete(ctx, "k"), "DeleteExpired": sweepErr}
 }
 
 func TestSQLiteForeignValues(t *testing.T) {

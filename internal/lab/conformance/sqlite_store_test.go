@@ -113,7 +113,7 @@ func sweepsLeave(t *testing.T, s *sqlstore.Store, db *sql.DB, alive int64) {
 	var removed [3]int64
 	for i := range removed {
 		wg.Go(func() {
-			n, err := s.Sweep(t.Context())
+			n, err := s.DeleteExpired(t.Context())
 			if removed[i] = n; err != nil {
 				t.Error(err)
 			}
@@ -135,7 +135,7 @@ func sweepsLeave(t *testing.T, s *sqlstore.Store, db *sql.DB, alive int64) {
 		t.Errorf("%d rows are due though they live", n)
 	}
 	wantValue(t, s, "shorter", "")
-	if n, err := s.Sweep(t.Context()); n != 0 || err != nil {
+	if n, err := s.DeleteExpired(t.Context()); n != 0 || err != nil {
 		t.Errorf("removed %d more, %v", n, err)
 	}
 }

@@ -1,10 +1,10 @@
-package jose_test
+package strictjson_test
 
 import (
 	"slices"
 	"testing"
 
-	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // A value is a string or not, whatever stands within it.
@@ -27,7 +27,7 @@ func TestValueIsThisVeryString(t *testing.T) {
 		{`{}`, "", false},
 		{`0`, "0", false},
 	} {
-		value := jose.Value(c.value)
+		value := strictjson.Value(c.value)
 		if value.Is(c.text) != c.is {
 			t.Errorf("%s is %q: %v", c.value, c.text, !c.is)
 		}
@@ -49,13 +49,13 @@ func TestElementsAreThoseOfAnArray(t *testing.T) {
 		`12`:                          nil,
 	} {
 		var got []string
-		for element := range jose.Value(value).Elements {
+		for element := range strictjson.Value(value).Elements {
 			got = append(got, string(element))
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %q", value, got)
 		}
-		for first := range jose.Value(value).Elements {
+		for first := range strictjson.Value(value).Elements {
 			if string(first) != want[0] {
 				t.Errorf("%s begins with %s", value, first)
 			}

@@ -1,8 +1,12 @@
-package jose
+// Package strictjson checks that JSON text has one meaning for every parser, and
+// walks over the members of text that passed the check. Claims, tokens, headers
+// and key sets are read through it, so that sessions and tokens accept the same.
+package strictjson
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"unicode"
 	"unicode/utf8"
 )
@@ -10,12 +14,13 @@ import (
 // maxDepth bounds how deep objects and arrays may nest.
 const maxDepth = 16
 
-// The ways in which JSON is refused.
+// The errors of CheckObject. Their texts are constants: nothing of the JSON is
+// ever part of one.
 var (
-	errJSON      = refuse(ErrMalformed, "no strict JSON object")
-	errUTF8      = refuse(ErrMalformed, "text is not valid Unicode")
-	errDepth     = refuse(ErrMalformed, "JSON nests too deep")
-	errDuplicate = refuse(ErrMalformed, "a member stands twice")
+	errJSON      = errors.New("no strict JSON object")
+	errUTF8      = errors.New("text is not valid Unicode")
+	errDepth     = errors.New("JSON nests too deep")
+	errDuplicate = errors.New("a member stands twice")
 )
 
 // CheckObject reports whether text is exactly one JSON object that every

@@ -1,4 +1,4 @@
-package jose
+package strictjson
 
 // Members shows the fuzzer what the package itself sees in an object.
 func Members(text []byte) map[string]string {
