@@ -12,10 +12,13 @@ import (
 
 // Challenge adds WWW-Authenticate to the response to a request that was refused with a
 // 401. The scheme "Cookie" is not registered: it tells a client to log in and get that
-// cookie, and makes no browser ask for a password. The cookie of a session that has
-// ended is not deleted: the request may be a late one, from before a login that gave the
-// browser another cookie, and the deletion would remove that cookie.
-func (m *Manager) Challenge(h http.Header, _ *http.Request, err error) {
+// cookie, and makes no browser ask for a password.
+//
+// It also deletes the cookie of a session that has expired or was revoked, unless the
+// browser may have a newer cookie by now: after its own logout, and after a login or an
+// [Manager.Ensure] to which it sent the old cookie. A late request from before them must
+// not remove the newer cookie.
+func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	if !errors.Is(err, auth.ErrUnauthenticated) {
 		return
 	}
@@ -28,13 +31,19 @@ func (m *Manager) Challenge(h http.Header, _ *http.Request, err error) {
 		}
 	}
 	h.Add("WWW-Authenticate", challenge)
+	var ended *endedError
+	if errors.As(err, &ended) && ended.manager == m && !ended.reason.Own() {
+		m.config.Cookie.Delete(h, r)
+	}
 }
 
 // endedError means that a session has ended. The request then counts as one without
 // a credential.
 type endedError struct {
-	why    string
-	reason logins.Reason // zero without a tombstone: expired or unknown
+	manager *Manager
+	digest  logins.Digest
+	why     string
+	reason  logins.Reason // zero without a tombstone: expired or unknown
 }
 
 func (e *endedError) Error() string { return "session: it has ended: " + e.why }

@@ -106,7 +106,26 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 			}
 		}
 	}
-	return m.lists.EndRecord(ctx, logins.Session, old.digest, logins.Replaced)
+	if err := m.lists.EndRecord(ctx, logins.Session, old.digest, logins.Replaced); err != nil {
+		return err
+	}
+	// If the record was deleted, late requests must learn of the newer session all the same.
+	m.store.CompareAndSwap(ctx, old.key, nil, logins.NewTombstone(logins.Session, logins.Replaced), logins.Session.TombstoneTTL())
+	return nil
+}
+
+// supersede notes that the browser is about to have a newer cookie than that of the
+// session that ended, which is the error of [Manager.browserSession]. A late request with
+// the old cookie then leaves the newer one alone; see [Manager.Challenge]. Of a session
+// that is unknown nothing is noted: a client may send any token.
+func (m *Manager) supersede(ctx context.Context, err error) {
+	var ended *endedError
+	if !errors.As(err, &ended) || ended.reason.Own() {
+		return
+	}
+	if err := m.lists.Supersede(ctx, logins.Session, ended.digest); err != nil {
+		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: ended.digest.LoginID(), Err: fmt.Errorf("session: %w", err)})
+	}
 }
 
 // replaceTries is how many changes of the old session a login waits for.

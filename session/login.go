@@ -66,9 +66,9 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	if err != nil {
 		return failed("", err)
 	}
-	old, err := m.replaceableSession(ctx, w, r)
-	if err != nil {
-		return err
+	old, ended := m.browserSession(ctx, w, r)
+	if ended != nil && !errors.Is(ended, auth.ErrUnauthenticated) {
+		return ended
 	}
 	if old != nil && carries(old, rec) {
 		rec.Values = old.record.Values
@@ -79,6 +79,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	}
 	err = m.enlist(ctx, old, fresh)
 	if err == nil {
+		m.supersede(ctx, ended)
 		err = m.setCookie(w, r, fresh, token)
 	}
 	if err != nil {
@@ -124,6 +125,7 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 	case err != nil && !mayDeleteCookie(err):
 		return nil, err
 	}
+	m.supersede(ctx, err)
 	if s, err = m.newVisitor(ctx, w, r); err != nil {
 		return nil, m.fail(ctx, "", "", fmt.Errorf("session: ensure: %w", err))
 	}
@@ -194,16 +196,6 @@ func (m *Manager) token(w http.ResponseWriter, r *http.Request) (token string, o
 		return token, token != "", nil
 	}
 	return m.config.Cookie.Read(r)
-}
-
-// replaceableSession returns the session that the browser has by its token, or nil if
-// that session has ended or there is none.
-func (m *Manager) replaceableSession(ctx context.Context, w http.ResponseWriter, r *http.Request) (*Session, error) {
-	s, err := m.browserSession(ctx, w, r)
-	if errors.Is(err, auth.ErrUnauthenticated) {
-		return nil, nil
-	}
-	return s, err
 }
 
 // browserSession returns the session that the browser has by its token, nil if it has no

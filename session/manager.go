@@ -261,10 +261,10 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 	}
 	if !ok {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
-		return nil, &endedError{why: "unknown"}
+		return nil, &endedError{m, d, "unknown", 0}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, &endedError{why: tombstone.Reason.String(), reason: tombstone.Reason}
+		return nil, &endedError{m, d, tombstone.Reason.String(), tombstone.Reason}
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
@@ -275,7 +275,7 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 	}
 	if !m.ends(s).After(time.Now()) {
 		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.record.Subject, LoginID: s.loginID})
-		return nil, &endedError{why: "expired"}
+		return nil, &endedError{m, d, "expired", 0}
 	}
 	return s, nil
 }

@@ -168,3 +168,20 @@ func (l *Lists) endRecord(ctx context.Context, kind Kind, d Digest, reason Reaso
 	}
 	return true, nil
 }
+
+// Supersede leaves a tombstone with the reason [Replaced] for a login that has ended, if
+// something is left of it. A login that is alive ends. If something else changes the
+// record meanwhile, that stays.
+func (l *Lists) Supersede(ctx context.Context, kind Kind, d Digest) error {
+	raw, ok, err := l.Store.Get(ctx, d.Key())
+	if err == nil {
+		if tombstone, ended := ParseTombstone(raw); !ok || ended && tombstone.Reason.Own() {
+			return nil
+		}
+		_, err = l.Store.CompareAndSwap(ctx, d.Key(), raw, NewTombstone(kind, Replaced), kind.TombstoneTTL())
+	}
+	if err != nil {
+		return fmt.Errorf("logins: supersede a record: %w", err)
+	}
+	return nil
+}
