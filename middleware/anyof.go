@@ -8,24 +8,26 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// AnyOf returns an Authenticator that asks each of several in turn, so that
-// one guard takes sessions and tokens. It goes on to the next only after
-// [auth.ErrNoCredential]: a credential that is present and not valid is
-// refused, whatever else the request carries. It panics if there is none to
-// ask. What is for one mode alone, such as the check of a form's token, a handler
-// asks of those identities whose Credential is of that mode.
+// AnyOf returns an Authenticator that asks several others in turn, so that one guard
+// accepts both sessions and tokens. It asks the next one only after
+// [auth.ErrNoCredential]: a credential that is present but not valid is refused,
+// regardless of other credentials in the request. AnyOf panics without arguments and
+// if one of them is nil.
 //
-// A refused client is told what to do by whoever refused its credential, if
-// that is a [Challenger]. If nobody found one, or a guard asks for more than a
-// valid log-in has, each of them that is a Challenger adds its challenge. It
-// gets the error that it has returned itself, or else that of the guard.
+// A handler that needs a check for one mode only, such as that of a form's CSRF
+// token, applies it to identities whose Credential is of that mode.
+//
+// The challenge to a refused client comes from the Authenticator that refused its
+// credential, if that is a [Challenger]. If none of them found a credential, or if a
+// guard requires more than a valid login, every Challenger adds its challenge. Each
+// one gets the error that it returned itself, or otherwise the error of the guard.
 func AnyOf(authenticators ...Authenticator) Authenticator {
 	if len(authenticators) == 0 {
-		panic("middleware: AnyOf of no Authenticator")
+		panic("middleware: AnyOf: no Authenticator")
 	}
 	for _, a := range authenticators {
 		if isNil(a) {
-			panic("middleware: AnyOf of a nil Authenticator")
+			panic("middleware: AnyOf: an Authenticator is nil")
 		}
 	}
 	return anyOf(append([]Authenticator(nil), authenticators...))
@@ -33,8 +35,9 @@ func AnyOf(authenticators ...Authenticator) Authenticator {
 
 type anyOf []Authenticator
 
-// refusal is the error of several authenticators. It keeps what each has said,
-// since the others have nothing to add: a bad cookie makes no token invalid.
+// refusal is the error of several authenticators. It keeps the error of each one,
+// because an error concerns only the credential of its authenticator: an invalid
+// cookie does not make a token invalid.
 type refusal struct{ answers []answer }
 
 type answer struct {

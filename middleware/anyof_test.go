@@ -11,7 +11,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// mode is an Authenticator that notes what it is asked.
+// mode is an Authenticator that logs its calls.
 type mode struct {
 	name string
 	id   auth.Identity
@@ -55,7 +55,7 @@ func TestAnyOfAsksInOrderAndOnlyAfterNoCredential(t *testing.T) {
 		{"a store that is down is 503, though b is good", auth.Identity{}, errStore, bob, nil, []string{"a"}, 503, 503, []string{"a"}},
 		{"no credential at all is 401 or anonymous", auth.Identity{}, isNone, auth.Identity{}, isNone, []string{"a", "b"}, 401, 200, []string{"a", "b"}},
 		{"a bad credential of b is never anonymous", auth.Identity{}, isNone, auth.Identity{}, isBad, []string{"a", "b"}, 401, 401, []string{"b"}},
-		{"a store of b that is down makes nobody anonymous", auth.Identity{}, isNone, auth.Identity{}, errStore, []string{"a", "b"}, 503, 503, []string{"b"}},
+		{"a failure of the store of b does not make a request anonymous", auth.Identity{}, isNone, auth.Identity{}, errStore, []string{"a", "b"}, 503, 503, []string{"b"}},
 		{"no subject from a is no reason to ask b", auth.Identity{}, nil, bob, nil, []string{"a"}, 503, 503, []string{"a", "b"}},
 		{"an identity of a beside an error is nothing", alice, isNone, auth.Identity{}, isNone, []string{"a", "b"}, 401, 200, []string{"a", "b"}},
 	}
@@ -91,7 +91,7 @@ func TestAnyOfReturnsNoIdentityBesideAnError(t *testing.T) {
 	}
 }
 
-// Each challenger gets an error of its own, or one that concerns all.
+// Each challenger gets the error that it returned, or one that concerns all of them.
 func TestAnyOfChallenges(t *testing.T) {
 	var log []string
 	own := errors.New("a says so")
@@ -108,7 +108,7 @@ func TestAnyOfChallenges(t *testing.T) {
 			t.Errorf("%q, a got %v", h, a.got)
 		}
 	})
-	t.Run("if nobody found a credential, each gets its own error", func(t *testing.T) {
+	t.Run("if none found a credential, each gets its own error", func(t *testing.T) {
 		one := &mode{name: "one", err: fmt.Errorf("one: %w", auth.ErrNoCredential), log: &log}
 		two := &mode{name: "two", err: fmt.Errorf("two: %w", auth.ErrNoCredential), log: &log}
 		guard := &middleware.Guard{Authenticator: middleware.AnyOf(one, quiet, middleware.AnyOf(two))}

@@ -15,9 +15,9 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// cache stands before a handler and keeps whatever it may, for ever. It obeys
-// no-store, Vary and, if it is shared, private. It knows nothing else of RFC
-// 9111, such as the rule for Authorization, so it keeps more than a real one.
+// cache stores every response of a handler that it may store, without expiry. It
+// obeys no-store, Vary and, if it is shared, private. It ignores the other rules of
+// RFC 9111, such as that for Authorization, so it stores more than a real cache.
 type cache struct {
 	next   http.Handler
 	shared bool
@@ -60,7 +60,7 @@ func (c *cache) mayKeep(h http.Header) bool {
 	return !slices.Contains(says, "no-store") && !(c.shared && slices.Contains(says, "private"))
 }
 
-// answers is the rule of RFC 9111, 4.1.
+// answers implements RFC 9111, 4.1.
 func (k kept) answers(r *http.Request) bool {
 	return k.path == r.URL.Path && !slices.ContainsFunc(words(k.given, "Vary"), func(name string) bool {
 		return name == "*" || !slices.Equal(k.asked.Values(name), r.Header.Values(name))
@@ -84,8 +84,8 @@ func words(h http.Header, name string) (list []string) {
 	return list
 }
 
-// cached is a site behind a cache: pages for whoever is logged in and for
-// everybody, by session or token, of which each says what it likes to caches.
+// cached is a site behind a cache. It has pages for authenticated users and public
+// pages, by session or token, with various Cache-Control headers.
 type cached struct {
 	*cache
 	t      *testing.T
@@ -130,7 +130,7 @@ func openCached(t *testing.T, shared bool) *cached {
 	return &cached{&cache{next: mux, shared: shared}, t, logins}
 }
 
-// visitor is a client: with a cookie, with a token, or with neither.
+// visitor is a client with a cookie, with a token, or with neither.
 type visitor struct {
 	subject string
 	header  http.Header
@@ -156,14 +156,14 @@ func (s *cached) login(v *visitor, subject string) {
 	v.subject = subject
 }
 
-// mustSeeItself asks for a page and looks whose it is.
+// mustSeeItself requests a page and checks that it belongs to the visitor.
 func (s *cached) mustSeeItself(v *visitor, path string) {
 	s.t.Helper()
 	res := s.send(v, "GET", path)
 	body := readAll(s.t, res)
 	if v.subject == "" && strings.HasPrefix(path, "/own/") {
 		if res.StatusCode != 401 || body != problems[401] {
-			s.t.Errorf("%s: nobody gets %d, %q", path, res.StatusCode, body)
+			s.t.Errorf("%s: an anonymous visitor gets %d, %q", path, res.StatusCode, body)
 		}
 	} else if want := "hello, " + v.subject; res.StatusCode != 200 || body != want {
 		s.t.Errorf("%s: %q gets %d, %q", path, v.subject, res.StatusCode, body)
@@ -178,9 +178,9 @@ func paths() (list []string) {
 	return list
 }
 
-// ASVS 5.0, 14.2.2; CVE-2023-30861. In whatever order they come, everybody gets
-// the own page of a shared cache, and unless a handler says that it may, the
-// cache keeps nothing that tells of anybody.
+// ASVS 5.0, 14.2.2; CVE-2023-30861. In any order of requests, a shared cache serves
+// each visitor only its own page. It stores no page of a user unless the handler
+// allows it.
 func TestASharedCacheGivesNobodyThePageOfAnother(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
@@ -218,7 +218,7 @@ func TestASharedCacheGivesNobodyThePageOfAnother(t *testing.T) {
 	}
 }
 
-// One browser, used by one after the other, with pages that it may keep.
+// Two users share one browser, one after the other, with pages that it may store.
 func TestABrowsersCacheGivesNobodyThePageOfAnother(t *testing.T) {
 	s := openCached(t, false)
 	browser := &visitor{}

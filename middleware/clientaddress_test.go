@@ -9,8 +9,8 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// ASVS 5.0, 4.1.3 and 15.3.4: the client is whom the outermost trusted proxy was
-// asked by, and nothing that a client writes makes it somebody else.
+// ASVS 5.0, 4.1.3 and 15.3.4: the client is the peer of the outermost trusted proxy,
+// and no header that a client sends changes that.
 func TestClientAddressIsWhomTheLastTrustedProxyWasAskedBy(t *testing.T) {
 	const proxy, inner, client, spoofed = "10.0.0.1:443", "10.0.0.2", "192.0.2.7", "203.0.113.66"
 	for _, test := range []struct {
@@ -22,7 +22,7 @@ func TestClientAddressIsWhomTheLastTrustedProxyWasAskedBy(t *testing.T) {
 		{"without a proxy it is the connection's", "192.0.2.7:1024", nil, client},
 		{"who is no proxy is not believed", "192.0.2.7:1024", []string{spoofed}, client},
 		{"a proxy is", proxy, []string{client}, client},
-		{"a proxy that tells of nobody is the client", proxy, nil, "10.0.0.1"},
+		{"a proxy without the header is the client", proxy, nil, "10.0.0.1"},
 		{"a chain of proxies", proxy, []string{client + ", 10.0.0.3, " + inner}, client},
 		{"a chain over several fields", proxy, []string{client, "10.0.0.3", inner}, client},
 		{"what a client has written stands to the left", proxy, []string{spoofed + ", " + client}, client},
@@ -71,7 +71,7 @@ func TestClientAddressIsWhomTheLastTrustedProxyWasAskedBy(t *testing.T) {
 			r := get("/")
 			r.RemoteAddr = test.remote
 			r.Header["X-Forwarded-For"] = test.forwarded
-			// What else claims to know is never read.
+			// Other headers are never read.
 			for _, name := range []string{"Forwarded", "X-Real-Ip", "X_Forwarded_For", "X-Forwarded_For", "Cf-Connecting-Ip",
 				"True-Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Forwarded", "X-Original-Forwarded-For", "Via"} {
 				r.Header[name] = []string{spoofed}
@@ -79,7 +79,7 @@ func TestClientAddressIsWhomTheLastTrustedProxyWasAskedBy(t *testing.T) {
 			r.Header["x-forwarded-for"] = []string{spoofed} // no server hands it on so
 			got := middleware.ClientAddress(r, netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/64"), netip.Prefix{})
 			if got.String() != test.want {
-				t.Errorf("it is %v, want %s", got, test.want)
+				t.Errorf("got %v, want %s", got, test.want)
 			}
 		})
 	}
@@ -94,8 +94,8 @@ func TestClientAddressTrustsNobodyByDefault(t *testing.T) {
 	}
 }
 
-// A long field costs no more than a look at it, and no memory: what is allocated
-// is the error for RemoteAddr, which has a port.
+// A long header allocates nothing; the one allocation is the error of parsing
+// RemoteAddr, which has a port.
 func TestALongFieldCostsNoMemory(t *testing.T) {
 	r := get("/")
 	r.RemoteAddr = "10.0.0.1:1024"
@@ -107,8 +107,8 @@ func TestALongFieldCostsNoMemory(t *testing.T) {
 	}
 }
 
-// Whatever a client writes into the fields that it sends, its proxy appends whom
-// it was asked by, and that is the answer.
+// Whatever headers a client sends, its proxy appends the address of the client, and
+// ClientAddress returns that.
 func FuzzClientAddress(f *testing.F) {
 	f.Add("203.0.113.66", "10.0.0.1")
 	f.Add("10.0.0.1,10.0.0.2", ",")

@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// withContext returns a copy of r with another context, for [serveCopy]. A server
-// puts trailers that no field has announced into its own request, unless there is
-// a map, which the copy then shares.
+// withContext returns a copy of r with another context, for [serveCopy]. net/http
+// stores unannounced trailers in its own request, and creates the map for them if
+// there is none. withContext creates it first, so that the copy shares it.
 func withContext(r *http.Request, ctx context.Context) *http.Request {
 	if r.Trailer == nil && len(r.TransferEncoding) > 0 {
 		r.Trailer = make(http.Header)
@@ -21,11 +21,11 @@ func serveCopy(next http.Handler, w http.ResponseWriter, r, inner *http.Request)
 	next.ServeHTTP(w, inner)
 }
 
-// endCopy does for a copy of r what nobody outside can do after the handler has
-// returned or panicked. It removes the files of a form that was parsed within, as
-// a server does for its own request, and gives back the pattern that a mux has
-// matched, for logs and metrics. It leaves alone what a server leaves alone, since
-// a goroutine of the handler may still use the copy.
+// endCopy removes the files of a multipart form that was parsed in the copy, as
+// net/http does for its own request, and copies the matched pattern back for logs and
+// metrics. It runs after the handler has returned or panicked. It changes nothing
+// that net/http would leave alone, because a goroutine of the handler may still use
+// the copy.
 func endCopy(r, inner *http.Request) {
 	if form := inner.MultipartForm; form != nil && form != r.MultipartForm {
 		form.RemoveAll()

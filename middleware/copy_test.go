@@ -23,7 +23,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// wraps are all the ways in which a guard hands a request on.
+// wraps are all ways in which a guard passes on a request.
 func wraps() map[string]func(http.Handler) http.Handler {
 	guard := &middleware.Guard{Authenticator: valid}
 	anonymous := &middleware.Guard{Authenticator: none}
@@ -41,7 +41,7 @@ func wraps() map[string]func(http.Handler) http.Handler {
 	}
 }
 
-// seen is what a handler, and the middleware outside of it, notes of a request.
+// seen is what a handler and the middleware outside of it record about a request.
 type seen struct {
 	mu    sync.Mutex
 	lines []string
@@ -64,7 +64,7 @@ func upload() (contentType string, body *bytes.Buffer) {
 	return form.FormDataContentType(), body
 }
 
-// parsed parses the form with little memory for files, and notes what it has.
+// parsed parses the form with little memory for files, and records its content.
 func parsed(s *seen, r *http.Request) {
 	err := r.ParseMultipartForm(1 << 10)
 	file, header, open := r.FormFile("photo")
@@ -77,7 +77,7 @@ func parsed(s *seen, r *http.Request) {
 	s.note("%v, %q, a file of %d bytes called %q, %d on the disk", err, r.PostFormValue("name"), n, header.Filename, filesIn(os.TempDir()))
 }
 
-// copyCases are what a copy of a request could lose or share.
+// copyCases are properties that a copy of a request could lose or share.
 var copyCases = []struct {
 	name    string
 	handler func(s *seen, w http.ResponseWriter, r *http.Request)
@@ -90,11 +90,11 @@ var copyCases = []struct {
 		parsed(s, r)
 		panic(http.ErrAbortHandler)
 	}, send: uploads},
-	{name: "an upload that nobody parses", handler: func(s *seen, _ http.ResponseWriter, r *http.Request) {
+	{name: "an upload that is not parsed", handler: func(s *seen, _ http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		s.note("%v, %v, %v", n > 64<<10, err, r.MultipartForm == nil)
 	}, send: uploads},
-	{name: "an upload that nobody reads", handler: func(s *seen, _ http.ResponseWriter, r *http.Request) {}, send: uploads},
+	{name: "an upload that is not read", handler: func(s *seen, _ http.ResponseWriter, r *http.Request) {}, send: uploads},
 	{name: "an upload parsed outside", handler: func(s *seen, _ http.ResponseWriter, r *http.Request) { parsed(s, r) },
 		before: func(s *seen, r *http.Request) *http.Request { parsed(s, r); return r },
 		after:  func(s *seen, r *http.Request) { parsed(s, r) }, send: uploads},
@@ -225,8 +225,8 @@ func forms(url string) *http.Request {
 	return r
 }
 
-// A guarded handler, and the middleware outside of its guard, see what they would
-// see without the guard; and no file of an upload is left.
+// A guarded handler and the middleware outside of its guard see the same as without
+// the guard, and no temporary file of an upload is left.
 func TestAGuardLosesNothingOfARequest(t *testing.T) {
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)
@@ -288,7 +288,7 @@ func filesIn(dir string) int {
 	return len(list)
 }
 
-// Trailers that no field has announced, which net/http's client does not send.
+// Unannounced trailers, which net/http's client does not send.
 func TestAGuardLosesNoUnannouncedTrailers(t *testing.T) {
 	for name, wrap := range wraps() {
 		var got http.Header

@@ -26,34 +26,34 @@ func TestAGuardTellsWhomItDoesNotLetThrough(t *testing.T) {
 		"a lack of scope": {always(known, nil), func(g *middleware.Guard) func(http.Handler) http.Handler {
 			return g.RequireScope("write")
 		}, because("insufficient scope")},
-		"an old log-in": {always(known, nil), func(g *middleware.Guard) func(http.Handler) http.Handler {
+		"an old login": {always(known, nil), func(g *middleware.Guard) func(http.Handler) http.Handler {
 			return g.RequireRecent(time.Minute)
 		}, because("insufficient user authentication")},
 		"a missing second factor": {always(known, nil), func(g *middleware.Guard) func(http.Handler) http.Handler {
 			return g.RequireMethods("otp")
 		}, because("insufficient user authentication")},
-		"a rule of the application":      {always(known, nil), that(auth.ErrForbidden), &denied},
-		"a rule that cannot tell":        {always(known, nil), that(errStore), &fault},
-		"nothing, of whoever passes":     {always(known, nil), that(nil), nil},
-		"nothing, of whoever is unknown": {none, that(auth.ErrForbidden), nil},
+		"a rule of the application":   {always(known, nil), that(auth.ErrForbidden), &denied},
+		"a rule that fails":           {always(known, nil), that(errStore), &fault},
+		"nothing, if admitted":        {always(known, nil), that(nil), nil},
+		"nothing, if unauthenticated": {none, that(auth.ErrForbidden), nil},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var heard []auth.Event
+				var received []auth.Event
 				guard := &middleware.Guard{Authenticator: c.from, Events: func(_ context.Context, e auth.Event) {
-					heard = append(heard, e)
+					received = append(received, e)
 				}}
 				serve(c.wrap(guard)(hello), get("/"))
 				if c.want == nil {
-					if len(heard) > 0 {
-						t.Errorf("%+v", heard)
+					if len(received) > 0 {
+						t.Errorf("%+v", received)
 					}
 					return
 				}
 				want := *c.want
 				want.Time = time.Now().UTC()
-				if len(heard) != 1 || heard[0] != want {
-					t.Errorf("%+v, want %+v", heard, want)
+				if len(received) != 1 || received[0] != want {
+					t.Errorf("%+v, want %+v", received, want)
 				}
 			})
 		})

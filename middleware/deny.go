@@ -12,24 +12,28 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 )
 
-// Deny answers a request that is not served because of err, one of the three
-// outcomes of package auth:
+// Deny writes the response to a request that is refused because of err, one of the
+// three outcomes of package auth:
 //
-//   - [auth.ErrUnauthenticated]: 401. Where a [Guard] with a LoginPage refuses, a
-//     browser that navigates is sent to that page instead (303), with the page that
-//     it wanted to get in the query parameter "next"; see [SafeNext].
-//   - [auth.ErrForbidden] with a method RetryAfter() time.Duration, such as the
-//     *throttle.Error of too many attempts: 429, with Retry-After, in seconds rounded
-//     up, unless it is zero: then waiting does not help.
-//   - any other [auth.ErrForbidden]: 403, or 405 with Allow: POST if a Logout was asked for by
-//     another method.
-//   - any other: 503, with Retry-After.
+//   - [auth.ErrUnauthenticated]: 401. If a [Guard] with a LoginPage refuses the
+//     request, a browser that navigates is redirected to that page instead (303). The
+//     query parameter "next" has the requested page; see [SafeNext].
+//   - [auth.ErrForbidden] with a method RetryAfter() time.Duration, such as a
+//     *throttle.Error: 429, with Retry-After in seconds, rounded up. Zero means that
+//     waiting does not help, and omits the header.
+//   - any other [auth.ErrForbidden]: 403, or 405 with Allow: POST if a Logout was
+//     called by another method.
+//   - any other error: 503, with Retry-After.
 //
-// The body is a problem detail (RFC 9457) that tells nothing of err (ASVS 5.0,
-// 16.5.1). Handlers use Deny for the errors of Login and Logout too, and a
-// [Guard] with a Deny of its own may end in it, with the request that it was given,
-// such as one that shows people a page, by [errors.Is] and [errors.As]. No cookie is
-// touched, and no WWW-Authenticate is added: that does a guard, by its [Challenger].
+// The body is a problem detail (RFC 9457) that discloses nothing about err (ASVS 5.0,
+// 16.5.1).
+//
+// Handlers also use Deny for the errors of Login and Logout. A Guard.Deny, such as
+// one that shows an HTML page depending on [errors.Is] and [errors.As], may call Deny
+// with the request that it was given.
+//
+// Deny changes no cookies and adds no WWW-Authenticate; a guard adds it through its
+// [Challenger].
 func Deny(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -67,19 +71,19 @@ func problem(w http.ResponseWriter, status int) {
 	w.Write([]byte(`{"title":"` + http.StatusText(status) + `","status":` + strconv.Itoa(status) + "}\n"))
 }
 
-// loginPageKey is that of the LoginPage of the guard that refuses, in the context of
-// the request that its Deny gets.
+// loginPageKey is the context key of the LoginPage of the refusing guard.
 type loginPageKey struct{}
 
-// loginURL returns where a browser that navigates is sent, or "" if this is no
-// navigation, there is no log-in page, or the browser is on it.
+// loginURL returns the URL to which a browser that navigates is redirected. It
+// returns "" if the request is not a navigation, there is no login page, or the
+// browser is already on it.
 func loginURL(r *http.Request) string {
 	loginPage, _ := r.Context().Value(loginPageKey{}).(string)
 	page, asked := parseLoginPage(loginPage), requestURI(r)
 	if page == nil || !navigates(r) || isPage(page, r.Host, asked) {
 		return ""
 	}
-	// Another host is told where to lead back to, and not what a query holds.
+	// Another host learns the page to return to, but not its query.
 	if page.Host != "" && !strings.EqualFold(page.Host, r.Host) {
 		asked, _, _ = strings.Cut(asked, "?")
 	}
@@ -107,15 +111,15 @@ func parseLoginPage(loginPage string) *url.URL {
 	return nil
 }
 
-// isPage reports whether page is what was asked for at host, so that a guard
-// in front of the log-in page sends nobody in circles.
+// isPage reports whether the requested URI is page at host, so that a guard in front
+// of the login page does not redirect in a loop.
 func isPage(page *url.URL, host, asked string) bool {
 	here, err := url.ParseRequestURI(asked)
 	return err == nil && here.Path == page.Path && (page.Host == "" || strings.EqualFold(page.Host, host))
 }
 
-// navigates reports whether a browser wants a page to show. Scripts ask with
-// another mode, and browsers that send no mode accept HTML by name.
+// navigates reports whether a browser requests a page to show. Scripts send another
+// Sec-Fetch-Mode. Browsers that do not send the header list text/html in Accept.
 func navigates(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
@@ -123,8 +127,8 @@ func navigates(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// requestURI returns what the browser asked for, prefixes that a handler on
-// the way has stripped included.
+// requestURI returns the URI that the browser requested, including prefixes that a
+// handler has stripped.
 func requestURI(r *http.Request) string {
 	if strings.HasPrefix(r.RequestURI, "/") {
 		return r.RequestURI

@@ -16,7 +16,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// ASVS 5.0, 1.2.3, 4.1.1 and 16.5.1: a body tells the status, and nothing of the
+// ASVS 5.0, 1.2.3, 4.1.1 and 16.5.1: the body has the status and nothing of the
 // error.
 func TestDenyTellsTheOutcomesApart(t *testing.T) {
 	tests := []struct {
@@ -26,7 +26,7 @@ func TestDenyTellsTheOutcomesApart(t *testing.T) {
 	}{
 		{"no credential", auth.ErrNoCredential, 401},
 		{"a bad credential", fmt.Errorf("token: secret: %w", auth.ErrUnauthenticated), 401},
-		{"an old log-in", &auth.InsufficientError{MaxAge: 1}, 401},
+		{"an old login", &auth.InsufficientError{MaxAge: 1}, 401},
 		{"a forbidden request", auth.ErrForbidden, 403},
 		{"a lack of scope", &auth.InsufficientError{Scope: "secret"}, 403},
 		{"forbidden wins over unauthenticated", errors.Join(auth.ErrUnauthenticated, auth.ErrForbidden), 403},
@@ -46,7 +46,7 @@ func TestDenyTellsTheOutcomesApart(t *testing.T) {
 	}
 }
 
-// Who is sent to the log-in page, and with what next.
+// Which requests are redirected to the login page, and with which "next".
 func TestDenyRedirectsNavigations(t *testing.T) {
 	const (
 		html = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -78,25 +78,25 @@ func TestDenyRedirectsNavigations(t *testing.T) {
 		{"an API client gets a 401", "GET", "/me", "", "application/json", "/login", ""},
 		{"a client that takes anything gets a 401", "GET", "/me", "", "*/*", "/login", ""},
 		{"a client that says nothing gets a 401", "GET", "/me", "", "", "/login", ""},
-		{"no log-in page, no redirect", "GET", "/me", "navigate", html, "", ""},
-		{"the log-in page does not redirect to itself", "GET", "/login", "navigate", "", "/login", ""},
+		{"no login page, no redirect", "GET", "/me", "navigate", html, "", ""},
+		{"the login page does not redirect to itself", "GET", "/login", "navigate", "", "/login", ""},
 		{"nor does it with a query", "GET", "/login?next=%2Fme", "navigate", "", "/login", ""},
 		{"nor does it in another encoding", "GET", "/%6cogin", "navigate", "", "/login", ""},
 		{"nor does it when posted", "POST", "/login", "navigate", "", "/login", ""},
 		{"nor does it if it has a query of its own", "GET", "/login", "navigate", "", "/login?lang=de", ""},
 		{"nor does it if it is an absolute URL", "GET", "/login", "navigate", "", "https://app.example/login", ""},
 		{"nor does it in another case of the host", "GET", "/login", "navigate", "", "https://APP.example/login", ""},
-		{"a page below the log-in page is another", "GET", "/login/help", "navigate", "", "/login", "/login?next=%2Flogin%2Fhelp"},
-		{"the log-in page of another host", "GET", "/login", "navigate", "", "https://id.example/login", "https://id.example/login?next=%2Flogin"},
-		{"an absolute log-in page", "GET", "/me", "navigate", "", "https://id.example/in", "https://id.example/in?next=%2Fme"},
+		{"a page below the login page is another", "GET", "/login/help", "navigate", "", "/login", "/login?next=%2Flogin%2Fhelp"},
+		{"the login page of another host", "GET", "/login", "navigate", "", "https://id.example/login", "https://id.example/login?next=%2Flogin"},
+		{"an absolute login page", "GET", "/me", "navigate", "", "https://id.example/in", "https://id.example/in?next=%2Fme"},
 		{"another host is not told the query", "GET", "/me?secret=1", "navigate", "", "https://id.example/in", "https://id.example/in?next=%2Fme"},
 		{"nor that of the start page", "GET", "/?secret=1", "navigate", "", "https://id.example/in", "https://id.example/in"},
 		{"nor is another port", "GET", "/me?secret=1", "navigate", "", "https://app.example:8443/in", "https://app.example:8443/in?next=%2Fme"},
 		{"the own host is told the query", "GET", "/me?a=b", "navigate", "", "https://APP.example/in", "https://APP.example/in?next=%2Fme%3Fa%3Db"},
-		{"a log-in page with a query of its own", "GET", "/me", "navigate", "", "/login?lang=de", "/login?lang=de&next=%2Fme"},
-		{"a log-in page with a next of its own", "GET", "/me", "navigate", "", "/login?next=%2Fhome", "/login?next=%2Fme"},
+		{"a login page with a query of its own", "GET", "/me", "navigate", "", "/login?lang=de", "/login?lang=de&next=%2Fme"},
+		{"a login page with a next of its own", "GET", "/me", "navigate", "", "/login?next=%2Fhome", "/login?next=%2Fme"},
 		{"which stays if there is no other", "POST", "/me", "navigate", "", "/login?next=%2Fhome", "/login?next=%2Fhome"},
-		{"a log-in page with a fragment", "GET", "/me", "navigate", "", "/login#form", "/login?next=%2Fme#form"},
+		{"a login page with a fragment", "GET", "/me", "navigate", "", "/login#form", "/login?next=%2Fme#form"},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestDenyRedirectsNavigations(t *testing.T) {
 	}
 }
 
-// refuse lets a guard with a log-in page refuse r because of err.
+// refuse makes a guard with a login page refuse r because of err.
 func refuse(t *testing.T, w http.ResponseWriter, r *http.Request, err error, login string) {
 	guard := &middleware.Guard{LoginPage: login, Authenticator: authenticatorFunc(func(*http.Request) (auth.Identity, error) {
 		return auth.Identity{}, err
@@ -136,21 +136,21 @@ func refuse(t *testing.T, w http.ResponseWriter, r *http.Request, err error, log
 	guard.Require(mustNotRun(t)).ServeHTTP(w, r)
 }
 
-// A Deny of one's own that ends in Deny, and no handler, knows the log-in page of
-// its guard.
+// A custom Guard.Deny that calls Deny knows the login page of its guard. A handler
+// that calls Deny does not.
 func TestOnlyAGuardSendsToItsLogInPage(t *testing.T) {
 	navigation := func() *http.Request {
 		r := get("/me")
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
 		return r
 	}
-	heard := 0
+	received := 0
 	site := &middleware.Guard{Authenticator: none, LoginPage: "/login", Deny: func(w http.ResponseWriter, r *http.Request, err error) {
-		heard++
+		received++
 		middleware.Deny(w, r, err)
 	}}
-	if res := serve(site.Require(mustNotRun(t)), navigation()); res.StatusCode != 303 || res.Header.Get("Location") != "/login?next=%2Fme" || heard != 1 {
-		t.Errorf("a Deny of one's own: status %d, heard %d", res.StatusCode, heard)
+	if res := serve(site.Require(mustNotRun(t)), navigation()); res.StatusCode != 303 || res.Header.Get("Location") != "/login?next=%2Fme" || received != 1 {
+		t.Errorf("a custom Deny: status %d, called %d times", res.StatusCode, received)
 	}
 	refuses := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { middleware.Deny(w, r, auth.ErrUnauthenticated) })
 	in := &middleware.Guard{Authenticator: valid, LoginPage: "/login"}
@@ -170,7 +170,7 @@ func setIf(h http.Header, name, value string) {
 	}
 }
 
-// Only who is not authenticated is sent to log in.
+// Only unauthenticated requests are redirected to the login page.
 func TestDenyRedirectsNobodyWhomNoLogInHelps(t *testing.T) {
 	for name, err := range map[string]error{"forbidden": auth.ErrForbidden, "a lack of scope": &auth.InsufficientError{Scope: "a"}, "down": errStore} {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestDenyRedirectsNobodyWhomNoLogInHelps(t *testing.T) {
 	}
 }
 
-// A guard behind http.StripPrefix sends the browser back to where it was.
+// A guard behind http.StripPrefix returns the browser to the URL that it requested.
 func TestNextKeepsAPrefixThatWasStripped(t *testing.T) {
 	guard := &middleware.Guard{Authenticator: none, LoginPage: "/app/login"}
 	h := http.StripPrefix("/app", guard.Require(mustNotRun(t)))
@@ -199,7 +199,7 @@ func TestNextKeepsAPrefixThatWasStripped(t *testing.T) {
 	}
 }
 
-// The way out and back: what Deny puts into next is what SafeNext lets pass.
+// SafeNext accepts the "next" that Deny sets.
 func TestNextSurvivesTheLogInPage(t *testing.T) {
 	const asked = "/reports/2026?from=a%20b&to=c%26d#"
 	r := get("/reports/2026?from=a%20b&to=c%26d")
@@ -263,7 +263,7 @@ func TestChallengerComesBeforeDeny(t *testing.T) {
 	m := &mode{name: "Bearer", err: auth.ErrNoCredential, log: &log}
 	guard := &middleware.Guard{Authenticator: m, Deny: func(w http.ResponseWriter, r *http.Request, err error) {
 		if w.Header().Get("WWW-Authenticate") != "Bearer" || m.got != err {
-			t.Error("there was no challenge before Deny")
+			t.Error("no challenge was set before Deny was called")
 		}
 		middleware.Deny(w, r, err)
 	}}
@@ -311,8 +311,8 @@ func TestDenyTellsHowLongToWait(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		r := get("/")
-		r.Header.Set("Sec-Fetch-Mode", "navigate") // no log-in page helps
-		middleware.Deny(w, r, fmt.Errorf("log-in: %w", tooMany(wait)))
+		r.Header.Set("Sec-Fetch-Mode", "navigate") // no login page helps
+		middleware.Deny(w, r, fmt.Errorf("login: %w", tooMany(wait)))
 		if w.Code != 429 || w.Header().Get("Retry-After") != want {
 			t.Errorf("%v: %d, Retry-After %q, want %q", wait, w.Code, w.Header().Get("Retry-After"), want)
 		}
@@ -320,13 +320,13 @@ func TestDenyTellsHowLongToWait(t *testing.T) {
 	}
 }
 
-// busy is the error of a store that asks for time, as those of some clients do.
+// busy is the error of a store that has a method RetryAfter, as some clients have.
 type busy struct{}
 
 func (busy) Error() string             { return "busy" }
 func (busy) RetryAfter() time.Duration { return time.Hour }
 
-// Only what is forbidden is a 429: a store that asks for time is down.
+// Only an ErrForbidden is a 429. A store with a RetryAfter is a fault (503).
 func TestAStoreThatAsksForTimeIsNoLimit(t *testing.T) {
 	w := httptest.NewRecorder()
 	middleware.Deny(w, get("/"), fmt.Errorf("store: %w", busy{}))

@@ -13,8 +13,8 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// Browsers send the cookie of a session, and programs a bearer token. Handlers
-// do not know the difference.
+// Browsers send the cookie of a session, and programs send a bearer token. Handlers
+// need not distinguish them.
 func ExampleAnyOf() {
 	sessions, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {

@@ -1,17 +1,23 @@
-// Package middleware stands before handlers and lets through only who may
-// pass. A [Guard] asks an [Authenticator], a session manager or a token
-// verifier, who sent a request, puts the answer into the request's context and
-// refuses the rest:
+// Package middleware authenticates and authorizes HTTP requests before they reach a
+// handler.
+//
+// A [Guard] asks an [Authenticator], such as a session manager or a token verifier,
+// for the identity of each request. It stores the identity in the context of the
+// request and refuses requests that do not meet its requirement:
 //
 //	guard := &middleware.Guard{Authenticator: sessions, LoginPage: "/login"}
 //	http.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
 //	http.Handle("GET /reports", guard.RequireScope("reports:read")(reports))
 //
-// Each guard checks for itself: there is none that only looks and leaves it to
-// another to refuse. [Isolate] and [SecurityHeaders] stand before a whole site, and
-// package throttle limits what can be guessed. Nothing wraps the ResponseWriter, so
-// streaming, file serving, WebSockets and [http.ResponseController] work as without
-// it.
+// The handler reads the identity with [auth.FromContext]. Every guard refuses
+// requests itself; none of them only authenticates and leaves the refusal to another
+// handler.
+//
+// [Isolate] and [SecurityHeaders] wrap a whole site. Package throttle limits guessing
+// attempts.
+//
+// The middleware does not wrap the ResponseWriter, so streaming, file serving,
+// WebSockets and [http.ResponseController] work as without it.
 package middleware
 
 import (
@@ -25,85 +31,92 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Authenticator finds out who sent a request. session.Manager and
-// token.Verifier are Authenticators. It is called by many goroutines at once.
+// Authenticator authenticates requests. session.Manager and token.Verifier implement
+// it. An Authenticator must be safe for concurrent use.
 type Authenticator interface {
-	// Authenticate returns who sent r, with a Subject that is not empty. It
-	// does not change r.
+	// Authenticate returns the identity of the sender of r. The identity has a
+	// non-empty Subject. Authenticate does not modify r.
 	//
-	// The error is one of the three outcomes of package auth: it wraps
+	// The error is one of the three outcomes of package auth. It wraps
 	// [auth.ErrUnauthenticated] if there is no valid credential, and
-	// [auth.ErrNoCredential] only if there is none at all or its session is
-	// over; it wraps [auth.ErrForbidden] if the request must not be served;
-	// any other error says that the question could not be answered.
+	// [auth.ErrNoCredential] only if there is no credential at all or its session has
+	// ended. It wraps [auth.ErrForbidden] if the request must not be served. Any
+	// other error means that the request could not be checked.
 	Authenticate(r *http.Request) (auth.Identity, error)
 }
 
-// Challenger is an Authenticator that tells a refused client what to do. One
-// that hides it behind a wrapper costs headers, never safety.
+// Challenger is an Authenticator that adds challenges to the responses to refused
+// requests. A wrapper that hides the Challenge method omits the challenge headers;
+// access control is unaffected.
 type Challenger interface {
-	// Challenge is called before a guard denies r because of err, and adds to
-	// the header of the response, such as a WWW-Authenticate field (RFC 9110,
-	// 11.6.1). It deletes no cookie: the browser may have a newer one by now.
-	// err is that of Authenticate or of the guard, such as an
-	// [auth.InsufficientError].
+	// Challenge adds headers such as WWW-Authenticate (RFC 9110, 11.6.1) to h, the
+	// header of the response. A guard calls it before it denies r because of err,
+	// which is the error of Authenticate or of the guard itself, such as an
+	// [auth.InsufficientError]. Challenge must not delete a cookie, because the
+	// browser may already have a newer one.
 	Challenge(h http.Header, r *http.Request, err error)
 }
 
-// Guard makes middleware that admits requests by who sent them. Its fields are
-// set before its first use and not changed after; then it may be used by many
-// goroutines at once. Its methods panic if Authenticator is nil or LoginPage
-// leads nowhere, since a program must not start with an open door.
+// Guard creates middleware that admits requests by the identity of their sender. Set
+// its fields before the first use and do not change them afterwards; it is then safe
+// for concurrent use. Its methods panic if Authenticator is nil or LoginPage is not
+// valid, because a misconfigured program must not start and serve unprotected
+// handlers.
 //
-// The response to an authenticated request says Cache-Control: no-store, unless
-// the handler says otherwise (ASVS 5.0, 14.3.2). A page that is stored may come
-// back by the Back button after log-out. Whatever a guard lets through
-// says Vary: Cookie, Authorization beside what was there, so that no cache gives
-// to one what was meant for another (ASVS 5.0, 14.2.2): add to it, and replace
-// it only by more. An Authenticator of your own that reads other fields of the
-// request has to have them added.
+// Responses to authenticated requests have Cache-Control: no-store unless the handler
+// sets another value (ASVS 5.0, 14.3.2). A browser may show a stored page after
+// logout when the user presses Back.
 //
-// A guard inside of another takes over the identity if that is the same *Guard
-// and the request still has the method, host, path and header map that it
-// checked; it does not notice a header that was changed in the map. It never
-// takes over the identity of another guard, or of [auth.NewContext].
+// Responses to all requests that a guard admits have Vary: Cookie, Authorization in
+// addition to existing values, so that no cache serves one user's response to another
+// (ASVS 5.0, 14.2.2). A handler should add to Vary; it may replace the value only by
+// one that includes both. An Authenticator that reads other request headers needs
+// these added to Vary as well.
 //
-// The handler gets a copy of the request, whose context has the identity. When it
-// returns or panics, the guard removes the temporary files of a multipart form
-// that was parsed in the copy. Middleware outside of the guard sees the Pattern of
-// a mux inside, and not the Form.
+// A guard nested in another guard reuses the identity if both are the same *Guard and
+// the request still has the method, host, path and header map that were checked. It
+// does not notice a header that was changed in that map. It never reuses the identity
+// of another guard, or one set by [auth.NewContext].
+//
+// The handler gets a copy of the request whose context has the identity. When the
+// handler returns or panics, the guard removes the temporary files of a multipart
+// form that was parsed in the copy. Middleware outside of the guard sees the Pattern
+// of an inner mux, but not the Form.
 type Guard struct {
-	// Authenticator says who sent a request. It is required.
+	// Authenticator authenticates requests. It is required.
 	Authenticator Authenticator
 
-	// LoginPage is the page to which [Deny] sends a browser that navigates
-	// without a valid credential: a path such as "/login", or an http or https
-	// URL. Empty means none: everybody gets a plain 401.
+	// LoginPage is the page to which [Deny] redirects a browser that navigates
+	// without a valid credential. It is a path such as "/login", or an http or https
+	// URL. If it is empty, all such requests get a plain 401.
 	LoginPage string
 
-	// Deny writes the response to a request that the guard does not let
-	// through. err is one of the three outcomes of package auth. Nil means
-	// [Deny], which knows LoginPage by the context of r. The response says Cache-Control: no-store, unless
-	// Deny says otherwise. Handlers that refuse by themselves call [Deny], not
-	// this.
+	// Deny writes the response to a request that the guard refuses. err is one of the
+	// three outcomes of package auth. The response has Cache-Control: no-store unless
+	// Deny sets another value. The default is the function [Deny], which gets
+	// LoginPage from the context of r. Handlers that refuse requests themselves call
+	// the function [Deny], not this field.
 	Deny func(w http.ResponseWriter, r *http.Request, err error)
 
-	// Events hears of each request whose sender is known and lacks what the
-	// guard requires, as [auth.EventDenied] (ASVS 5.0, 16.3.2). The default is
-	// nobody. Of bad credentials the mode tells, by its own hook.
+	// Events receives an [auth.EventDenied] for each authenticated request that does
+	// not meet the requirement of the guard (ASVS 5.0, 16.3.2), or an
+	// [auth.EventFault] if the check of [Guard.RequireThat] failed. Nil discards
+	// them. Invalid credentials are reported by the hook of the session manager or
+	// the token verifier.
 	Events func(context.Context, auth.Event)
 }
 
-// Require admits whoever is authenticated.
+// Require admits authenticated requests.
 func (g *Guard) Require(next http.Handler) http.Handler {
 	return g.admit(next, nil)
 }
 
-// Optional admits whoever is authenticated, and requests without a credential
-// as anonymous: [auth.FromContext] then says false. A credential that is
-// present but not valid is refused all the same. What is served to anonymous
-// requests may be cached, for others without a credential alone: it says Vary
-// and no Cache-Control.
+// Optional admits authenticated requests, and requests without a credential as
+// anonymous; for these [auth.FromContext] returns false. A credential that is present
+// but not valid is refused.
+//
+// Responses to anonymous requests have Vary but no Cache-Control, so they may be
+// cached, but only for other requests without a credential.
 func (g *Guard) Optional(next http.Handler) http.Handler {
 	g.mustWork(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +133,7 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 	})
 }
 
-// admit is the body of every guard that requires something.
+// admit implements all guards that require authentication. check may be nil.
 func (g *Guard) admit(next http.Handler, check func(auth.Identity) error) http.Handler {
 	g.mustWork(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,20 +151,20 @@ func (g *Guard) admit(next http.Handler, check func(auth.Identity) error) http.H
 	})
 }
 
-// mustWork panics for what would be an open or a broken door.
+// mustWork panics if the guard or its handler is misconfigured.
 func (g *Guard) mustWork(next http.Handler) {
 	switch {
 	case g == nil || isNil(g.Authenticator):
-		panic("middleware: Guard without an Authenticator")
+		panic("middleware: Guard.Authenticator is required")
 	case isNil(next):
-		panic("middleware: Guard before no handler")
+		panic("middleware: Guard: the handler is nil")
 	case g.LoginPage != "" && parseLoginPage(g.LoginPage) == nil:
-		panic("middleware: Guard: LoginPage is neither a path nor an http URL")
+		panic("middleware: Guard.LoginPage is neither a path nor an http or https URL")
 	}
 }
 
-// isNil also sees the nil pointer or function inside of an interface, which is
-// what a constructor whose error was ignored leaves behind.
+// isNil also detects a nil pointer or function in an interface, as left behind by a
+// constructor whose error was ignored.
 func isNil(v any) bool {
 	value := reflect.ValueOf(v)
 	switch value.Kind() {
@@ -161,8 +174,8 @@ func isNil(v any) bool {
 	return !value.IsValid()
 }
 
-// authenticate returns the request with the identity in its context, and what
-// is known of it.
+// authenticate returns a request whose context has the identity, and the record of
+// what was authenticated.
 func (g *Guard) authenticate(r *http.Request) (*http.Request, *guarded, error) {
 	if c, _ := r.Context().Value(guardKey{}).(*guarded); c != nil && c.guard == g && c.speaksFor(r) {
 		return r, c, nil
@@ -178,13 +191,13 @@ func (g *Guard) authenticate(r *http.Request) (*http.Request, *guarded, error) {
 	return withContext(r, c), c, nil
 }
 
-// denied tells of an identity that is not let through.
+// denied reports that an authenticated request is refused.
 func (g *Guard) denied(r *http.Request, id auth.Identity, err error) {
 	if g.Events == nil {
 		return
 	}
 	e := auth.Event{Kind: auth.EventDenied, Time: time.Now().UTC(), Source: "guard"}
-	// An issuer elsewhere may have put anything into them.
+	// An external issuer controls these values.
 	e.Subject, e.LoginID = stored.Printable(id.Subject, 255), stored.Printable(id.LoginID, 128)
 	var lacks *auth.InsufficientError
 	switch {

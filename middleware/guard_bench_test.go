@@ -8,12 +8,12 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// bare sets one header by itself, as most handlers do.
+// bare sets one header, as most handlers do.
 var bare = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain")
 })
 
-// encoding is what a compressing middleware has said outside of the guard.
+// encoding is the Vary of a compressing middleware outside of the guard.
 var encoding = []string{"Accept-Encoding"}
 
 // discard is a ResponseWriter that has a new header for each response.
@@ -23,9 +23,9 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d *discard) WriteHeader(int)             {}
 
-// A guard costs two allocations, the copy of the request and its context, and
-// the guard inside of it none. To anonymous requests it costs that of Vary,
-// since they have no context of their own.
+// A guard costs two allocations, the copy of the request and its context. The same
+// guard nested within it costs none. An anonymous request costs one, for Vary,
+// because it has no context of its own.
 func TestGuardAllocations(t *testing.T) {
 	guard := &middleware.Guard{Authenticator: valid}
 	allocations := func(h http.Handler) float64 {
@@ -38,7 +38,7 @@ func TestGuardAllocations(t *testing.T) {
 	}
 	floor := allocations(bare)
 	if floor == 0 {
-		t.Fatal("the bare handler allocates nothing, so nothing is measured")
+		t.Fatal("the bare handler allocates nothing: the measurement does not work")
 	}
 	for name, h := range map[string]http.Handler{
 		"Require":      guard.Require(bare),

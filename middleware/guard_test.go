@@ -36,17 +36,17 @@ var (
 	down      = always(auth.Identity{}, errStore)
 	untold    = always(auth.Identity{Subject: "alice"}, nil)
 	noSubject = always(auth.Identity{Scopes: "read"}, nil)
-	// A careless Authenticator that returns a usable value beside an error.
+	// An incorrect Authenticator that returns a usable identity with an error.
 	beside = always(alice, auth.ErrUnauthenticated)
 )
 
-// hello says who the handler sees.
+// hello writes the identity that the handler sees.
 var hello = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	id, ok := auth.FromContext(r.Context())
 	fmt.Fprintf(w, "%q %v", id.Subject, ok)
 })
 
-// mustNotRun is the handler of requests that are to be refused.
+// mustNotRun is the handler of requests that must be refused.
 func mustNotRun(t *testing.T) http.Handler {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("the handler ran")
@@ -92,14 +92,14 @@ func TestGuardsAdmitAndRefuse(t *testing.T) {
 		{"a bad credential is 401", "Require", bad, 401, ""},
 		{"a forbidden request is 403", "Require", forbidden, 403, ""},
 		{"a store that is down is 503, not 401", "Require", down, 503, ""},
-		{"nobody is let in without a subject", "Require", noSubject, 503, ""},
+		{"an identity without a subject is not admitted", "Require", noSubject, 503, ""},
 		{"an identity beside an error is worth nothing", "Require", beside, 401, ""},
 
 		{"who is authenticated is known", "Optional", valid, 200, `"alice" true`},
 		{"no credential is anonymous", "Optional", none, 200, `"" false`},
 		{"a bad credential is not anonymous", "Optional", bad, 401, ""},
 		{"a forbidden request is not anonymous", "Optional", forbidden, 403, ""},
-		{"a store that is down makes nobody anonymous", "Optional", down, 503, ""},
+		{"a store failure does not make a request anonymous", "Optional", down, 503, ""},
 		{"no subject is not anonymous", "Optional", noSubject, 503, ""},
 		{"an identity beside an error is not anonymous", "Optional", beside, 401, ""},
 
@@ -109,29 +109,29 @@ func TestGuardsAdmitAndRefuse(t *testing.T) {
 		{"one scope of two is 403", "OneOfTwo", valid, 403, ""},
 		{"no credential is 401 before a scope counts", "Lacking", none, 401, ""},
 		{"a bad credential is 401 before a scope counts", "Scope", bad, 401, ""},
-		{"a forbidden request is 403 whatever its scope", "Scope", forbidden, 403, ""},
+		{"a forbidden request is 403 with any scope", "Scope", forbidden, 403, ""},
 		{"a store that is down is 503, not a lack of scope", "Lacking", down, 503, ""},
-		{"no subject is refused whatever its scope", "Scope", noSubject, 503, ""},
+		{"no subject is refused with any scope", "Scope", noSubject, 503, ""},
 
-		{"an unknown time of log-in is not recent", "Recent", valid, 401, ""},
+		{"an unknown time of login is not recent", "Recent", valid, 401, ""},
 		{"no credential is not recent", "Recent", none, 401, ""},
 		{"a bad credential is not recent", "Recent", bad, 401, ""},
 		{"a forbidden request is not asked to log in again", "Recent", forbidden, 403, ""},
-		{"a store that is down asks nobody to log in again", "Recent", down, 503, ""},
+		{"a store failure does not require a new login", "Recent", down, 503, ""},
 		{"no subject is not recent", "Recent", noSubject, 503, ""},
 
 		{"who has the method passes", "Method", valid, 200, `"alice" true`},
-		{"one method of two asks for a new log-in", "Methods", valid, 401, ""},
-		{"a log-in that tells no methods has none", "Method", untold, 401, ""},
+		{"one method of two asks for a new login", "Methods", valid, 401, ""},
+		{"a login that states no methods has none", "Method", untold, 401, ""},
 		{"no credential is 401 before a method counts", "Method", none, 401, ""},
-		{"a forbidden request is 403 whatever its methods", "Method", forbidden, 403, ""},
+		{"a forbidden request is 403 with any methods", "Method", forbidden, 403, ""},
 		{"a store that is down is 503, not a lack of methods", "Methods", down, 503, ""},
 
 		{"who passes the check passes", "That", valid, 200, `"alice" true`},
 		{"the check may forbid", "ThatNot", valid, 403, ""},
-		{"the check may ask for a new log-in", "ThatOld", valid, 401, ""},
-		{"the check makes nobody anonymous", "ThatNone", valid, 401, ""},
-		{"a check that cannot tell is 503", "ThatDown", valid, 503, ""},
+		{"the check may ask for a new login", "ThatOld", valid, 401, ""},
+		{"the check does not make a request anonymous", "ThatNone", valid, 401, ""},
+		{"a check that fails is 503", "ThatDown", valid, 503, ""},
 		{"the check admits none without a credential", "That", none, 401, ""},
 		{"the check admits none with a bad credential", "That", bad, 401, ""},
 		{"the check admits no forbidden request", "That", forbidden, 403, ""},
@@ -169,7 +169,7 @@ func that(err error) func(*middleware.Guard) func(http.Handler) http.Handler {
 	return func(g *middleware.Guard) func(http.Handler) http.Handler {
 		return g.RequireThat(func(id auth.Identity) error {
 			if id.Subject != "alice" {
-				panic("the check was asked about nobody")
+				panic("the check was called without an identity")
 			}
 			return err
 		})
@@ -205,11 +205,11 @@ func TestRequireRecentBoundaries(t *testing.T) {
 	}
 }
 
-// What a guard lacks is a fault of the program, found when it starts.
+// A misconfigured guard panics when the program starts.
 func TestGuardsPanicWhenWrapping(t *testing.T) {
 	good := &middleware.Guard{Authenticator: valid}
 	var (
-		nobody  *middleware.Guard
+		missing *middleware.Guard
 		pointer *pointerAuthenticator
 		mux     *http.ServeMux
 	)
@@ -217,7 +217,7 @@ func TestGuardsPanicWhenWrapping(t *testing.T) {
 		rule string
 		wrap func()
 	}{
-		{"no guard", func() { nobody.Require(hello) }},
+		{"no guard", func() { missing.Require(hello) }},
 		{"no Authenticator", func() { (&middleware.Guard{}).Require(hello) }},
 		{"no Authenticator, optional", func() { (&middleware.Guard{}).Optional(hello) }},
 		{"no Authenticator, with a scope", func() { (&middleware.Guard{}).RequireScope("read")(hello) }},
@@ -240,14 +240,14 @@ func TestGuardsPanicWhenWrapping(t *testing.T) {
 		{"a method that would end its challenge", func() { good.RequireMethods(`pwd"`) }},
 		{"no time", func() { good.RequireRecent(0) }},
 		{"a time in the future", func() { good.RequireRecent(-1) }},
-		{"a log-in page that is no URL", func() { page("/%zz").Require(hello) }},
-		{"a log-in page that is no URL, optional", func() { page("/%zz").Optional(hello) }},
-		{"a log-in page that depends on where one is", func() { page("login").Require(hello) }},
-		{"a log-in page that is a script", func() { page("javascript:alert(1)").Require(hello) }},
-		{"a log-in page that is a script with a path", func() { page("javascript:/login").Require(hello) }},
-		{"a log-in page without a host", func() { page("https:/login").Require(hello) }},
-		{"a log-in page of another site by accident", func() { page("//login").Require(hello) }},
-		{"a log-in page without a path", func() { page("?login").Require(hello) }},
+		{"a login page that is not a URL", func() { page("/%zz").Require(hello) }},
+		{"a login page that is not a URL, optional", func() { page("/%zz").Optional(hello) }},
+		{"a relative login page", func() { page("login").Require(hello) }},
+		{"a login page that is a script", func() { page("javascript:alert(1)").Require(hello) }},
+		{"a login page that is a script with a path", func() { page("javascript:/login").Require(hello) }},
+		{"a login page without a host", func() { page("https:/login").Require(hello) }},
+		{"a login page of another site by accident", func() { page("//login").Require(hello) }},
+		{"a login page without a path", func() { page("?login").Require(hello) }},
 		{"AnyOf of none", func() { middleware.AnyOf() }},
 		{"AnyOf of nil", func() { middleware.AnyOf(valid, nil) }},
 		{"AnyOf of a nil pointer", func() { middleware.AnyOf(pointer, valid) }},
@@ -301,7 +301,7 @@ func TestHandlerMayOverrideNoStore(t *testing.T) {
 			if got := serve(h, get("/")).Header["Cache-Control"]; !slices.Equal(got, test.want) {
 				t.Errorf("Cache-Control %q, want %q", got, test.want)
 			}
-			// Whatever that handler did, the next response is what it should be.
+			// The header changes of that handler do not affect the next response.
 			if got := serve(guard.Require(hello), get("/")).Header["Cache-Control"]; !slices.Equal(got, []string{"no-store"}) {
 				t.Errorf("the next response has Cache-Control %q", got)
 			}
@@ -320,7 +320,7 @@ func TestNoStoreReplacesWhatWasSaidOutside(t *testing.T) {
 	}
 }
 
-// A guard gives its handler the very ResponseWriter that it got.
+// A guard passes its ResponseWriter to the handler unwrapped.
 func TestGuardsWrapNoResponseWriter(t *testing.T) {
 	type writer struct{ *httptest.ResponseRecorder }
 	for name, from := range map[string]authenticatorFunc{"authenticated": valid, "anonymous": none} {
@@ -336,7 +336,7 @@ func TestGuardsWrapNoResponseWriter(t *testing.T) {
 	}
 }
 
-// The handler gets the request as it came, but for its context.
+// The handler gets the request unchanged except for its context.
 func TestGuardsChangeNothingElseInTheRequest(t *testing.T) {
 	guard := &middleware.Guard{Authenticator: valid}
 	r := get("/a/b?c=d")
@@ -362,7 +362,7 @@ func TestGuardedContextEndsWithTheRequest(t *testing.T) {
 		}
 		cancel()
 		if r.Context().Err() == nil {
-			t.Error("the context did not end")
+			t.Error("the context was not canceled")
 		}
 	})), get("/").WithContext(ctx))
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/authlatch/auth/internal/ctxkey"
 )
 
-// guarded is the context of a request that a guard has let through. It holds
-// all that there is to know in one value, since it is made once per request.
+// guarded is the context of a request that a guard has admitted. It holds everything
+// in one value, because one is allocated per request.
 type guarded struct {
 	context.Context
 	identity auth.Identity
 	guard    *Guard
 
-	// What was authenticated, kept by value: a handler may change its request.
+	// The request that was authenticated, by value, because a handler may change it.
 	method, host, path string
 	header             http.Header
 
-	// These back response headers. They cost no allocation here, and no handler
-	// that writes into them reaches the response to another request.
+	// These back response headers without an allocation. They are not shared, so a
+	// handler that writes into them cannot change the response to another request.
 	cacheControl [1]string
-	vary         [2]string // what was there, which is one field mostly, and ours
+	vary         [2]string // usually one existing value, and ours
 }
 
 func newGuarded(g *Guard, r *http.Request, id auth.Identity) *guarded {
@@ -42,7 +42,7 @@ func newGuarded(g *Guard, r *http.Request, id auth.Identity) *guarded {
 
 type guardKey struct{}
 
-// Value finds the guard's own mark and the identity, in this order of keys.
+// Value returns c itself for guardKey, and the identity for ctxkey.Identity.
 func (c *guarded) Value(key any) any {
 	switch key.(type) {
 	case guardKey:
@@ -53,10 +53,10 @@ func (c *guarded) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// speaksFor reports whether r is the request that was authenticated, perhaps
-// with another context, and whether its handler sees the identity of c. It
-// finds out a request that a handler has made up and serves inside of another
-// one, and an identity that somebody has put over that of c.
+// speaksFor reports whether r is the request that was authenticated, perhaps with
+// another context, and whether its handler sees the identity of c. It returns false
+// for a request that a handler has created and serves within another one, and if the
+// identity in the context was replaced.
 func (c *guarded) speaksFor(r *http.Request) bool {
 	id, _ := r.Context().Value(ctxkey.Identity{}).(*auth.Identity)
 	return id == &c.identity &&
@@ -72,20 +72,20 @@ func (c *guarded) serve(next http.Handler, w http.ResponseWriter, r, admitted *h
 	serveCopy(next, w, r, admitted)
 }
 
-// varies are the fields of a request in which credentials come.
+// varies lists the request headers that carry credentials.
 const varies = "Cookie, Authorization"
 
-// addVary says that the response depends on the credentials, beside what was
-// said before (RFC 9110, 12.5.5). It builds the value in room, as far as that
-// goes: the slice in h may be shared with other headers.
+// addVary adds the credential headers to Vary (RFC 9110, 12.5.5). It builds the value
+// in room if that is large enough, because the slice in h may be shared with other
+// headers.
 func addVary(h http.Header, room []string) {
 	if fields := h["Vary"]; !slices.Contains(fields, varies) {
 		h["Vary"] = append(append(room, fields...), varies)
 	}
 }
 
-// anonymous returns the request without the identity that somebody outside of
-// the guard may have put into its context.
+// anonymous returns the request without an identity that middleware outside of the
+// guard may have put into its context.
 func anonymous(r *http.Request) *http.Request {
 	if _, ok := auth.FromContext(r.Context()); !ok {
 		return r

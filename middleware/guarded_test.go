@@ -13,7 +13,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// counting authenticates by the Authorization header and counts how often.
+// counting authenticates by the Authorization header and counts its calls.
 type counting struct{ asked atomic.Int32 }
 
 func (c *counting) Authenticate(r *http.Request) (auth.Identity, error) {
@@ -25,7 +25,7 @@ func (c *counting) Authenticate(r *http.Request) (auth.Identity, error) {
 	return auth.Identity{Subject: subject, Scopes: "read"}, nil
 }
 
-// A guard inside of the same guard asks again, unless it is the same request.
+// A guard nested in the same guard authenticates again unless the request is the same.
 func TestTakeOver(t *testing.T) {
 	type key struct{}
 	bob := auth.Identity{Subject: "bob"}
@@ -96,7 +96,7 @@ func TestTakeOverThroughAllGuards(t *testing.T) {
 	}
 }
 
-// What is taken over has to pass the inner guard all the same.
+// A reused identity must still meet the requirement of the inner guard.
 func TestTakeOverIsNoPass(t *testing.T) {
 	guard := &middleware.Guard{Authenticator: &counting{}}
 	r := get("/")
@@ -118,8 +118,7 @@ func TestAnotherGuardAsksAgain(t *testing.T) {
 	}
 }
 
-// A request without a credential stays without one, whoever vouched for the
-// request around it.
+// A request without a credential stays anonymous even within an authenticated one.
 func TestPlantedIdentitiesCountForNothing(t *testing.T) {
 	outer := &middleware.Guard{Authenticator: valid}
 	guard := &middleware.Guard{Authenticator: none}
@@ -153,8 +152,8 @@ func TestPlantedIdentitiesCountForNothing(t *testing.T) {
 	}
 }
 
-// The first guard knows the request again behind the mask of a second, but
-// the handler must see what the guard says.
+// A guard recognizes its request within another guard, but the handler must see the
+// identity of the innermost guard.
 func TestGuardBehindAMaskTellsItsOwnIdentity(t *testing.T) {
 	outer := &middleware.Guard{Authenticator: valid}
 	masks := &middleware.Guard{Authenticator: none}
@@ -163,9 +162,9 @@ func TestGuardBehindAMaskTellsItsOwnIdentity(t *testing.T) {
 	}
 }
 
-// Of 10,000 users whose requests run through one guard at once, in nested
-// guards and with contexts on the way, none ever sees another
-// (CVE-2026-24894 is of this class).
+// 10,000 users send requests through one guard at once, in nested guards and with
+// contexts between them. None of them sees the identity of another (CVE-2026-24894
+// is of this class).
 func TestUsersNeverSeeEachOther(t *testing.T) {
 	const users = 10_000
 	guard := &middleware.Guard{Authenticator: &counting{}}

@@ -23,8 +23,8 @@ func contextWith(t *testing.T, key, value any) (context.Context, context.CancelF
 	return context.WithCancel(context.WithValue(t.Context(), key, value))
 }
 
-// problems are the bodies of all refusals: golden, and the same whatever went
-// wrong (RFC 9457; ASVS 5.0, 16.5.1).
+// problems are the golden bodies of all refusals, which do not depend on the error
+// (RFC 9457; ASVS 5.0, 16.5.1).
 var problems = map[int]string{
 	401: `{"title":"Unauthorized","status":401}` + "\n",
 	403: `{"title":"Forbidden","status":403}` + "\n",

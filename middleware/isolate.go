@@ -8,29 +8,31 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// Isolate serves requests of the site's own pages, and those that somebody
-// makes by the address bar, a bookmark or a link. What a page of another origin
-// makes the browser send is refused, by [Deny] with 403: pictures, scripts,
-// frames, forms, fetches and WebSockets, so that it can neither embed what is
-// served nor measure it (ASVS 5.0, 3.2.1 and 3.5.8). Another host of the same
-// site, and another port, is another origin. It panics if next is nil.
+// Isolate refuses requests that pages of other origins make the browser send, by
+// [Deny] with 403: images, scripts, frames, forms, fetches and WebSockets. Other
+// origins can then neither embed nor measure responses (ASVS 5.0, 3.2.1 and 3.5.8).
+// Requests of the site's own pages are served, and so are those that a user makes by
+// the address bar, a bookmark or a link. Another host of the same site is another
+// origin, and so is another port. Isolate panics if next is nil.
 //
-// It goes by the fields of Fetch Metadata, which no page can forge. Let through
-// is Sec-Fetch-Site "same-origin" or "none"; of all else a GET or HEAD with
-// Sec-Fetch-Mode "navigate" and Sec-Fetch-Dest "document", which fills a whole
-// tab. Where Sec-Fetch-Site is missing, an Origin must be that of the Host, as
-// in a WebSocket's handshake. The response says Vary for these four.
+// Isolate checks the Fetch Metadata headers, which a page cannot forge. It admits
+// Sec-Fetch-Site "same-origin" and "none". Of all other values it admits only a GET
+// or HEAD with Sec-Fetch-Mode "navigate" and Sec-Fetch-Dest "document", which is a
+// navigation of a whole tab. If Sec-Fetch-Site is missing, the host of Origin must
+// equal Host, as in the handshake of a WebSocket. The response has these four headers
+// in Vary.
 //
-// A request with neither Sec-Fetch-Site nor Origin passes. Programs send neither, nor
-// do browsers from before 2023, nor any browser over plain HTTP except to localhost;
-// they could not use the site at all otherwise. Isolate thus stands before the
-// guards' own check of what changes something, and is no replacement.
+// A request with neither Sec-Fetch-Site nor Origin is admitted. Programs send neither
+// header, nor do browsers released before 2023, nor any browser over plain HTTP
+// except to localhost; refusing such requests would lock all of these out. Isolate
+// therefore complements the guards' own check of state-changing requests and does not
+// replace it.
 //
-// What others may load stands outside of it: public pictures, an API that
-// answers to CORS, a log-in that comes back by a form of the identity provider.
+// Do not wrap handlers that other origins may use: public images, an API that
+// supports CORS, a login by a form that the identity provider posts.
 func Isolate(next http.Handler) http.Handler {
 	if isNil(next) {
-		panic("middleware: Isolate before no handler")
+		panic("middleware: Isolate: the handler is nil")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest")
@@ -42,7 +44,7 @@ func Isolate(next http.Handler) http.Handler {
 	})
 }
 
-// isolated reports whether no other origin has had a hand in r beyond a link.
+// isolated reports whether no other origin caused r except by a link.
 func isolated(r *http.Request) bool {
 	switch field(r, "Sec-Fetch-Site") {
 	case "same-origin", "none":
@@ -56,5 +58,6 @@ func isolated(r *http.Request) bool {
 		field(r, "Sec-Fetch-Mode") == "navigate" && field(r, "Sec-Fetch-Dest") == "document"
 }
 
-// field joins what came several times to what no browser sends.
+// field joins repeated headers, which no browser sends, to a value that is never
+// admitted.
 func field(r *http.Request, name string) string { return strings.Join(r.Header[name], ",") }

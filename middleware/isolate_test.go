@@ -10,8 +10,8 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// The whole matrix against the rule in plain words: from here, from nowhere, or
-// a link to a page in a tab of its own.
+// All combinations against the rule: same-origin, user-initiated, or a top-level
+// navigation.
 //
 // ASVS 5.0, 3.2.1 and 3.5.8.
 func TestIsolateMatrix(t *testing.T) {
@@ -57,8 +57,8 @@ func TestIsolateMatrix(t *testing.T) {
 	}
 }
 
-// Without Fetch metadata Origin decides, if there is one: browsers send it with
-// what acts and with a WebSocket's handshake.
+// Without Fetch Metadata the Origin decides if it is present: browsers send it with
+// state-changing requests and with a WebSocket's handshake.
 func TestIsolateFallsBackOnOrigin(t *testing.T) {
 	for _, test := range []struct {
 		rule, site string
@@ -92,7 +92,7 @@ func TestIsolateFallsBackOnOrigin(t *testing.T) {
 	}
 }
 
-// What a client sends twice, no browser has sent.
+// Repeated headers are refused, because browsers do not send them.
 func TestIsolateBelievesNoDoubledField(t *testing.T) {
 	for i, header := range []http.Header{
 		{"Sec-Fetch-Site": {"same-origin", "cross-site"}},
@@ -108,8 +108,7 @@ func TestIsolateBelievesNoDoubledField(t *testing.T) {
 	}
 }
 
-// Each answer differs by what decided, so a cache has to know it, beside what
-// others say.
+// The response has the headers that decided in Vary, in addition to existing values.
 func TestIsolateAddsVary(t *testing.T) {
 	const decided = "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest"
 	guard := &middleware.Guard{Authenticator: valid}

@@ -7,15 +7,15 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// RequireScope admits whoever was granted scope, or each of several scopes with
-// spaces between them (RFC 6749, 3.3). Others get 403 insufficient_scope
-// (RFC 6750, 3.1; ASVS 5.0, 8.2.1). It panics if scope is empty or has a
-// character that no scope may have.
+// RequireScope admits requests that were granted scope, or each of several
+// space-separated scopes (RFC 6749, 3.3). Others get 403 insufficient_scope (RFC
+// 6750, 3.1; ASVS 5.0, 8.2.1). It panics if scope is empty or has a character that is
+// not allowed in a scope.
 func (g *Guard) RequireScope(scope string) func(http.Handler) http.Handler {
 	required := auth.Words(scope)
 	probe := auth.Identity{Subject: "probe", Scopes: required}
 	if scope == "" || probe.Validate() != nil {
-		panic("middleware: RequireScope of no scope")
+		panic("middleware: RequireScope: scope is empty or malformed")
 	}
 	missing := &auth.InsufficientError{Scope: required}
 	return g.RequireThat(func(id auth.Identity) error {
@@ -26,17 +26,17 @@ func (g *Guard) RequireScope(scope string) func(http.Handler) http.Handler {
 	})
 }
 
-// RequireMethods admits whoever has proved itself in the given way, or in each
-// of several with spaces between them: "otp" say, or "pwd hwk" (amr; RFC 8176).
-// Others are asked to log in again: 401 insufficient_user_authentication
-// (RFC 9470, 3; ASVS 5.0, 6.8.4), or the log-in page. A log-in that tells no
-// methods has none. It panics if methods is empty or has a character that no
-// method may have.
+// RequireMethods admits users who authenticated by the given method, or by each of
+// several space-separated methods, such as "otp" or "pwd hwk" (amr; RFC 8176). Others
+// are asked to log in again: 401 insufficient_user_authentication (RFC 9470, 3; ASVS
+// 5.0, 6.8.4), or a redirect to the login page. A login that states no methods has
+// none. RequireMethods panics if methods is empty or has a character that is not
+// allowed in a method.
 func (g *Guard) RequireMethods(methods string) func(http.Handler) http.Handler {
 	required := auth.Words(methods)
 	probe := auth.Identity{Subject: "probe", Methods: required}
 	if methods == "" || probe.Validate() != nil {
-		panic("middleware: RequireMethods of no method")
+		panic("middleware: RequireMethods: methods is empty or malformed")
 	}
 	missing := &auth.InsufficientError{Methods: required}
 	return g.RequireThat(func(id auth.Identity) error {
@@ -47,15 +47,16 @@ func (g *Guard) RequireMethods(methods string) func(http.Handler) http.Handler {
 	})
 }
 
-// RequireRecent admits whoever has proved itself within the last maxAge, by
-// AuthTime. Others are asked to log in again: 401
-// insufficient_user_authentication (RFC 9470, 3; ASVS 5.0, 7.5.1), or the
-// log-in page. A form that is refused is lost, and the log-in page is not told
-// where to go back to: guard the page with the form as well, with a shorter maxAge.
-// It panics if maxAge is not positive.
+// RequireRecent admits users who authenticated within the last maxAge, by AuthTime.
+// Others are asked to log in again: 401 insufficient_user_authentication (RFC 9470,
+// 3; ASVS 5.0, 7.5.1), or a redirect to the login page. It panics if maxAge is not
+// positive.
+//
+// Guard the page with the form as well, with a shorter maxAge, because a refused form
+// submission is lost and the redirect has no "next".
 func (g *Guard) RequireRecent(maxAge time.Duration) func(http.Handler) http.Handler {
 	if maxAge <= 0 {
-		panic("middleware: RequireRecent of no time")
+		panic("middleware: RequireRecent: maxAge is not positive")
 	}
 	tooOld := &auth.InsufficientError{MaxAge: maxAge}
 	return g.RequireThat(func(id auth.Identity) error {
@@ -66,12 +67,13 @@ func (g *Guard) RequireRecent(maxAge time.Duration) func(http.Handler) http.Hand
 	})
 }
 
-// RequireThat admits whoever is authenticated and for whom check returns nil.
-// Its error is one of the three outcomes: [auth.ErrForbidden] refuses, and any
-// error of another kind is served as 503. It panics if check is nil.
+// RequireThat admits authenticated requests for which check returns nil. The error of
+// check is one of the three outcomes of package auth: one that wraps neither
+// [auth.ErrForbidden] nor [auth.ErrUnauthenticated] is served as 503. RequireThat
+// panics if check is nil.
 func (g *Guard) RequireThat(check func(auth.Identity) error) func(http.Handler) http.Handler {
 	if check == nil {
-		panic("middleware: RequireThat of nothing")
+		panic("middleware: RequireThat: check is nil")
 	}
 	return func(next http.Handler) http.Handler { return g.admit(next, check) }
 }

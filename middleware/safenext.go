@@ -7,19 +7,19 @@ import (
 	"unicode/utf8"
 )
 
-// SafeNext returns next if it is a path on this site, with or without a query
-// and fragment, and "/" otherwise. Use it on whatever says where to go after a
-// log-in, so that no link leads from your log-in page to somebody else's (ASVS
-// 5.0, 1.2.2 and 3.7.2).
+// SafeNext returns next if it is a path on this site, with or without a query and
+// fragment, and "/" otherwise. Use it for the page to return to after a login, so
+// that no link to the login page leads to another site afterwards (ASVS 5.0, 1.2.2
+// and 3.7.2).
 //
 //	http.Redirect(w, r, middleware.SafeNext(r.FormValue("next")), http.StatusSeeOther)
 //
-// What browsers, proxies or net/http might read in another way is refused as
-// well: backslashes, control characters, dot segments, segments of spaces alone,
-// a path with two slashes in a row, and path parameters without a name before
-// them, as in "/;/x" and "/..;/x", which some proxies strip. All of these are
-// refused also where they are percent-encoded, and so are a path that is encoded
-// twice, bytes that are not UTF-8 (ASVS 5.0, 1.1.1), and more than 2048 bytes.
+// It also refuses paths that browsers, proxies and net/http may interpret
+// differently: backslashes, control characters, dot segments, segments of spaces
+// only, a path with two slashes in a row, and path parameters without a name before
+// them, as in "/;/x" and "/..;/x", which some proxies strip. All of these are refused
+// also where they are percent-encoded. So are a path that is encoded twice, bytes
+// that are not UTF-8 (ASVS 5.0, 1.1.1), and values of more than 2048 bytes.
 func SafeNext(next string) string {
 	const maxNext = 2048
 	if len(next) > maxNext || !strings.HasPrefix(next, "/") {
@@ -40,7 +40,7 @@ func SafeNext(next string) string {
 	return next
 }
 
-// plainPath reports whether a decoded path means the same to whoever reads it.
+// plainPath reports whether a decoded path has only one interpretation.
 func plainPath(path string) bool {
 	if strings.Contains(path, "//") || strings.ContainsAny(path, `\%`) {
 		return false

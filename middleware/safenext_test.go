@@ -11,7 +11,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// hostile are values that an attacker puts into a link to the log-in page.
+// hostile are values that an attacker puts into a link to the login page.
 // CVE-2022-40083, CVE-2021-21291, CVE-2021-21411.
 var hostile = []struct{ name, next string }{
 	{"nothing", ""},
@@ -150,7 +150,7 @@ func TestSafeNextRefuses(t *testing.T) {
 	}
 }
 
-// What stays on the site is kept byte for byte.
+// Paths on the site are returned unchanged.
 var harmless = []struct{ name, next string }{
 	{"the start page", "/"},
 	{"a page", "/me"},
@@ -195,8 +195,7 @@ func TestSafeNextKeepsWhatStays(t *testing.T) {
 	}
 }
 
-// Whatever comes in, what comes out is a path on this site to everybody who
-// may read it.
+// For any input, the result is a path on this site for every parser that may read it.
 func FuzzSafeNext(f *testing.F) {
 	for _, test := range hostile {
 		if len(test.next) < 4096 {
@@ -209,10 +208,10 @@ func FuzzSafeNext(f *testing.F) {
 	f.Fuzz(func(t *testing.T, next string) {
 		got := middleware.SafeNext(next)
 		if got != next && got != "/" {
-			t.Fatalf("SafeNext(%q) made up %q", next, got)
+			t.Fatalf("SafeNext(%q) invented %q", next, got)
 		}
 		if middleware.SafeNext(got) != got {
-			t.Fatalf("SafeNext(%q) is not final", got)
+			t.Fatalf("SafeNext(%q) is not idempotent", got)
 		}
 		staysHere(t, got)
 	})
@@ -224,7 +223,7 @@ func staysHere(t *testing.T, next string) {
 		t.Fatalf("%q does not begin with exactly one slash", next)
 	}
 	base, _ := url.Parse("https://app.example/login")
-	// Whoever is on the way reads it in one of these ways, in whatever order.
+	// Browsers and proxies apply these transformations, in any order.
 	readers := map[string]func(string) string{
 		"http.Redirect": redirected, "a decoder": decoded, "a proxy that strips parameters": stripped, "a browser": browsed,
 	}
@@ -244,8 +243,8 @@ func staysHere(t *testing.T, next string) {
 		read = further
 	}
 	for way, text := range read {
-		// A decoded path may be no URL, for a percent sign or a space in it.
-		// What matters is how it begins.
+		// A decoded path may not be a URL because of a percent sign or a space.
+		// Only its beginning matters.
 		if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") || strings.HasPrefix(text, `/\`) {
 			t.Fatalf("%q is read as %q: %s", next, text, way)
 		}
@@ -254,21 +253,21 @@ func staysHere(t *testing.T, next string) {
 		}
 	}
 	if u, err := base.Parse(next); err != nil || u.Host != "app.example" {
-		t.Fatalf("%q is no URL: %v", next, err)
+		t.Fatalf("%q is not a URL: %v", next, err)
 	}
 	if redirected(next) != next {
 		t.Fatalf("http.Redirect changes %q to %q", next, redirected(next))
 	}
 }
 
-// redirected is what http.Redirect makes of next.
+// redirected is the Location that http.Redirect sets for next.
 func redirected(next string) string {
 	w := httptest.NewRecorder()
 	http.Redirect(w, get("/login"), next, http.StatusSeeOther)
 	return w.Header().Get("Location")
 }
 
-// decoded decodes the path of next as a forgiving reader does.
+// decoded decodes the path of next as a lenient parser does.
 func decoded(next string) string {
 	path, rest, found := strings.Cut(next, "?")
 	var b strings.Builder
@@ -287,8 +286,8 @@ func decoded(next string) string {
 	return b.String()
 }
 
-// stripped is next without parameters of its path, as Tomcat and proxies before it
-// read one: from each semicolon to the end of the segment.
+// stripped removes the parameters of the path, as Tomcat and some proxies do: from
+// each semicolon to the end of the segment.
 func stripped(next string) string {
 	path, rest := next, ""
 	if end := strings.IndexAny(next, "?#"); end >= 0 {
@@ -301,10 +300,10 @@ func stripped(next string) string {
 	return strings.Join(segments, "/") + rest
 }
 
-// browsed is how a browser reads a reference on an https page, as far as the
-// host goes (WHATWG URL, 4.4): it strips controls and spaces from both ends,
-// drops tabs and line ends, takes a backslash before the query for a slash,
-// and resolves dot segments, encoded ones too.
+// browsed parses a reference on an https page as a browser does, as far as the host
+// is concerned (WHATWG URL, 4.4): it strips controls and spaces from both ends,
+// removes tabs and line ends, treats a backslash before the query as a slash, and
+// resolves dot segments, encoded ones too.
 func browsed(next string) string {
 	next = strings.TrimFunc(next, func(r rune) bool { return r <= ' ' })
 	next = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(next)

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// SecurityHeaders sets what makes browsers careful with the responses of next:
+// SecurityHeaders sets headers that restrict what browsers do with the responses of
+// next:
 //
 //	Strict-Transport-Security: max-age=31536000; includeSubDomains
 //	X-Content-Type-Options: nosniff
@@ -15,32 +16,34 @@ import (
 //	Cross-Origin-Opener-Policy: same-origin
 //	Cross-Origin-Resource-Policy: same-origin
 //
-// (ASVS 5.0, 3.4.1, 3.4.3 to 3.4.6 and 3.4.8). It stands outside of everything
-// else, before the mux say. A handler replaces a field by w.Header().Set, and
-// takes it away by Del. It panics if next is nil.
+// (ASVS 5.0, 3.4.1, 3.4.3 to 3.4.6 and 3.4.8). Use it as the outermost handler, for
+// example around the mux. A handler replaces a header by w.Header().Set and removes
+// it by Del. SecurityHeaders panics if next is nil.
 //
-// Browsers then come by TLS alone for a year, to every host under this one too.
-// They ignore the field over plain HTTP (RFC 6797, 8.1), so it is there
-// whatever r.TLS says: only a proxy that ends TLS knows better. It is not there
-// over TLS on localhost, since a browser that obeys it there, as Chromium does
-// not, no longer comes to programs on other ports that have no TLS.
+// Strict-Transport-Security makes browsers use only TLS for a year, for this host and
+// all hosts below it. The header is set regardless of r.TLS, because a proxy may
+// terminate TLS, and browsers ignore it over plain HTTP (RFC 6797, 8.1). It is not
+// set over TLS on localhost: Chromium ignores it there, but a browser that obeys
+// would no longer reach programs on other ports without TLS.
 //
-// A page loads what it needs from its own origin, and inline scripts and styles
-// not at all; it stands in no frame; and its forms lead nowhere else, not even
-// by a redirect, which is how a log-in by another site may begin. A page that
-// needs more sets a policy of its own. Pop-ups of another origin, such as for a
-// payment, lose sight of the page: it says Cross-Origin-Opener-Policy:
-// same-origin-allow-popups. What other sites may embed, public pictures say,
-// says Cross-Origin-Resource-Policy: cross-origin.
+// Content-Security-Policy allows a page to load resources only from its own origin,
+// and no inline scripts or styles. No page may be framed. Forms may be submitted only
+// to the own origin, including by a redirect, which is how a login by another site
+// may begin. A page that needs more sets its own policy.
 //
-// Other sites learn no address of a page. A page whose address holds a
-// single-use token says Referrer-Policy: no-referrer, so that its own scripts
-// and pictures do not get it either. That is no default, since browsers then
-// send Origin: null with the forms of the page itself, by which those that send
-// no Sec-Fetch-Site are told from another site's.
+// Cross-Origin-Opener-Policy cuts off pop-ups of another origin, such as for a
+// payment, from the page that opened them; such a page sets same-origin-allow-popups.
+// Resources that other sites may embed, such as public images, set
+// Cross-Origin-Resource-Policy: cross-origin.
+//
+// Referrer-Policy keeps the addresses of pages from other sites. A page whose address
+// contains a single-use token sets Referrer-Policy: no-referrer, so that its own
+// scripts and images do not receive the token either. This is not the default because
+// browsers then send Origin: null with forms of the page itself; without
+// Sec-Fetch-Site these could not be distinguished from forms of another site.
 func SecurityHeaders(next http.Handler) http.Handler {
 	if isNil(next) {
-		panic("middleware: SecurityHeaders before no handler")
+		panic("middleware: SecurityHeaders: the handler is nil")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -56,8 +59,8 @@ func SecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// isLocalhost reports whether the Host of a request is a name of this machine.
-// IP addresses need no regard: browsers keep no such promise of them.
+// isLocalhost reports whether the Host of a request is a loopback name. IP addresses
+// are not checked, because browsers do not apply Strict-Transport-Security to them.
 func isLocalhost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {

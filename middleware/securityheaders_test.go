@@ -11,7 +11,7 @@ import (
 
 const strictTransport = "max-age=31536000; includeSubDomains"
 
-// The literal fields: an upgrade must change none of them unnoticed.
+// The literal headers, so that none of them changes unnoticed.
 //
 // ASVS 5.0, 3.4.1, 3.4.3, 3.4.4, 3.4.5, 3.4.6 and 3.4.8.
 func TestGoldenSecurityHeaders(t *testing.T) {
@@ -63,7 +63,7 @@ func TestHandlersReplaceSecurityHeaders(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 3.4.1: whoever ends TLS, browsers are told to come by nothing else.
+// ASVS 5.0, 3.4.1: HSTS is set whether the server or a proxy terminates TLS.
 func TestStrictTransportIsAskedForEverywhereButOnLocalhost(t *testing.T) {
 	for _, test := range []struct {
 		target string

@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// ASVS 5.0, 7.5.3: what is highly sensitive needs a second factor, and now.
+// ASVS 5.0, 7.5.3: a highly sensitive operation requires a recent second factor.
 func TestStepUpNeedsTheFactorAndTheMoment(t *testing.T) {
 	for _, test := range []struct {
 		rule    string
@@ -41,8 +41,8 @@ func TestStepUpNeedsTheFactorAndTheMoment(t *testing.T) {
 	}
 }
 
-// sameAgent is a rule of an application: a log-in goes with the browser that it
-// began in.
+// sameAgent is an application's rule: a login is valid only in the browser in which
+// it began.
 type sameAgent struct{ *session.Manager }
 
 type agent struct{ Agent string }
@@ -62,8 +62,8 @@ func (s sameAgent) Authenticate(r *http.Request) (auth.Identity, error) {
 	return id, nil
 }
 
-// ASVS 5.0, 8.2.4: what surrounds a request is looked at when the log-in begins
-// and at each request of it, by an Authenticator around another.
+// ASVS 5.0, 8.2.4: an Authenticator that wraps another checks the context of the
+// request at login and at each later request.
 func TestARuleOfTheApplicationSeesEachRequest(t *testing.T) {
 	logins, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {
@@ -90,7 +90,7 @@ func TestARuleOfTheApplicationSeesEachRequest(t *testing.T) {
 		return serve(h, r)
 	}
 	if res := by(login, "POST", "old", ""); res.StatusCode != 403 || res.Header["Set-Cookie"] != nil {
-		t.Errorf("a log-in that must not begin: status %d", res.StatusCode)
+		t.Errorf("a login that must be refused: status %d", res.StatusCode)
 	}
 	cookie, _, _ := strings.Cut(by(login, "POST", "a", "").Header.Get("Set-Cookie"), ";")
 	for i, step := range []struct {
@@ -103,8 +103,7 @@ func TestARuleOfTheApplicationSeesEachRequest(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 4.2.5: whatever was asked for, no browser refuses the answer for the
-// size of its Location.
+// ASVS 5.0, 4.2.5: no requested URL makes the Location too long for browsers.
 func TestNoLocationIsTooLong(t *testing.T) {
 	for _, long := range []string{
 		"/" + strings.Repeat("a", 1<<20), "/?q=" + strings.Repeat("a", 1<<20), "/" + strings.Repeat("%C3%A9", 400),

@@ -11,7 +11,7 @@ import (
 
 const varies = "Cookie, Authorization"
 
-// ASVS 5.0, 14.2.2: a cache learns what the response depends on, whoever asks.
+// ASVS 5.0, 14.2.2: every response lists the headers that it depends on in Vary.
 func TestGuardsAddVary(t *testing.T) {
 	for name, from := range map[string]authenticatorFunc{"authenticated": valid, "anonymous": none} {
 		guard := &middleware.Guard{Authenticator: from}
@@ -31,7 +31,7 @@ func TestGuardsAddVary(t *testing.T) {
 			{"a guard inside says it again", nil, guard.Optional(outside((http.Header).Set, "Vary", "Accept", guard.Optional(hello))), []string{"Accept", varies}},
 		} {
 			w := httptest.NewRecorder()
-			// The slice of whoever was there before has room, and is shared.
+			// The existing slice has spare capacity and is shared.
 			shared := append(make([]string, 0, 8), test.before...)
 			if test.before != nil {
 				w.Header()["Vary"] = shared
@@ -41,7 +41,7 @@ func TestGuardsAddVary(t *testing.T) {
 				t.Errorf("%s, %s: Vary %q, want %q", name, test.rule, got, test.want)
 			}
 			if got := shared[:cap(shared)]; !slices.Equal(got[:len(shared)], test.before) || got[len(shared)] != "" {
-				t.Errorf("%s, %s: a slice of others was changed: %q", name, test.rule, got)
+				t.Errorf("%s, %s: a shared slice was changed: %q", name, test.rule, got)
 			}
 		}
 	}
@@ -59,7 +59,7 @@ func outside(change func(h http.Header, name, value string), name, value string,
 	})
 }
 
-// What one handler writes into its header reaches no other response.
+// Header values that one handler overwrites do not change another response.
 func TestVaryIsNotSharedByResponses(t *testing.T) {
 	for name, from := range map[string]authenticatorFunc{"authenticated": valid, "anonymous": none} {
 		guard := &middleware.Guard{Authenticator: from}
@@ -76,12 +76,12 @@ func TestVaryIsNotSharedByResponses(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 14.2.2: nothing keeps a refusal, whoever writes it.
+// ASVS 5.0, 14.2.2: no cache stores a refusal, by Deny or a custom Guard.Deny.
 func TestRefusalsAreNotStored(t *testing.T) {
 	own := func(w http.ResponseWriter, r *http.Request, err error) { http.NotFound(w, r) }
 	for rule, guard := range map[string]*middleware.Guard{
 		"Deny":                        {Authenticator: bad},
-		"Deny, to a log-in page":      {Authenticator: none, LoginPage: "/login"},
+		"Deny, to a login page":       {Authenticator: none, LoginPage: "/login"},
 		"a Deny that hides the page":  {Authenticator: bad, Deny: own},
 		"the same for who is unknown": {Authenticator: none, Deny: own},
 		"a store that is down":        {Authenticator: down},
@@ -98,6 +98,6 @@ func TestRefusalsAreNotStored(t *testing.T) {
 	}
 	h := serve((&middleware.Guard{Authenticator: bad, Deny: public}).Require(mustNotRun(t)), get("/")).Header
 	if got := h["Cache-Control"]; !slices.Equal(got, []string{"public"}) {
-		t.Errorf("a Deny that says otherwise: %q", got)
+		t.Errorf("a Deny that sets another value: %q", got)
 	}
 }
