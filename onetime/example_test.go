@@ -17,14 +17,14 @@ func Example() {
 		panic(err)
 	}
 
-	// Alice says that this is her address: send a link with this in it there.
+	// Send a link with the token to the address that Alice has entered.
 	const confirm = "confirm address"
 	token, err := tokens.Issue(ctx, confirm, "alice@example.com", time.Hour)
 	if err != nil {
 		panic(err)
 	}
 
-	// The form behind the link is posted, twice.
+	// The form on the page of the link is submitted twice.
 	for range 2 {
 		address, err := tokens.Redeem(ctx, confirm, token)
 		switch {

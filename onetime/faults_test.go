@@ -51,7 +51,7 @@ func redeem(tokens *onetime.Tokens, token string) string {
 	case errors.Is(err, onetime.ErrUnknown):
 		return "unknown"
 	}
-	return "no answer"
+	return "fault"
 }
 
 func judge(answers []string, all bool) error {
@@ -60,19 +60,19 @@ func judge(answers []string, all bool) error {
 		switch answer {
 		case "won":
 			won++
-		case "", "used", "no answer":
+		case "", "used", "fault":
 		default:
-			return fmt.Errorf("an answer is %q", answer)
+			return fmt.Errorf("an outcome is %q", answer)
 		}
 	}
-	if won > 1 || all && (won != 1 || slices.Contains(answers, "no answer")) {
-		return fmt.Errorf("the answers are %q", answers)
+	if won > 1 || all && (won != 1 || slices.Contains(answers, "fault")) {
+		return fmt.Errorf("the outcomes are %q", answers)
 	}
 	return nil
 }
 
-// ASVS 5.0, 16.5.2, 16.5.3. A store that is down is no answer, and a single
-// fault costs the caller nothing that it need not.
+// ASVS 5.0, 16.5.2, 16.5.3. A store that is down is reported as a fault. A single failed
+// swap does not fail the call.
 func TestFaults(t *testing.T) {
 	down := errors.New("the store is down")
 	for _, test := range []struct {
@@ -80,14 +80,14 @@ func TestFaults(t *testing.T) {
 		fault func(call int, do func()) error // call 0 is the first read
 		want  string
 	}{
-		{"the read fails", at(down, false, 0), "no answer"},
+		{"the read fails", at(down, false, 0), "fault"},
 		{"the swap fails before", at(down, false, 1), "won"},
 		{"the swap fails after", at(down, true, 1), "won"},
-		{"the swap and the read after it fail", at(down, true, 1, 2), "no answer"},
-		{"both swaps fail before", at(down, false, 1, 3), "no answer"},
+		{"the swap and the read after it fail", at(down, true, 1, 2), "fault"},
+		{"both swaps fail before", at(down, false, 1, 3), "fault"},
 		{"both swaps fail after", at(down, true, 1, 3), "won"},
-		{"the swap says no and has swapped", at(nil, true, 1), "won"},
-		{"both swaps say no", at(nil, false, 1, 3), "no answer"},
+		{"the swap returns false but was applied", at(nil, true, 1), "won"},
+		{"both swaps return false", at(nil, false, 1, 3), "fault"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &faulty{mapStore: &mapStore{}}
@@ -105,8 +105,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// at makes calls fail, after they have been done or instead. A nil error is a
-// swap that says no.
+// at makes calls fail, after they were applied or instead. A nil error is a swap that
+// returns false.
 func at(err error, done bool, calls ...int) func(int, func()) error {
 	return func(call int, do func()) error {
 		if !slices.Contains(calls, call) {
@@ -117,13 +117,13 @@ func at(err error, done bool, calls ...int) func(int, func()) error {
 			do()
 		}
 		if err == nil {
-			return errSaysNo
+			return errNotSwapped
 		}
 		return err
 	}
 }
 
-var errSaysNo = errors.New("no")
+var errNotSwapped = errors.New("no")
 
 type faulty struct {
 	*mapStore
@@ -148,7 +148,7 @@ func (f *faulty) CompareAndSwap(ctx context.Context, key string, old, new []byte
 	}
 	f.call++
 	err = f.fault(f.call-1, func() { swapped, _ = f.mapStore.CompareAndSwap(ctx, key, old, new, ttl) })
-	if err == errSaysNo {
+	if err == errNotSwapped {
 		return false, nil
 	}
 	return swapped && err == nil, err
@@ -163,7 +163,7 @@ func TestIssueOfUnknownOutcomeGivesNoToken(t *testing.T) {
 	}
 }
 
-// A client that hangs up between the read and the swap undoes nothing.
+// A client that disconnects between the read and the swap does not prevent the swap.
 func TestSwapGoesOnWhenTheClientHangsUp(t *testing.T) {
 	s := &faulty{mapStore: &mapStore{}}
 	token := issue(t, over(t, s), "reset", "alice")

@@ -1,14 +1,18 @@
-// Package onetime makes tokens that work once: for the link that resets a
-// password or confirms a mail address, or for the ticket that opens a WebSocket.
-// A token is 256 random bits for one purpose. The store keeps its digest, so
-// what leaks from a store opens nothing.
+// Package onetime issues tokens that can be redeemed once. Use them for links that
+// reset a password or confirm an email address, and for tickets that open a
+// WebSocket:
 //
 //	token, err := tokens.Issue(ctx, "confirm address", address, time.Hour)
 //	address, err := tokens.Redeem(ctx, "confirm address", token)
 //
-// A token that resets a password is bound to what it replaces; see [Tokens.Issue].
-// Mail scanners follow links, so a link leads to a page whose form redeems the
-// token by POST. Let that page send Referrer-Policy: no-referrer.
+// A token is 256 random bits and is valid for one purpose. The store keeps only its
+// digest, so an attacker with a copy of the store cannot redeem a token.
+//
+// Bind a token that resets a password to the credential that it replaces; see
+// [Tokens.Issue].
+//
+// Mail scanners follow links, so a link must lead to a page whose form redeems the
+// token by POST. That page should send Referrer-Policy: no-referrer.
 package onetime
 
 import (
@@ -27,16 +31,16 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Why a token is refused; both wrap [auth.ErrUnauthenticated]. Any other error of
-// [Tokens.Redeem] means that the question could not be answered: a store is down,
-// say.
+// The errors of [Tokens.Redeem] for a refused token. Both wrap
+// [auth.ErrUnauthenticated]. Any other error means that the token could not be
+// checked, for example because the store is down.
 var (
-	// ErrUsed means that somebody has redeemed the token before. A user who
-	// has pressed a button twice may be told so.
+	// ErrUsed means that the token was already redeemed. The application may show
+	// this to a user who has submitted a form twice.
 	ErrUsed = fmt.Errorf("onetime: token was used: %w", auth.ErrUnauthenticated)
 
-	// ErrUnknown means that there is no such token for this purpose, or not any
-	// more: it has expired.
+	// ErrUnknown means that no token with this purpose and binding exists, or that it
+	// has expired.
 	ErrUnknown = fmt.Errorf("onetime: token is unknown or has expired: %w", auth.ErrUnauthenticated)
 )
 
@@ -46,25 +50,25 @@ const (
 	tokenSize  = 32
 )
 
-// Config says where tokens are kept.
+// Config configures [Tokens].
 type Config struct {
-	// Store keeps their digests. It is required, and may be shared with
-	// everything else that is kept in a store.
+	// Store keeps the digests of tokens. It is required, and may be shared with other
+	// data.
 	Store store.Store
 
-	// Namespace keeps apart the tokens of applications that share a store. The
-	// default is empty.
+	// Namespace separates the tokens of applications that share a store. The default
+	// is empty.
 	Namespace string
 }
 
-// Tokens issues and redeems tokens. Create it with [New]: the zero value is not
+// Tokens issues and redeems tokens. Create it with [New]; the zero value is not
 // usable. It is safe for concurrent use.
 type Tokens struct {
 	store     store.Store
 	namespace string
 }
 
-// New returns Tokens over a store, which is required.
+// New returns Tokens that are kept in c.Store. It returns an error if Store is nil.
 func New(c Config) (*Tokens, error) {
 	if c.Store == nil {
 		return nil, errors.New("onetime: Config.Store is required")
@@ -72,20 +76,20 @@ func New(c Config) (*Tokens, error) {
 	return &Tokens{c.Store, c.Namespace}, nil
 }
 
-// Issue returns a new token of 43 characters of base64url. [Tokens.Redeem]
-// exchanges it for payload once, within ttl, for the same purpose.
+// Issue returns a new token of 43 base64url characters. [Tokens.Redeem] exchanges it
+// for payload once, within ttl, for the same purpose.
 //
-// purpose is a constant of the application and not empty. payload says whom or
-// what the token is for; it is up to 4096 bytes and stands in the store as it
-// is. ttl is up to 24 hours: an hour for a link in a mail, 10 minutes for what
-// confirms a log-in (ASVS 5.0, 6.5.5), 60 seconds for a WebSocket ticket, which
-// is given to authenticated requests only (4.4.3, 4.4.4).
+// purpose is a non-empty constant of the application. payload identifies the subject
+// or object of the token. It has up to 4096 bytes and is stored as it is. ttl is up
+// to 24 hours: use an hour for a link in an email, 10 minutes for confirming a login
+// (ASVS 5.0, 6.5.5), and 60 seconds for a WebSocket ticket, which must be issued only
+// to authenticated requests (4.4.3, 4.4.4).
 //
-// With bound, Redeem has to be given the same again. Bind a link to what it
-// replaces, such as the name of an account and the hash of its password: once that
-// is another, all links of before are unknown. Or bind a token to the value of a
-// cookie that was set when it was asked for, so that it opens nothing in another
-// browser (6.6.2).
+// If bound is given, Redeem requires the same values. Bind a link to the credential
+// that it replaces, such as the name of an account and the hash of its password: once
+// the hash has changed, all earlier links are unknown. Or bind a token to the value
+// of a cookie that was set when the token was requested, so that it cannot be
+// redeemed in another browser (6.6.2).
 func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Duration, bound ...string) (string, error) {
 	switch {
 	case purpose == "":
@@ -93,16 +97,16 @@ func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Du
 	case len(payload) > maxPayload:
 		return "", fmt.Errorf("onetime: payload is longer than %d bytes", maxPayload)
 	case ttl <= 0 || ttl > maxTTL:
-		return "", fmt.Errorf("onetime: ttl is not up to %v", maxTTL)
+		return "", fmt.Errorf("onetime: ttl is not positive, or longer than %v", maxTTL)
 	}
 	secret := make([]byte, tokenSize)
 	rand.Read(secret)
 	d := t.digest(purpose, secret, bound)
-	live := ticket{expires: time.Now().Add(ttl), payload: payload}.encode(d)
+	unused := ticket{expires: time.Now().Add(ttl), payload: payload}.encode(d)
 
 	ctx, done := stored.Writing(ctx)
 	defer done()
-	created, err := t.store.CompareAndSwap(ctx, d.key(), nil, live, ttl)
+	created, err := t.store.CompareAndSwap(ctx, d.key(), nil, unused, ttl)
 	if err != nil {
 		return "", fmt.Errorf("onetime: issue: %w", err)
 	}
@@ -112,16 +116,15 @@ func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Du
 	return base64.RawURLEncoding.EncodeToString(secret), nil
 }
 
-// Redeem returns what the token was issued with, to one caller ever. The error
-// is [ErrUsed] for the others as long as the token would have lived, and
-// [ErrUnknown] for what was never issued with this purpose and bound or has
-// expired. After any other error the token may be spent or not, and is redeemed
-// at most once all the same.
+// Redeem returns the payload of the token. It succeeds at most once. Later calls
+// return [ErrUsed] until the token would have expired. The error is [ErrUnknown] if
+// no token was issued with this purpose and bound, or it has expired. After any other
+// error the token may or may not be used up; it is still redeemed at most once.
 //
-// Redeem last, when all else has been checked: a token does not come back. What has
-// to be known before, such as whose password it is, stands in the link beside the
-// token, and is given as bound to Issue and Redeem: with another one the token is
-// unknown, and not spent.
+// Redeem the token last, after all other checks, because it cannot be restored. Put
+// values that are needed earlier, such as the name of the account, into the link
+// beside the token, and pass them as bound to Issue and Redeem. With a different
+// value the token is unknown, and is not used up.
 func (t *Tokens) Redeem(ctx context.Context, purpose, token string, bound ...string) (payload string, err error) {
 	if purpose == "" {
 		return "", errors.New("onetime: purpose is empty")
@@ -135,17 +138,17 @@ func (t *Tokens) Redeem(ctx context.Context, purpose, token string, bound ...str
 	if err != nil {
 		return "", fmt.Errorf("onetime: redeem: %w", err)
 	}
-	live, err := read(raw, ok, d)
+	unused, err := read(raw, ok, d)
 	if err != nil {
 		return "", err
 	}
-	if err := t.spend(ctx, d, raw, live); err != nil {
+	if err := t.markUsed(ctx, d, raw, unused); err != nil {
 		return "", err
 	}
-	return live.payload, nil
+	return unused.payload, nil
 }
 
-// parse costs no I/O. It accepts one spelling of a token.
+// parse does no I/O. It accepts exactly one encoding of a token.
 func parse(token string) (secret []byte, ok bool) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(tokenSize) {
 		return nil, false
@@ -154,16 +157,16 @@ func parse(token string) (secret []byte, ok bool) {
 	return secret, err == nil && len(secret) == tokenSize
 }
 
-// spend swaps the record for one that says used. Everybody writes other bytes,
-// so who finds its own has won, whatever it was told. A swap of unknown outcome
-// is made again as it was, since it can happen only once.
-func (t *Tokens) spend(ctx context.Context, d digest, raw []byte, live ticket) error {
-	used := ticket{used: true, expires: live.expires}.encode(d)
+// markUsed swaps the record for a used one. Each caller writes different bytes, so a
+// caller that reads its own bytes has won, even if the swap returned an error. A swap
+// of unknown outcome is repeated unchanged, because it can be applied only once.
+func (t *Tokens) markUsed(ctx context.Context, d digest, raw []byte, unused ticket) error {
+	used := ticket{used: true, expires: unused.expires}.encode(d)
 	ctx, done := stored.Writing(ctx)
 	defer done()
 	fault := errContradiction
 	for range 2 {
-		swapped, err := t.store.CompareAndSwap(ctx, d.key(), raw, used, max(time.Until(live.expires), time.Second))
+		swapped, err := t.store.CompareAndSwap(ctx, d.key(), raw, used, max(time.Until(unused.expires), time.Second))
 		if err == nil && swapped {
 			return nil
 		}
@@ -177,7 +180,7 @@ func (t *Tokens) spend(ctx context.Context, d digest, raw []byte, live ticket) e
 			if _, err := read(now, ok, d); err != nil {
 				return err
 			}
-			return errContradiction // a live record is never written again
+			return errContradiction // an unused record is never rewritten
 		case err != nil:
 			fault = fmt.Errorf("onetime: redeem: %w", err)
 		}
@@ -187,13 +190,12 @@ func (t *Tokens) spend(ctx context.Context, d digest, raw []byte, live ticket) e
 
 var errContradiction = errors.New("onetime: redeem: the store contradicts itself")
 
-// digest is what the store knows a token by.
+// digest identifies a token; its encoding is the store key.
 type digest [sha256.Size]byte
 
 func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
 
-// digest covers all that must be the same again, each part with its length
-// before it.
+// digest hashes all values that must match, each prefixed with its length.
 func (t *Tokens) digest(purpose string, secret []byte, bound []string) digest {
 	b := []byte("authlatch one-time token\n")
 	for _, part := range append([]string{string(secret), t.namespace, purpose}, bound...) {

@@ -96,12 +96,12 @@ func TestSixtyFourParallelRedemptionsHaveOneWinner(t *testing.T) {
 		close(start)
 		all.Wait()
 		if won.Load() != 1 || used.Load() != 63 {
-			t.Fatalf("%d won, %d came late", won.Load(), used.Load())
+			t.Fatalf("%d won, %d found the token used", won.Load(), used.Load())
 		}
 	}
 }
 
-// ASVS 5.0, 6.6.2: what differs in anything opens nothing, and costs nothing.
+// ASVS 5.0, 6.6.2: if any value differs, the token is refused and not used up.
 func TestTokenOpensNothingElse(t *testing.T) {
 	s := &store.Memory{}
 	tokens := over(t, s)
@@ -171,7 +171,7 @@ func TestTokenLivesForItsTime(t *testing.T) {
 	}
 }
 
-// The used one is remembered as long as it would have lived, and no longer.
+// A used token is remembered until it would have expired, and no longer.
 func TestUsedIsRememberedForTheTimeOfTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &mapStore{}
@@ -187,7 +187,8 @@ func TestUsedIsRememberedForTheTimeOfTheToken(t *testing.T) {
 	})
 }
 
-// ASVS 5.0, 6.5.2, 6.5.3, 6.5.4; CVE-2026-53603. What a store holds opens nothing.
+// ASVS 5.0, 6.5.2, 6.5.3, 6.5.4; CVE-2026-53603. Data of the store
+// cannot be redeemed.
 func TestStoreHoldsNoToken(t *testing.T) {
 	s := &mapStore{}
 	tokens := over(t, s)
@@ -214,7 +215,7 @@ func TestStoreHoldsNoToken(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 2.2.1: what has not the shape of a token costs no I/O.
+// ASVS 5.0, 2.2.1: a malformed token causes no I/O.
 func TestShapeIsCheckedFirst(t *testing.T) {
 	s := &mapStore{}
 	tokens := over(t, s)
@@ -241,7 +242,7 @@ func TestShapeIsCheckedFirst(t *testing.T) {
 	}
 }
 
-// Whatever is presented, only the token itself opens.
+// Of all presented values, only the token itself is accepted.
 func FuzzRedeem(f *testing.F) {
 	tokens := over(f, &store.Memory{})
 	token := issue(f, tokens, "reset", "alice")
@@ -254,7 +255,7 @@ func FuzzRedeem(f *testing.F) {
 	})
 }
 
-// mapStore keeps everything for ever and counts.
+// mapStore keeps everything for ever and counts calls.
 type mapStore struct {
 	values map[string][]byte
 	ttls   []time.Duration

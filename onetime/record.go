@@ -8,16 +8,16 @@ import (
 	"github.com/authlatch/auth/internal/record"
 )
 
-// ticket is a token as it is stored. Format 0x30:
+// ticket is the stored form of a token. Format 0x30:
 //
 //	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | used (1 byte)
 //	expires (8 bytes, milliseconds since 1970) | payload
 //
-// The payload is the rest, to its end; a used token has none. A later format
-// gets the next byte up to 0x3f, and this one stays readable.
+// The payload extends to the end; a used token has none. A later format gets the next
+// byte up to 0x3f, and this one stays readable.
 //
-// The checksum covers the record and its digest: a damaged byte, or a store
-// that mixes up two answers, must not reset somebody else's password.
+// The checksum covers the record and its digest, so that neither a damaged byte nor a
+// store that mixes up two records resets another user's password.
 type ticket struct {
 	used    bool
 	expires time.Time
@@ -32,13 +32,13 @@ const (
 	payloadAt = expiresAt + 8
 )
 
-// These are nobody's fault who presents a token, and no answer.
+// These errors are faults of the store, and do not refuse a token.
 var (
 	errNewer   = errors.New("onetime: a record is of a newer version")
 	errCorrupt = errors.New("onetime: a record is corrupt")
 )
 
-// encode returns other bytes each time, so equal bytes mean the same write.
+// encode returns different bytes for each call, so equal bytes mean the same write.
 func (r ticket) encode(d digest) []byte {
 	b := record.Append(make([]byte, 0, payloadAt+len(r.payload)), formats.Current)
 	var used byte
@@ -63,8 +63,8 @@ func decode(raw []byte, d digest) (ticket, error) {
 	}, nil
 }
 
-// read returns the record of a token that can be redeemed, from what a store
-// has answered.
+// read decodes the response of a store. It returns the record if the token can be
+// redeemed.
 func read(raw []byte, ok bool, d digest) (ticket, error) {
 	if !ok {
 		return ticket{}, ErrUnknown

@@ -28,7 +28,7 @@ const goldenKey = "1uNc_VL1Zh6Hnh0D3iplEmqoBAIUFQfL69ZOebaF9CY"
 
 func golden() *Tokens { return &Tokens{namespace: "shop"} }
 
-// An upgrade must not make links useless that are on their way.
+// An upgrade must not invalidate links that have been sent.
 func TestKeyStaysTheSame(t *testing.T) {
 	if got := golden().digest("reset", goldenToken, []string{"cookie"}).key(); got != goldenKey {
 		t.Errorf("the key is %s", got)
@@ -68,7 +68,7 @@ func TestRecordsOfFormat30StayReadable(t *testing.T) {
 	}
 }
 
-// What is damaged, newer or another token's is no answer, and opens nothing.
+// A record that is damaged, newer or another token's is a fault and is not redeemed.
 func TestRecordsThatMakeNoSense(t *testing.T) {
 	secret := goldenToken
 	token := base64.RawURLEncoding.EncodeToString(secret)
@@ -119,8 +119,7 @@ func sum(raw []byte, d digest) []byte {
 	return raw
 }
 
-// Whatever a store holds: no panic, and what is accepted is what would be
-// written.
+// For any stored bytes: no panic, and a record that is accepted encodes to itself.
 func FuzzDecode(f *testing.F) {
 	d := digest{1, 2, 3}
 	f.Add([]byte(nil), false)

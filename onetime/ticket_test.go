@@ -20,9 +20,9 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// The WebSockets of a chat are on a host that gets no session cookie. Who is
-// logged in gets a ticket, which opens one room within a minute, while the
-// log-in lives.
+// The WebSockets of a chat are on a host that receives no session cookie. An
+// authenticated user gets a ticket, which opens one room within a minute while the
+// session is valid.
 func Example_ticket() {
 	kept := &store.Memory{}
 	sessions, errSessions := session.New(session.Config{Store: kept})
@@ -41,20 +41,20 @@ func Example_ticket() {
 	chat.Handle("POST /ticket/{room}", guard.Require(mint(tokens)))
 	chat.Handle("GET /socket/{room}", open(tokens, sessions))
 
-	fmt.Println("no log-in:", ask(chat, "POST /ticket/garden", "").Code)
+	fmt.Println("no login:", ask(chat, "POST /ticket/garden", "").Code)
 	login := ask(chat, "POST /login", "").Result().Cookies()[0]
 	ticket := ask(chat, "POST /ticket/garden", login.Value).Body.String()
 	fmt.Println("another room:", ask(chat, "GET /socket/kitchen", ticket).Code)
 	fmt.Println("this room:", ask(chat, "GET /socket/garden", ticket).Body)
 	fmt.Println("once more:", ask(chat, "GET /socket/garden", ticket).Code)
 	// Output:
-	// no log-in: 401
+	// no login: 401
 	// another room: 401
 	// this room: open for alice
 	// once more: 401
 }
 
-// mint answers with a ticket. A guard stands before it.
+// mint responds with a ticket. A guard protects it.
 func mint(tokens *onetime.Tokens) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, _ := auth.FromContext(r.Context())
@@ -67,8 +67,8 @@ func mint(tokens *onetime.Tokens) http.HandlerFunc {
 	}
 }
 
-// open takes a ticket from the one field of a handshake that scripts can set,
-// so that it stands in no URL.
+// open takes a ticket from the one header of a handshake that scripts can set, so that
+// it is not part of a URL.
 func open(tokens *onetime.Tokens, sessions *session.Manager) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ticket := r.Header.Get("Sec-WebSocket-Protocol")
@@ -90,7 +90,7 @@ func open(tokens *onetime.Tokens, sessions *session.Manager) http.HandlerFunc {
 	}
 }
 
-// ask makes a request with a credential, of a session or a ticket.
+// ask sends a request with the credential of a session or a ticket.
 func ask(h http.Handler, what, credential string) *httptest.ResponseRecorder {
 	method, path, _ := strings.Cut(what, " ")
 	r := httptest.NewRequest(method, "https://chat.example"+path, nil)
@@ -104,7 +104,7 @@ func ask(h http.Handler, what, credential string) *httptest.ResponseRecorder {
 	return w
 }
 
-// chat is what the example is, for two subjects.
+// chat is the service of the example, for two subjects.
 type chat struct {
 	http.Handler
 	sessions *session.Manager
@@ -150,7 +150,7 @@ func (c chat) ticket(t *testing.T, login string) string {
 	return w.Body.String()
 }
 
-// ASVS 5.0, 4.4.4: a ticket is for who is logged in, and asks for it.
+// ASVS 5.0, 4.4.4: only an authenticated user who requests a ticket gets one.
 func TestTicketIsMintedForAnAuthenticatedRequestOnly(t *testing.T) {
 	c := newChat(t)
 	cookie := ask(c, "POST /login/alice", "").Result().Cookies()[0]
@@ -165,13 +165,13 @@ func TestTicketIsMintedForAnAuthenticatedRequestOnly(t *testing.T) {
 		credential string
 		want       int
 	}{
-		"nobody":                         {"", 401},
-		"a cookie that is none":          {"x", 401},
+		"no credential":                  {"", 401},
+		"a cookie that is malformed":     {"x", 401},
 		"a session that is unknown":      {strings.Repeat("A", 43), 401},
-		"a log-in that has ended":        {ended, 401},
+		"a login that has ended":         {ended, 401},
 		"one that waits for a factor":    {c.login("pending"), 401},
 		"a ticket instead of the cookie": {c.ticket(t, cookie.Value), 401},
-		"a log-in":                       {cookie.Value, 200},
+		"a login":                        {cookie.Value, 200},
 	} {
 		if w := ask(c, "POST /ticket/garden", test.credential); w.Code != test.want {
 			t.Errorf("%s: %d", name, w.Code)
@@ -186,8 +186,8 @@ func TestTicketIsMintedForAnAuthenticatedRequestOnly(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 4.4.3, 6.5.1 and 6.6.2: a ticket opens once, for a minute, what it is
-// for, while its log-in lives.
+// ASVS 5.0, 4.4.3, 6.5.1 and 6.6.2: a ticket is accepted once, for a minute, for its own
+// room, while its login is valid.
 func TestTicketOpensWhatItIsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newChat(t)
@@ -226,8 +226,8 @@ func TestTicketOpensWhatItIsFor(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		is("after a minute", opens(late, "/socket/garden"), "401")
 
-		// Its log-in ends before it is used. Another of the same subject does
-		// not stand in.
+		// Its login ends before it is used. Another login of the same subject does
+		// not replace it.
 		ended, lives := c.ticket(t, alice), c.ticket(t, again)
 		logins, err := c.sessions.Logins(t.Context(), "alice")
 		if err != nil || len(logins) != 2 {
@@ -236,8 +236,8 @@ func TestTicketOpensWhatItIsFor(t *testing.T) {
 		if err := c.sessions.LogoutOne(t.Context(), "alice", logins[0].ID); err != nil {
 			t.Fatal(err)
 		}
-		is("its log-in has ended", opens(ended, "/socket/garden"), "401")
-		is("the other log-in lives", opens(lives, "/socket/garden"), "open for alice")
+		is("its login has ended", opens(ended, "/socket/garden"), "401")
+		is("the other login lives", opens(lives, "/socket/garden"), "open for alice")
 	})
 }
 

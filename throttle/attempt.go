@@ -23,7 +23,7 @@ type attempt struct {
 
 	name    attemptName
 	trusted bool     // it comes from a trusted device of the account
-	counted []*tally // where it is counted
+	counted []*tally // the counts that include it
 }
 
 func (l *Limiter) attempt(w http.ResponseWriter, r *http.Request, account string) *attempt {
@@ -35,14 +35,14 @@ func (l *Limiter) attempt(w http.ResponseWriter, r *http.Request, account string
 	return a
 }
 
-// tag is how a browser's cookie calls the account.
+// tag identifies the account in the browser's cookie.
 func (a *attempt) tag() [16]byte {
 	d := a.limiter.digest("tag", a.account)
 	return [16]byte(d[:])
 }
 
-// count counts the attempt, or returns a *tooMany. After an error it is counted
-// nowhere, as far as the store can be reached.
+// count counts the attempt, or returns a *tooMany. After an error the attempt is
+// counted nowhere, unless the store could not be reached to take it back.
 func (a *attempt) count() error {
 	l := a.limiter
 	if a.device.trustedBy(a.tag()) {
@@ -58,26 +58,26 @@ func (a *attempt) count() error {
 	}
 	a.trusted = false
 	tallies := []*tally{{limiter: l, reason: "account", limit: l.waits, resets: true, digest: l.digest("account", a.account)}}
-	if !a.address.Is6() { // one that is not valid is "invalid IP", and shared
+	if !a.address.Is6() { // an invalid address is "invalid IP", one shared count
 		tallies = append(tallies, l.from(l.address, a.address.String()))
-	} else { // a client has the other 2^64 of its subnet, and perhaps 2^16 subnets
+	} else { // a client has a /64, and perhaps a /48 of 2^16 subnets
 		tallies = append(tallies, l.from(l.address, network(a.address, 64)), l.from(l.site, network(a.address, 48)))
 	}
 	return a.countIn(tallies...)
 }
 
-// from is the count of what comes from an address or a network.
+// from returns the count of an address or a network.
 func (l *Limiter) from(limit allowance, where string) *tally {
 	return &tally{limiter: l, reason: "address", limit: limit, digest: l.digest("address", where)}
 }
 
 func network(address netip.Addr, bits int) string {
-	n, _ := address.Prefix(bits) // no IPv6 address has too few bits for it
+	n, _ := address.Prefix(bits) // cannot fail for IPv6
 	return n.String()
 }
 
-// countIn counts the attempt in all tallies or in none. It looks at all of them
-// first, so that what one refuses makes nobody wait at another meanwhile.
+// countIn counts the attempt in all tallies or in none. It checks all of them first,
+// so that an attempt that one of them refuses is never counted in another.
 func (a *attempt) countIn(tallies ...*tally) error {
 	ctx, done := stored.Writing(a.ctx)
 	defer done()
@@ -99,7 +99,8 @@ func (a *attempt) countIn(tallies ...*tally) error {
 	return nil
 }
 
-// settle changes the counts after the attempt. What fails stays counted.
+// settle changes the counts after the attempt. If a change fails, the attempt stays
+// counted.
 func (a *attempt) settle(change func(*tally, context.Context, attemptName) error) {
 	ctx, done := stored.Writing(a.ctx)
 	defer done()
@@ -111,9 +112,9 @@ func (a *attempt) settle(change func(*tally, context.Context, attemptName) error
 	a.counted = nil
 }
 
-// succeed resets the failure count, and makes the browser a trusted device. A success
-// of an unrecognized device also resets the count of the trusted ones: they may have
-// used up all attempts that they have.
+// succeed resets the failure count and makes the browser a trusted device. A success
+// of an unrecognized device also resets the count of the trusted devices, because
+// they may have used all their attempts.
 func (a *attempt) succeed(w http.ResponseWriter, r *http.Request) {
 	l := a.limiter
 	a.settle((*tally).succeed)

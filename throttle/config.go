@@ -13,44 +13,43 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Config configures a [Limiter]. Only Store is required, and Sealer is advisable; zero
-// fields have safe defaults.
+// Config configures a [Limiter]. Store is required, and Sealer is recommended. The
+// zero values of all other fields are safe defaults.
 type Config struct {
-	// Store is where attempts are counted. It is required, and may be shared
-	// with everything else that is kept in a store. All servers of an
-	// application count in the same one.
+	// Store holds the counts. It is required, and may be shared with other data. All
+	// servers of an application must use the same store.
 	Store store.Store
 
-	// Namespace keeps counts apart that share a store: those of other
-	// applications, and those of other proofs, such as second factors. The
-	// default is "".
+	// Namespace separates counts that share a store: those of other applications, and
+	// those of other proofs, such as second factors. The default is "".
 	Namespace string
 
-	// Failures is how many attempts on an account may fail before the next one
-	// has to wait. The default is 5.
+	// Failures is the number of failed attempts on an account before the next one has
+	// to wait. The default is 5, or MaxFailures if that is less.
 	Failures int
 
-	// FirstWait is how long it has to wait then. Each attempt that fails after
-	// that doubles the wait. The default is 30 seconds, the minimum one second.
+	// FirstWait is the first wait. Each further failed attempt doubles the wait. The
+	// default is 30 seconds, the minimum one second.
 	FirstWait time.Duration
 
-	// LongestWait is where waits stop growing. The default is one hour, or
-	// FirstWait if that is longer, the maximum 30 days.
+	// LongestWait is the maximum wait. The default is one hour, or FirstWait if that
+	// is longer; the maximum is 30 days.
 	LongestWait time.Duration
 
-	// MaxFailures is how many consecutive attempts on an account may fail before
-	// it is locked for unrecognized devices. The default and the maximum is 100
-	// (NIST SP 800-63B-4, 3.2.2). Trusted devices have as many for themselves: with
-	// a Sealer, 50 keeps all of them together within the letter of that.
+	// MaxFailures is the number of consecutive failed attempts on an account after
+	// which it is locked for unrecognized devices. The default and the maximum is 100
+	// (NIST SP 800-63B-4, 3.2.2). Trusted devices have as many of their own; with a
+	// Sealer, a value of 50 keeps the total of both within the limit of NIST.
 	//
 	// [NeverLock] never locks an account.
 	MaxFailures int
 
-	// AddressFailures is how many attempts a client's address has at once, for
-	// all accounts together. It is not less than Failures, and better a good
-	// deal more: many people may share one address, and an attempt counts while
-	// it is under way, so as many may log in at the same moment. An IPv6 /48 has
-	// ten times as many, and at most 1000. The default is 100, the maximum 1000.
+	// AddressFailures is the number of attempts that a client's address has at once,
+	// for all accounts together. It must not be less than Failures and should be much
+	// larger: many people may share one address, and an attempt counts while it is in
+	// progress, so this is also the number of logins at the same moment. An IPv6 /48
+	// has ten times as many, but at most 1000. The default is 100, or Failures if
+	// that is more; the maximum is 1000.
 	AddressFailures int
 
 	// AddressRecovery is how long it takes until an address has one of its
@@ -58,19 +57,18 @@ type Config struct {
 	// maximum one day.
 	AddressRecovery time.Duration
 
-	// TrustedProxies are the networks of proxies whose X-Forwarded-For is
-	// believed; see middleware.ClientAddress. The default trusts none. Behind a proxy
-	// that does not stand here, all clients share the allowance of its address.
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is trusted;
+	// see middleware.ClientAddress. The default trusts none. All clients behind a
+	// proxy that is not listed here share the attempts of its address.
 	TrustedProxies []netip.Prefix
 
-	// Sealer encrypts and authenticates the cookie by which an account recognizes
-	// a trusted device. The default is no such cookie: anybody who knows an
-	// account's name can then make its owner wait.
+	// Sealer encrypts and authenticates the cookie by which an account recognizes a
+	// trusted device. Without a Sealer there is no such cookie, and an attacker who
+	// knows the name of an account can make its owner wait.
 	Sealer *cookie.Sealer
 
 	// Cookie is the policy of that cookie. The default is
-	// cookie.New("device").SameSiteLax(). Its MaxAge is DeviceLifetime,
-	// whatever it says.
+	// cookie.New("device").SameSiteLax(). Its MaxAge is always DeviceLifetime.
 	Cookie cookie.Policy
 
 	// DeviceLifetime is how long a browser stays a trusted device of an account
@@ -78,28 +76,30 @@ type Config struct {
 	// maximum 400 days.
 	DeviceLifetime time.Duration
 
-	// CrossOrigin refuses what another site makes a browser send, before it is
-	// counted (ASVS 5.0, 3.5.1): it could use up what the browser's address has,
-	// and replace its cookie. The default trusts no other origin. Give it what
-	// the log-in has, such as session.Config.CrossOrigin. A GET passes, wherever
-	// it comes from: call Try in answer to a POST alone. [auth.RequireOrigin] also
-	// refuses what says nothing of where it comes from.
+	// CrossOrigin refuses requests that another site made a browser send, before they
+	// are counted (ASVS 5.0, 3.5.1), because they could use up the attempts of the
+	// browser's address and replace its cookie. The default trusts no other origin.
+	// Use the same value as for the login, such as session.Config.CrossOrigin. GET
+	// requests always pass, so call Try only for POST requests. [auth.RequireOrigin]
+	// also refuses requests that do not state their origin.
 	CrossOrigin auth.CrossOrigin
 
-	// Events receives failed and refused attempts, and faults, as
-	// [auth.EventFailed], [auth.EventThrottled], [auth.EventFault] and, if
-	// another site made a browser send them, [auth.EventRejected] (ASVS 5.0,
-	// 16.3.1). Their Subject is the account as it was typed, cut to 128 bytes of
-	// printable UTF-8: it may name no account, or be a password that went into the
-	// wrong field. Nil discards them.
+	// Events receives failed and refused attempts and faults: [auth.EventFailed],
+	// [auth.EventThrottled], [auth.EventFault], and [auth.EventRejected] for requests
+	// that another site made a browser send (ASVS 5.0, 16.3.1). Their Subject is the
+	// account as it was typed, cut to 128 bytes of printable UTF-8. It may not name
+	// an account, or be a password that was typed into the wrong field. Nil discards
+	// events.
 	Events func(context.Context, auth.Event)
 }
 
 // NeverLock as Config.MaxFailures never locks an account: further attempts wait for
-// LongestWait each. It is for what is not guessed, such as messages that are sent.
+// LongestWait each. Use it for actions that are not guesses, such as messages that
+// are sent.
 const NeverLock = -1
 
-// limits fills in the defaults and refuses limits that contradict each other.
+// limits sets the defaults and returns an error for limits that are out of range or
+// contradict each other.
 func (c *Config) limits() error {
 	if c.Failures < 0 || c.MaxFailures < NeverLock || c.AddressFailures < 0 {
 		return errors.New("throttle: Config.Failures, MaxFailures or AddressFailures is negative")
@@ -136,7 +136,8 @@ func (c *Config) limits() error {
 
 const maxFailures = 100
 
-// devices fills in the defaults of the cookie and refuses those that cannot work.
+// devices sets the defaults of the cookie and returns an error for settings that
+// cannot work.
 func (c *Config) devices() error {
 	if c.Sealer == nil {
 		if c.Cookie != (cookie.Policy{}) || c.DeviceLifetime != 0 {

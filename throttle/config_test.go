@@ -41,7 +41,7 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 		"TrustedProxies has":         {TrustedProxies: []netip.Prefix{prefix("10.0.0.0/8"), {}}},
 		"TrustedProxies has a":       {TrustedProxies: []netip.Prefix{prefix("0.0.0.0/0")}},
 		"TrustedProxies has a n":     {TrustedProxies: []netip.Prefix{prefix("::/0")}},
-		"IPv4 written as IPv6":       {TrustedProxies: []netip.Prefix{prefix("::ffff:10.0.0.0/104")}},
+		"IPv4-mapped IPv6":           {TrustedProxies: []netip.Prefix{prefix("::ffff:10.0.0.0/104")}},
 		"Cookie and DeviceLifetime":  {Cookie: cookie.New("device")},
 		"DeviceLifetime need":        {DeviceLifetime: time.Hour},
 		"Cookie: cookie":             {Sealer: sealer, Cookie: cookie.New("a b")},
@@ -76,7 +76,7 @@ func TestNewThrottleRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-// What a caller does with its configuration later changes nothing.
+// Changing a Config after New has no effect.
 func TestAThrottleKeepsItsOwnListOfProxies(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("198.18.0.0/16")}
 	d := newDoor(t, throttle.Config{Failures: 1, AddressFailures: 1, TrustedProxies: trusted})

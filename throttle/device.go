@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// device is a browser as its cookie describes it: a random ID, and the accounts that
-// were proved in it, the last one first. The cookie encrypts and authenticates
+// device is the content of a browser's cookie: a random ID, and the accounts that
+// were proved in the browser, the most recent one first. The cookie encrypts and
+// authenticates
 //
 //	format (1 byte) | ID (16 bytes) | for each account: digest (16 bytes)
 type device struct {
@@ -15,14 +16,14 @@ type device struct {
 	accounts [][16]byte
 }
 
-// Six accounts are three people with a password and a second factor each. They
-// keep the cookie, which goes along with every request, below 250 bytes.
+// Six accounts are enough for three people with a password and a second factor each.
+// They keep the cookie, which is part of every request, below 250 bytes.
 const (
 	deviceFormat      = 0x01
 	maxDeviceAccounts = 6
 )
 
-// newDevice returns a browser that has not been seen before.
+// newDevice returns an unrecognized browser.
 func newDevice() *device {
 	d := &device{}
 	rand.Read(d.id[:])
@@ -52,21 +53,20 @@ func decodeDevice(b []byte) (*device, bool) {
 // trustedBy reports whether the browser is a trusted device of an account.
 func (d *device) trustedBy(account [16]byte) bool { return slices.Contains(d.accounts, account) }
 
-// add puts an account first, and drops the one that has been so for longest if
-// there are too many.
+// add puts an account first, and drops the least recent one if there are too many.
 func (d *device) add(account [16]byte) {
 	d.accounts = slices.DeleteFunc(d.accounts, func(a [16]byte) bool { return a == account })
 	d.accounts = slices.Insert(d.accounts, 0, account)
 	d.accounts = d.accounts[:min(len(d.accounts), maxDeviceAccounts)]
 }
 
-// device returns the browser that sends r. Without a cookie that opens it is a
-// new one, which no account trusts.
+// device returns the browser that sends r. Without a valid cookie it is an
+// unrecognized browser with a new ID.
 func (l *Limiter) device(w http.ResponseWriter, r *http.Request) *device {
 	if l.config.Sealer == nil {
 		return &device{}
 	}
-	// An earlier step of this response, the password, may have set the cookie.
+	// An earlier step of this response, such as the password, may have set the cookie.
 	sealed, ok := l.config.Cookie.Pending(w.Header())
 	if !ok {
 		sealed, _, _ = l.config.Cookie.Read(r) // empty if it is malformed

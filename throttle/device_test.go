@@ -17,8 +17,8 @@ import (
 	"github.com/authlatch/auth/throttle"
 )
 
-// sealed returns a door whose throttle knows browsers again, with one browser
-// from which alice has logged in.
+// sealed returns a door whose limiter recognizes trusted devices, and a browser in which
+// alice has logged in.
 func sealed(t testing.TB, c throttle.Config) (*door, *guest) {
 	t.Helper()
 	if c.Sealer == nil {
@@ -49,10 +49,10 @@ func TestTheCookieOfADevice(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.3.1: a lock-out is not in the hands of strangers, neither from
-// anywhere nor from the owner's own address.
+// ASVS 5.0, 6.3.1: unrecognized devices cannot lock the owner out, neither from other
+// addresses nor from the owner's own.
 func TestNoStrangerLocksTheOwnerOut(t *testing.T) {
-	for rule, stranger := range map[string]func(i int) *guest{
+	for rule, unrecognized := range map[string]func(i int) *guest{
 		"from everywhere":          from,
 		"from the owner's address": func(int) *guest { return from(0) },
 	} {
@@ -60,18 +60,18 @@ func TestNoStrangerLocksTheOwnerOut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, owner := sealed(t, throttle.Config{})
 				for i := range 300 {
-					d.try(stranger(i), "alice", false)
-					d.try(stranger(i), fmt.Sprint("somebody ", i), false)
+					d.try(unrecognized(i), "alice", false)
+					d.try(unrecognized(i), fmt.Sprint("account ", i), false)
 					d.expect("right", owner, "alice", true)
 					time.Sleep(time.Duration(i) * time.Minute)
 				}
-				d.expect("throttled", stranger(301), "alice", true)
+				d.expect("throttled", unrecognized(301), "alice", true)
 			})
 		})
 	}
 }
 
-// The owner's success is no stranger's.
+// A success on a trusted device does not reset the count of unrecognized devices.
 func TestASuccessOfATrustedDeviceResetsNoOther(t *testing.T) {
 	d, owner := sealed(t, throttle.Config{})
 	for range 5 {
@@ -81,7 +81,7 @@ func TestASuccessOfATrustedDeviceResetsNoOther(t *testing.T) {
 	d.expect("throttled", from(1), "alice", false)
 }
 
-// What fails on a device makes neither strangers nor the address wait.
+// Failures on a trusted device make neither unrecognized devices nor the address wait.
 func TestADeviceCountsForItselfAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, owner := sealed(t, throttle.Config{AddressFailures: 5})
@@ -97,8 +97,8 @@ func TestADeviceCountsForItselfAlone(t *testing.T) {
 	})
 }
 
-// A thief with the cookie has a hundred guesses, and then those of strangers; so
-// has somebody who once knew the password, and has made many cookies then.
+// A thief with the cookie has a hundred guesses, and then those of an unrecognized
+// device. So has an attacker who once knew the password and made many cookies then.
 func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 	for rule, devices := range map[string]int{"one device": 1, "fifty devices": 50} {
 		t.Run(rule, func(t *testing.T) {
@@ -129,8 +129,8 @@ func TestDevicesOfAnAccountHaveAHundredFailuresTogether(t *testing.T) {
 	}
 }
 
-// An owner who has mistyped until the browser has to wait, and then resets the
-// password, does not wait.
+// An owner who mistypes until the browser has to wait, and then resets the password,
+// does not wait.
 func TestResetResetsTrustedDevicesToo(t *testing.T) {
 	d, owner := sealed(t, throttle.Config{})
 	d.wrongs(owner, "alice", 5)
@@ -143,8 +143,9 @@ func TestResetResetsTrustedDevicesToo(t *testing.T) {
 	d.expect("right", from(1), "alice", true)
 }
 
-// Somebody has used up what the browsers of an account have. Its owner gets in as
-// a stranger once, and is known again, in this browser and in the others.
+// An attacker has used up the attempts of the trusted devices of an account. After the
+// owner succeeds once as an unrecognized device, this browser and the others are
+// trusted again.
 func TestASuccessOfAStrangerLetsBrowsersBeKnownAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, owner := sealed(t, throttle.Config{MaxFailures: 10})
@@ -153,7 +154,7 @@ func TestASuccessOfAStrangerLetsBrowsersBeKnownAgain(t *testing.T) {
 			d.try(thief, "alice", false)
 			time.Sleep(time.Hour)
 		}
-		d.expect("throttled", owner, "alice", true) // strangers have failed ten times too
+		d.expect("throttled", owner, "alice", true) // unrecognized devices have failed ten times too
 		if err := d.Reset(t.Context(), "bob"); err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +172,7 @@ func TestASuccessOfAStrangerLetsBrowsersBeKnownAgain(t *testing.T) {
 	})
 }
 
-// A browser that has to wait is one of several.
+// One trusted device that has to wait does not make the others wait.
 func TestBrowsersOfAnAccountWaitEachForItself(t *testing.T) {
 	d, phone := sealed(t, throttle.Config{})
 	laptop := from(1)
@@ -182,7 +183,7 @@ func TestBrowsersOfAnAccountWaitEachForItself(t *testing.T) {
 	d.expect("right", laptop, "alice", true)
 }
 
-// With the cookie of an account nothing is gained at another.
+// The cookie of one account gives no advantage at another.
 func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
 	d, owner := sealed(t, throttle.Config{})
 	d.wrongs(from(1), "bob", 5)
@@ -192,7 +193,7 @@ func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
 	d.expect("throttled", from(1), "carol", true)
 }
 
-// What does not open makes a stranger, and is no error.
+// A cookie that cannot be decrypted makes an unrecognized device and is not an error.
 func TestACookieThatDoesNotOpenIsAStrangers(t *testing.T) {
 	s := &store.Memory{}
 	d, owner := sealed(t, throttle.Config{Store: s})
@@ -237,9 +238,9 @@ func TestACookieThatDoesNotOpenIsAStrangers(t *testing.T) {
 	d.expect("right", owner, "alice", true)
 }
 
-// ASVS 5.0, 3.5.1: another site's form tries nothing in a visitor's name, uses up
-// nothing of what an address has, and does not replace the cookie of a browser,
-// which would make a stranger of its owner.
+// ASVS 5.0, 3.5.1: another site's form cannot make an attempt for a visitor, use up
+// attempts of the address, or replace the cookie of a trusted device, which would then
+// be unrecognized.
 func TestAnotherSiteTriesNothing(t *testing.T) {
 	trusting := http.NewCrossOriginProtection()
 	if err := trusting.AddTrustedOrigin("https://www.shop.example"); err != nil {
@@ -331,7 +332,7 @@ func TestADeviceKnowsTheLastSixAccounts(t *testing.T) {
 	d.expect("right", &guest{from(999).address, owner.cookie}, "alice", true)
 }
 
-// Two proofs in one request leave one cookie, which knows both.
+// Two proofs in one request set one cookie, which has both accounts.
 func TestTwoProofsInOneRequest(t *testing.T) {
 	s := &store.Memory{}
 	password := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t)})
@@ -353,8 +354,7 @@ func TestTwoProofsInOneRequest(t *testing.T) {
 	}
 }
 
-// A cookie that cannot be set costs protection, and no log-in; somebody hears
-// of it.
+// A cookie that cannot be set is reported as a fault, and the login succeeds.
 func TestACookieThatCannotBeSetIsAnEvent(t *testing.T) {
 	d := newDoor(t, throttle.Config{Sealer: newSealer(t), Cookie: cookie.New("device").Insecure()})
 	g := from(0)

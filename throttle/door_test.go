@@ -19,7 +19,7 @@ import (
 
 var errStore = errors.New("store: dial 10.0.0.7: secret refused")
 
-// door is a limiter before a check, and what was heard of it.
+// door is a limiter with a check, and the events that it reported.
 type door struct {
 	*throttle.Limiter
 	t testing.TB
@@ -62,7 +62,7 @@ type guest struct {
 	cookie  string
 }
 
-// from returns a browser of an address that nobody else has.
+// from returns a browser with an address of its own.
 func from(i int) *guest {
 	return &guest{address: fmt.Sprintf("198.%d.%d.%d:1024", 18+i>>16, i>>8&255, i&255)}
 }
@@ -76,8 +76,8 @@ func (g *guest) request() *http.Request {
 	return r
 }
 
-// try tries a proof that is right or wrong, keeps the cookie, and returns how it
-// ended in a word.
+// try tries a proof that is right or wrong, keeps the cookie, and returns the outcome
+// as a word.
 func (d *door) try(g *guest, account string, right bool) string {
 	d.t.Helper()
 	outcome, _ := d.attempt(g, account, right)
@@ -99,7 +99,7 @@ func (d *door) attempt(g *guest, account string, right bool) (outcome string, wa
 	})
 	if set := w.Header().Get("Set-Cookie"); set != "" {
 		if err != nil {
-			d.t.Error("a cookie beside an error")
+			d.t.Error("a cookie was set with an error")
 		}
 		g.cookie, _, _ = strings.Cut(set, ";")
 	}
@@ -118,7 +118,7 @@ func (d *door) attempt(g *guest, account string, right bool) (outcome string, wa
 	return "", 0
 }
 
-// unable is an attempt whose check cannot tell.
+// unable makes an attempt whose check fails.
 func (d *door) unable(g *guest, account string) string {
 	err := d.Try(httptest.NewRecorder(), g.request(), account, func() error { return errStore })
 	if errors.Is(err, errStore) {
@@ -127,7 +127,7 @@ func (d *door) unable(g *guest, account string) string {
 	return fmt.Sprint(err)
 }
 
-// wrongs tries n wrong proofs, all of which are looked at.
+// wrongs tries n wrong proofs, all of which are checked.
 func (d *door) wrongs(g *guest, account string, n int) {
 	d.t.Helper()
 	for i := range n {
@@ -140,6 +140,6 @@ func (d *door) wrongs(g *guest, account string, n int) {
 func (d *door) expect(want string, g *guest, account string, right bool) {
 	d.t.Helper()
 	if got := d.try(g, account, right); got != want {
-		d.t.Fatalf("it is %s, want %s", got, want)
+		d.t.Fatalf("the outcome is %s, want %s", got, want)
 	}
 }

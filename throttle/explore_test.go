@@ -15,15 +15,15 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// room is one account and one address, and what came of the attempts.
+// room is one account and one address, and the outcomes of the attempts.
 type room struct {
 	t       *testing.T
 	model   *interleave.Model
 	limiter *Limiter
 
-	checks   []string // how each call of check ended, in this order
+	checks   []string // the outcome of each call of check, in order
 	answers  []string
-	forgiven bool
+	wasReset bool
 }
 
 const allowed = 2
@@ -42,7 +42,7 @@ func (m *room) server(s store.Store) *Limiter {
 	return limiter
 }
 
-// try is an attempt on a server of its own, with a check that ends in this way.
+// try returns an attempt at a server of its own, with a check of this outcome.
 func (m *room) try(how string) func(store.Store) {
 	i := len(m.answers)
 	m.answers = append(m.answers, "")
@@ -73,13 +73,13 @@ func (m *room) try(how string) func(store.Store) {
 	}
 }
 
-func (m *room) forgive(s store.Store) {
+func (m *room) reset(s store.Store) {
 	if m.server(s).Reset(context.Background(), "alice") == nil {
-		m.forgiven = true
+		m.wasReset = true
 	}
 }
 
-// standing returns how many attempts stand against the account and the address.
+// standing returns how many attempts count against the account and the address.
 func (m *room) standing() (account, address int) {
 	for where, parts := range map[*int][]string{&account: {"account", "alice"}, &address: {"address", "192.0.2.1"}} {
 		d := m.limiter.digest(parts...)
@@ -105,25 +105,25 @@ func (m *room) number(of []string, how string) (n int) {
 	return n
 }
 
-func (m *room) facts() string { return fmt.Sprint(m.checks, m.answers, m.forgiven) }
+func (m *room) facts() string { return fmt.Sprint(m.checks, m.answers, m.wasReset) }
 
 // ASVS 5.0, 2.4.1: in every order of store calls, with a number of calls that fail
-// before or after they took place and servers that crash, no more attempts are
-// made than allowed, and each that fails stands where it was counted, once.
+// before or after they took place and servers that crash, no more attempts are made
+// than allowed, and each failed attempt counts exactly once.
 func TestEveryInterleavingCountsWhatIsTried(t *testing.T) {
 	for _, scenario := range []struct {
 		name         string
 		hows         []string
 		faults, long int // as many with AUTH_LONG=1
-		forgives     bool
+		withReset    bool
 	}{
 		{"two wrong", []string{"wrong", "wrong"}, 1, 2, false},
 		{"three wrong", []string{"wrong", "wrong", "wrong"}, 0, 1, false},
 		{"wrong and right", []string{"wrong", "right"}, 1, 2, false},
 		{"wrong and unable", []string{"wrong", "unable"}, 1, 2, false},
 		{"two unable", []string{"unable", "unable"}, 0, 1, false},
-		{"wrong and forgiveness", []string{"wrong"}, 2, 3, true},
-		{"two wrong and forgiveness", []string{"wrong", "wrong"}, 0, 1, true},
+		{"wrong and reset", []string{"wrong"}, 2, 3, true},
+		{"two wrong and reset", []string{"wrong", "wrong"}, 0, 1, true},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			if os.Getenv("AUTH_LONG") != "" {
@@ -138,10 +138,10 @@ func TestEveryInterleavingCountsWhatIsTried(t *testing.T) {
 				for _, how := range scenario.hows {
 					s.Actors = append(s.Actors, m.try(how))
 				}
-				if scenario.forgives {
-					s.Actors = append(s.Actors, m.forgive)
+				if scenario.withReset {
+					s.Actors = append(s.Actors, m.reset)
 				}
-				s.Check = func(done bool) error { return m.judge(done, scenario.faults, scenario.forgives) }
+				s.Check = func(done bool) error { return m.judge(done, scenario.faults, scenario.withReset) }
 				return s
 			})
 			t.Logf("%d states, with up to %d faults", states, scenario.faults)
@@ -149,13 +149,13 @@ func TestEveryInterleavingCountsWhatIsTried(t *testing.T) {
 	}
 }
 
-func (m *room) judge(done bool, faults int, forgives bool) error {
+func (m *room) judge(done bool, faults int, withReset bool) error {
 	account, address := m.standing()
 	wrong, right := m.number(m.checks, "wrong"), m.number(m.checks, "right")
-	resets := right > 0 || forgives
+	resets := right > 0 || withReset
 	switch {
 	case account < 0:
-		return errors.New("a record makes no sense")
+		return errors.New("a record cannot be decoded")
 	case !resets && wrong > allowed:
 		return fmt.Errorf("%d wrong attempts were made", wrong)
 	case !resets && account < wrong:
@@ -168,7 +168,7 @@ func (m *room) judge(done bool, faults int, forgives bool) error {
 	if !done || faults > 0 {
 		return nil
 	}
-	// Without a fault nothing stands that was not wrong, and all are answered.
+	// Without a fault only wrong attempts count, and all attempts have an outcome.
 	if address != wrong || !resets && account != wrong || slices.Contains(m.answers, "no answer") || slices.Contains(m.answers, "") {
 		return fmt.Errorf("%q: %d stand against the account, %d against the address", m.answers, account, address)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/authlatch/auth/throttle"
 )
 
-// fault is how a call of a store goes wrong.
+// fault is the way in which a store call fails.
 type fault string
 
 const (
@@ -25,7 +25,7 @@ const (
 	saysNoAfter fault = "says no, and has swapped"
 )
 
-// crooked is a store that goes wrong at one call, or from one on.
+// crooked is a store that fails at one call, or from one call on.
 type crooked struct {
 	store.Memory
 	fault   fault
@@ -97,7 +97,7 @@ func (c *crooked) Delete(ctx context.Context, key string) error {
 	return c.Memory.Delete(context.WithoutCancel(ctx), key)
 }
 
-// heal makes the store work, and lets what is late take place.
+// heal makes the store work, and applies delayed writes.
 func (c *crooked) heal() {
 	c.at = 0
 	if c.late != nil {
@@ -106,9 +106,9 @@ func (c *crooked) heal() {
 	c.late = nil
 }
 
-// ASVS 5.0, 16.5.2 and 16.5.3. Every store call of an attempt goes wrong in every
-// way, once and for good. What is tried is counted, nothing is counted twice, and
-// when the store does not answer nothing is tried.
+// ASVS 5.0, 16.5.2 and 16.5.3. Every store call of an attempt fails in every way, once
+// and permanently. Each attempt that is made is counted once, and no attempt is made
+// while the store does not respond.
 func TestEveryFaultOfTheStore(t *testing.T) {
 	for _, fault := range []fault{failsBefore, failsAfter, failsLate, hangs, saysNo, saysNoAfter} {
 		for _, forGood := range []bool{false, true} {
@@ -133,8 +133,8 @@ func TestEveryFaultOfTheStore(t *testing.T) {
 	}
 }
 
-// goesWrong makes one attempt, whose call at goes wrong, and returns how many
-// calls it took.
+// goesWrong makes one attempt in which call number at fails, and returns the number of
+// its calls.
 func goesWrong(t *testing.T, s *crooked, at int, kind string, known bool) int {
 	d := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t), AddressFailures: 8})
 	g := from(0)
@@ -158,14 +158,14 @@ func goesWrong(t *testing.T, s *crooked, at int, kind string, known bool) int {
 		t.Errorf("call %d: it took %v", at, took)
 	}
 	if got != kind && got != "no answer" {
-		t.Errorf("call %d: it is %s", at, got)
+		t.Errorf("call %d: the outcome is %s", at, got)
 	}
 	if calls >= at && got == "no answer" && !faulted(d) {
-		t.Errorf("call %d: nobody heard of it", at)
+		t.Errorf("call %d: no fault was reported", at)
 	}
 	s.heal()
 
-	// How much is counted now, of what was two.
+	// How many attempts are counted now, after two before.
 	account := 5 - d.left(func(int) *guest { return &guest{from(1).address, g.cookie} }, "alice", true)
 	address := 8 - d.left(func(int) *guest { return &guest{address: g.address} }, "somebody", false)
 	if known {
@@ -176,13 +176,13 @@ func goesWrong(t *testing.T, s *crooked, at int, kind string, known bool) int {
 		least = 2
 	}
 	if account < least || account > most {
-		t.Errorf("call %d, %s: %d stand against the account", at, got, account)
+		t.Errorf("call %d, %s: %d count against the account", at, got, account)
 	}
 	if least = max(least, 2); known {
 		least, most = 2, 2
 	}
 	if address < least || address > most {
-		t.Errorf("call %d, %s: %d stand against the address", at, got, address)
+		t.Errorf("call %d, %s: %d count against the address", at, got, address)
 	}
 	if calls < at && account != map[string]int{"wrong": 3, "right": 0, "unable": 2}[kind] {
 		t.Errorf("without a fault %d are counted", account)
@@ -199,7 +199,7 @@ func faulted(d *door) bool {
 	return false
 }
 
-// left returns how many attempts are let through now.
+// left returns how many attempts are admitted now.
 func (d *door) left(who func(i int) *guest, account string, same bool) int {
 	for i := range 100 {
 		name := account
@@ -213,7 +213,7 @@ func (d *door) left(who func(i int) *guest, account string, same bool) int {
 	return 100
 }
 
-// A store that is down lets nobody in, and tells nobody of a wrong proof.
+// While the store is down no attempt is made, and no response reveals a wrong proof.
 func TestAStoreThatIsDownLetsNothingThrough(t *testing.T) {
 	s := &crooked{fault: failsBefore}
 	d := newDoor(t, throttle.Config{Store: s, Sealer: newSealer(t)})

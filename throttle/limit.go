@@ -2,34 +2,35 @@ package throttle
 
 import "time"
 
-// limit says whether one more attempt is let through.
+// limit decides whether one more attempt is admitted.
 type limit interface {
-	// refuses reports whether an attempt has to wait, and how long; zero means
-	// that waiting does not help. It takes out of c what has come back by now.
+	// refuses reports whether an attempt has to wait, and for how long; zero means
+	// that waiting does not help. It removes attempts from c that have come back by
+	// now.
 	refuses(c *count, now time.Time) (wait time.Duration, refused bool)
 
-	// ttl is how long the store is to remember c.
+	// ttl returns how long the store must remember c.
 	ttl(c *count) time.Duration
 }
 
-// How long failures are remembered after the last one. As long as they have led to no
-// wait there are few, and many of them are of accounts that do not exist. The others
-// count until a success or Reset: ten years are in effect for ever.
+// How long failures are remembered after the last one. Counts below the first wait are
+// small, and many of them belong to accounts that do not exist. Larger counts remain
+// until a success or Reset: ten years are practically for ever.
 const (
 	memory        = 30 * 24 * time.Hour
 	longMemory    = 10 * 365 * 24 * time.Hour
 	nothingToKnow = time.Minute
 )
 
-// waits lets a number of attempts through at once, and each further one after a
-// wait that doubles, up to the most that there may be. If most is NeverLock there is
-// no such bound, and the oldest makes room.
+// waits admits a number of attempts at once and each further one after a wait that
+// doubles, up to the maximum number of attempts. If most is NeverLock there is no
+// maximum, and the oldest attempts are dropped.
 type waits struct {
 	free, most     int
 	first, longest time.Duration
 }
 
-// endlessMost leaves enough failures for the longest wait, whatever is free.
+// endlessMost keeps enough failures for the longest wait with any value of free.
 const endlessMost = 2 * maxFailures
 
 func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
@@ -42,13 +43,13 @@ func (l waits) refuses(c *count, now time.Time) (time.Duration, bool) {
 	}
 	wait := l.wait(n)
 	left := time.UnixMilli(c.attempts[n-1].at).Add(wait).Sub(now)
-	// The clock of the server that wrote it may be ahead: wait for no more than
-	// the wait.
+	// The clock of the server that wrote the attempt may be ahead, so limit what is
+	// left to the wait.
 	return min(left, wait), left > 0
 }
 
-// locks reports whether no more attempts may be added. It makes room if the account is
-// never locked.
+// locks reports whether the maximum is reached. If the account is never locked, it
+// drops the oldest attempts instead.
 func (l waits) locks(c *count) bool {
 	if l.most != NeverLock {
 		return len(c.attempts) >= l.most
@@ -57,8 +58,7 @@ func (l waits) locks(c *count) bool {
 	return false
 }
 
-// wait returns how long to wait after n failures, of which there are free ones
-// or more.
+// wait returns the wait after n failures, where n is at least free.
 func (l waits) wait(n int) time.Duration {
 	wait := l.first
 	for ; n > l.free && wait < l.longest; n-- {
@@ -77,8 +77,8 @@ func (l waits) ttl(c *count) time.Duration {
 	return longMemory
 }
 
-// deviceWaits are the waits of one browser, in the count of all trusted devices of
-// an account. That count has no more failures than one browser alone may have.
+// deviceWaits are the waits of one browser, in the shared count of all trusted
+// devices of an account. The maximum applies to the shared count.
 type deviceWaits struct {
 	waits
 	device [4]byte
@@ -97,8 +97,7 @@ func (l deviceWaits) refuses(c *count, now time.Time) (time.Duration, bool) {
 	return l.waits.refuses(&own, now)
 }
 
-// allowance lets a number of attempts through, of which one comes back after
-// each interval.
+// allowance admits a number of attempts, of which one comes back after each interval.
 type allowance struct {
 	size     int
 	interval time.Duration

@@ -13,7 +13,7 @@ import (
 	"github.com/authlatch/auth/throttle"
 )
 
-// servers are throttles of several hosts over one store.
+// servers are limiters of several hosts over one store.
 func servers(t testing.TB, n int, c throttle.Config) []*door {
 	if c.Store == nil {
 		c.Store = &store.Memory{}
@@ -33,7 +33,7 @@ func checks(doors []*door) (n int) {
 }
 
 // atOnce runs n attempts at the same time, spread over the servers, and returns
-// how many ended in each way.
+// the number of each outcome.
 func atOnce(doors []*door, n int, attempt func(i int, d *door) string) map[string]int {
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -52,8 +52,8 @@ func atOnce(doors []*door, n int, attempt func(i int, d *door) string) map[strin
 	return ended
 }
 
-// ASVS 5.0, 2.4.1 and 6.3.1: a thousand at once, from everywhere and to several
-// servers, are no more attempts than five. The owner gets in meanwhile.
+// ASVS 5.0, 2.4.1 and 6.3.1: of a thousand concurrent requests from many addresses to
+// several servers, only five are checked. The owner can log in meanwhile.
 func TestAThousandAttemptsAtOnceOnOneAccount(t *testing.T) {
 	doors := servers(t, 4, throttle.Config{Sealer: newSealer(t)})
 	owner := from(0)
@@ -86,7 +86,7 @@ func TestAThousandAttemptsAtOnceFromOneAddress(t *testing.T) {
 		if ended["wrong"] != 100 || ended["throttled"] != 900 || checks(doors) != 100 {
 			t.Errorf("%v, %d checks", ended, checks(doors))
 		}
-		// What was refused by the address makes no account wait.
+		// Attempts that the address refuses make no account wait.
 		for i := range tried {
 			want := map[bool]int{true: 4, false: 5}[tried[i].Load()]
 			if got := doors[0].left(func(j int) *guest { return from(2 + i) }, fmt.Sprint("account ", i), true); got != want {
@@ -110,7 +110,7 @@ func TestAThousandAttemptsAtOnceOnOneDevice(t *testing.T) {
 	doors[0].wrongs(from(1), "alice", 5)
 }
 
-// However many come at the end of a wait, one is let through.
+// At the end of a wait only one of any number of concurrent attempts is admitted.
 func TestOneAttemptPassesAtTheEndOfEachWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		doors := servers(t, 3, throttle.Config{})
@@ -128,8 +128,8 @@ func TestOneAttemptPassesAtTheEndOfEachWait(t *testing.T) {
 	})
 }
 
-// Right and wrong attempts at once, and checks that cannot tell: what is counted
-// in the end is what failed after the last success.
+// Right and wrong attempts and failing checks run concurrently. In the end, the attempts
+// that failed after the last success are counted.
 func TestNothingIsLostAmongParallelAttempts(t *testing.T) {
 	doors := servers(t, 3, throttle.Config{Failures: 100})
 	for round := range 20 {
@@ -192,8 +192,8 @@ func (s *slow) CompareAndSwap(ctx context.Context, key string, old, new []byte, 
 	return s.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
-// A flood is answered with some calls for each attempt, not with some for each
-// pair of attempts, and before anybody's time is over.
+// The store calls of a flood grow with the number of attempts, not with its square, and
+// every attempt ends within its deadline.
 func TestAFloodCostsTheStoreFewCalls(t *testing.T) {
 	for rule, attempt := range map[string]func(i int, d *door) string{
 		"of one account":               func(i int, d *door) string { return d.try(from(i), "alice", false) },

@@ -10,20 +10,20 @@ import (
 	"github.com/authlatch/auth/internal/record"
 )
 
-// count is the attempts that stand against a limit, oldest first.
-// Each has a name of its own: so it is seen whether an attempt was counted, it
-// is counted once, and taking it back takes no other.
+// count is the attempts that count against a limit, oldest first. Each attempt has a
+// random name. It shows whether the attempt was counted, makes counting idempotent,
+// and identifies the attempt when it is taken back.
 //
 // Format 0x40, times in milliseconds since 1970:
 //
 //	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | returned (8 bytes)
 //	for each attempt: time (8 bytes) | device (4 bytes) | name (8 bytes)
 //
-// A later format gets the next byte up to 0x4f, and this one stays readable.
-// The checksum covers the record and its digest: a damaged byte, or a store that
-// mixes up two answers, must not forget what was counted.
+// A later format gets the next byte up to 0x4f, and this one stays readable. The
+// checksum covers the record and its digest, so that neither a damaged byte nor a
+// store that mixes up two records erases what was counted.
 type count struct {
-	returned int64 // when the last attempt came back with time
+	returned int64 // when an attempt last came back
 	attempts []counted
 }
 
@@ -50,7 +50,7 @@ var (
 	errCorruptCount = errors.New("throttle: a record is corrupt")
 )
 
-// encode returns other bytes each time, so equal bytes mean the same write.
+// encode returns different bytes for each call, so equal bytes mean the same write.
 func (c *count) encode(d digest) []byte {
 	b := record.Append(make([]byte, 0, countAttemptsAt+len(c.attempts)*attemptSize), countFormats.Current)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.returned))
@@ -77,17 +77,17 @@ func decodeCount(raw []byte, d digest) (count, error) {
 	return c, nil
 }
 
-// find returns where an attempt stands, or -1.
+// find returns the index of an attempt, or -1.
 func (c *count) find(name attemptName) int {
 	return slices.IndexFunc(c.attempts, func(a counted) bool { return a.name == name })
 }
 
-// digest is what the store knows a count by.
+// digest identifies a count; its encoding is the store key.
 type digest [sha256.Size]byte
 
 func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
 
-// digestOf covers all parts, each with its length before it.
+// digestOf hashes all parts, each prefixed with its length.
 func digestOf(parts ...string) digest {
 	b := []byte("authlatch throttle\n")
 	for _, part := range parts {

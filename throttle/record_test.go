@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// An upgrade must not forget what was counted: the keys stay the same.
+// The keys stay the same, so an upgrade does not lose counts.
 func TestKeysOfCountsStayTheSame(t *testing.T) {
 	limiter := &Limiter{config: Config{Namespace: "shop"}}
 	for want, parts := range map[string][]string{
@@ -63,7 +63,7 @@ func TestRecordOfFormat40StaysReadable(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
-	// What is written today is the same but for its write ID and checksum.
+	// A new encoding differs only in its write ID and checksum.
 	now := got.encode(d)
 	if len(now) != len(raw) || now[0] != raw[0] || !bytes.Equal(now[countReturnedAt:], raw[countReturnedAt:]) {
 		t.Errorf("written today:\n%x\n%x", now, raw)
@@ -73,7 +73,7 @@ func TestRecordOfFormat40StaysReadable(t *testing.T) {
 	}
 }
 
-// What a cookie of format 1 holds stays readable, or owners become strangers.
+// Cookies of format 1 stay readable, or trusted devices would become unrecognized.
 func TestDeviceOfFormat1StaysReadable(t *testing.T) {
 	const golden = "01" + "000102030405060708090a0b0c0d0e0f" + "11111111111111111111111111111111" + "22222222222222222222222222222222"
 	raw, err := hex.DecodeString(golden)
@@ -91,8 +91,8 @@ func TestDeviceOfFormat1StaysReadable(t *testing.T) {
 	}
 }
 
-// What is damaged, newer or another's is no answer: nothing is tried, nothing is
-// written, and Forgive sets it right.
+// A record that is damaged, newer, or another account's is an error: no attempt is made,
+// nothing is written, and Reset repairs it.
 func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 	full, _ := goldenCount()
 	for name, stored := range map[string]func(d digest) []byte{
@@ -110,13 +110,13 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 		"much newer":   func(digest) []byte { return []byte{countFormats.Last, 1, 2, 3} },
 		"of no format": func(d digest) []byte { raw := full.encode(d); raw[0] = countFormats.Last + 1; return sum(raw, d) },
 	} {
-		var heard []auth.Event
+		var received []auth.Event
 		s := &store.Memory{}
 		limiter, err := New(Config{Store: s})
 		if err != nil {
 			t.Fatal(err)
 		}
-		limiter.config.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+		limiter.config.Events = func(_ context.Context, e auth.Event) { received = append(received, e) }
 		d := limiter.digest("account", "alice")
 		var raws [][]byte
 		if stored != nil {
@@ -133,7 +133,7 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 			if ok, err := s.CompareAndSwap(t.Context(), d.key(), nil, raw, time.Hour); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
-			heard = nil
+			received = nil
 			try := func(check func() error) error {
 				return limiter.Try(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), "alice", check)
 			}
@@ -142,8 +142,8 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			newer := raw[0] > countFormats.Current && raw[0] <= countFormats.Last
-			if newer != errors.Is(err, errNewerCount) || len(heard) != 1 || heard[0].Kind != auth.EventFault || heard[0].Err != err {
-				t.Errorf("%s: %v, heard %+v", name, err, heard)
+			if newer != errors.Is(err, errNewerCount) || len(received) != 1 || received[0].Kind != auth.EventFault || received[0].Err != err {
+				t.Errorf("%s: %v, reported %+v", name, err, received)
 			}
 			if now, _, _ := s.Get(t.Context(), d.key()); !bytes.Equal(now, raw) {
 				t.Errorf("%s: it was written", name)
@@ -158,8 +158,7 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// The store holds digests: nothing that could be read, and no key that a store
-// would not take.
+// The store holds digests: no readable names, and only keys that every store accepts.
 func TestStoreHoldsNoNames(t *testing.T) {
 	s := &watched{}
 	limiter, err := New(Config{Store: s})
@@ -183,7 +182,7 @@ func TestStoreHoldsNoNames(t *testing.T) {
 	}
 }
 
-// watched remembers what was written.
+// watched records what was written.
 type watched struct {
 	store.Memory
 	keys map[string][]byte
@@ -204,7 +203,7 @@ func sum(raw []byte, d digest) []byte {
 	return raw
 }
 
-// A count that is endless drops the oldest, also where it holds more than it should.
+// A count that never locks drops the oldest attempts, also if it has too many.
 func TestAnEndlessCountDoesNotGrow(t *testing.T) {
 	for _, held := range []int{endlessMost - 1, endlessMost, 2 * endlessMost} {
 		c := &count{attempts: make([]counted, held)}
@@ -218,7 +217,7 @@ func TestAnEndlessCountDoesNotGrow(t *testing.T) {
 	}
 }
 
-// A server whose clock is ahead makes nobody wait for longer than the limit says.
+// A server whose clock is ahead makes no attempt wait for longer than the limit.
 func TestAClockThatIsAheadLengthensNoWait(t *testing.T) {
 	now := time.Now()
 	ahead := []counted{{at: now.Add(24 * time.Hour).UnixMilli()}}
@@ -234,8 +233,8 @@ func TestAClockThatIsAheadLengthensNoWait(t *testing.T) {
 	}
 }
 
-// Whatever a store holds: no panic, and what is accepted is what would be written;
-// the limits take it.
+// For any stored bytes: no panic, and a record that is accepted encodes to itself and
+// works with the limits.
 func FuzzCount(f *testing.F) {
 	full, d := goldenCount()
 	f.Add([]byte(nil), false)

@@ -10,23 +10,23 @@ import (
 	"github.com/authlatch/auth/internal/queue"
 )
 
-// tally is one count in the store, and what was last read of it.
+// tally is one count in the store, as last read.
 type tally struct {
 	limiter *Limiter
 	reason  string // in events
 	limit   limit
-	device  [4]byte // to count with an attempt
-	resets  bool    // a success takes away what was counted before it
+	device  [4]byte // recorded with each attempt
+	resets  bool    // a success also removes earlier attempts
 	digest  digest
 
-	raw   []byte // nil: there is no record
+	raw   []byte // nil if there is no record
 	count count
 }
 
-// tooMany is why an attempt is not let through.
+// tooMany reports why an attempt is refused.
 type tooMany struct {
 	reason string
-	wait   time.Duration // zero: locked
+	wait   time.Duration // zero if locked
 }
 
 func (*tooMany) Error() string { return "throttle: too many attempts" }
@@ -44,7 +44,7 @@ func (t *tally) read(ctx context.Context) error {
 	return err
 }
 
-// admits returns a *tooMany if the limit does not let one more attempt through.
+// admits returns a *tooMany if the limit does not admit one more attempt.
 func (t *tally) admits(now time.Time) error {
 	if wait, refused := t.limit.refuses(&t.count, now); refused {
 		return &tooMany{t.reason, wait}
@@ -52,8 +52,8 @@ func (t *tally) admits(now time.Time) error {
 	return nil
 }
 
-// take counts an attempt, or returns a *tooMany. After any other error it may be
-// counted or not.
+// take counts an attempt, or returns a *tooMany. After any other error the attempt
+// may or may not be counted.
 func (t *tally) take(ctx context.Context, name attemptName) error {
 	return t.swap(ctx, func(now time.Time) (bool, error) {
 		if t.count.find(name) >= 0 {
@@ -67,7 +67,7 @@ func (t *tally) take(ctx context.Context, name attemptName) error {
 	})
 }
 
-// takeBack uncounts an attempt and nothing else.
+// takeBack removes an attempt from the count, and no other.
 func (t *tally) takeBack(ctx context.Context, name attemptName) error {
 	return t.swap(ctx, func(time.Time) (bool, error) {
 		i := t.count.find(name)
@@ -79,8 +79,9 @@ func (t *tally) takeBack(ctx context.Context, name attemptName) error {
 	})
 }
 
-// succeed uncounts an attempt that was right. Where a success resets the count,
-// those before it go with it, and those after it stay: they are under way.
+// succeed removes a successful attempt from the count. If a success resets the count,
+// earlier attempts are removed as well; later ones stay, because they are in
+// progress.
 func (t *tally) succeed(ctx context.Context, name attemptName) error {
 	if !t.resets {
 		return t.takeBack(ctx, name)
@@ -92,9 +93,9 @@ func (t *tally) succeed(ctx context.Context, name attemptName) error {
 	})
 }
 
-// swap changes the count by one swap. It calls edit with what was read, and again
-// with what it finds whenever a swap has failed, so edit must recognize its own work
-// when it reads it.
+// swap changes the count by one compare-and-swap. It calls edit with the count that
+// was read, and again with the current count whenever the swap has failed, so edit
+// must recognize its own earlier change.
 func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool, err error)) error {
 	turn := turn{queue: &t.limiter.queue, digest: t.digest}
 	defer turn.end()
@@ -112,7 +113,7 @@ func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool
 		if swapped {
 			return nil
 		}
-		// Another attempt is in the way, and may not be the only one.
+		// Other attempts change the same count; take turns with them.
 		if err := turn.wait(ctx); err != nil {
 			return fmt.Errorf("throttle: write: %w", err)
 		}
@@ -128,7 +129,8 @@ func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool
 	}
 }
 
-// write swaps what was last read for the count. fault is an outcome that is unknown.
+// write swaps the count for the one that was last read. fault is an error after which
+// the outcome is unknown.
 func (t *tally) write(ctx context.Context) (swapped bool, fault error) {
 	next := t.count.encode(t.digest)
 	swapped, fault = t.limiter.config.Store.CompareAndSwap(ctx, t.digest.key(), t.raw, next, t.limit.ttl(&t.count))
@@ -140,13 +142,13 @@ func (t *tally) write(ctx context.Context) (swapped bool, fault error) {
 
 var errContradiction = errors.New("the store contradicts itself")
 
-// turn is that of one attempt, which takes it when it first has to wait for others.
-// Without it a thousand that swap at once would fail a thousand times for each one that
-// succeeds, and keep the store from all others: TestAFloodCostsTheStoreFewCalls.
+// turn is the turn of one attempt, which enters the queue when it first has to wait
+// for others. Without a queue, of a thousand concurrent swaps all but one would fail
+// each time, and overload the store: TestAFloodCostsTheStoreFewCalls.
 type turn struct {
 	queue  *queue.Queue[digest]
 	digest digest
-	leave  func() // nil: it has none yet
+	leave  func() // nil if it has not entered
 }
 
 // wait returns when it is the attempt's turn.

@@ -1,7 +1,7 @@
-// Package throttle is a rate limiter for passwords, and for other proofs that could
-// be guessed (ASVS 5.0, 2.4.1, 6.3.1 and 6.6.3). An attempt is counted in the store
-// before it is made, so however many arrive at once, at however many servers, no more
-// than allowed are made:
+// Package throttle is a rate limiter for passwords and other proofs that could be
+// guessed (ASVS 5.0, 2.4.1, 6.3.1 and 6.6.3). Create a [Limiter] and make every
+// attempt through [Limiter.Try], which counts the attempt in the store before it
+// calls the check:
 //
 //	err := limiter.Try(w, r, name, func() error {
 //		return passwords.Verify(r.Context(), hashOf(name), password)
@@ -11,50 +11,63 @@
 //		return
 //	}
 //
+// Because attempts are counted first, concurrent attempts at any number of servers
+// cannot exceed the limit.
+//
 // # What is counted
 //
-// Attempts count for the account and for the client's address: IPv6 by its /64, and
-// by its /48, which has ten times as many. An account has some attempts at once; then
-// each further one waits, from 30 seconds up to an hour. After 100 consecutive failures
-// it is locked until [Limiter.Reset]. A success resets the failure count of the
-// account. An address has more attempts, which come back with time; a success gives
-// back only itself there. Requests without an address share one count. Accounts that
-// do not exist are counted like others, and answered alike. An attacker can see one
-// thing: that the failure count was reset, which means that the owner has logged in
-// from an unrecognized device.
+// Attempts count for the account and for the client's address. IPv6 addresses count
+// by their /64, and by their /48, which has ten times as many attempts.
+//
+// An account has a number of attempts at once; then each further attempt has to wait,
+// from 30 seconds up to an hour. After 100 consecutive failures the account is locked
+// until [Limiter.Reset]. A success resets the failure count of the account.
+//
+// An address has more attempts, which come back with time. A success gives back only
+// its own attempt there. Requests without an address share one count.
+//
+// Accounts that do not exist are counted in the same way and get the same responses.
+// An attacker can observe one thing: that the failure count was reset, which means
+// that the owner has logged in from an unrecognized device.
 //
 // # Trusted devices
 //
-// With a Sealer, a browser in which an account was proved keeps a cookie and becomes a
+// With a Sealer, a browser in which an account was proved gets a cookie and becomes a
 // trusted device of that account. It has attempts of its own, with the same waits,
-// that count for neither the account nor the address: so no attacker can lock an owner
-// out. A success there resets the count of the account's trusted devices, and not that
-// of unrecognized ones. Together the trusted devices of an account have MaxFailures
-// consecutive failures, however many cookies an attacker has made or stolen; beyond
-// that they are treated as unrecognized until the owner succeeds as one. The cookie
-// names the last six accounts, and authenticates nobody. An attacker with a copy of it
-// gains the guesses of a trusted device, again after each success of one, and can make
-// the owner of that very browser wait.
+// that count for neither the account nor the address, so an attacker cannot lock an
+// owner out. A success on a trusted device resets the count of the account's trusted
+// devices, and not that of unrecognized ones.
+//
+// All trusted devices of an account share MaxFailures consecutive failures, so an
+// attacker with many device cookies, made or stolen, has no more guesses than with
+// one. Beyond that they are treated as unrecognized devices until the owner succeeds
+// as one.
+//
+// The cookie names the last six accounts and cannot authenticate a request. An
+// attacker with a copy of it gains the guesses of a trusted device, again after each
+// success of one, and can make the owner of that browser wait.
 //
 // # What is kept
 //
-// Failures are remembered for 30 days after the last one, and for ten years once there
-// have been so many that attempts wait. The store holds accounts and addresses as
-// digests; a reader of the store can find them by trying names. A record that is
-// damaged, or of a newer version, is an error, and no attempt is made, until the record
-// ends or is reset.
+// Failures are remembered for 30 days after the last one, and for ten years once
+// there are so many that attempts wait. The store holds accounts and addresses as
+// digests; an attacker who can read the store can find them by trying names. A record
+// that is damaged, or of a newer version, is an error: no attempt is made until the
+// record expires or is reset.
 //
-// # Second factors, and messages
+// # Second factors and messages
 //
-// A code of a second factor, which belongs to a subject that is known, is tried in the
-// same way. Give it a Limiter with a Namespace of its own, such as "otp", and the same
-// Store, Sealer and Cookie: in one namespace a name that is typed at login could be that
-// of another count. To limit how many messages are sent, as for a forgotten password,
-// take one with the Namespace "reset", say, and MaxFailures [NeverLock], or anybody
-// could lock that way in for good; let check send a message and return
-// auth.ErrUnauthenticated: each then counts. It is also reported as [auth.EventFailed],
-// so give this limiter another hook, or none. Call Reset of both limiters when a link
-// from one has been used.
+// Try the code of a second factor, whose subject is known, in the same way. Use a
+// Limiter with a Namespace of its own, such as "otp", and the same Store, Sealer and
+// Cookie, because within one namespace a name that is typed at login could equal the
+// name of another count.
+//
+// To limit how many messages are sent, as for a forgotten password, use a Limiter
+// with the Namespace "reset", for example, and MaxFailures [NeverLock]; otherwise an
+// attacker could lock that function permanently. Let check send a message and return
+// auth.ErrUnauthenticated, so that each message counts. Each one is also reported as
+// [auth.EventFailed], so give this Limiter another hook, or none. Call Reset of both
+// limiters when a link from a message has been used.
 package throttle
 
 import (
@@ -70,22 +83,22 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Limiter limits the attempts at accounts. Create it with [New]. It keeps nothing
-// between attempts, and is safe for concurrent use.
+// Limiter limits the attempts at accounts. Create it with [New]. It keeps no state
+// between attempts and is safe for concurrent use.
 //
-// The clocks of servers that share a store agree to the second or so: a failure that
-// one of them has counted in the future makes an account wait until then, or until
-// Reset.
+// The clocks of servers that share a store must agree to about a second. A failure
+// that a server with a fast clock has recorded in the future makes an account wait
+// until that time, or until Reset.
 type Limiter struct {
 	config  Config
 	waits   waits
 	address allowance
-	site    allowance           // of all addresses of one customer
-	queue   queue.Queue[digest] // of attempts that change one count
+	site    allowance           // of an IPv6 /48
+	queue   queue.Queue[digest] // one line of attempts for each count
 }
 
-// New returns a Limiter, or an error that names the field of the configuration that
-// cannot work. It does no I/O.
+// New returns a Limiter, or an error that names the invalid field of the
+// configuration. It does no I/O.
 func New(c Config) (*Limiter, error) {
 	if c.Store == nil {
 		return nil, errors.New("throttle: Config.Store is required")
@@ -97,9 +110,9 @@ func New(c Config) (*Limiter, error) {
 		return nil, err
 	}
 	for _, network := range c.TrustedProxies {
-		// One that trusts every address believes whatever an attacker writes.
+		// A network of all addresses would trust every forged header.
 		if !network.IsValid() || network.Bits() == 0 || network.Addr().Is4In6() {
-			return nil, errors.New("throttle: Config.TrustedProxies has a network that is not valid, is everybody, or is IPv4 written as IPv6")
+			return nil, errors.New("throttle: Config.TrustedProxies has a network that is invalid, contains all addresses, or is IPv4-mapped IPv6")
 		}
 	}
 	c.TrustedProxies = slices.Clone(c.TrustedProxies)
@@ -115,28 +128,34 @@ func New(c Config) (*Limiter, error) {
 	}, nil
 }
 
-// Try calls check, which proves that r comes from the owner of account, unless there
-// were too many attempts. It calls check at most once, and not before the attempt is
-// counted. account is what the application looks the account up by, in the form in
-// which it does: folded to lower case, say, if it finds "Alice" as "alice".
+// Try calls check, which verifies that r comes from the owner of account, unless
+// there were too many attempts. It counts the attempt first and calls check at most
+// once.
 //
-// check returns nil if the proof is right, and an error that wraps
-// [auth.ErrUnauthenticated] or [auth.ErrForbidden] if it is wrong, such as those of
-// packages password and onetime. Any other error says that check could not answer,
-// because a database is down, say, and that no attempt has failed. Try returns
+// account is the name by which the application looks the account up, in the same
+// form: folded to lower case, for example, if the application finds "Alice" as
+// "alice".
 //
-//   - nil if check did. With a Sealer it has set a cookie: call Try before writing the
-//     body.
-//   - the error of check, wrapped. The attempt does not count if check could not
-//     answer, unless the client has hung up meanwhile.
+// check returns nil if the proof is right. If it is wrong, check returns an error
+// that wraps [auth.ErrUnauthenticated] or [auth.ErrForbidden], such as those of
+// packages password and onetime. Any other error means that the proof could not be
+// checked, for example because a database is down, and that the attempt has not
+// failed. Try returns
+//
+//   - nil if check returns nil. With a Sealer it has set a cookie, so call Try before
+//     writing the body.
+//   - the error of check, wrapped. The attempt does not count if the proof could not
+//     be checked, unless the client has disconnected meanwhile.
 //   - an [*Error], without a call of check, after too many attempts.
 //   - an error that wraps [auth.ErrForbidden], without a call of check, if another
 //     site made the browser send r.
-//   - any other error if the store could not answer; check was not called.
+//   - any other error, without a call of check, if the store could not be read or
+//     written.
 //
-// An attempt stays counted if check panics. Writes go on when a client hangs up, but
-// for 5 seconds at most. If the store fails after check has returned, that is an event:
-// a success stands, and a count that could not be taken back stays.
+// An attempt stays counted if check panics. Writes continue when a client
+// disconnects, for 5 seconds at most. If the store fails after check has returned,
+// Try reports an event: a success stands, and an attempt that could not be taken back
+// stays counted.
 func (l *Limiter) Try(w http.ResponseWriter, r *http.Request, account string, check func() error) error {
 	a := l.attempt(w, r, account)
 	if crossorigin.Check(l.config.CrossOrigin, r) != nil {
@@ -154,7 +173,7 @@ func (l *Limiter) Try(w http.ResponseWriter, r *http.Request, account string, ch
 	case errors.Is(err, auth.ErrUnauthenticated), errors.Is(err, auth.ErrForbidden):
 		a.event(auth.EventFailed, "", nil)
 	case errors.Is(r.Context().Err(), context.Canceled):
-		// A client that hangs up makes checks fail, and undoes no count.
+		// Otherwise an attacker could disconnect during checks to avoid being counted.
 		a.event(auth.EventFailed, "", nil)
 	default:
 		a.settle((*tally).takeBack)
@@ -165,16 +184,16 @@ func (l *Limiter) Try(w http.ResponseWriter, r *http.Request, account string, ch
 
 var errCrossOrigin = fmt.Errorf("throttle: cross-origin request: %w", auth.ErrForbidden)
 
-// Reset forgets the failures of an account, of unrecognized and of trusted devices, and
-// unlocks it: for when its owner has proved that by other means, as after the reset of
-// a password. The counts of addresses stay, and trusted devices stay trusted. The error
-// means that the store could not answer.
+// Reset deletes the failure counts of an account, of unrecognized and of trusted
+// devices, and unlocks it. Call it when the owner has authenticated by other means,
+// such as a password reset. The counts of addresses stay, and trusted devices stay
+// trusted. An error means that the store could not be written.
 func (l *Limiter) Reset(ctx context.Context, account string) error {
 	return l.forget(ctx, l.digest("account", account), l.digest("devices", account))
 }
 
-// forget removes counts. An attempt that comes after it begins a new count, so nothing
-// is lost but what is to be forgotten.
+// forget deletes counts. An attempt after it starts a new count, so no later failure
+// is lost.
 func (l *Limiter) forget(ctx context.Context, counts ...digest) error {
 	ctx, done := stored.Writing(ctx)
 	defer done()
@@ -186,7 +205,7 @@ func (l *Limiter) forget(ctx context.Context, counts ...digest) error {
 	return nil
 }
 
-// digest is what the store knows a count of this namespace by.
+// digest returns the store key of a count of this namespace.
 func (l *Limiter) digest(parts ...string) digest {
 	return digestOf(slices.Insert(parts, 0, l.config.Namespace)...)
 }

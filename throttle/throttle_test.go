@@ -21,8 +21,7 @@ import (
 	"github.com/authlatch/auth/throttle"
 )
 
-// ASVS 5.0, 2.4.1, 6.3.1 and 6.6.3: five at once, then none without a wait,
-// whatever is guessed.
+// ASVS 5.0, 2.4.1, 6.3.1 and 6.6.3: five attempts at once, then none without a wait.
 func TestAnAccountHasFiveAttemptsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{})
@@ -53,7 +52,7 @@ func TestASuccessResetsTheFailureCount(t *testing.T) {
 	}
 }
 
-// What is under way while another attempt succeeds still counts: it came later.
+// An attempt that is in progress while an earlier one succeeds still counts.
 func TestASuccessResetsOnlyWhatCameBefore(t *testing.T) {
 	d := newDoor(t, throttle.Config{})
 	d.wrongs(from(0), "alice", 2)
@@ -69,7 +68,7 @@ func TestASuccessResetsOnlyWhatCameBefore(t *testing.T) {
 }
 
 // NIST SP 800-63B-4, 3.2.2: after 100 consecutive failures an account is locked,
-// until the application says that it knows better.
+// until the application calls Reset.
 func TestAnAccountIsLockedAfterAHundredFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{})
@@ -96,8 +95,8 @@ func TestAnAccountIsLockedAfterAHundredFailures(t *testing.T) {
 	})
 }
 
-// What nobody guesses, such as a message that is sent, is not locked by a stranger:
-// its owner waits for LongestWait at most.
+// With NeverLock, as for messages that are sent, an attacker cannot lock an account: its
+// owner waits for LongestWait at most.
 func TestWhatIsEndlessWaitsInstead(t *testing.T) {
 	for _, failures := range []int{1, 5, 100} {
 		synctest.Test(t, func(t *testing.T) {
@@ -134,7 +133,7 @@ func TestFewFailuresAreForgottenAndManyAreNot(t *testing.T) {
 	})
 }
 
-// ASVS 5.0, 6.3.1: who tries one password on many accounts is held up as well.
+// ASVS 5.0, 6.3.1: an attacker who tries one password on many accounts has to wait.
 func TestAnAddressHasAHundredAttemptsAndOneAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{})
@@ -161,7 +160,7 @@ func TestAnAddressHasAHundredAttemptsAndOneAMinute(t *testing.T) {
 	})
 }
 
-// An attacker who has an account too does not begin anew by logging in.
+// An attacker's login to an own account does not reset the count of the address.
 func TestASuccessGivesAnAddressOnlyItsOwnAttemptBack(t *testing.T) {
 	d := newDoor(t, throttle.Config{})
 	for i := range 100 {
@@ -171,8 +170,8 @@ func TestASuccessGivesAnAddressOnlyItsOwnAttemptBack(t *testing.T) {
 	d.expect("throttled", from(1), "mallory", true)
 }
 
-// An account that refuses costs the address nothing, and an address that refuses
-// makes no account wait.
+// An attempt that the account refuses does not count for the address, and one that the
+// address refuses does not count for the account.
 func TestARefusedAttemptCountsNowhere(t *testing.T) {
 	d := newDoor(t, throttle.Config{AddressFailures: 10})
 	d.wrongs(from(1), "alice", 5)
@@ -202,8 +201,8 @@ func TestAddressesAreCountedAsClients(t *testing.T) {
 		{"the next /64 is another", "[2001:db8:1:2::1]:1", "[2001:db8:1:3::1]:1", false},
 		{"a zone does not matter", "[fe80::1%eth0]:1", "[fe80::1%eth1]:1", true},
 		{"without a port it is the same", "192.0.2.1:1", "192.0.2.1", true},
-		{"who has no address shares one count", "@", "", true},
-		{"which is not that of the others", "@", "0.0.0.0:1", false},
+		{"requests without an address share one count", "@", "", true},
+		{"which is a count of its own", "@", "0.0.0.0:1", false},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			d := newDoor(t, throttle.Config{Failures: 1, AddressFailures: 1})
@@ -214,7 +213,7 @@ func TestAddressesAreCountedAsClients(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 4.1.3 and 15.3.4: a throttle believes its proxies, and nobody else.
+// ASVS 5.0, 4.1.3 and 15.3.4: only the headers of trusted proxies are used.
 func TestAThrottleBelievesItsProxies(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	for trusted, want := range map[bool]string{true: "wrong", false: "throttled"} {
@@ -235,7 +234,7 @@ func TestAThrottleBelievesItsProxies(t *testing.T) {
 	proxies[0] = netip.MustParsePrefix("192.0.2.0/24") // is not the throttle's any more
 }
 
-// What check returns decides what is counted.
+// The error of check decides whether the attempt counts.
 func TestWhatCheckReturns(t *testing.T) {
 	hangUp := func(t *testing.T, r *http.Request) (*http.Request, func()) {
 		ctx, cancel := context.WithCancel(r.Context())
@@ -253,7 +252,7 @@ func TestWhatCheckReturns(t *testing.T) {
 		{"wrong counts after the client has hung up", auth.ErrUnauthenticated, true, auth.ErrUnauthenticated, 401, true},
 		{"right does not", nil, false, nil, 0, false},
 		{"right does not after the client has hung up", nil, true, nil, 0, false},
-		{"a check that could not tell does not", errStore, false, errStore, 503, false},
+		{"a check that failed does not", errStore, false, errStore, 503, false},
 		{"nor does it after a deadline of the server's", context.DeadlineExceeded, false, context.DeadlineExceeded, 503, false},
 		{"but it does if the client has hung up", context.Canceled, true, context.Canceled, 503, true},
 		{"a wrong password counts", password.ErrWrong, false, password.ErrWrong, 401, true},
@@ -308,7 +307,7 @@ func TestAPanicInCheckStaysCounted(t *testing.T) {
 	d.expect("throttled", from(2), "alice", true)
 }
 
-// A client that has hung up before is counted all the same, or not served.
+// An attempt counts even if the client disconnects, so disconnecting avoids no count.
 func TestAClientThatHangsUpUndoesNoCount(t *testing.T) {
 	d := newDoor(t, throttle.Config{})
 	for range 5 {
@@ -322,8 +321,8 @@ func TestAClientThatHangsUpUndoesNoCount(t *testing.T) {
 	d.expect("throttled", from(2), "alice", true)
 }
 
-// ASVS 5.0, 6.3.8: accounts that exist and accounts that do not are answered
-// alike, byte for byte, whatever the moment.
+// ASVS 5.0, 6.3.8: the responses for existing and missing accounts are the same, byte
+// for byte, at any time.
 func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{Sealer: newSealer(t)})
@@ -345,7 +344,7 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 }
 
 // ASVS 5.0, 2.4.1 and 6.6.3: codes of a second factor, and messages that are sent,
-// whether or not there is somebody to send them to.
+// whether or not the account exists.
 func TestCodesAndMessagesAreThrottledLikePasswords(t *testing.T) {
 	s := &store.Memory{}
 	codes := newDoor(t, throttle.Config{Store: s, Namespace: "otp"})
@@ -395,8 +394,7 @@ func TestAThrottleTellsOfWhatItCounts(t *testing.T) {
 	})
 }
 
-// ASVS 5.0, 16.4.1: an event holds what somebody has typed, and not more of it
-// than can be shown.
+// ASVS 5.0, 16.4.1: an event has the typed name, cut to a length that can be shown.
 func TestAnEventCutsWhatWasTyped(t *testing.T) {
 	for typed, want := range map[string]string{
 		"alice":                                 "alice",
@@ -415,7 +413,7 @@ func TestAnEventCutsWhatWasTyped(t *testing.T) {
 	}
 }
 
-// What is counted under one name counts under no other.
+// Attempts under one name do not count under another.
 func TestCountsAreKeptApart(t *testing.T) {
 	s := &store.Memory{}
 	a := newDoor(t, throttle.Config{Store: s})
@@ -434,8 +432,8 @@ func TestCountsAreKeptApart(t *testing.T) {
 	b.expect("wrong", from(2), "alice", false)
 }
 
-// Whoever has a /48 has 65,536 subnets, and no more attempts for that than a
-// bound; nor do neighbours in the same /48 wait for the subnet of somebody else.
+// The attempts of a /48 with its 65,536 subnets are bounded. One subnet does not make
+// another one in the same /48 wait.
 func TestOneCustomerOfIPv6HasABound(t *testing.T) {
 	d := newDoor(t, throttle.Config{AddressFailures: 5})
 	at := func(subnet int) *guest { return &guest{address: fmt.Sprintf("[2001:db8:1:%x::1]:1", subnet)} }
@@ -449,7 +447,7 @@ func TestOneCustomerOfIPv6HasABound(t *testing.T) {
 	d.expect("right", from(1), "carol", true)
 }
 
-// A client that hangs up while it is checked wakes nobody up.
+// A client that disconnects during its check causes no fault event.
 func TestAClientThatHangsUpIsNoFault(t *testing.T) {
 	d := newDoor(t, throttle.Config{})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,7 +10,7 @@ import (
 	"github.com/authlatch/auth/throttle"
 )
 
-// The waits, in a table, for whoever wants to see what the defaults mean.
+// The waits with the default configuration.
 func TestWaitsDoubleUpToAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{})
@@ -29,9 +29,9 @@ func TestWaitsDoubleUpToAnHour(t *testing.T) {
 	})
 }
 
-// Whoever waits for exactly as long as was told is let through, and not a moment
-// earlier; there are as many free attempts as configured, each wait is
-// as long as the one before or longer, and the last attempt is the last.
+// An attempt is admitted exactly after the reported wait, and not earlier. There are as
+// many free attempts as configured, no wait is shorter than the one before, and the
+// last attempt locks the account.
 func TestWhoWaitsAsToldIsLetThrough(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -66,8 +66,8 @@ func TestWhoWaitsAsToldIsLetThrough(t *testing.T) {
 	}
 }
 
-// However attempts are spread over time, right and wrong, no stretch of time has
-// more failures than the allowance and what has come back in it.
+// With any sequence of right and wrong attempts, no period has more failures than the
+// allowance and the attempts that came back in it.
 func TestNoStretchOfTimeHasMoreThanAnAddressIsAllowed(t *testing.T) {
 	seeds := uint64(100)
 	if testing.Short() {
@@ -95,7 +95,7 @@ func TestNoStretchOfTimeHasMoreThanAnAddressIsAllowed(t *testing.T) {
 					if random.IntN(2) == 0 {
 						time.Sleep(wait)
 						if got := d.try(from(0), fmt.Sprint("waited ", i), true); got != "right" {
-							t.Fatalf("seed %d: who has waited is %s", seed, got)
+							t.Fatalf("seed %d: after the wait the outcome is %s", seed, got)
 						}
 					}
 				}
@@ -110,7 +110,7 @@ func TestNoStretchOfTimeHasMoreThanAnAddressIsAllowed(t *testing.T) {
 				}
 			}
 			if len(failed) < c.AddressFailures {
-				t.Errorf("seed %d: %d failures are too few to tell", seed, len(failed))
+				t.Errorf("seed %d: %d failures are too few for this test", seed, len(failed))
 			}
 		})
 	}

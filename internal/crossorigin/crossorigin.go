@@ -1,5 +1,5 @@
-// Package crossorigin is the check before a cookie counts: whether another site
-// made the browser send the request.
+// Package crossorigin refuses requests that another site made the browser send.
+// Callers run [Check] before they accept a cookie.
 package crossorigin
 
 import (
@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// ErrNotPost is wrapped, beside auth.ErrForbidden, by the error of what wants a POST,
-// since the check lets other methods pass. It is answered with 405.
+// ErrNotPost is wrapped, in addition to auth.ErrForbidden, by the error of functions
+// that require POST, because the check admits other methods. The response is 405.
 var ErrNotPost = errors.New("another method than POST")
 
 // Checker is auth.CrossOrigin.
@@ -17,8 +17,8 @@ type Checker interface {
 	Check(r *http.Request) error
 }
 
-// OrDefault returns c, or a protection that trusts no other origin if c is nil or a
-// nil pointer to one.
+// OrDefault returns c. If c is nil, or a nil pointer to an
+// http.CrossOriginProtection, it returns a protection that trusts no other origin.
 func OrDefault(c Checker) Checker {
 	if p, ok := c.(*http.CrossOriginProtection); c == nil || ok && p == nil {
 		return http.NewCrossOriginProtection()
@@ -26,9 +26,10 @@ func OrDefault(c Checker) Checker {
 	return c
 }
 
-// Check is that of c, which lets every GET through, and beside it for the handshake
-// of a WebSocket (RFC 6455, 4.1; ASVS 5.0, 4.4.2): that is a GET, but opens a channel
-// to act by, and so has to pass as a POST, too. Browsers send Origin with it.
+// Check applies c to the request. c admits every GET, so Check applies it to the
+// handshake of a WebSocket as if that were a POST (RFC 6455, 4.1; ASVS 5.0, 4.4.2):
+// the handshake is a GET, but opens a channel for state-changing messages. Browsers
+// send Origin with it.
 func Check(c Checker, r *http.Request) error {
 	err := c.Check(r)
 	if err == nil && len(r.Header["Upgrade"]) > 0 {
@@ -39,11 +40,11 @@ func Check(c Checker, r *http.Request) error {
 	return err
 }
 
-// Required is what auth.RequireOrigin returns. It has a name so that a configuration
-// can be refused with which no client could pass.
+// Required is the type that auth.RequireOrigin returns. It is exported so that a
+// configuration with which no client could pass can be refused.
 type Required struct{ Checker }
 
-// Check is that of the Checker, which gets a request with neither Sec-Fetch-Site nor
+// Check applies the Checker, and treats a request with neither Sec-Fetch-Site nor
 // Origin as one of another site (ASVS 5.0, 3.7.5).
 func (c Required) Check(r *http.Request) error {
 	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {

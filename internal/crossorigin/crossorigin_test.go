@@ -16,16 +16,16 @@ func TestCheck(t *testing.T) {
 		method, upgrade, origin, site string
 		refused                       bool
 	}{
-		"a GET of another site passes":                       {"GET", "", "https://evil.example", "cross-site", false},
-		"a POST of another site is refused":                  {"POST", "", "https://evil.example", "cross-site", true},
-		"a POST of our own site passes":                      {"POST", "", "https://app.example", "same-origin", false},
-		"a WebSocket of a sibling is refused":                {"GET", "websocket", "https://evil.app.example", "", true},
-		"a WebSocket of another site is refused":             {"GET", "websocket", "https://evil.example", "cross-site", true},
-		"a WebSocket of a page without an origin is refused": {"GET", "websocket", "null", "", true},
-		"a WebSocket of our own page passes":                 {"GET", "websocket", "https://app.example", "", false},
-		"a WebSocket of a trusted origin passes":             {"GET", "websocket", "https://partner.example", "", false},
-		"a WebSocket of a client that is no browser passes":  {"GET", "websocket", "", "", false},
-		"a WebSocket over HTTP/2 is refused alike":           {"CONNECT", "", "https://evil.example", "", true},
+		"a GET of another site passes":                         {"GET", "", "https://evil.example", "cross-site", false},
+		"a POST of another site is refused":                    {"POST", "", "https://evil.example", "cross-site", true},
+		"a POST of our own site passes":                        {"POST", "", "https://app.example", "same-origin", false},
+		"a WebSocket of a sibling is refused":                  {"GET", "websocket", "https://evil.app.example", "", true},
+		"a WebSocket of another site is refused":               {"GET", "websocket", "https://evil.example", "cross-site", true},
+		"a WebSocket of a page without an origin is refused":   {"GET", "websocket", "null", "", true},
+		"a WebSocket of our own page passes":                   {"GET", "websocket", "https://app.example", "", false},
+		"a WebSocket of a trusted origin passes":               {"GET", "websocket", "https://partner.example", "", false},
+		"a WebSocket of a client that is not a browser passes": {"GET", "websocket", "", "", false},
+		"a WebSocket over HTTP/2 is refused alike":             {"CONNECT", "", "https://evil.example", "", true},
 	} {
 		r := httptest.NewRequest(c.method, "https://app.example/", nil)
 		r.Host, r.URL.Path = "app.example", "/"
@@ -43,7 +43,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// bypass is a Checker of one's own: whatever has the field passes.
+// bypass is a custom Checker that admits every request with a certain header.
 type bypass struct{}
 
 func (bypass) Check(r *http.Request) error {
@@ -90,14 +90,14 @@ func TestWithoutACheckerNoOtherOriginIsTrusted(t *testing.T) {
 		}
 	}
 	if own := (bypass{}); OrDefault(own) != own {
-		t.Error("another is replaced")
+		t.Error("another Checker was replaced")
 	}
 }
 
 // ASVS 5.0, 3.5.1, 3.7.5 and 4.4.2.
-// Over all that the headers can say: we are never weaker than net/http, and
-// stricter for handshakes alone; and to require an origin refuses more, namely
-// what says nothing and acts, unless a bypass pattern is for it.
+// For all combinations of headers, Check is never weaker than net/http, and stricter
+// only for handshakes. Required also refuses state-changing requests without either
+// header, unless a bypass pattern matches.
 func TestRequiredOriginOnlyRefusesMore(t *testing.T) {
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin("https://partner.example"); err != nil {
@@ -133,8 +133,8 @@ func TestRequiredOriginOnlyRefusesMore(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d requests, of which it refuses %d more", cases, more)
+	t.Logf("%d requests, of which Required refuses %d more", cases, more)
 	if more == 0 {
-		t.Error("it refuses nothing more")
+		t.Error("Required refuses no additional request")
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// place is somewhere that a cookie counts. It returns what a request comes to:
-// 200, or the status of its outcome.
+// place is a function that accepts a cookie. It returns 200, or the status of the
+// error.
 type place func(w http.ResponseWriter, r *http.Request) int
 
 func outcome(err error) int {
@@ -34,8 +34,8 @@ func outcome(err error) int {
 	return 503
 }
 
-// places returns all places, over configurations that require an origin or do
-// not, and a cookie of alice's log-in for each.
+// places returns all places, with and without a required origin, and a cookie of
+// alice's login for each.
 func places(t *testing.T, required bool, hear func(context.Context, auth.Event)) (all map[string]place, cookies string) {
 	t.Helper()
 	must := func(err error) {
@@ -154,7 +154,7 @@ func TestEveryPlaceObeysRequireOrigin(t *testing.T) {
 			var events []auth.Event
 			all, _ := places(t, required, nil)
 			for name := range all {
-				// Log-out and refresh use up what they are sent, so each has its own.
+				// Logout and refresh use up their credential, so each has its own.
 				all, cookies := places(t, required, func(_ context.Context, e auth.Event) { events = append(events, e) })
 				r := httptest.NewRequest(c.method, "https://app.example"+c.path, nil)
 				r.Header.Set("Cookie", cookies)
@@ -180,7 +180,7 @@ func TestEveryPlaceObeysRequireOrigin(t *testing.T) {
 	}
 }
 
-// A bearer token is sent by nobody's browser on its own.
+// No browser sends a bearer token on its own.
 func TestBearerTokensNeedNoOrigin(t *testing.T) {
 	keys, err := token.NewKeySet(token.HS256)
 	if err != nil {
@@ -215,7 +215,7 @@ func TestBearerTokensNeedNoOrigin(t *testing.T) {
 	}
 }
 
-// Whoever adds a call adds it to the places above.
+// Add each new call to the places above.
 func TestThereAreNoOtherPlaces(t *testing.T) {
 	known := map[string]int{"session/manager.go": 1, "token/bearer.go": 1, "token/handlers.go": 1, "throttle/throttle.go": 1}
 	for _, pattern := range []string{"../../*/*.go", "../../*/*/*.go"} {
@@ -231,7 +231,7 @@ func TestThereAreNoOtherPlaces(t *testing.T) {
 			name, _ := filepath.Rel("../..", file)
 			name = filepath.ToSlash(name)
 			if n := strings.Count(string(text), "crossorigin.Check("); n != known[name] && !strings.HasSuffix(name, "_test.go") {
-				t.Errorf("%s calls it %d times", name, n)
+				t.Errorf("%s calls crossorigin.Check %d times: add the new call to places in this file", name, n)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-// Package forwarded finds the address of a client behind trusted proxies, for
+// Package forwarded determines the address of a client behind trusted proxies, for
 // packages middleware and throttle.
 package forwarded
 
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Client is middleware.ClientAddress, which documents it.
+// Client implements middleware.ClientAddress, which documents it.
 func Client(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	client := parseHop(r.RemoteAddr)
 	fields := r.Header["X-Forwarded-For"]
@@ -38,7 +38,8 @@ func isTrusted(address netip.Addr, trusted []netip.Prefix) bool {
 	return false
 }
 
-// cutLast cuts off what follows the last comma, or all if there is none.
+// cutLast returns the list before its last comma and the element after it. more is
+// false if there is no comma.
 func cutLast(list string) (before, last string, more bool) {
 	if i := strings.LastIndexByte(list, ','); i >= 0 {
 		return list[:i], list[i+1:], true
@@ -46,7 +47,7 @@ func cutLast(list string) (before, last string, more bool) {
 	return "", list, false
 }
 
-// parseHop returns the zero Addr for what is no address.
+// parseHop returns the zero Addr if text is not an address.
 func parseHop(text string) netip.Addr {
 	address, err := netip.ParseAddr(text)
 	if err != nil {

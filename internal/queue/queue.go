@@ -1,7 +1,6 @@
-// Package queue lets goroutines of this process that change one record take
-// turns, once they have been in each other's way. A thousand that swap at once
-// would otherwise fail a thousand times for each one that succeeds, and keep the
-// store from everybody else.
+// Package queue makes goroutines of this process take turns when they change the same
+// record. Callers enter a [Queue] after their first failed swap. Without it, of a
+// thousand concurrent swaps all but one would fail each time, and overload the store.
 package queue
 
 import (
@@ -9,23 +8,22 @@ import (
 	"sync"
 )
 
-// Queue has a line of waiting goroutines for each key that is in use. The zero
-// value is ready for use, by many goroutines at once; it must not be copied after
-// first use.
+// Queue has a line of waiting goroutines for each key in use. The zero value is ready
+// to use. It is safe for concurrent use and must not be copied after first use.
 type Queue[K comparable] struct {
 	mu    sync.Mutex
 	lines map[K]*line
 }
 
-// line is the goroutines that want to change one record. It goes with the last
+// line is the goroutines that want to change one record. It is removed with the last
 // of them.
 type line struct {
-	turn    chan struct{} // full while one of them has its turn
+	turn    chan struct{} // full while a goroutine has its turn
 	members int
 }
 
-// Enter waits for the turn of a key, which lasts until leave is called. The error
-// is that of ctx.
+// Enter waits for a turn at key, which lasts until leave is called. The error is that
+// of ctx.
 func (q *Queue[K]) Enter(ctx context.Context, key K) (leave func(), err error) {
 	q.mu.Lock()
 	l := q.lines[key]
