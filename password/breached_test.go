@@ -16,9 +16,9 @@ import (
 	"github.com/authlatch/auth/password"
 )
 
-// A service tells which passwords are known from leaks, and learns little:
-// it is asked for the first 5 digits of a digest, and answers with the rest of
-// all that begin so, and how often each was seen.
+// A service reports which passwords are known from breaches, and learns little about
+// the password: a request has the first 5 digits of its digest, and the response has
+// the rest of all digests with that prefix and how often each was seen.
 func ExampleConfig_breached() {
 	service := leaks("correct horse battery staple")
 	defer service.Close()
@@ -38,11 +38,11 @@ func ExampleConfig_breached() {
 		}
 	}
 	// Output:
-	// 422: password: known from a leak
+	// 422: password: known from a data breach
 	// 200
 }
 
-// askFor asks a service that is kept to that form, over HTTPS elsewhere.
+// askFor returns a client for such a service that limits its response. Use HTTPS.
 func askFor(url string) func(context.Context, string) (bool, error) {
 	client := &http.Client{Timeout: 5 * time.Second}
 	return func(ctx context.Context, chosen string) (bool, error) {
@@ -70,7 +70,7 @@ func askFor(url string) func(context.Context, string) (bool, error) {
 	}
 }
 
-// leaks is such a service. What it answers beside is padding, seen 0 times.
+// leaks is such a service. Other lines of its response are padding, seen 0 times.
 func leaks(known ...string) *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		prefix := strings.TrimPrefix(r.URL.Path, "/range/")
@@ -85,9 +85,9 @@ func leaks(known ...string) *httptest.Server {
 	}))
 }
 
-// ASVS 5.0, 6.2.12. Whatever the service does, a password is taken for known
-// only if it says so, and nothing is chosen if it says nothing: going on
-// without it is what an application has to write down.
+// ASVS 5.0, 6.2.12. A password is breached only if the service reports it. If the
+// service fails, Check fails: an application that accepts the password then has to do
+// so explicitly.
 func TestBreachServiceFailsClosed(t *testing.T) {
 	const chosen = "k7Qz!m2Wp0xR_eL"
 	digest := fmt.Sprintf("%X", sha1.Sum([]byte(chosen)))
@@ -135,7 +135,7 @@ func TestBreachServiceFailsClosed(t *testing.T) {
 			case errors.Is(err, password.ErrBreached):
 				got = "known"
 			case strings.Contains(err.Error(), chosen) || strings.Contains(err.Error(), digest[:5]):
-				t.Errorf("the error tells of the password: %v", err)
+				t.Errorf("the error contains the password: %v", err)
 			}
 			if got != test.want {
 				t.Errorf("%s: %v", got, err)

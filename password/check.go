@@ -12,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Why a password may not be chosen. The user is told which.
+// The errors of [Hasher.Check] for a password that must not be chosen. Show the user
+// which one it is.
 var (
 	// ErrTooShort means fewer code points than [Config.MinLength].
 	ErrTooShort = errors.New("password: too short")
@@ -20,32 +21,32 @@ var (
 	// ErrTooLong means more than 1024 bytes.
 	ErrTooLong = errors.New("password: longer than 1024 bytes")
 
-	// ErrGuessable means a password that many have chosen, one that repeats
-	// something short, or one that is little more than words which everybody
-	// knows of the service or the user.
+	// ErrGuessable means a common password, a repetition of something short, or a
+	// password that consists of little more than words that are known about the
+	// service or the user.
 	ErrGuessable = errors.New("password: easy to guess")
 
-	// ErrBreached means that [Config.Breached] knows the password.
-	ErrBreached = errors.New("password: known from a leak")
+	// ErrBreached means that [Config.Breached] reports the password as breached.
+	ErrBreached = errors.New("password: known from a data breach")
 )
 
-// Check reports whether a password may be chosen: nil, or [ErrTooShort],
+// Check returns nil if a password may be chosen, and otherwise [ErrTooShort],
 // [ErrTooLong], [ErrGuessable] or [ErrBreached]. Any other error is that of
-// [Config.Breached], the last to be asked: nothing is known then, and the
-// application decides whether it goes on without.
+// [Config.Breached], which is called last. All other checks have passed then, and the
+// application decides whether to accept the password without it.
 //
-// about is what others know of the user, name and mail address say. Its words of
-// at least 4 letters or digits count for nothing, and so do those of
-// [Config.ContextWords]: what is left must be long enough (ASVS 5.0, 6.2.11).
+// about is what others know about the user, such as name and email address. Its words
+// of at least 4 letters or digits do not count, nor do those of [Config.ContextWords]: the
+// rest of the password must be long enough (ASVS 5.0, 6.2.11).
 //
-// There are no rules for kinds of characters. The list of common passwords has
-// more than 3000 of either length, the commonest of ten million (6.2.4). The
-// password is compared with them as a whole and without regard to case.
+// There are no rules about character classes. The list of common passwords has more
+// than 3000 of either length, the most common of ten million (6.2.4). The password is
+// compared with them as a whole and case-insensitively.
 func (h *Hasher) Check(ctx context.Context, password string, about ...string) error {
 	switch {
 	case len(password) > maxBytes:
 		return ErrTooLong
-	case utf8.RuneCountInString(password) < h.least:
+	case utf8.RuneCountInString(password) < h.minimum:
 		return ErrTooShort
 	case h.guessable(strings.ToLower(password), about):
 		return ErrGuessable
@@ -54,7 +55,7 @@ func (h *Hasher) Check(ctx context.Context, password string, about ...string) er
 	}
 	breached, err := h.breached(ctx, password)
 	if err != nil {
-		return fmt.Errorf("password: asking for leaks: %w", err)
+		return fmt.Errorf("password: Config.Breached: %w", err)
 	}
 	if breached {
 		return ErrBreached
@@ -65,17 +66,17 @@ func (h *Hasher) Check(ctx context.Context, password string, about ...string) er
 func (h *Hasher) guessable(lower string, about []string) bool {
 	once := unrepeated(lower)
 	rest := without(lower, slices.Concat(h.words, about))
-	return utf8.RuneCountInString(once) < h.least || utf8.RuneCountInString(rest) < h.least ||
+	return utf8.RuneCountInString(once) < h.minimum || utf8.RuneCountInString(rest) < h.minimum ||
 		common(lower) || common(once)
 }
 
-// unrepeated returns the piece that text is a repetition of, or text itself.
-// A text that is turned by the length of the piece is the same text.
+// unrepeated returns the piece that text is a repetition of, or text itself. The
+// length of the piece is the smallest rotation that maps text to itself.
 func unrepeated(text string) string {
 	return text[:1+strings.Index(text[1:]+text, text)]
 }
 
-// without takes words out of text, long ones first.
+// without removes words from text, longer ones first.
 func without(text string, about []string) string {
 	var words []string
 	for _, a := range about {
@@ -94,10 +95,12 @@ func without(text string, about []string) string {
 
 // commonList is in lower case, one password a line; see common/SOURCE.md.
 //
+// commonList is in lower case, one password per line; see common/SOURCE.md.
+//
 //go:embed common/common.txt
 var commonList string
 
-// common looks through the whole list, which takes a small part of the time of
+// common searches the whole list, which takes a small fraction of the time of
 // hashing, and no memory.
 func common(lower string) bool {
 	line := lower + "\n"

@@ -11,7 +11,7 @@ import (
 	"github.com/authlatch/auth/password"
 )
 
-// weak returns a Hasher that costs next to nothing.
+// weak returns a Hasher with almost no cost.
 func weak(t testing.TB, c password.Config) *password.Hasher {
 	t.Helper()
 	return noting(t, password.NewWeak, c, func(password.Call) {})
@@ -106,7 +106,7 @@ func last() string {
 	return list[strings.LastIndexByte(list, '\n')+1:]
 }
 
-// ASVS 5.0, 6.2.5: whatever a password is made of, random ones pass.
+// ASVS 5.0, 6.2.5: random passwords of any characters pass.
 func TestNoKindOfCharacterIsRequiredOrRefused(t *testing.T) {
 	h := weak(t, password.Config{})
 	alphabets := []string{"abcdefghij", "0123456789", "ABCDEFGHIJ", " !\"#$%&'()*+,-./", "가나다라마바사아자차", "😀😁😂🤣😃😄😅😆"}

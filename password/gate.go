@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// gate bounds how much memory is hashed in at once. It has a number of places,
-// each of so many KiB; a hash that needs more takes several.
+// gate bounds the memory that is used for hashing at once. It has a number of places
+// of the same size; a hash that needs more memory takes several.
 type gate struct {
 	places chan struct{}
-	turn   chan struct{} // held by the one that takes places
-	size   int           // of a place, in KiB
+	turn   chan struct{} // held by the caller that is taking places
+	size   int           // of each place, in KiB
 }
 
 func newGate(places, size int) gate {
 	return gate{make(chan struct{}, places), make(chan struct{}, 1), size}
 }
 
-// enter waits for places for so much memory, and returns the function that
-// gives them back. Only one takes places at a time: two that each wait for
-// what the other holds would wait for ever, and one that needs many would
-// always be overtaken.
+// enter waits for places for so much memory, and returns the function that releases
+// them. Only one caller takes places at a time. Otherwise two callers that each wait
+// for places of the other would deadlock, and a caller that needs many places would
+// starve.
 func (g gate) enter(ctx context.Context, memory int) (leave func(), err error) {
 	need := min((memory+g.size-1)/g.size, cap(g.places))
 	taken := 0
@@ -42,7 +42,8 @@ func (g gate) enter(ctx context.Context, memory int) (leave func(), err error) {
 	return leave, nil
 }
 
-// take looks at ctx first: for a client that is gone nothing is hashed.
+// take checks ctx first, so that nothing is hashed for a client that has
+// disconnected.
 func take(ctx context.Context, places chan struct{}) error {
 	err := ctx.Err()
 	if err == nil {
@@ -53,5 +54,5 @@ func take(ctx context.Context, places chan struct{}) error {
 			err = ctx.Err()
 		}
 	}
-	return fmt.Errorf("password: waiting for others: %w", err)
+	return fmt.Errorf("password: waiting for other hashes: %w", err)
 }

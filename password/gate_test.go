@@ -12,7 +12,7 @@ import (
 	"github.com/authlatch/auth/password"
 )
 
-// What hashing allocates is what the bound counts with.
+// Hashing allocates as much as the bound assumes.
 func TestHashingAllocatesMemoryAndLittleElse(t *testing.T) {
 	const memory = 8 << 10 // KiB
 	h := weak(t, password.Config{Memory: memory, Iterations: 1})
@@ -25,7 +25,7 @@ func TestHashingAllocatesMemoryAndLittleElse(t *testing.T) {
 	}
 }
 
-// held is a Hasher whose calls wait to be let go, inside of a bubble.
+// held is a Hasher whose calls wait to be released, in a synctest bubble.
 type held struct {
 	*password.Hasher
 	running, memory, mostMemory atomic.Int64
@@ -104,8 +104,8 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	})
 }
 
-// A hash that needs the memory of several takes their places, so the bound
-// holds whatever a service has stored.
+// A hash that needs more memory takes several places, so the bound holds for any stored
+// hash.
 func TestLargeHashesTakeSeveralPlaces(t *testing.T) {
 	large := "$argon2id$v=19$m=3000,t=1,p=1$" + salt + "$" + tag // 3 places of 1024 KiB
 	whole := "$scrypt$ln=17,r=8,p=1$" + salt + "$" + tag         // 128 MiB: all that there are
@@ -136,7 +136,7 @@ func TestLargeHashesTakeSeveralPlaces(t *testing.T) {
 		k.let <- struct{}{}
 		ran(0)
 
-		// One that gives up while it has some of its places gives them back.
+		// A caller that gives up while it has some of its places releases them.
 		verify(t.Context(), "")
 		ran(1)
 		ctx, cancel := context.WithCancel(t.Context())

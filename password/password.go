@@ -1,19 +1,21 @@
-// Package password checks passwords that people choose, hashes them with
-// argon2id (RFC 9106), and verifies them, also against bcrypt and scrypt hashes
-// that a service already has. It keeps nothing: the hash is a string for the
-// application's own database.
+// Package password checks, hashes and verifies the passwords of users. It hashes with
+// argon2id (RFC 9106), and also verifies existing bcrypt and scrypt hashes. It stores
+// nothing: a hash is a string for the application's own database. Create a [Hasher]
+// with [New]:
 //
 //	passwords, err := password.New(password.Config{})
 //	hash, err := passwords.Hash(ctx, chosen)       // after Check
-//	err = passwords.Verify(ctx, hash, presented)   // nil, ErrWrong, or no answer
+//	err = passwords.Verify(ctx, hash, presented)   // nil, ErrWrong, or a fault
 //
-// A password is taken exactly as it is: nothing is trimmed, cut, folded or
-// normalised before it is hashed (ASVS 5.0, 6.2.8), not to NFC either. Two
-// devices that write the same letters in other code points have two passwords.
-// It does not expire, and no kinds of characters are asked for (6.2.5, 6.2.10).
+// A password is hashed exactly as it was entered: it is not trimmed, truncated,
+// case-folded or normalized, not even to NFC (ASVS 5.0, 6.2.8). Two devices that
+// encode the same letters with different code points therefore enter different
+// passwords.
 //
-// Hashing is meant to be expensive, so how much of it runs at once is bounded.
-// How often somebody may try is not the matter of this package.
+// Passwords do not expire, and no character classes are required (6.2.5, 6.2.10).
+//
+// Hashing is expensive by design, so the number of concurrent hashes is bounded. This
+// package does not limit the number of attempts; package throttle does.
 package password
 
 import (
@@ -32,19 +34,18 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// ErrWrong means that the password is not the one that was hashed, or that
-// there is none; it wraps [auth.ErrUnauthenticated]. Any other error of a
-// verification means that the question could not be answered, which is neither a
-// failed attempt nor a log-in.
+// ErrWrong means that the password does not match the hash, or that there is no hash. It
+// wraps [auth.ErrUnauthenticated]. Any other error of a verification means that the
+// password could not be verified, which is neither a failed attempt nor a login.
 var ErrWrong = fmt.Errorf("password: wrong: %w", auth.ErrUnauthenticated)
 
-// Config says how passwords are hashed and which may be chosen. The zero value
-// is safe.
+// Config has the parameters of hashing and the rules for new passwords. The zero
+// value is safe.
 type Config struct {
-	// Memory is what hashing one password takes, in KiB. The default is 19456,
-	// which is 19 MiB. New refuses less than the floor for the Iterations: 47104
-	// with 1, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 (ASVS 5.0,
-	// 11.4.2 and appendix C). At most it is 2097152, 2 GiB.
+	// Memory is the memory for hashing one password, in KiB. The default is 19456,
+	// which is 19 MiB. The minimum depends on the Iterations: 47104 with 1, 19456
+	// with 2, 12288 with 3, 9216 with 4, 7168 with 5 (ASVS 5.0, 11.4.2 and
+	// appendix C). The maximum is 2097152, which is 2 GiB.
 	Memory int
 
 	// Iterations is the number of passes over the memory, the t of argon2id. The
@@ -57,45 +58,46 @@ type Config struct {
 	Parallelism int
 
 	// MaxConcurrent is the maximum number of passwords that are hashed or verified
-	// at the same time; further calls wait. The default is twice GOMAXPROCS. With Memory it bounds what a storm
-	// of log-ins takes: MaxConcurrent × Memory in use, and up to four times that
-	// with what is not yet collected, unless GOMEMLIMIT says less (ASVS 5.0,
-	// 15.2.2). A stored hash that needs more than Memory takes several places;
-	// one that needs more than all of them, up to 128 MiB, runs alone.
+	// at the same time; further calls wait. The default is twice GOMAXPROCS. It bounds
+	// the memory for many concurrent logins: MaxConcurrent × Memory is in use, and up
+	// to four times that including memory that is not yet collected, unless GOMEMLIMIT
+	// is lower (ASVS 5.0, 15.2.2). A stored hash that needs more than Memory takes
+	// several places. One that needs more than all of them, up to 128 MiB, runs alone.
 	MaxConcurrent int
 
 	// MinLength is the minimum length of a new password, in code points. The
-	// default is 15. It can be as low as 8 where no account can be entered with a
+	// default is 15. It can be as low as 8 if no account can be accessed with a
 	// password alone, because a second factor is always required (NIST SP
 	// 800-63B-4, 3.1.1.2; ASVS 5.0, 6.2.1). New refuses less than 8 and, because
 	// passphrases of 64 code points must be possible, more than 64.
 	MinLength int
 
-	// ContextWords are words that an attacker of this service would try: its name,
-	// its product, its town (ASVS 5.0, 6.2.11). [Hasher.Check] leaves them out when
-	// it measures a new password. Words of less than 4 code points are ignored.
+	// ContextWords are words that an attacker of this service would try, such as the
+	// name of the service, its product or its town (ASVS 5.0, 6.2.11). [Hasher.Check]
+	// ignores them when it measures a new password. Words of fewer than 4 code points
+	// have no effect.
 	ContextWords []string
 
-	// Breached reports whether a password is known from a leak, by asking a
-	// service or a file (ASVS 5.0, 6.2.12). Check asks it last; its error is
-	// the error of Check. Nil asks nobody.
+	// Breached reports whether a password is known from a data breach, by querying a
+	// service or a file (ASVS 5.0, 6.2.12). Check calls it last and returns its
+	// error. Nil disables this check.
 	Breached func(ctx context.Context, password string) (bool, error)
 }
 
-// Hasher checks, hashes and verifies passwords. Create it with [New]: the zero value
+// Hasher checks, hashes and verifies passwords. Create it with [New]; the zero value
 // is not usable. It is safe for concurrent use.
 type Hasher struct {
 	argon    argon2id // the parameters of new hashes
-	nobody   argon2id // whom VerifyNobody verifies
+	missing  argon2id // the hash for a user that does not exist
 	limits   limits
 	kdf      kdf
 	gate     gate
-	least    int // code points of a new password
+	minimum  int // code points of a new password
 	words    []string
 	breached func(context.Context, string) (bool, error)
 }
 
-// kdf is the functions that cost time. Tests count them.
+// kdf is the expensive functions. Tests count their calls.
 type kdf struct {
 	argon2id func(password, salt []byte, iterations, memory uint32, parallelism uint8, size uint32) []byte
 	scrypt   func(password, salt []byte, n, r, p, size int) ([]byte, error)
@@ -115,11 +117,11 @@ const (
 	tagSize           = 32
 )
 
-// floors are the weakest settings: memory in KiB, iterations.
+// floors are the weakest allowed settings: memory in KiB, iterations.
 var floors = [...][2]int{{47104, 1}, {19456, 2}, {12288, 3}, {9216, 4}, {7168, 5}}
 
-// New returns a Hasher. It refuses negative numbers, settings below the floor
-// and such as no machine should be asked for.
+// New returns a Hasher. It returns an error for negative numbers, for settings below
+// the minimum strength and for settings above the maximum.
 func New(c Config) (*Hasher, error) {
 	c.Memory = cmp.Or(c.Memory, defaultMemory)
 	c.Iterations = cmp.Or(c.Iterations, defaultIterations)
@@ -129,7 +131,7 @@ func New(c Config) (*Hasher, error) {
 	return newHasher(c, kdf{argon2.IDKey, scrypt.Key, bcrypt.CompareHashAndPassword})
 }
 
-// newHasher does the rest of New; tests come in here with weaker settings.
+// newHasher is New without the check of the minimum strength, for tests.
 func newHasher(c Config, k kdf) (*Hasher, error) {
 	c.Parallelism = cmp.Or(c.Parallelism, 1)
 	c.MaxConcurrent = cmp.Or(c.MaxConcurrent, 2*runtime.GOMAXPROCS(0))
@@ -151,12 +153,12 @@ func newHasher(c Config, k kdf) (*Hasher, error) {
 		limits:   newLimits(c.Memory, c.Iterations),
 		kdf:      k,
 		gate:     newGate(c.MaxConcurrent, c.Memory),
-		least:    c.MinLength,
+		minimum:  c.MinLength,
 		words:    slices.Clone(c.ContextWords),
 		breached: c.Breached,
 	}
-	h.nobody = h.argon
-	h.nobody.salt, h.nobody.tag = random(saltSize), random(tagSize)
+	h.missing = h.argon
+	h.missing.salt, h.missing.tag = random(saltSize), random(tagSize)
 	return h, nil
 }
 

@@ -22,8 +22,8 @@ import (
 	"github.com/authlatch/auth/throttle"
 )
 
-// ASVS 5.0, 6.2.10: a password is as good after ten years, and nothing that a
-// program can set or call would have it changed after some time.
+// ASVS 5.0, 6.2.10: a password still verifies after ten years, and no setting or
+// function makes it expire.
 func TestPasswordsDoNotExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := weak(t, password.Config{})
@@ -51,8 +51,8 @@ func TestPasswordsDoNotExpire(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 11.2.1: what is done to a password is done by the standard library
-// and x/crypto. Another import that does is a decision, which is made here.
+// ASVS 5.0, 11.2.1: only the standard library and x/crypto process a password. Add
+// another import here, deliberately.
 func TestPrimitivesAreOfTheStandardLibraryAndXCrypto(t *testing.T) {
 	allowed := []string{
 		"crypto/rand", "crypto/subtle", "encoding/base64",
@@ -84,9 +84,8 @@ func TestPrimitivesAreOfTheStandardLibraryAndXCrypto(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.3.1 and 6.3.8: behind a throttle, of many guesses at once 5 are
-// hashed, and 100 in all the time that an attacker may have; as many for an
-// account that does not exist.
+// ASVS 5.0, 6.3.1 and 6.3.8: behind a throttle, only 5 of many concurrent guesses are
+// hashed, and 100 over any time; the same for an account that does not exist.
 func TestGuessesBehindAThrottleAreFew(t *testing.T) {
 	for _, who := range []string{"known", "unknown"} {
 		synctest.Test(t, func(t *testing.T) {

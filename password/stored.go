@@ -10,32 +10,33 @@ import (
 	"unicode/utf8"
 )
 
-// stored is a hash as it stands in a database.
+// stored is a hash as stored in a database.
 type stored interface {
-	// memory is what a verification takes, in KiB.
+	// memory returns the memory of a verification, in KiB.
 	memory() int
 
-	// tells reports whether the scheme knows password from every other.
-	tells(password string) bool
+	// distinguishes reports whether the scheme distinguishes password from every
+	// other.
+	distinguishes(password string) bool
 
-	// same hashes the password and compares, in constant time.
+	// same hashes the password and compares the results in constant time.
 	same(k kdf, password []byte) bool
 }
 
-// limits are what a stored hash may ask for. A database may hold what somebody
-// else has put there.
+// limits bound the cost of a stored hash, because an attacker may have written to the
+// database.
 type limits struct {
 	memory int // KiB
-	work   int // KiB that are passed over in all
+	work   int // KiB × passes
 }
 
-const maxCost = 15 // of bcrypt, each one more doubles the time
+const maxCost = 15 // of bcrypt; each increment doubles the time
 
 func newLimits(memory, iterations int) limits {
 	return limits{max(128<<10, memory), max(1<<20, memory*iterations)}
 }
 
-var errUnreadable = errors.New("password: a stored hash is malformed, of an unknown kind, or asks for too much")
+var errUnreadable = errors.New("password: a stored hash is malformed, of an unknown kind, or too expensive")
 
 func (l limits) parse(hash string) (stored, error) {
 	parts := strings.Split(hash[:min(len(hash), 512)], "$")
@@ -75,8 +76,8 @@ func (a argon2id) String() string {
 		base64.RawStdEncoding.EncodeToString(a.salt), base64.RawStdEncoding.EncodeToString(a.tag))
 }
 
-func (a argon2id) memory() int       { return a.mem }
-func (a argon2id) tells(string) bool { return true }
+func (a argon2id) memory() int               { return a.mem }
+func (a argon2id) distinguishes(string) bool { return true }
 func (a argon2id) same(k kdf, password []byte) bool {
 	return equal(a.key(k, password, len(a.tag)), a.tag)
 }
@@ -101,9 +102,9 @@ func (l limits) scrypt(parts []string) (s scryptHash, ok bool) {
 
 func (s scryptHash) memory() int { return max(1, s.r<<s.ln/8) } // 128·r·N bytes
 
-// scrypt starts with HMAC-SHA256, which fills a short key up with NULs and
-// takes the digest of a long one in its place. The digest is not UTF-8.
-func (s scryptHash) tells(password string) bool {
+// scrypt starts with HMAC-SHA256, which pads a short key with NULs and replaces a long
+// key by its digest. The digest is not UTF-8.
+func (s scryptHash) distinguishes(password string) bool {
 	return utf8.ValidString(password) && strings.IndexByte(password, 0) < 0
 }
 
@@ -126,8 +127,8 @@ func wellFormed(parts []string) bool {
 
 func (bcryptHash) memory() int { return 8 }
 
-// bcrypt reads its key in a circle of 72 bytes, with a NUL at the end.
-func (bcryptHash) tells(password string) bool {
+// bcrypt reads 72 bytes from its key, repeated as needed with a NUL after each repetition.
+func (bcryptHash) distinguishes(password string) bool {
 	return len(password) <= 72 && strings.IndexByte(password, 0) < 0
 }
 
@@ -161,9 +162,9 @@ func numbers(list string, parameters ...parameter) bool {
 	return true
 }
 
-// bytesOf decodes so many bytes at least, and 64 at most.
-func bytesOf(text string, least int, b *[]byte) bool {
+// bytesOf decodes at least minimum and at most 64 bytes.
+func bytesOf(text string, minimum int, b *[]byte) bool {
 	var err error
 	*b, err = base64.RawStdEncoding.Strict().DecodeString(text)
-	return err == nil && len(*b) >= least && len(*b) <= 64 && !strings.ContainsAny(text, "\r\n")
+	return err == nil && len(*b) >= minimum && len(*b) <= 64 && !strings.ContainsAny(text, "\r\n")
 }

@@ -144,7 +144,7 @@ func TestHostileHashesAreRefusedBeforeAnyWork(t *testing.T) {
 	}
 }
 
-// The bounds that are documented are inside.
+// Hashes at the documented bounds are accepted.
 func TestLargestHashesAreRead(t *testing.T) {
 	for name, test := range map[string]struct{ hash, call string }{
 		"argon2id of 128 MiB":      {"$argon2id$v=19$m=131072,t=1,p=1$" + salt + "$" + tag, "argon2id m=131072"},
@@ -167,8 +167,8 @@ func TestLargestHashesAreRead(t *testing.T) {
 	}
 }
 
-// Whatever a database holds: no panic, no work beyond the bounds, and never right.
-// What is read of argon2id is what would be written: one hash has one spelling.
+// For any stored text: no panic, no work beyond the bounds, and no match. An accepted
+// argon2id hash encodes to itself, so each hash has one encoding.
 func FuzzStoredHash(f *testing.F) {
 	for _, hash := range hostile {
 		f.Add(hash[:min(len(hash), 1024)])

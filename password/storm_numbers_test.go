@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-// A storm of log-ins comes over real connections to a service in a process of
-// its own, which hashes as [password.New] does by default on two processors:
-// 4 at once, of 19 MiB each. Nobody is hashed for before all have come.
+// Many concurrent logins come over real connections to a service in its own process,
+// which hashes as [password.New] does by default on two processors: 4 at once, of
+// 19 MiB each. Hashing starts when all requests have arrived.
 
 const (
 	inUse     = 4 * 19 << 20
 	largeHash = 128 << 20 // the most that a stored hash may ask for
 )
 
-// fewer makes a storm smaller where it would take too long.
+// fewer reduces the number of logins where the test would take too long.
 func fewer(logins, underRace, short int) int {
 	switch {
 	case testing.Short():
@@ -26,9 +26,9 @@ func fewer(logins, underRace, short int) int {
 	return logins
 }
 
-// ASVS 5.0, 15.2.2: a thousand log-ins at once stay within the bound. What is
-// in use is MaxConcurrent × Memory. What was hashed in before is not collected at
-// once, so the heap grows to up to four times that.
+// ASVS 5.0, 15.2.2: a thousand concurrent logins stay within the bound. MaxConcurrent ×
+// Memory is in use. Memory of earlier hashes is not collected at once, so the heap
+// grows to up to four times that.
 func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
 	logins := fewer(1000, 60, 24)
 	s := startStorm(t, "off")
@@ -37,15 +37,15 @@ func TestStormOfLoginsStaysWithinItsMemory(t *testing.T) {
 	}
 	s.wait("entered", logins)
 	r := s.run()
-	t.Logf("numbers: %d log-ins took %.1f × MaxConcurrent × Memory, the process %.1f", logins, times(r.Heap, inUse), times(r.Resident, inUse))
+	t.Logf("numbers: %d logins took %.1f × MaxConcurrent × Memory, the process %.1f", logins, times(r.Heap, inUse), times(r.Resident, inUse))
 	if r.Counts["wrong"] != logins || r.Counts["hashed"] != logins {
 		t.Errorf("%v of %d", r.Counts, logins)
 	}
 	r.within(t, 4*inUse)
 }
 
-// ASVS 5.0, 15.2.2: with GOMEMLIMIT it is as much as that says, and two places
-// more, which are asked for while the collector runs.
+// ASVS 5.0, 15.2.2: with GOMEMLIMIT the heap stays within that limit and two more
+// places, which are allocated while the collector runs.
 func TestMemoryLimitHoldsInAStorm(t *testing.T) {
 	const limit = inUse * 3 / 2
 	logins := fewer(100, 30, 16)
@@ -59,9 +59,9 @@ func TestMemoryLimitHoldsInAStorm(t *testing.T) {
 	r.within(t, limit+2*(inUse/4))
 }
 
-// ASVS 5.0, 6.3.8 and 15.2.2: whatever comes along, it is no more, but for a
-// stored hash that asks for more than all places. That runs alone, so the
-// larger of the two is in use. For clients that are gone nothing is hashed.
+// ASVS 5.0, 6.3.8 and 15.2.2: the bound holds for any mix of logins, except for a stored
+// hash that needs more than all places. That runs alone, so the larger of the two is
+// in use. Nothing is hashed for clients that have disconnected.
 func TestMixedStormStaysWithinItsMemory(t *testing.T) {
 	each := fewer(30, 5, 2)
 	s := startStorm(t, "off")
@@ -95,9 +95,9 @@ func TestMixedStormStaysWithinItsMemory(t *testing.T) {
 
 func times(bytes, unit int) float64 { return float64(bytes) / float64(unit) }
 
-// within asserts a bound on the heap and, where the system tells, on all of the
-// process. 64 MiB are the program's, and those of the clients that wait, which
-// have a connection and goroutines each.
+// within asserts a bound on the heap and, where the system reports it, on the process.
+// 64 MiB are for the program and for the waiting clients, which have a connection and
+// goroutines each.
 func (r report) within(t *testing.T, bound int) {
 	t.Helper()
 	const rest = 64 << 20

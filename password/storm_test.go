@@ -23,7 +23,7 @@ import (
 	"github.com/authlatch/auth/password"
 )
 
-// storm is the side of the clients.
+// storm is the client side.
 type storm struct {
 	t       *testing.T
 	url     string
@@ -60,8 +60,8 @@ func startStorm(t *testing.T, limit string) *storm {
 	return s
 }
 
-// login posts a log-in while others do. The status does not matter if none is
-// wanted, nor whether there is one.
+// login posts a login, concurrently with others. If no status is expected, any result
+// is accepted.
 func (s *storm) login(ctx context.Context, who string, want int) {
 	s.clients.Go(func() {
 		form := url.Values{"who": {who}, "password": {"the wrong one"}}
@@ -90,7 +90,7 @@ func (s *storm) wait(what string, n int) {
 	s.get("/wait/" + what + "/" + strconv.Itoa(n))
 }
 
-// run lets the service hash until all is answered, and returns its report.
+// run makes the service hash until all requests are done, and returns its report.
 func (s *storm) run() (r report) {
 	s.t.Helper()
 	s.get("/run")
@@ -119,7 +119,7 @@ func (s *storm) get(path string) []byte {
 	return body
 }
 
-// service is the side of the server.
+// service is the server side.
 type service struct {
 	passwords *password.Hasher
 	hashes    map[string]string
@@ -131,8 +131,8 @@ type service struct {
 	heap    int
 }
 
-// report is what the service says of itself: what it has counted, and how many
-// bytes it took at most. Resident is zero where the system does not tell.
+// report has the counters of the service and its maximum memory in bytes. Resident is
+// zero where the system does not report it.
 type report struct {
 	Counts         map[string]int
 	Heap, Resident int
@@ -140,7 +140,7 @@ type report struct {
 
 var tenMegabytes = strings.Repeat("x", 10<<20)
 
-// The service, if this process is the one for it.
+// TestMain runs the service if this is the process for it.
 func TestServiceInAStorm(t *testing.T) {
 	if os.Getenv("AUTH_STORM") == "" {
 		return
@@ -213,7 +213,7 @@ func (s *service) wait(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// watch looks at the heap all the time. What it misses, the system has seen.
+// watch samples the heap continuously. The resident memory covers what it misses.
 func (s *service) watch() {
 	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	for range time.Tick(2 * time.Millisecond) {
@@ -230,7 +230,7 @@ func (s *service) report(w http.ResponseWriter, _ *http.Request) {
 	json.NewEncoder(w).Encode(report{maps.Clone(s.counts), s.heap, resident()})
 }
 
-// resident returns the most memory that the process has had, on Linux.
+// resident returns the maximum memory of the process, on Linux.
 func resident() int {
 	status, _ := os.ReadFile("/proc/self/status")
 	_, after, _ := strings.Cut(string(status), "VmHWM:")

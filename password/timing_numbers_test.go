@@ -11,15 +11,13 @@ import (
 	"github.com/authlatch/auth/password"
 )
 
-// ASVS 5.0, 6.3.8; CVE-2025-22234, CVE-2026-44332. The medians of the times of
-// wrong log-ins lie within a factor of 1.3, whoever it is and whatever the
-// password. What hashing takes is small here, so that other work shows: with
-// the defaults it is 20 times as much. A hash of half the passes shows that
-// such a factor is seen.
+// ASVS 5.0, 6.3.8; CVE-2025-22234, CVE-2026-44332. The median times of wrong logins lie
+// within a factor of 1.3 for any user and password. Hashing is cheap here, so that
+// other work is visible: with the defaults it takes 20 times as long. A hash with half
+// the passes proves that the test detects such a factor.
 //
-// A run in which that is not seen, or that is disturbed, is repeated: what
-// always takes longer fails each time. go -C internal/lab/bench run . -logins
-// shows finer differences.
+// A run that does not detect it, or that is disturbed, is repeated: a real difference
+// fails every time. go -C internal/lab/bench run . -logins shows smaller differences.
 func TestTimeDoesNotTellWhoExists(t *testing.T) {
 	h := noting(t, password.NewWeak, password.Config{Memory: 1024, Iterations: 2}, func(password.Call) {})
 	half := hash(t, noting(t, password.NewWeak, password.Config{Memory: 1024, Iterations: 1}, func(password.Call) {}), "the right one")
@@ -54,9 +52,9 @@ func TestTimeDoesNotTellWhoExists(t *testing.T) {
 
 type login struct{ name, hash, password string }
 
-// ratios returns the medians of the times of log-ins, each to that of the first.
-// They take turns, in another order each time, so that what else the machine
-// does meets all alike.
+// ratios returns the median times of logins relative to that of the first. The logins
+// take turns, in a different order each time, so that other load on the machine affects
+// all of them equally.
 func ratios(t *testing.T, h *password.Hasher, logins []login, rounds int) []float64 {
 	t.Helper()
 	times := make([][]float64, len(logins))

@@ -48,7 +48,7 @@ func TestKnownHashes(t *testing.T) {
 	}
 }
 
-// each is a hash of p of every kind.
+// each returns a hash of p of every kind.
 func each(t testing.TB, h *password.Hasher, p string) map[string]string {
 	t.Helper()
 	all := map[string]string{"argon2id": hash(t, h, p)}
@@ -67,8 +67,8 @@ func each(t testing.TB, h *password.Hasher, p string) map[string]string {
 	return all
 }
 
-// ASVS 5.0, 6.2.8; CVE-2025-22228. No two passwords open the same hash, and
-// what is not special opens its own.
+// ASVS 5.0, 6.2.8; CVE-2025-22228. No two passwords match the same hash, and each
+// ordinary password matches its own.
 func TestTwoPasswordsNeverVerifyAlike(t *testing.T) {
 	h := weak(t, password.Config{})
 	seventyTwo := strings.Repeat("0123456789abcdefghijkl_", 4)[:72]
@@ -95,14 +95,14 @@ func TestTwoPasswordsNeverVerifyAlike(t *testing.T) {
 			}
 			confused := confused(kind, chosen)
 			if len(right) > 1 || !confused && !slices.Equal(right, []string{chosen}) || confused && slices.Contains(right, chosen) {
-				t.Errorf("the %s hash of %q opens for %q", kind, chosen, right)
+				t.Errorf("the %s hash of %q matches %q", kind, chosen, right)
 			}
 		}
 	}
 }
 
-// ASVS 5.0, 6.3.8; CVE-2025-22234. Whoever it is and whatever the password, the
-// same functions are called with the same parameters.
+// ASVS 5.0, 6.3.8; CVE-2025-22234. For any user and password, the same functions are
+// called with the same parameters.
 func TestKnownAndUnknownUsersCostTheSame(t *testing.T) {
 	var calls []string
 	h := noting(t, password.NewWeak, password.Config{Memory: 64, Iterations: 3, Parallelism: 2}, func(c password.Call) { calls = append(calls, c.What) })
@@ -133,8 +133,8 @@ func TestKnownAndUnknownUsersCostTheSame(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.3.8: what bcrypt and scrypt cannot tell apart is wrong only after
-// the same work.
+// ASVS 5.0, 6.3.8: passwords that bcrypt and scrypt cannot distinguish are refused only
+// after the same work.
 func TestOtherKindsCostTheSameForEveryPassword(t *testing.T) {
 	var calls []string
 	h := noting(t, password.NewWeak, password.Config{}, func(c password.Call) { calls = append(calls, c.What) })
@@ -157,16 +157,16 @@ func TestOtherKindsCostTheSameForEveryPassword(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.3.8: a service whose hashes are mostly of another kind has one of
-// nobody's for whom does not exist, which costs what they cost.
+// ASVS 5.0, 6.3.8: a service whose hashes are mostly of another kind uses a random hash
+// of that kind for users that do not exist, at the same cost.
 func TestHashOfNobodysStandsInForOtherKinds(t *testing.T) {
 	var calls []string
 	h := noting(t, password.NewWeak, password.Config{}, func(c password.Call) { calls = append(calls, c.What) })
-	known, nobodys := each(t, h, "the right one"), each(t, h, "what nobody knows")
+	known, missing := each(t, h, "the right one"), each(t, h, "random and unknown")
 	for kind := range known {
 		for _, p := range []string{"", "wrong", "a\x00", "\xff", strings.Repeat("x", 73), strings.Repeat("x", 10<<20)} {
 			calls = nil
-			for _, hash := range []string{known[kind], nobodys[kind]} {
+			for _, hash := range []string{known[kind], missing[kind]} {
 				if err := h.Verify(t.Context(), hash, p); !errors.Is(err, password.ErrWrong) {
 					t.Errorf("%s: %v", kind, err)
 				}
@@ -178,7 +178,7 @@ func TestHashOfNobodysStandsInForOtherKinds(t *testing.T) {
 	}
 }
 
-// Another program has hashed an empty password, by mistake say.
+// Another program may have hashed an empty password by mistake.
 func TestEmptyPasswordIsNeverRight(t *testing.T) {
 	h := weak(t, password.Config{})
 	const ofNothing = "$2a$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s."
@@ -241,29 +241,29 @@ func TestNeedsRehash(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 11.2.2: a hash of whatever kind verifies until the log-in that
-// renews it, and the new one needs no other.
+// ASVS 5.0, 11.2.2: a hash of any kind verifies until a login replaces it, and the new
+// hash needs no further rehash.
 func TestOldHashesAreRenewedAtLogin(t *testing.T) {
 	today := weak(t, password.Config{Memory: 64, Iterations: 2})
 	old := each(t, weak(t, password.Config{}), "the right one")
 	for kind, stored := range old {
 		for login := range 2 {
 			if err := today.Verify(t.Context(), stored, "the wrong one"); !errors.Is(err, password.ErrWrong) {
-				t.Errorf("%s, log-in %d: %v", kind, login, err)
+				t.Errorf("%s, login %d: %v", kind, login, err)
 			}
 			if err := today.Verify(t.Context(), stored, "the right one"); err != nil {
-				t.Errorf("%s, log-in %d: %v", kind, login, err)
+				t.Errorf("%s, login %d: %v", kind, login, err)
 			}
 			if renew := today.NeedsRehash(stored); renew != (login == 0) {
-				t.Errorf("%s, log-in %d: a new hash is needed: %v", kind, login, renew)
+				t.Errorf("%s, login %d: a new hash is needed: %v", kind, login, renew)
 			}
 			stored = hash(t, today, "the right one")
 		}
 	}
 }
 
-// ASVS 5.0, 6.2.3: Change asks for the current password, and says nothing of the
-// next one before that is right.
+// ASVS 5.0, 6.2.3: Change requires the current password, and reveals nothing about the
+// next one unless that is right.
 func TestChangeNeedsTheCurrentPassword(t *testing.T) {
 	h := weak(t, password.Config{})
 	const next = "k7Qz!m2Wp0xR_eL"
@@ -275,8 +275,8 @@ func TestChangeNeedsTheCurrentPassword(t *testing.T) {
 		{"the right one", current, "current", next, nil},
 		{"a wrong one", current, "wrong", next, password.ErrWrong},
 		{"none", current, "", next, password.ErrWrong},
-		{"nobody's", "", "", next, password.ErrWrong},
-		{"a wrong one tells nothing of the next", current, "wrong", "short", password.ErrWrong},
+		{"no hash", "", "", next, password.ErrWrong},
+		{"a wrong one reveals nothing about the next", current, "wrong", "short", password.ErrWrong},
 		{"the next one is checked", current, "current", "short", password.ErrTooShort},
 		{"the next one is checked with words", current, "current", "alicecooper 2026", password.ErrGuessable},
 	} {
@@ -292,8 +292,8 @@ func TestChangeNeedsTheCurrentPassword(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 6.2.8: whatever two passwords are, a hash of one opens for the other
-// only if they are the same.
+// ASVS 5.0, 6.2.8: for any two passwords, the hash of one matches the other only if they
+// are the same.
 func FuzzTwoPasswordsNeverVerifyAlike(f *testing.F) {
 	f.Add("a", "a ")
 	f.Add("a", "a\x00")
@@ -313,7 +313,7 @@ func FuzzTwoPasswordsNeverVerifyAlike(f *testing.F) {
 				continue // nothing here runs at once
 			}
 			if err := h.Verify(t.Context(), hash, tried); err == nil && chosen != tried && !confused(kind, chosen) {
-				t.Errorf("the %s hash of %q opens for %q", kind, chosen, tried)
+				t.Errorf("the %s hash of %q matches %q", kind, chosen, tried)
 			}
 			if err := h.Verify(t.Context(), hash, chosen); (err == nil) == confused(kind, chosen) {
 				t.Errorf("the %s hash of %q: %v", kind, chosen, err)
@@ -322,13 +322,13 @@ func FuzzTwoPasswordsNeverVerifyAlike(f *testing.F) {
 	})
 }
 
-// confused reports whether a scheme takes other passwords for this one. A hash
-// that was made elsewhere of such a one opens for one password at most.
+// confused reports whether a scheme confuses the password with others. A foreign hash of
+// such a password matches at most one password.
 func confused(kind, chosen string) bool {
 	return kind != "argon2id" && strings.Contains(chosen, "\x00") || kind == "scrypt" && !utf8.ValidString(chosen)
 }
 
-// A question that could not be answered is neither right nor wrong.
+// A password that could not be verified is neither right nor wrong.
 func TestNoAnswerIsNotWrong(t *testing.T) {
 	calls := 0
 	h := noting(t, password.NewWeak, password.Config{}, func(password.Call) { calls++ })
@@ -354,6 +354,6 @@ func TestNoAnswerIsNotWrong(t *testing.T) {
 		}
 	}
 	if calls != 0 {
-		t.Errorf("%d hashes were made for nobody", calls)
+		t.Errorf("%d hashes were computed after cancellation", calls)
 	}
 }
