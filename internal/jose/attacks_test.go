@@ -1,11 +1,10 @@
 package jose_test
 
-// Classes of attacks by which other libraries have fallen. The numbers are
-// CVE identifiers. Classes that the tests of defects show as well stand there:
-// crit (CVE-2026-32597) is D08, JSON serializations and several signatures
-// (CVE-2016-9122, -2023-51774) D13, injected members (GHSA-4cf7-xm37-g63h) D01.
-// That no result stands beside an error (CVE-2024-51744) is asserted by every
-// refusal in this package.
+// Classes of attacks that succeeded against other libraries, with CVE numbers. Some
+// classes are covered by defects_test.go: crit (CVE-2026-32597) by D08, JSON
+// serializations and several signatures (CVE-2016-9122, -2023-51774) by D13, and
+// injected members (GHSA-4cf7-xm37-g63h) by D01. Every refusal in this package asserts
+// that an error comes without a result (CVE-2024-51744).
 
 import (
 	"crypto/ed25519"
@@ -23,8 +22,8 @@ import (
 )
 
 // ASVS 5.0, 9.1.2.
-// CVE-2015-9235, -2022-23541, -2022-29217, -2023-48223, -2026-33322: a public
-// key in whatever encoding as the secret of an HMAC.
+// CVE-2015-9235, -2022-23541, -2022-29217, -2023-48223, -2026-33322: a public key, in
+// any encoding, as the secret of an HMAC.
 func TestAttackAlgorithmConfusion(t *testing.T) {
 	for _, alg := range []jose.Algorithm{jose.Ed25519, jose.ES256, jose.PS256} {
 		key := signingKey(t, rawKey(t, alg))
@@ -79,8 +78,8 @@ func TestAttackNone(t *testing.T) {
 }
 
 // ASVS 5.0, 9.1.2.
-// CVE-2026-48523: the header agrees with a list, and the key is used with its
-// own algorithm.
+// CVE-2026-48523: the header is checked against a list, but the key is used with its own
+// algorithm.
 func TestAttackAlgorithmOfAnotherKeyOfTheSet(t *testing.T) {
 	edRaw, ecRaw := rawEd25519(t), rawP256(t)
 	ed, ec := signingKey(t, edRaw), signingKey(t, ecRaw)
@@ -93,8 +92,8 @@ func TestAttackAlgorithmOfAnotherKeyOfTheSet(t *testing.T) {
 }
 
 // ASVS 5.0, 1.3.6 and 9.1.3.
-// CVE-2018-0114: the key comes with the token. The source test shows that this
-// package has no way to fetch anything.
+// CVE-2018-0114: the key comes with the token. The test of the source proves that this
+// package cannot fetch anything.
 func TestAttackKeyInTheToken(t *testing.T) {
 	honest := signingKey(t, rawEd25519(t))
 	set := setOf(t, honest)
@@ -114,7 +113,7 @@ func TestAttackKeyInTheToken(t *testing.T) {
 	}
 }
 
-// CVE-2025-30204, -2025-22868, -2025-27144: memory that grows with garbage.
+// CVE-2025-30204, -2025-22868, -2025-27144: memory use that grows with malformed input.
 func TestAttackGarbageCostsNothing(t *testing.T) {
 	set := setOf(t, signingKey(t, rawEd25519(t)))
 	for name, garbage := range map[string]string{
@@ -132,8 +131,8 @@ func TestAttackGarbageCostsNothing(t *testing.T) {
 }
 
 // ASVS 5.0, 11.3.1.
-// CVE-2024-28122, -2023-49290, -2024-28180: what is compressed, or makes a key
-// of a password at whatever cost.
+// CVE-2024-28122, -2023-49290, -2024-28180: compressed tokens, and keys derived from a
+// password at any cost.
 func TestAttackDecompressionAndPasswords(t *testing.T) {
 	raw := rawEd25519(t)
 	key := signingKey(t, raw)
@@ -147,7 +146,7 @@ func TestAttackDecompressionAndPasswords(t *testing.T) {
 	}
 }
 
-// CVE-2024-21664, -2026-34986: input at which others panic.
+// CVE-2024-21664, -2026-34986: input that makes other libraries panic.
 func TestAttackHostileInputPanicsNowhere(t *testing.T) {
 	set := setOf(t, signingKey(t, rawEd25519(t)))
 	for _, token := range []string{
@@ -162,8 +161,8 @@ func TestAttackHostileInputPanicsNowhere(t *testing.T) {
 }
 
 // ASVS 5.0, 6.8.2 and 9.1.1.
-// CVE-2026-38651, -2015-10004: a signature that is not looked at. One changed
-// byte anywhere in a signature, or a signature of another token, is refused.
+// CVE-2026-38651, -2015-10004: a signature that is not verified. One changed byte
+// anywhere in a signature, or the signature of another token, is refused.
 func TestAttackSignatureOfAnotherToken(t *testing.T) {
 	for _, alg := range minted {
 		key := signingKey(t, rawKey(t, alg))

@@ -13,15 +13,14 @@ import (
 	"testing"
 )
 
-// benchPayload has 10 claims and 269 bytes, like that of the measurements with
-// which this package was designed.
+// benchPayload has 10 claims and 269 bytes.
 var benchPayload = func() []byte {
 	text := `{"iss":"https://issuer.test","sub":"0123456789abcdef","aud":"https://api.test","exp":1800000600,"iat":1800000000,"jti":"0123456789abcdef0123456789abcdef","client_id":"app","scope":"read write admin","auth_time":1800000000,"sid":"`
 	return []byte(text + strings.Repeat("x", 269-len(text)-2) + `"}`)
 }()
 
-// floor is the raw primitive of the standard library under a token: what no
-// envelope can be faster than.
+// floor is the signature primitive of the standard library, the lower bound for the time
+// of a verification.
 type floor struct {
 	sign   func()
 	verify func() bool

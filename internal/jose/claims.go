@@ -8,8 +8,8 @@ import (
 	"github.com/authlatch/auth/internal/strictjson"
 )
 
-// Dates are the dates of a payload in seconds since 1970. Since none of them
-// may be 0, 0 says that it is not there.
+// Dates are the dates of a payload in seconds since 1970. 0, which is not a valid
+// date, means absent.
 type Dates struct {
 	Expires   int64 // exp
 	NotBefore int64 // nbf
@@ -25,7 +25,7 @@ var (
 	errDate = refuse(ErrMalformed, "a date is not a whole number in range")
 )
 
-// checkClaims is step 8.
+// checkClaims implements step 8.
 func checkClaims(payload []byte, form *Form) (Dates, error) {
 	if err := strictjson.CheckObject(payload); err != nil {
 		return Dates{}, malformed(err)
@@ -50,8 +50,9 @@ func checkClaims(payload []byte, form *Form) (Dates, error) {
 	return dates, nil
 }
 
-// ownCase reports whether name is a registered one or folds to none of them.
-// All of them are in lower case, so only other letters need the comparison.
+// ownCase reports whether name is a registered claim or differs from all of them by
+// more than case. Registered claims are in lower case, so only names with other
+// characters need the comparison.
 func ownCase(name []byte) bool {
 	lower := true
 	for _, c := range name {
@@ -60,8 +61,8 @@ func ownCase(name []byte) bool {
 	return lower || !registered.Alike(string(name))
 }
 
-// mayIgnore reports whether a date that is none decides nothing: auth_time is
-// then unknown, and with an nbf of 0 or null the token was always good.
+// mayIgnore reports whether an invalid date has no effect: without a valid auth_time
+// that is unknown, and an nbf of 0 or null means that the token was always valid.
 func mayIgnore(m strictjson.Member) bool {
 	switch string(m.Name) {
 	case "auth_time":
@@ -86,8 +87,7 @@ func (d *Dates) field(name []byte) *int64 {
 	return nil
 }
 
-// date reads a number that has passed the scanner, or anything else, which is
-// refused.
+// date parses a JSON number. It returns false for any other value.
 func date(value []byte, fractions bool) (int64, bool) {
 	if whole, fraction, ok := bytes.Cut(value, []byte(".")); ok && fractions {
 		for _, c := range fraction {

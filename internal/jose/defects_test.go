@@ -1,10 +1,9 @@
 package jose_test
 
-// The engine has known defects, numbered D1 to D29 where this project keeps
-// them. Each test is named after one and shows that it cannot be reached
-// through this package. D20 to D23 concern what the engine does with requests,
-// URLs, contexts and leeways; no part of it that this package uses does any of
-// that, which the test over the source proves.
+// The engine has known defects, numbered D1 to D29 here. Each test is named after one
+// and proves that it cannot be reached through this package. D20 to D23 concern the
+// engine's handling of requests, URLs, contexts and leeways; this package uses none of
+// these parts, as the test of the source proves.
 
 import (
 	"crypto"
@@ -222,8 +221,8 @@ func TestD12OnlyTheBytesReceivedVerify(t *testing.T) {
 	}
 }
 
-// otherSpellings changes the last character of each segment to those that
-// decode to the same bytes if spare bits are ignored.
+// otherSpellings changes the last character of each segment to those that decode to the
+// same bytes if trailing bits are ignored.
 func otherSpellings(t *testing.T, set *jose.Set, token string) {
 	t.Helper()
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -447,7 +446,7 @@ func TestD25SaltIsAsLongAsTheHash(t *testing.T) {
 	input := encoding.EncodeToString([]byte(headerFor(key, ""))) + "." + encoding.EncodeToString([]byte(goodPayload))
 	digest := sha256.Sum256([]byte(input))
 	for _, salt := range []int{0, 1, 20, 31, 32, 33, 64, rsa.PSSSaltLengthAuto} {
-		// A length of 0 means the longest, so an empty salt is not made here.
+		// A length of 0 means the maximum, so an empty salt is not created here.
 		signature, err := rsa.SignPSS(rand.Reader, rawRSA(), crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})
 		check(t, err)
 		_, err = set.Verify(input+"."+encoding.EncodeToString(signature), accessForm)

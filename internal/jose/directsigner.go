@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// directSigner signs with any crypto.Signer, such as that of a KMS.
+// directSigner signs with any crypto.Signer, such as one of a KMS.
 type directSigner struct{ alg Algorithm }
 
 func (d directSigner) Sign(input []byte, key any) ([]byte, error) {
@@ -37,8 +37,8 @@ func (d directSigner) Sign(input []byte, key any) ([]byte, error) {
 	return nil, errKeyKind
 }
 
-// fixedLength turns the DER form of an ECDSA signature, which crypto.Signer
-// returns, into the two numbers of 32 bytes of RFC 7518, 3.4.
+// fixedLength converts an ECDSA signature from DER, as returned by crypto.Signer, to
+// the two 32-byte numbers of RFC 7518, 3.4.
 func fixedLength(der []byte) ([]byte, error) {
 	var pair cryptobyte.String
 	var r, s []byte

@@ -1,44 +1,43 @@
-// Package jose is the strict envelope around signed tokens (RFC 7515, 7519,
-// 8725): one serialization, one spelling of a token, one parser, one meaning.
-// It is the only package that imports the engine, jwx, and takes from it only
-// the signature primitives and the parsing of private keys.
+// Package jose signs and verifies tokens in a strict subset of JWS and JWT (RFC 7515,
+// 7519, 8725): one serialization, one encoding of each token, and one parser.
+// [SigningKey.Mint] signs a payload, and [Set.Verify] verifies a token with a set of
+// keys. It is the only package that imports jwx, the engine, and uses only its
+// signature primitives and its parser of private keys.
 //
-// A token is accepted if it passes these steps, in this order. None looks at
-// anything that an earlier step has not checked.
+// A token is accepted if it passes these steps, in this order. No step reads anything
+// that an earlier step has not checked.
 //
-//  1. Size. At most 8192 bytes, or 16384 where the caller says so.
+//  1. Size. At most 8192 bytes, or 16384 if the caller allows it.
 //  2. Alphabet. Only A-Z a-z 0-9 - _ and the dot, so there is no padding, no
 //     white space, no line break and no JSON serialization.
 //  3. Shape. Exactly two dots. Header and signature are not empty, and the
-//     payload of a JWT is not.
-//  4. base64url. Each segment is the only spelling of its bytes: its length
+//     payload of a JWT is not empty.
+//  4. base64url. Each segment is the only encoding of its bytes: its length
 //     modulo 4 is not 1, and the unused bits of its last character are zero.
-//  5. Header. Byte for byte the header that its key accepted last; otherwise
-//     strict JSON (see [strictjson.CheckObject]) of at most 1024 bytes, or 8192 where the
-//     caller ignores certificates, in which alg is a
-//     string and names one of our algorithms, kid is 1 to 128 characters of
-//     letters, digits and ._~:@+/=-, and typ, if it is there, is a string.
-//     crit, b64, zip, cty and jwk are refused. jku, x5u, x5c, x5t and x5t#S256
-//     are refused too, or ignored where the caller says so. kid may be missing
-//     where the caller says so and all keys of the set have one kid. Nothing
-//     else counts. No URL and no key is ever taken from a token.
-//  6. Key. typ is one that the caller accepts: compared without regard to
-//     case, and application/ may be left out. kid, together with alg where a
-//     foreign set has a kid once for each algorithm, selects exactly one key,
-//     alg is the algorithm of that key, and the signature is exactly as long
-//     as the key makes them.
-//  7. Signature. It verifies over the very bytes received before the second
-//     dot. A panic of the engine is a signature that does not verify.
+//  5. Header. Either it is byte for byte the header that its key accepted last, or
+//     it is strict JSON (see [strictjson.CheckObject]) of at most 1024 bytes, or 8192 if the
+//     caller ignores certificates. alg is a string and names one of our algorithms.
+//     kid is 1 to 128 characters of letters, digits and ._~:@+/=-. typ, if
+//     present, is a string. crit, b64, zip, cty and jwk are refused. jku, x5u, x5c,
+//     x5t and x5t#S256 are refused, or ignored if the caller allows it. kid may be
+//     missing if the caller allows it and all keys of the set have the same kid. All
+//     other members are ignored. A URL or a key is never taken from a token.
+//  6. Key. typ is one that the caller accepts: it is compared case-insensitively,
+//     and application/ may be omitted. kid selects exactly one key, together with
+//     alg if a foreign set has a kid once for each algorithm. alg is the algorithm
+//     of that key, and the signature is exactly as long as the key produces.
+//  7. Signature. It verifies over the exact bytes received before the second
+//     dot. A panic of the engine counts as a signature that does not verify.
 //  8. Payload. Strict JSON. No name at the top level differs from that of a
-//     registered claim by case alone. exp, nbf, iat and auth_time, where they
-//     are there, are whole numbers without sign, fraction, exponent or leading
-//     zero, from 1 to 253402300799 (the end of the year 9999). A fraction is
-//     cut off where the caller says so. Where the caller is lenient, an nbf of
-//     0 or null is not there, and nor is an auth_time that is no date.
+//     registered claim only by case. exp, nbf, iat and auth_time, if present, are
+//     whole numbers without sign, fraction, exponent or leading zero, from 1 to
+//     253402300799 (the end of the year 9999). A fraction is truncated if the caller
+//     allows it. If the caller is lenient, an nbf of 0 or null is ignored, and so is
+//     an auth_time that is not a date.
 //
-// What the claims say is for package token to judge. With an error there is
-// never a payload, but an [UnknownKeyError] tells its dates: whether a newer set
-// may have the key depends on when the token says that it was issued.
+// Package token validates the claims. An error never comes with a payload, but an
+// [UnknownKeyError] has its dates: whether a newer set may have the key depends on
+// when the token claims to have been issued.
 package jose
 
 import (
@@ -47,15 +46,15 @@ import (
 	"strings"
 )
 
-// MaxToken is how many bytes a token has at most. [SigningKey.Mint] makes none
-// of more than half of that. MaxLongToken is the bound for [Form.Long].
+// MaxToken is the maximum length of a token in bytes. [SigningKey.Mint] creates tokens
+// of at most half of that. MaxLongToken is the maximum for [Form.Long].
 const (
 	MaxToken     = 8192
 	MaxLongToken = 16384
 )
 
-// Form says which tokens a caller accepts, beyond what holds for all. The zero
-// value accepts none.
+// Form states which tokens a caller accepts, in addition to the rules for all tokens.
+// The zero value accepts none.
 type Form struct {
 	// Types are the accepted values of typ, in lower case and without
 	// application/. The empty string stands for a header without typ.
@@ -65,21 +64,20 @@ type Form struct {
 	Certificates bool
 	// Long accepts tokens of up to MaxLongToken bytes.
 	Long bool
-	// WithoutKeyID accepts a header without kid if all keys of the set have one
-	// kid. What does not verify then has an [UnknownKeyError].
+	// WithoutKeyID accepts a header without kid if all keys of the set have the same
+	// kid. A token that does not verify then causes an [UnknownKeyError].
 	WithoutKeyID bool
-	// Lenient reads an nbf of 0 or null, and an auth_time that is no date, as if
-	// they were not there.
+	// Lenient ignores an nbf of 0 or null, and an auth_time that is not a date.
 	Lenient bool
-	// Fractions accepts dates with a fraction (RFC 7519, 2) and cuts it off.
+	// Fractions accepts dates with a fraction (RFC 7519, 2) and truncates them.
 	Fractions bool
 }
 
 // Verified is a token that has passed all steps.
 type Verified struct {
-	// Key is the key that verified it.
+	// Key is the key that verified the token.
 	Key *VerificationKey
-	// Payload is the text of a strict JSON object. It is the caller's own.
+	// Payload is the text of a strict JSON object. The caller owns it.
 	Payload []byte
 	// Dates are those of the payload.
 	Dates Dates
@@ -98,14 +96,13 @@ func (s *Set) Verify(token string, form Form) (Verified, error) {
 	return Verified{key, payload, dates}, nil
 }
 
-// VerifyJWS runs the steps 1 to 7 over a JWS, whatever its typ. The payload
-// may be anything, and empty.
+// VerifyJWS runs steps 1 to 7 over a JWS with any typ. The payload may be anything,
+// including empty.
 func (s *Set) VerifyJWS(token string) (payload []byte, key *VerificationKey, err error) {
 	return s.open(token, nil)
 }
 
-// open runs the steps 1 to 7. Without a form it leaves typ alone and accepts
-// an empty payload.
+// open runs steps 1 to 7. Without a form it ignores typ and accepts an empty payload.
 func (s *Set) open(token string, form *Form) ([]byte, *VerificationKey, error) {
 	first, second, err := split(token, form)
 	if err != nil {
@@ -127,7 +124,7 @@ func (s *Set) open(token string, form *Form) ([]byte, *VerificationKey, error) {
 		err = key.verify(input, signature)
 	}
 	if err != nil && h.kid == "" && form.accepts(h) == nil {
-		err = &UnknownKeyError{} // another key may have taken the place of this one
+		err = &UnknownKeyError{} // this key may have been replaced by another
 	}
 	if unknown, ok := err.(*UnknownKeyError); ok && form != nil {
 		unknown.Dates, _ = checkClaims(payload, form)
@@ -146,7 +143,7 @@ var (
 	errBase64   = refuse(ErrMalformed, "token is not canonical base64url")
 )
 
-// split finds the two dots: the steps 1 to 3.
+// split finds the two dots. It implements steps 1 to 3.
 func split(token string, form *Form) (first, second int, err error) {
 	if len(token) > form.size() {
 		return 0, 0, errSize
@@ -175,12 +172,12 @@ var inAlphabet = func() (set [256]bool) {
 	return set
 }()
 
-// base64url refuses spare bits; it would skip line breaks, which step 2 has
-// refused before.
+// base64url refuses non-zero trailing bits. It would ignore line breaks, but step 2 has
+// refused these.
 var base64url = base64.RawURLEncoding.Strict()
 
-// decode is step 4. Signing input, payload and signature share one buffer; the
-// header is only decoded if it is new, and has to be canonical then.
+// decode implements step 4. Signing input, payload and signature share one buffer.
+// The header is decoded later, and only if it is new; it must be canonical then.
 func decode(token string, first, second int) (input, payload, signature []byte, err error) {
 	body, tail := token[first+1:second], token[second+1:]
 	n, m := base64url.DecodedLen(len(body)), base64url.DecodedLen(len(tail))
@@ -196,7 +193,7 @@ func decode(token string, first, second int) (input, payload, signature []byte, 
 	return input, payload, signature, nil
 }
 
-// header is step 5.
+// header implements step 5.
 func (s *Set) header(segment string, form *Form) (*header, error) {
 	for _, key := range s.keys {
 		if h := key.accepted.Load(); h != nil && h.segment == segment {
@@ -206,7 +203,7 @@ func (s *Set) header(segment string, form *Form) (*header, error) {
 	return parseHeader(segment, form.header())
 }
 
-// size is how long a token may be.
+// size returns the maximum length of a token.
 func (f *Form) size() int {
 	if f != nil && f.Long {
 		return MaxLongToken
@@ -214,7 +211,7 @@ func (f *Form) size() int {
 	return MaxToken
 }
 
-// header is how long a decoded header may be.
+// header returns the maximum length of a decoded header.
 func (f *Form) header() int {
 	if f != nil && f.Certificates {
 		return maxCertificateHeader
@@ -222,7 +219,7 @@ func (f *Form) header() int {
 	return maxHeader
 }
 
-// accepts reports whether a header is of the form.
+// accepts reports whether the form accepts a header.
 func (f *Form) accepts(h *header) error {
 	switch {
 	case h.kid == "" && (f == nil || !f.WithoutKeyID):
@@ -237,8 +234,8 @@ func (f *Form) accepts(h *header) error {
 	return nil
 }
 
-// named returns the keys of a header's kid or, without one, all keys if they
-// have one kid.
+// named returns the keys with the kid of a header. Without a kid it returns all keys
+// if they have the same kid.
 func (s *Set) named(h *header) ([]*VerificationKey, error) {
 	if h.kid == "" {
 		if len(s.byID) != 1 {
@@ -253,7 +250,7 @@ func (s *Set) named(h *header) ([]*VerificationKey, error) {
 	return keys, nil
 }
 
-// choose is step 6.
+// choose implements step 6.
 func (s *Set) choose(h *header, form *Form, signature int) (*VerificationKey, error) {
 	if err := form.accepts(h); err != nil {
 		return nil, err

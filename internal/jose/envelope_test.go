@@ -196,7 +196,7 @@ func TestApplicationIsLeftOutBeforeASubtypeOnly(t *testing.T) {
 }
 
 // ASVS 5.0, 9.2.2.
-// Tokens of one kind must be no tokens of another (RFC 8725, 3.12).
+// Tokens of one kind must not be accepted as another (RFC 8725, 3.12).
 func TestKindsOfTokensExcludeEachOther(t *testing.T) {
 	raw := rawEd25519(t)
 	kinds := []string{"at+jwt", "dpop+jwt", "logout+jwt", "jwt"}

@@ -16,10 +16,10 @@ import (
 )
 
 // ASVS 5.0, 1.5.3 and 9.1.1.
-// Whatever is accepted, the whole engine accepts with the same key and reads as
-// the same payload: this package only ever refuses more. The token is made of a
-// header and a payload, which are signed, so that the fuzzer comes behind the
-// signature; or it is taken as it is.
+// The engine's own parser accepts every accepted token with the same key and returns the
+// same payload: this package is only stricter. The token is either a header and a
+// payload that the test signs, so that the fuzzer gets past the signature, or the input
+// itself.
 func FuzzVerify(f *testing.F) {
 	raw := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
 	key, err := jose.NewSigningKey(raw, "at+jwt")
@@ -88,7 +88,7 @@ func asTheEngine(t *testing.T, raw ed25519.PrivateKey, token string, payload []b
 }
 
 // ASVS 5.0, 1.2.3.
-// What is minted says exactly what was asked for, whatever the name (D1).
+// A minted token has exactly the given members, with any name (D1).
 func FuzzMint(f *testing.F) {
 	key := signingKey(f, rawEd25519(f))
 	set := setOf(f, key)

@@ -8,7 +8,7 @@ import (
 	"crypto/rsa"
 )
 
-// Generate makes a new key that mints tokens of the given typ.
+// Generate creates a new key that signs tokens of the given typ.
 func Generate(alg Algorithm, typ string) (*SigningKey, error) {
 	raw, err := generate(alg)
 	if err != nil {
@@ -31,5 +31,5 @@ func generate(alg Algorithm) (any, error) {
 		rand.Read(secret)
 		return secret, nil
 	}
-	return nil, refuse(ErrKey, "no such algorithm to make keys for")
+	return nil, refuse(ErrKey, "keys cannot be generated for this algorithm")
 }

@@ -16,26 +16,26 @@ var (
 	errHeader       = refuse(ErrMalformed, "header is too long")
 	errExtension    = refuse(ErrMalformed, "header has a member that is refused")
 	errKeyID        = refuse(ErrMalformed, "kid is missing or not well-formed")
-	errNoAlgorithm  = refuse(ErrAlgorithm, "alg is missing or none of ours")
+	errNoAlgorithm  = refuse(ErrAlgorithm, "alg is missing or not supported")
 	errAlgorithm    = refuse(ErrAlgorithm, "alg is not that of the key")
 	errTypeText     = refuse(ErrMalformed, "typ is not well-formed")
 	errType         = refuse(ErrType, "typ is not accepted")
 	errCertificates = refuse(ErrMalformed, "header names a certificate or a URL")
 )
 
-// header is what counts of a token's header. It is immutable.
+// header holds the relevant members of a token's header. It is immutable.
 type header struct {
 	segment      string // as it was received
 	alg          Algorithm
 	kid          string
-	typ          string // in lower case, without application/; empty if it is not there
-	certificates bool   // jku, x5u, x5c, x5t or x5t#S256 is there
+	typ          string // in lower case, without application/; empty if absent
+	certificates bool   // jku, x5u, x5c, x5t or x5t#S256 is present
 }
 
-// parseHeader decodes a header that no key has accepted yet, of so many bytes at
-// most. kid may be missing.
-func parseHeader(segment string, most int) (*header, error) {
-	if base64url.DecodedLen(len(segment)) > most {
+// parseHeader decodes a header that no key has accepted yet, of at most maximum bytes.
+// kid may be missing.
+func parseHeader(segment string, maximum int) (*header, error) {
+	if base64url.DecodedLen(len(segment)) > maximum {
 		return nil, errHeader
 	}
 	decoded, err := base64url.DecodeString(segment)
@@ -45,7 +45,7 @@ func parseHeader(segment string, most int) (*header, error) {
 	if err := strictjson.CheckObject(decoded); err != nil {
 		return nil, malformed(err)
 	}
-	// The segment is part of a token, which must not be kept for its sake.
+	// The clone avoids keeping the whole token in memory.
 	h := &header{segment: strings.Clone(segment)}
 	for m := range strictjson.Object(decoded).Members {
 		if err := h.set(string(m.Name), m.Value); err != nil {
@@ -58,7 +58,7 @@ func parseHeader(segment string, most int) (*header, error) {
 	return h, nil
 }
 
-// set takes one member.
+// set reads one member.
 func (h *header) set(name string, value strictjson.Value) error {
 	switch name {
 	case "alg":
@@ -94,8 +94,9 @@ func (h *header) setKeyID(value strictjson.Value) error {
 	return nil
 }
 
-// validKeyID keeps a kid to what may stand in a log and in a map. Amazon Cognito
-// takes plain base64, so a slash is part of it: a kid is never part of a path.
+// validKeyID restricts a kid to characters that are safe in a log and in a map.
+// Amazon Cognito uses plain base64, so a slash is allowed: a kid must never be used
+// in a path.
 func validKeyID(kid string) bool {
 	for i := range len(kid) {
 		if c := kid[i]; !inAlphabet[c] && strings.IndexByte("~:@+/=", c) < 0 {
@@ -105,8 +106,8 @@ func validKeyID(kid string) bool {
 	return 0 < len(kid) && len(kid) <= maxKeyID
 }
 
-// setType compares as RFC 7515, 4.1.9 says. Beyond ASCII there are letters
-// that become ASCII in lower case, so there is nothing beyond.
+// setType normalizes typ for comparison (RFC 7515, 4.1.9). It accepts only ASCII,
+// because some other letters become ASCII in lower case.
 func (h *header) setType(value strictjson.Value) error {
 	typ, _ := value.Text()
 	for i := range len(typ) {

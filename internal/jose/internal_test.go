@@ -17,7 +17,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// engine stands in for the real one and does as it is told.
+// engine is a fake of the real engine.
 type engine struct {
 	verify func() error
 	sign   func() ([]byte, error)
@@ -73,7 +73,7 @@ func TestWhatTheSignerReturnsIsChecked(t *testing.T) {
 	}
 }
 
-// A signer returns DER, whose numbers are as long as they need be.
+// A signer returns DER, in which numbers have variable lengths.
 func TestECDSASignaturesGetTheirFixedLength(t *testing.T) {
 	number := func(size int) string { return "\x02" + string(rune(size)) + strings.Repeat("\x11", size) }
 	for name, c := range map[string]struct {
@@ -100,8 +100,8 @@ func TestECDSASignaturesGetTheirFixedLength(t *testing.T) {
 	}
 }
 
-// The registry of the engine is one for the whole process, and anybody can
-// change it. Each key asks once and believes nothing.
+// The registry of the engine is global, and any package can change it. Each key gets its
+// verifier once and tests it.
 func TestD27EngineIsCheckedOncePerKey(t *testing.T) {
 	for alg := range knownAnswers {
 		if err := checkKnownAnswer(alg, mustVerifier(t, alg)); err != nil {
@@ -185,8 +185,8 @@ func TestHeaderIsDecodedOnce(t *testing.T) {
 }
 
 // ASVS 5.0, 11.6.1.
-// A modulus of the broken generator is a power of 65537 modulo the product of
-// the first primes.
+// A modulus from the broken generator is a power of 65537 modulo the product of the first
+// primes.
 func TestRocaKeysAreFound(t *testing.T) {
 	product := big.NewInt(1)
 	for p := int64(2); p <= 167; p++ {
@@ -208,9 +208,8 @@ func TestRocaKeysAreFound(t *testing.T) {
 }
 
 // ASVS 5.0, 11.2.1.
-// The engine is more than its primitives. Only these parts of it are used, and
-// only here; in particular nothing of it that takes a whole message, fetches,
-// caches or registers.
+// Only these parts of the engine are used, and only in this package. In particular, no
+// part is used that takes a whole message, fetches, caches or registers.
 func TestOnlyThePrimitivesOfTheEngineAreUsed(t *testing.T) {
 	allowed := map[string][]string{
 		"jwa":       {"EdDSA", "ES256", "PS256", "RS256", "HS256", "SignatureAlgorithm"},

@@ -21,12 +21,12 @@ import (
 
 var encoding = base64.RawURLEncoding
 
-// accessForm is what package token asks for.
+// accessForm is the form that package token uses.
 var accessForm = jose.Form{Types: []string{"at+jwt"}}
 
 const goodPayload = `{"iss":"https://issuer.test","sub":"alice","aud":"https://api.test","exp":1800000600,"iat":1800000000,"jti":"1","client_id":"app","scope":"read write"}`
 
-// rawRSA is made once, since it takes long.
+// rawRSA is generated once, because that is slow.
 var rawRSA = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 3072)
 	if err != nil {
@@ -35,7 +35,7 @@ var rawRSA = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// raw2048 is a key of the size that only a named rule admits.
+// raw2048 is a key of a size that only a rule allows.
 var raw2048 = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -64,7 +64,7 @@ func rawSecret() []byte {
 	return secret
 }
 
-// rawKey makes a private key of an algorithm that can be minted.
+// rawKey generates a private key of an algorithm for signing.
 func rawKey(t testing.TB, alg jose.Algorithm) any {
 	t.Helper()
 	switch alg {
@@ -105,14 +105,14 @@ func mint(t testing.TB, key *jose.SigningKey, payload string) string {
 	return token
 }
 
-// forge signs any header and payload with a raw key, as no honest issuer does.
+// forge signs any header and payload with a raw key.
 func forge(t testing.TB, raw any, header, payload string) string {
 	t.Helper()
 	input := encoding.EncodeToString([]byte(header)) + "." + encoding.EncodeToString([]byte(payload))
 	return input + "." + encoding.EncodeToString(rawSign(t, raw, input))
 }
 
-// rawSign uses the standard library alone.
+// rawSign uses only the standard library.
 func rawSign(t testing.TB, raw any, input string) []byte {
 	t.Helper()
 	digest := sha256.Sum256([]byte(input))
@@ -139,7 +139,7 @@ func rawSign(t testing.TB, raw any, input string) []byte {
 	return nil
 }
 
-// headerFor is the header of a good token, with more members behind it.
+// headerFor is the header of a valid token, followed by more members.
 func headerFor(key *jose.SigningKey, more string) string {
 	v := key.Verification()
 	return `{"alg":"` + string(v.Algorithm()) + `","kid":"` + v.ID() + `","typ":"at+jwt"` + more + `}`
@@ -152,8 +152,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// refused asserts that the token is refused with the kind of error, and that
-// nothing usable stands beside it.
+// refused asserts that the token is refused with the kind of error and without a result.
 func refused(t *testing.T, set *jose.Set, token string, kind error) {
 	t.Helper()
 	got, err := set.Verify(token, accessForm)
@@ -205,7 +204,7 @@ func TestHeaderOfMintedTokenIsGolden(t *testing.T) {
 	}
 }
 
-// The key and its thumbprint are printed in RFC 8037, A.3, and RFC 7638, 3.1.
+// The key and its thumbprint are from RFC 8037, A.3, and RFC 7638, 3.1.
 func TestThumbprintIsThatOfTheStandards(t *testing.T) {
 	x, _ := encoding.DecodeString("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
 	key, err := jose.NewVerificationKey(ed25519.PublicKey(x), "", "", jose.KeyRules{})

@@ -14,8 +14,8 @@ import (
 	"github.com/authlatch/auth/internal/strictjson"
 )
 
-// PublicJWK is the public half of a key as JSON (RFC 7517, 4). It has no field
-// that could hold a secret.
+// PublicJWK is the public part of a key as JSON (RFC 7517, 4). It has no field for a
+// secret.
 type PublicJWK struct {
 	KeyType   string `json:"kty"`
 	Curve     string `json:"crv,omitempty"`
@@ -58,8 +58,8 @@ func publicMembers(raw any) (PublicJWK, bool) {
 	return PublicJWK{}, false
 }
 
-// thumbprint is the SHA-256 of the members that make the key, in the order of
-// their names (RFC 7638, 3; RFC 8037, 2).
+// thumbprint is the SHA-256 of the required members of the key, in lexicographic
+// order (RFC 7638, 3; RFC 8037, 2).
 func thumbprint(raw any) string {
 	var text []byte
 	m, _ := publicMembers(raw)
@@ -78,13 +78,13 @@ func thumbprint(raw any) string {
 	return base64url.EncodeToString(sum[:])
 }
 
-// jwk is what counts of a JWK that has been read.
+// jwk holds the relevant members of a parsed JWK.
 type jwk struct {
 	PublicJWK
 	secret     string   // k
-	private    []string // the other private members, "" for what is no string
+	private    []string // the other private members; "" for one that is not a string
 	operations []string
-	restricted bool // key_ops is there
+	restricted bool // key_ops is present
 }
 
 var (
@@ -94,9 +94,9 @@ var (
 	errUnknownKey = refuse(ErrKey, "a JWK has an unknown kty")
 )
 
-// readJWK reads the text of a JSON object that has passed [strictjson.CheckObject]. It
-// reads all members even if one is malformed, since another may be a secret.
-// A member that does not count costs no allocation: a hostile set has many.
+// readJWK reads the text of a JSON object that has passed [strictjson.CheckObject]. It reads all
+// members even if one is malformed, because another one may be a secret. Members that
+// are ignored cost no allocation, because a hostile set may have many.
 func readJWK(text []byte) (k jwk, err error) {
 	for m := range strictjson.Object(text).Members {
 		if !k.set(m.Name, m.Value) {
@@ -106,12 +106,12 @@ func readJWK(text []byte) (k jwk, err error) {
 	return k, err
 }
 
-// hasSecret reports whether the key is more than public.
+// hasSecret reports whether the JWK has private or secret members.
 func (k *jwk) hasSecret() bool {
 	return len(k.private) > 0 || k.secret != "" || k.KeyType == "oct"
 }
 
-// set takes one member, and reports whether it is of its type.
+// set reads one member, and reports whether it has the right type.
 func (k *jwk) set(name []byte, value strictjson.Value) bool {
 	if field := k.text(name); field != nil {
 		text, ok := value.Text()
@@ -129,7 +129,7 @@ func (k *jwk) set(name []byte, value strictjson.Value) bool {
 	return true
 }
 
-// text returns the field of a member that is a string, or nil.
+// text returns the field for a member that is a string, or nil.
 func (k *jwk) text(name []byte) *string {
 	switch string(name) {
 	case "kty":
@@ -159,7 +159,7 @@ func (k *jwk) text(name []byte) *string {
 // isSecret reports whether the key is an HMAC secret and nothing else.
 func (k *jwk) isSecret() bool { return k.KeyType == "oct" && len(k.private) == 0 }
 
-// algorithm returns the algorithm that the JWK names, or none.
+// algorithm returns the algorithm that the JWK names, or "".
 func (k *jwk) algorithm() (Algorithm, error) {
 	if k.Algorithm == "" {
 		return "", nil
@@ -176,7 +176,7 @@ func (k *jwk) usable(operation string) bool {
 	return (k.Use == "" || k.Use == "sig") && (!k.restricted || slices.Contains(k.operations, operation))
 }
 
-// verification makes the key of a JWK, or says why there is none.
+// verification returns the verification key of a JWK, or the reason why it has none.
 func (k *jwk) verification(rules KeyRules) (*VerificationKey, error) {
 	if !k.usable("verify") {
 		return nil, errJWKUse
@@ -195,7 +195,7 @@ func (k *jwk) verification(rules KeyRules) (*VerificationKey, error) {
 	return NewVerificationKey(raw, alg, k.KeyID, rules)
 }
 
-// public builds the raw key: the public half, or the secret of an oct key.
+// public builds the raw key: the public part, or the secret of an oct key.
 func (k *jwk) public() (any, error) {
 	switch k.KeyType {
 	case "OKP":
@@ -218,7 +218,7 @@ func (k *jwk) ed25519() (any, error) {
 	return ed25519.PublicKey(x), err
 }
 
-// p256 takes coordinates of exactly 32 bytes (RFC 7518, 6.2.1.2).
+// p256 requires coordinates of exactly 32 bytes (RFC 7518, 6.2.1.2).
 func (k *jwk) p256() (any, error) {
 	if k.Curve != "P-256" {
 		return nil, errKeyKind
@@ -242,8 +242,8 @@ func (k *jwk) p256() (any, error) {
 	return key, nil
 }
 
-// rsa takes numbers with leading zero octets too, which RFC 7518, 2 forbids
-// and issuers in Java write: a number is the same without them.
+// rsa also accepts numbers with leading zero octets, which RFC 7518, 2 forbids but
+// some Java issuers write. The value of the number is the same.
 func (k *jwk) rsa() (any, error) {
 	n, err := decodeNumber(k.N)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// knownAnswer is a signature that the standards print.
+// knownAnswer is an example signature of an RFC.
 type knownAnswer struct{ input, signature, key, y string }
 
 // The input of RFC 7515, A.1 to A.3, after the header.
@@ -46,8 +46,8 @@ var knownAnswers = map[Algorithm]knownAnswer{
 
 var errSelfCheck = refuse(ErrKey, "the engine fails its self-check")
 
-// checkKnownAnswer asks the engine to verify what the standards print, and to
-// refuse it once a bit is changed.
+// checkKnownAnswer makes the engine verify the example of the RFC, and refuse it once
+// a bit is changed.
 func checkKnownAnswer(alg Algorithm, v verifier) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -67,7 +67,7 @@ func checkKnownAnswer(alg Algorithm, v verifier) (err error) {
 	return nil
 }
 
-// raw returns the key in the form that the engine takes.
+// raw returns the key in the form that the engine requires.
 func (a knownAnswer) raw(alg Algorithm) any {
 	key := decoded(a.key)
 	switch alg {
@@ -83,7 +83,7 @@ func (a knownAnswer) raw(alg Algorithm) any {
 	return key
 }
 
-// decoded is for constants.
+// decoded decodes a constant.
 func decoded(constant string) []byte {
 	bytes, _ := base64.RawURLEncoding.DecodeString(constant)
 	return bytes

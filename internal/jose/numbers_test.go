@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector changes what is measured here.
+// The race detector changes the measured times.
 
 package jose_test
 
@@ -12,9 +12,9 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
-// ratio asserts that b takes at most limit times as long as a. Both run in turn, and
-// their least times count: what else the machine does only adds to a time. Where it
-// does much, more rounds find a moment without. What is always too slow stays so.
+// ratio asserts that b takes at most limit times as long as a. They run in turn, and
+// their minimum times are compared, because other load can only add time. Under load,
+// more rounds find an undisturbed moment. A real regression fails every time.
 func ratio(t *testing.T, limit float64, a, b func()) {
 	t.Helper()
 	var seen []string

@@ -11,7 +11,7 @@ import (
 	enginejwk "github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-// PrivateJWK is a whole key as JSON (RFC 7518, 6). It must never leave the key
+// PrivateJWK is a complete key as JSON (RFC 7518, 6). It must never leave the key
 // file.
 type PrivateJWK struct {
 	PublicJWK
@@ -24,7 +24,7 @@ type PrivateJWK struct {
 	K  string `json:"k,omitempty"`
 }
 
-// PrivateJWK returns the key for the key file, and false if the key is not in
+// PrivateJWK returns the key for the key file, and false if the private key is not in
 // memory.
 func (k *SigningKey) PrivateJWK() (PrivateJWK, bool) {
 	encode := base64url.EncodeToString
@@ -60,9 +60,9 @@ var (
 	errOwnKeyID = refuse(ErrKey, "the kid of an own key is not its thumbprint")
 )
 
-// ParsePrivateJWK reads a key that mints tokens of the given typ. Its public
-// half must be that of its private half, and a kid, if there is one, its
-// thumbprint. The error is an [ErrKey]; it shows nothing of the key.
+// ParsePrivateJWK parses a key that signs tokens of the given typ. Its public part
+// must match its private part, and the kid, if present, must be its thumbprint. The
+// error is an [ErrKey] and reveals nothing about the key.
 func ParsePrivateJWK(text []byte, typ string) (*SigningKey, error) {
 	if strictjson.CheckObject(text) != nil {
 		return nil, errJWK
@@ -91,8 +91,8 @@ func ParsePrivateJWK(text []byte, typ string) (*SigningKey, error) {
 	return key, nil
 }
 
-// ParsePublicJWK reads the public half of an own key, whose kid must be its
-// thumbprint. The error is an [ErrKey].
+// ParsePublicJWK parses the public part of a key of the service, whose kid must be
+// its thumbprint. The error is an [ErrKey].
 func ParsePublicJWK(text []byte) (*VerificationKey, error) {
 	if strictjson.CheckObject(text) != nil {
 		return nil, errJWK
@@ -114,8 +114,8 @@ func ParsePublicJWK(text []byte) (*VerificationKey, error) {
 	return key, nil
 }
 
-// privateKey checks the public half first, so that the engine sees no
-// malformed key, and then compares it with that of the private half.
+// privateKey checks the public part first, so that the engine parses no malformed
+// key, and then compares it with that of the private part.
 func (k *jwk) privateKey(text []byte) (any, error) {
 	public, err := k.public()
 	if err != nil {
@@ -140,7 +140,8 @@ func (k *jwk) privateKey(text []byte) (any, error) {
 	return signer, nil
 }
 
-// parsePrivate asks the engine. What it says in an error might show the key.
+// parsePrivate parses a key with the engine. It drops the engine's error, which might
+// reveal the key.
 func parsePrivate(text []byte) (signer crypto.Signer, err error) {
 	defer func() {
 		if recover() != nil {

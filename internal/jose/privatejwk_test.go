@@ -105,8 +105,7 @@ func TestPrivateKeysThatAreNotWholeAreRefused(t *testing.T) {
 	}
 }
 
-// What is wrong with an RSA key is named, and not only met by its first
-// signature.
+// An invalid RSA key is reported when it is parsed, not at its first signature.
 func TestRSAKeysWhoseNumbersContradictEachOtherAreNamed(t *testing.T) {
 	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi"} {
 		members := privateJWK(t, signingKey(t, rawRSA()))

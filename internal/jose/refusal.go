@@ -2,41 +2,40 @@ package jose
 
 import "errors"
 
-// The kinds of refusal. Every error of this package is one of them, or an
-// [UnknownKeyError]. Their texts are constants: no token, header, key or
-// secret is ever part of one.
+// The kinds of error. Every error of this package wraps one of them, or is an
+// [UnknownKeyError]. Their texts are constants, and never contain a token, a header, a
+// key or a secret.
 var (
-	// ErrMalformed: the token is not the one spelling of a token.
+	// ErrMalformed: the token is not in the one accepted encoding.
 	ErrMalformed = errors.New("jose: malformed")
-	// ErrTooLong is the kind of ErrMalformed (it wraps it) of a token that is
-	// longer than the caller admits.
+	// ErrTooLong wraps ErrMalformed. The token is longer than the caller allows.
 	ErrTooLong = refuse(ErrMalformed, "token is too long")
 	// ErrType: the typ is not one that the caller accepts.
 	ErrType = errors.New("jose: wrong type")
-	// ErrAlgorithm: the alg is none of ours, or not that of the key.
+	// ErrAlgorithm: the alg is not supported, or not that of the key.
 	ErrAlgorithm = errors.New("jose: wrong algorithm")
 	// ErrSignature: the signature does not verify.
 	ErrSignature = errors.New("jose: wrong signature")
 	// ErrKey: a key, or a set of keys, must not be used.
 	ErrKey = errors.New("jose: unusable key")
-	// ErrSign: a token could not be minted.
+	// ErrSign: a token could not be signed.
 	ErrSign = errors.New("jose: cannot sign")
 )
 
-// UnknownKeyError says that the set has no key of the token's kid. A newer set
+// UnknownKeyError reports that the set has no key with the token's kid. A newer set
 // may have it.
 type UnknownKeyError struct {
-	// KeyID is the kid of the header. Anybody may have written it.
+	// KeyID is the kid of the header. It is not authenticated.
 	KeyID string
-	// Dates are what the payload says, without a signature. All are 0 if it is
-	// not a payload that could be accepted.
+	// Dates are the dates of the payload. They are not authenticated. All are 0 if
+	// the payload could not be accepted.
 	Dates Dates
 }
 
-// Error does not repeat the kid.
+// Error returns a text without the kid.
 func (*UnknownKeyError) Error() string { return "jose: unknown key" }
 
-// refusal is a kind of refusal with its reason.
+// refusal is a kind of error with its reason.
 type refusal struct {
 	kind error
 	text string

@@ -7,8 +7,8 @@ import (
 	"math/big"
 )
 
-// The sizes of RSA keys in bits. The upper one bounds what a hostile key set
-// can make a verification cost.
+// The sizes of RSA keys in bits. The maximum bounds the cost of verification with a
+// hostile key set.
 const (
 	minRSA       = 3072
 	minLegacyRSA = 2048
@@ -40,9 +40,9 @@ func checkRSA(key *rsa.PublicKey, rules KeyRules) error {
 	return nil
 }
 
-// roca reports whether the modulus has the form of keys from the broken
-// generator of CVE-2017-15361: modulo each small prime it is a power of 65537.
-// Of other moduli one in 2^27 has that form too.
+// roca reports whether the modulus has the form of keys from the broken generator of
+// CVE-2017-15361: modulo each small prime it is a power of 65537. One in 2^27 other
+// moduli has that form too.
 func roca(modulus *big.Int) bool {
 	for _, prime := range []int64{
 		11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
@@ -62,7 +62,7 @@ func roca(modulus *big.Int) bool {
 	return true
 }
 
-// pssVerifier stands in for the engine, which accepts a salt of any length.
+// pssVerifier replaces the engine, which accepts a salt of any length.
 type pssVerifier struct{}
 
 func (pssVerifier) Verify(input, signature []byte, key any) error {

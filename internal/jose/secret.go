@@ -5,7 +5,7 @@ import (
 	"encoding/asn1"
 )
 
-// minSecret is as long as the hash (RFC 7518, 3.2).
+// minSecret is the length of the hash (RFC 7518, 3.2).
 const minSecret = 32
 
 var (
@@ -14,8 +14,8 @@ var (
 	errSecretWeak  = refuse(ErrKey, "an HMAC secret is not random")
 )
 
-// checkSecret refuses what cannot be random bytes. An encoded key is either
-// public, and then anybody could sign with it, or was put here by mistake.
+// checkSecret refuses secrets that cannot be random bytes. An encoded key is either a
+// public key, with which anyone could sign, or a mistake.
 func checkSecret(secret []byte) error {
 	if len(secret) < minSecret {
 		return errSecretShort
@@ -26,7 +26,7 @@ func checkSecret(secret []byte) error {
 	return nil
 }
 
-// checkRandom refuses the secret of an own key if it is one byte repeated.
+// checkRandom refuses a secret of the service itself if it is one repeated byte.
 func checkRandom(secret []byte) error {
 	if len(secret) > 0 && bytes.Count(secret, secret[:1]) == len(secret) {
 		return errSecretWeak
@@ -34,7 +34,7 @@ func checkRandom(secret []byte) error {
 	return nil
 }
 
-// looksEncoded knows PEM, SSH keys, JSON and DER.
+// looksEncoded detects PEM, SSH keys, JSON and DER.
 func looksEncoded(secret []byte) bool {
 	text := bytes.TrimSpace(secret)
 	for _, start := range []string{"-----BEGIN", "ssh-", "ecdsa-sha2-", "{", "["} {
@@ -45,8 +45,8 @@ func looksEncoded(secret []byte) bool {
 	return isDER(secret)
 }
 
-// isDER reports whether the bytes are a sequence of at least two elements of
-// the kinds that keys are made of. Random bytes are that once in 2^34 times.
+// isDER reports whether the bytes are a sequence of at least two elements of the
+// types that keys consist of. For random bytes the probability is 2^-34.
 func isDER(secret []byte) bool {
 	const shortest = 44 // an Ed25519 public key (RFC 8410)
 	var outer, inner asn1.RawValue

@@ -7,35 +7,34 @@ import (
 	"github.com/authlatch/auth/internal/strictjson"
 )
 
-// Bounds of a document.
+// Limits of a JWK Set.
 const (
-	// MaxKeys is how many keys a set has at most.
+	// MaxKeys is the maximum number of keys in a set.
 	MaxKeys = 100
-	// MaxDocument is how many bytes a JWK Set has at most.
+	// MaxDocument is the maximum length of a JWK Set in bytes.
 	MaxDocument = 1 << 20
 )
 
-// Set is an immutable set of verification keys: either asymmetric ones or HMAC
-// secrets. No two keys have one kid, except that an issuer elsewhere may
-// publish a kid once for each algorithm.
+// Set is an immutable set of verification keys, either asymmetric keys or HMAC
+// secrets. Kids are unique, except that an external issuer may publish a kid once for
+// each algorithm.
 type Set struct {
 	keys []*VerificationKey
 	byID map[string][]*VerificationKey
 }
 
 var (
-	errDocument  = refuse(ErrKey, "no JWK Set")
+	errDocument  = refuse(ErrKey, "not a JWK Set")
 	errTooBig    = refuse(ErrKey, "a JWK Set is too big")
 	errTooMany   = refuse(ErrKey, "a set has more than 100 keys")
-	errTwice     = refuse(ErrKey, "two keys of a set have one kid")
+	errTwice     = refuse(ErrKey, "two keys of a set have the same kid")
 	errMixed     = refuse(ErrKey, "a set mixes HMAC secrets and asymmetric keys")
-	errSecretKty = refuse(ErrKey, "a public JWK Set holds a private key or a secret")
-	errNoJWK     = refuse(ErrKey, "an element of a JWK Set is no JWK")
-	errAmbiguous = refuse(ErrKey, "two keys of a JWK Set have one kid and one algorithm")
+	errSecretKty = refuse(ErrKey, "a public JWK Set contains a private key or a secret")
+	errNoJWK     = refuse(ErrKey, "an element of a JWK Set is not a JWK")
+	errAmbiguous = refuse(ErrKey, "two keys of a JWK Set have the same kid and algorithm")
 )
 
-// NewSet makes a set of keys that all have kids of their own. The error is an
-// [ErrKey].
+// NewSet returns a set of keys with distinct kids. The error is an [ErrKey].
 func NewSet(keys ...*VerificationKey) (*Set, error) {
 	for i, key := range keys {
 		if slices.ContainsFunc(keys[:i], func(k *VerificationKey) bool { return k.id == key.id }) {
@@ -59,29 +58,30 @@ func newSet(keys []*VerificationKey) (*Set, error) {
 	return set, nil
 }
 
-// Has reports whether this very key is in the set. What it verified must not
-// be believed any longer once it is in no set.
+// Has reports whether the set contains key itself, not only an equal key. Do not
+// trust what a key has verified once no set contains it.
 func (s *Set) Has(key *VerificationKey) bool {
 	return key != nil && slices.Contains(s.byID[key.id], key)
 }
 
-// Keys returns the keys of a kid.
+// Keys returns the keys with a kid.
 func (s *Set) Keys(id string) []*VerificationKey { return slices.Clone(s.byID[id]) }
 
-// Len returns how many keys the set has.
+// Len returns the number of keys.
 func (s *Set) Len() int { return len(s.keys) }
 
-// ParseSet reads the public JWK Set of an issuer (RFC 7517, 5). An entry that
-// cannot be used is left out, and skipped says why, once per entry: its kty is
-// unknown, say, or it is for encryption. One kid may stand there once for each
-// algorithm. Two different keys of one kid and one algorithm are both left out,
-// since nothing says which is meant; the same key twice is one.
+// ParseSet parses the public JWK Set of an issuer (RFC 7517, 5).
 //
-// A private key, a secret, or more than 100 entries refuse the document. Where
-// the rules admit secrets, nobody else has written it: then two entries of one
-// kid refuse it as well.
+// An entry that cannot be used is skipped, for example because its kty is unknown or
+// it is for encryption; skipped has one reason per entry. A kid may occur once for
+// each algorithm. Two different keys with the same kid and algorithm are both
+// skipped, because the choice would be ambiguous. The same key twice counts once.
 //
-// A key that previous has too, unless that is nil, stays the same key for
+// A document with a private key, a secret, or more than 100 entries is refused. If
+// the rules allow secrets, the set is the service's own, and two entries with the
+// same kid are refused as well.
+//
+// If previous is not nil, a key that is also in previous stays the same key for
 // [Set.Has].
 func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped []error, err error) {
 	texts, err := splitSet(document)
@@ -110,8 +110,8 @@ func ParseSet(document []byte, rules KeyRules, previous *Set) (set *Set, skipped
 	return set, append(skipped, ambiguous...), err
 }
 
-// parseEntry reads one element of keys. Beside its kid it returns why the element
-// is left out, or the error for which the document is refused.
+// parseEntry parses one element of keys. Besides its kid it returns the reason for
+// skipping it, or the error for which the document is refused.
 func parseEntry(text strictjson.Value, rules KeyRules) (key *VerificationKey, kid string, bad, err error) {
 	if text[0] != '{' {
 		return nil, "", errNoJWK, nil
@@ -124,8 +124,8 @@ func parseEntry(text strictjson.Value, rules KeyRules) (key *VerificationKey, ki
 	return key, k.KeyID, cmp.Or(malformed, bad), nil
 }
 
-// distinct leaves out keys of which a token's kid and alg cannot choose one,
-// and repetitions.
+// distinct removes keys that a token's kid and alg cannot distinguish, and
+// duplicates.
 func distinct(keys []*VerificationKey) (left []*VerificationKey, ambiguous []error) {
 	type name struct {
 		id  string
@@ -152,7 +152,7 @@ func distinct(keys []*VerificationKey) (left []*VerificationKey, ambiguous []err
 	return left, ambiguous
 }
 
-// keep returns the key that the set has already, if it is the same.
+// keep returns the same key from the set if it has one.
 func (s *Set) keep(key *VerificationKey) *VerificationKey {
 	if s == nil {
 		return key

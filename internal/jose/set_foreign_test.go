@@ -11,8 +11,8 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
-// Key sets as issuers elsewhere publish them. The names of the tests' reports
-// are owner/repository#number.
+// Key sets as external issuers publish them. References such as keycloak#14794 are public
+// issues, as repository#number or owner/repository#number.
 
 var foreignRules = jose.KeyRules{RS256: true, RSA2048: true}
 
@@ -62,8 +62,7 @@ func TestOneKidMayStandForSeveralEntries(t *testing.T) {
 	}
 }
 
-// keycloak#14794. alg of the token chooses among the entries, and never goes
-// beyond them.
+// keycloak#14794. The alg of the token selects only among the entries of its kid.
 func TestAlgChoosesAmongTheEntriesOfAKid(t *testing.T) {
 	ed, ec, stranger := rawEd25519(t), rawP256(t), rawEd25519(t)
 	set, _, err := jose.ParseSet(jwks(withKid(t, signingKey(t, ec), "a"), withKid(t, signingKey(t, ed), "a")), jose.KeyRules{}, nil)
@@ -89,7 +88,7 @@ func TestAlgChoosesAmongTheEntriesOfAKid(t *testing.T) {
 	}
 }
 
-// The keys of a kid stay the very same from one fetch to the next, each one.
+// Each key of a kid stays the same object from one fetch to the next.
 func TestAllEntriesOfAKidStayTheVerySame(t *testing.T) {
 	key := &raw2048().PublicKey
 	document := jwks(rsaEntry(key, "a", `,"alg":"RS256"`), rsaEntry(key, "a", `,"alg":"PS256"`))
@@ -104,8 +103,7 @@ func TestAllEntriesOfAKidStayTheVerySame(t *testing.T) {
 	}
 }
 
-// A key whose alg changes is another key, and what it verified under the old
-// one must be verified again.
+// A key whose alg changes is a different key, so tokens must be verified again.
 func TestAKeyOfAnotherAlgIsAnother(t *testing.T) {
 	key := &raw2048().PublicKey
 	first, _, err := jose.ParseSet(jwks(rsaEntry(key, "a", `,"alg":"RS256"`)), foreignRules, nil)
@@ -146,7 +144,7 @@ func rsaNumbers(n, e []byte) string {
 	return string(text)
 }
 
-// Sizes count in bits: a modulus of 3065 to 3071 bits has 384 bytes as well.
+// Sizes are in bits: a modulus of 3065 to 3071 bits also has 384 bytes.
 func TestRSAKeysTellTheirSizeInBits(t *testing.T) {
 	for _, bits := range []int{2040, 2041, 2047, 2048, 2049, 3064, 3065, 3071, 3072, 3073, 8191, 8192, 8193, 16384} {
 		n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))

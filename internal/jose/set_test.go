@@ -270,8 +270,8 @@ func TestAKeyThatIsGoneVerifiesNothing(t *testing.T) {
 	}
 }
 
-// Whatever document is read: no panic, no secret among the keys, no kid twice
-// for one algorithm, and each key is published as what it was read from.
+// For any document: no panic, no secret among the keys, no duplicate kid for one
+// algorithm, and each key is published as it was parsed.
 func FuzzParseSet(f *testing.F) {
 	for _, alg := range []jose.Algorithm{jose.Ed25519, jose.ES256, jose.PS256} {
 		key := publicJWK(f, signingKey(f, rawKey(f, alg)))
@@ -296,7 +296,7 @@ func FuzzParseSet(f *testing.F) {
 	})
 }
 
-// checkKeysRead checks that each key of a set stands in the document.
+// checkKeysRead checks that the document contains each key of the set.
 func checkKeysRead(t *testing.T, set *jose.Set, entries []any) {
 	t.Helper()
 	read := make(map[*jose.VerificationKey]bool)

@@ -8,24 +8,24 @@ import (
 	"slices"
 )
 
-// maxMint is how many bytes a minted token has at most.
+// maxMint is the maximum length of a minted token in bytes.
 const maxMint = MaxToken / 2
 
-// SigningKey mints tokens of one typ. It is immutable and may be used by many
-// goroutines at once.
+// SigningKey signs tokens of one typ. It is immutable and safe for concurrent use.
 type SigningKey struct {
 	verification *VerificationKey
 	raw          any // crypto.Signer or []byte
 	engine       signer
-	header       string // encoded, with the dot behind it
+	header       string // encoded, with a trailing dot
 }
 
-// NewSigningKey makes a key that mints tokens of the given typ with a
-// crypto.Signer of an Ed25519, P-256 or RSA key of at least 3072 bits, or with
-// the []byte of an HMAC secret. The kid is the thumbprint.
+// NewSigningKey returns a key that signs tokens of the given typ. raw is a
+// crypto.Signer of an Ed25519, P-256 or RSA key of at least 3072 bits, or the []byte
+// of an HMAC secret. The kid is the thumbprint.
 //
-// It signs once, and the public key must verify that: a signer whose halves do
-// not belong together is refused. The error is an [ErrKey].
+// NewSigningKey signs once and verifies the signature with the public key, so a
+// signer whose private and public key do not match is refused. The error is an
+// [ErrKey].
 func NewSigningKey(raw any, typ string) (*SigningKey, error) {
 	public, err := publicOf(raw)
 	if err != nil {
@@ -36,7 +36,7 @@ func NewSigningKey(raw any, typ string) (*SigningKey, error) {
 	case []byte:
 		key.raw = slices.Clone(raw)
 	case *rsa.PrivateKey:
-		raw.Precompute() // now, while nobody else uses it
+		raw.Precompute() // now, before concurrent use
 	}
 	if key.verification, err = NewVerificationKey(public, "", "", KeyRules{}); err != nil {
 		return nil, err
@@ -55,7 +55,8 @@ func NewSigningKey(raw any, typ string) (*SigningKey, error) {
 
 var errSelfSign = refuse(ErrKey, "a signer fails its self-check")
 
-// publicOf returns what verifies. A panic of a foreign signer is contained.
+// publicOf returns the public key of a signer, or an HMAC secret itself. It recovers
+// from a panic of a foreign signer.
 func publicOf(raw any) (public any, err error) {
 	defer func() {
 		if recover() != nil {
@@ -71,10 +72,10 @@ func publicOf(raw any) (public any, err error) {
 	return nil, errKeyKind
 }
 
-// signerFor takes the engine for keys in memory. A key that is elsewhere is
-// asked directly. So is one for ECDSA: the engine copies it for each signature,
-// by which the standard library loses what it has computed before, a tenth of
-// the time.
+// signerFor returns the engine's signer for keys in memory. It calls other signers
+// directly, such as keys in a KMS. ECDSA keys are called directly as well: the engine
+// copies the key for each signature, which loses precomputed values of the standard
+// library and takes a tenth more time.
 func signerFor(raw any, alg Algorithm) (signer, error) {
 	switch raw.(type) {
 	case ed25519.PrivateKey, *rsa.PrivateKey, []byte:
@@ -83,7 +84,7 @@ func signerFor(raw any, alg Algorithm) (signer, error) {
 	return directSigner{alg}, nil
 }
 
-// encodeHeader encodes the header, the same one for every token of the key.
+// encodeHeader encodes the header, which is the same for every token of the key.
 func (k *SigningKey) encodeHeader(typ string) (string, error) {
 	text, err := json.Marshal(struct {
 		Algorithm Algorithm `json:"alg"`
@@ -100,16 +101,16 @@ func (k *SigningKey) encodeHeader(typ string) (string, error) {
 	return segment + ".", nil
 }
 
-// Verification returns the key that verifies what this one signs.
+// Verification returns the key that verifies the signatures of this one.
 func (k *SigningKey) Verification() *VerificationKey { return k.verification }
 
 var (
-	errMintSize = refuse(ErrSign, "the token would be longer than 4096 bytes")
+	errMintSize = refuse(ErrSign, "the token would be longer than 4096 bytes; shorten its claims")
 	errMint     = refuse(ErrSign, "the signer failed")
 )
 
-// Mint signs a payload, which must be what [Set.Verify] would accept. The
-// error is an [ErrSign] or an [ErrMalformed].
+// Mint signs a payload, which must be acceptable to [Set.Verify]. The error is an
+// [ErrSign] or an [ErrMalformed].
 func (k *SigningKey) Mint(payload []byte) (string, error) {
 	input := len(k.header) + base64url.EncodedLen(len(payload))
 	size := input + 1 + base64url.EncodedLen(k.verification.size)
@@ -128,8 +129,8 @@ func (k *SigningKey) Mint(payload []byte) (string, error) {
 	return string(base64url.AppendEncode(append(token, '.'), signature)), nil
 }
 
-// signInput contains a panic of the engine or of a foreign signer, and makes
-// sure that what comes back can be a signature.
+// signInput recovers from a panic of the engine or of a foreign signer, and checks
+// the length of the signature.
 func (k *SigningKey) signInput(input []byte) (signature []byte, err error) {
 	defer func() {
 		if recover() != nil {
@@ -143,7 +144,7 @@ func (k *SigningKey) signInput(input []byte) (signature []byte, err error) {
 	return signature, nil
 }
 
-// sign signs, and verifies the signature.
+// sign signs input and verifies the signature.
 func (k *SigningKey) sign(input []byte) ([]byte, error) {
 	signature, err := k.signInput(input)
 	if err != nil {

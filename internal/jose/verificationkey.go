@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 )
 
-// VerificationKey is a key that verifies tokens. Its algorithm, its raw key
-// and the engine's verifier are settled when it is made. It is immutable but
-// for a cache, and may be used by many goroutines at once.
+// VerificationKey verifies tokens. Its algorithm, its raw key and the engine's
+// verifier are fixed when it is created. It is immutable except for a cache, and safe
+// for concurrent use.
 type VerificationKey struct {
 	id       string
 	alg      Algorithm
@@ -23,34 +23,34 @@ type VerificationKey struct {
 	accepted atomic.Pointer[header]
 }
 
-// KeyRules loosen what a verification key may be. The zero value is for own
-// keys and admits Ed25519, ECDSA over P-256, RSA-PSS from 3072 bits, and HMAC
-// secrets from 32 bytes.
+// KeyRules relax the requirements on a verification key. The zero value is for the
+// service's own keys and allows Ed25519, ECDSA over P-256, RSA-PSS from 3072 bits,
+// and HMAC secrets from 32 bytes.
 type KeyRules struct {
-	// RS256 says that an RSA key whose algorithm nothing names verifies RS256
-	// instead of PS256, and that a key may name it.
+	// RS256 makes an RSA key without a named algorithm verify RS256 instead of PS256,
+	// and allows a key to name RS256.
 	RS256 bool
-	// RSA2048 admits RSA keys from 2048 bits.
+	// RSA2048 allows RSA keys from 2048 bits.
 	RSA2048 bool
-	// WithoutID names a key that has no kid by its thumbprint where a JWK Set is
-	// read, instead of leaving it out.
+	// WithoutID uses the thumbprint as the kid of a key without one in a JWK Set,
+	// instead of skipping the key.
 	WithoutID bool
-	// Secrets admits oct keys where a JWK Set is read. It is for sets that
-	// nobody has published.
+	// Secrets allows oct keys in a JWK Set. Use it only for sets that are not
+	// published.
 	Secrets bool
 }
 
 var (
-	errKeyKind  = refuse(ErrKey, "a key is of no kind that we use")
-	errKeyAlg   = refuse(ErrKey, "alg and key do not fit each other")
+	errKeyKind  = refuse(ErrKey, "the kind of the key is not supported")
+	errKeyAlg   = refuse(ErrKey, "alg does not match the kind of the key")
 	errCurve    = refuse(ErrKey, "an elliptic key is not a point of P-256")
-	errEd25519  = refuse(ErrKey, "an Ed25519 key is not of 32 bytes")
+	errEd25519  = refuse(ErrKey, "an Ed25519 key is not 32 bytes long")
 	errKeyIDBad = refuse(ErrKey, "kid is missing or not well-formed")
 )
 
-// NewVerificationKey makes a key of an ed25519.PublicKey, an *ecdsa.PublicKey,
-// an *rsa.PublicKey or the []byte of an HMAC secret, which it copies. Without
-// alg the kind of the key and the rules decide; without id it is the
+// NewVerificationKey returns a key for an ed25519.PublicKey, an *ecdsa.PublicKey, an
+// *rsa.PublicKey or the []byte of an HMAC secret, which it copies. Without alg, the
+// algorithm depends on the kind of the key and the rules. Without id, the kid is the
 // thumbprint (RFC 7638). The error is an [ErrKey].
 func NewVerificationKey(raw any, alg Algorithm, id string, rules KeyRules) (*VerificationKey, error) {
 	key := &VerificationKey{id: id}
@@ -77,7 +77,7 @@ func NewVerificationKey(raw any, alg Algorithm, id string, rules KeyRules) (*Ver
 	return key, nil
 }
 
-// take checks the raw key, and returns a copy.
+// take checks the raw key and returns a copy.
 func (k *VerificationKey) take(raw any, rules KeyRules) (any, error) {
 	switch raw := raw.(type) {
 	case ed25519.PublicKey:
@@ -105,11 +105,11 @@ func (k *VerificationKey) take(raw any, rules KeyRules) (any, error) {
 // ID returns the kid.
 func (k *VerificationKey) ID() string { return k.id }
 
-// Algorithm returns the one algorithm of the key.
+// Algorithm returns the algorithm of the key.
 func (k *VerificationKey) Algorithm() Algorithm { return k.alg }
 
-// RSABits returns the length of the modulus of an RSA key in bits, and 0 for
-// another key.
+// RSABits returns the length of the modulus of an RSA key in bits, and 0 for any
+// other key.
 func (k *VerificationKey) RSABits() int {
 	if key, ok := k.raw().(*rsa.PublicKey); ok {
 		return key.N.BitLen()
@@ -123,13 +123,13 @@ func (k *VerificationKey) same(other *VerificationKey) bool {
 }
 
 var (
-	errLength    = refuse(ErrSignature, "it is not as long as the key makes them")
+	errLength    = refuse(ErrSignature, "it does not have the length for the key")
 	errSignature = refuse(ErrSignature, "it does not verify")
 	errPanic     = refuse(ErrSignature, "the engine failed")
 )
 
-// verify is step 7, over a signature of the right length. A panic of the engine
-// is contained: one token must never end a server.
+// verify implements step 7, for a signature of the right length. It recovers from a
+// panic of the engine, so that one token cannot terminate a server.
 func (k *VerificationKey) verify(input, signature []byte) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -142,8 +142,8 @@ func (k *VerificationKey) verify(input, signature []byte) (err error) {
 	return nil
 }
 
-// remember keeps the header of a token that verified, so that the next one
-// with the same header need not be decoded.
+// remember keeps the header of a token that verified, so that the next token with the
+// same header need not be decoded.
 func (k *VerificationKey) remember(h *header) {
 	if k.accepted.Load() != h {
 		k.accepted.Store(h)

@@ -1,6 +1,6 @@
 package strictjson
 
-// Members shows the fuzzer what the package itself sees in an object.
+// Members exposes the members that the package parses to the fuzz test.
 func Members(text []byte) map[string]string {
 	seen := make(map[string]string)
 	for m := range Object(text).Members {

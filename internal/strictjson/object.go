@@ -8,11 +8,11 @@ import (
 // Object is the text of a JSON object that has passed [CheckObject].
 type Object []byte
 
-// Member is a member of an [Object]. All of it is part of its text, but for a
-// Name that is escaped there.
+// Member is a member of an [Object]. Its slices are parts of the text of the object,
+// except for a Name that is escaped there.
 type Member struct {
-	Quoted []byte // the name as it is written
-	Name   []byte // as it is after unescaping
+	Quoted []byte // the name as written
+	Name   []byte // the name after unescaping
 	Value  Value
 }
 
@@ -42,7 +42,7 @@ func (o Object) Members(yield func(Member) bool) {
 	}
 }
 
-// Elements yields each element of an array, and nothing of another value.
+// Elements yields each element of an array. It yields nothing for any other value.
 func (v Value) Elements(yield func(Value) bool) {
 	s := scanner{text: v}
 	if !s.accept('[') {
@@ -57,7 +57,7 @@ func (v Value) Elements(yield func(Value) bool) {
 	}
 }
 
-// Text returns the string that the value is, and false if it is none.
+// Text returns the value of a string, and false for any other value.
 func (v Value) Text() (text string, ok bool) {
 	if v[0] != '"' {
 		return "", false
@@ -68,8 +68,8 @@ func (v Value) Text() (text string, ok bool) {
 	return text, json.Unmarshal(v, &text) == nil
 }
 
-// Is reports whether the value is this very string. It allocates nothing if
-// there is no escape in it.
+// Is reports whether the value is the string text. It allocates nothing if the value
+// has no escapes.
 func (v Value) Is(text string) bool {
 	if len(v) == len(text)+2 && v[0] == '"' && bytes.IndexByte(v, '\\') < 0 {
 		return string(v[1:len(v)-1]) == text
@@ -78,7 +78,7 @@ func (v Value) Is(text string) bool {
 	return ok && got == text
 }
 
-// skip steps over a value that has been scanned before, and returns it.
+// skip steps over a value that has been scanned before and returns it.
 func (s *scanner) skip() Value {
 	start := s.at
 	for depth := 0; s.at < len(s.text); {

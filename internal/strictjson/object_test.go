@@ -7,7 +7,7 @@ import (
 	"github.com/authlatch/auth/internal/strictjson"
 )
 
-// A value is a string or not, whatever stands within it.
+// Only the first character decides whether a value is a string.
 func TestValueIsThisVeryString(t *testing.T) {
 	for _, c := range []struct {
 		value, text string

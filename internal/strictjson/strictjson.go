@@ -11,23 +11,23 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deep objects and arrays may nest.
+// maxDepth bounds the nesting of objects and arrays.
 const maxDepth = 16
 
-// The errors of CheckObject. Their texts are constants: nothing of the JSON is
-// ever part of one.
+// The errors of CheckObject. Their texts are constants and never contain a part of the
+// JSON.
 var (
-	errJSON      = errors.New("no strict JSON object")
+	errJSON      = errors.New("not a strict JSON object")
 	errUTF8      = errors.New("text is not valid Unicode")
 	errDepth     = errors.New("JSON nests too deep")
-	errDuplicate = errors.New("a member stands twice")
+	errDuplicate = errors.New("a member occurs twice")
 )
 
-// CheckObject reports whether text is exactly one JSON object that every
-// parser reads alike: valid UTF-8 without a byte order mark, no unpaired
-// surrogate, nesting of at most 16, and no member twice at any depth, names
-// compared as they are after unescaping. At the top level names must also
-// differ by more than case, since encoding/json fills a field by either.
+// CheckObject returns nil if text is exactly one JSON object that every parser reads
+// in the same way: valid UTF-8 without a byte order mark, no unpaired surrogate,
+// nesting of at most 16, and no duplicate member at any depth, with names compared
+// after unescaping. At the top level names must also differ by more than case,
+// because encoding/json matches fields case-insensitively.
 //
 // It allocates nothing unless a name is escaped or an object has many members.
 func CheckObject(text []byte) error {
@@ -46,13 +46,13 @@ func CheckObject(text []byte) error {
 	return nil
 }
 
-// scanner walks over JSON text once (RFC 8259).
+// scanner reads JSON text once (RFC 8259).
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// peek returns the next byte, or 0, which no rule accepts, at the end.
+// peek returns the next byte. At the end it returns 0, which no rule accepts.
 func (s *scanner) peek() byte {
 	if s.at < len(s.text) {
 		return s.text[s.at]
@@ -71,7 +71,7 @@ func (s *scanner) space() {
 	}
 }
 
-// accept steps over c, if that is next.
+// accept steps over c if it is the next byte.
 func (s *scanner) accept(c byte) bool {
 	if s.peek() != c {
 		return false
@@ -80,7 +80,7 @@ func (s *scanner) accept(c byte) bool {
 	return true
 }
 
-// value scans one value that stands at the given depth of nesting.
+// value scans one value at the given depth of nesting.
 func (s *scanner) value(depth int) error {
 	switch c := s.peek(); {
 	case c == '{' || c == '[':
@@ -141,8 +141,8 @@ func (s *scanner) member(names *nameSet) error {
 	return nil
 }
 
-// name scans a string and returns what it means. That is a part of the text,
-// unless it is escaped.
+// name scans a string and returns it unescaped. The result is a part of the text if
+// nothing is escaped.
 func (s *scanner) name() ([]byte, error) {
 	raw, escaped, err := s.str()
 	if err != nil || !escaped {
@@ -171,7 +171,7 @@ func (s *scanner) array(depth int) error {
 	}
 }
 
-// str scans a string and returns what stands between its quotation marks.
+// str scans a string and returns the text between its quotation marks.
 func (s *scanner) str() (raw []byte, escaped bool, err error) {
 	if !s.accept('"') {
 		return nil, false, errJSON
@@ -197,8 +197,8 @@ func (s *scanner) str() (raw []byte, escaped bool, err error) {
 	}
 }
 
-// plain steps over the characters that stand for themselves in a string, which
-// is nearly all of them.
+// plain steps over the unescaped ASCII characters of a string, which are nearly all
+// of them.
 func (s *scanner) plain() {
 	at := s.at
 	for at < len(s.text) && isPlain[s.text[at]] {
@@ -215,7 +215,7 @@ var isPlain = func() (set [256]bool) {
 	return set
 }()
 
-// rune steps over one character of more than one byte.
+// rune steps over one multi-byte character.
 func (s *scanner) rune() error {
 	r, size := utf8.DecodeRune(s.text[s.at:])
 	if r == utf8.RuneError && size == 1 {
@@ -225,8 +225,8 @@ func (s *scanner) rune() error {
 	return nil
 }
 
-// escape steps over a backslash and what belongs to it. A surrogate must have
-// its other half: encoding/json would make U+FFFD of it.
+// escape steps over an escape sequence. A surrogate must have its other half, because
+// encoding/json would replace it by U+FFFD.
 func (s *scanner) escape() error {
 	s.at++
 	switch s.peek() {
@@ -317,7 +317,7 @@ func (s *scanner) word() error {
 	return errJSON
 }
 
-// unescape returns what a scanned string means.
+// unescape returns the value of a scanned string.
 func unescape(raw []byte) ([]byte, error) {
 	quoted := make([]byte, 0, len(raw)+2)
 	quoted = append(append(append(quoted, '"'), raw...), '"')
@@ -328,8 +328,8 @@ func unescape(raw []byte) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// nameSet remembers the names of one object. A few are compared one by one and
-// cost no allocation; more go into a map, so that a large object costs no
+// nameSet holds the names of one object. A few names are compared one by one and cost
+// no allocation; more are kept in a map, so that a large object does not take
 // quadratic time.
 type nameSet struct {
 	fold bool
@@ -370,8 +370,8 @@ func (set *nameSet) addMany(name []byte) bool {
 	return !known
 }
 
-// smallestFold returns the first of all characters that differ from r only by
-// case, so that two names fold alike if and only if it maps them to the same.
+// smallestFold returns the smallest of all characters that differ from r only by
+// case, so that two names fold to the same if and only if it maps them to the same.
 func smallestFold(r rune) rune {
 	for {
 		next := unicode.SimpleFold(r)

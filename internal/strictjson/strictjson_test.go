@@ -62,12 +62,12 @@ func TestLargeObjectsCostNoQuadraticTime(t *testing.T) {
 		fmt.Fprintf(&b, `"%x":1,`, i)
 	}
 	b.WriteString(`"last":1}`)
-	// Compared one by one, the names would take minutes.
+	// Comparing the names one by one would take minutes.
 	check(t, strictjson.CheckObject([]byte(b.String())))
 }
 
-// duplicate reports whether a member stands twice, as encoding/json sees the
-// text. It is a second opinion, by other means.
+// duplicate reports whether a member occurs twice. It is an independent implementation
+// with encoding/json.
 func duplicate(t testing.TB, text []byte) bool {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -116,8 +116,8 @@ func duplicate(t testing.TB, text []byte) bool {
 }
 
 // ASVS 5.0, 1.5.3.
-// What is accepted is JSON to everybody else, has no member twice, and says
-// the same after it was decoded and encoded again.
+// Accepted text is valid JSON for encoding/json, has no duplicate member, and has the
+// same value after decoding and encoding.
 func FuzzCheckObject(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, payload, `{"a":{"b":[1,2,{"c":"\ud83d\ude00"}]}}`, `{"a":1,"\u0061":1}`, `{"a":-1.5e+7,"b":null}`, `{"ſ":1,"s":2}`, `{"a":1,}"b":2}`,

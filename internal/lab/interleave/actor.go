@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// actor is code that stops at each store call, on however many goroutines.
+// actor runs code, on any number of goroutines, that stops at each store call.
 type actor struct {
 	number  int
 	model   *Model
@@ -23,12 +23,12 @@ type actor struct {
 	started bool
 	crashed bool // and is never resumed
 	waiting []*call
-	heard   map[string]string // by the name of a key: what its calls have returned
+	heard   map[string]string // results of its calls, by the name of the key
 	writes  map[string]int    // by the name of a key
-	keys    int               // that it was the first to use
+	keys    int               // number of keys that it was the first to use
 
 	mu      sync.Mutex
-	arrived []*call // since the goroutines were last waited for
+	arrived []*call // since the last settle
 	over    bool    // the run has ended: no call returns
 }
 
@@ -36,7 +36,7 @@ func newActor(number int, model *Model, body func(store.Store)) *actor {
 	return &actor{number: number, model: model, body: body, heard: make(map[string]string), writes: make(map[string]int)}
 }
 
-// call is a store call that waits to be carried out.
+// call is a pending store call.
 type call struct {
 	where, verb string // where is the key
 	old, new    []byte
@@ -47,7 +47,7 @@ type call struct {
 	name string
 	err  error
 	done chan struct{}
-	end  bool // of its goroutine
+	end  bool // its goroutine must exit
 }
 
 func (a *actor) start() {
@@ -63,10 +63,10 @@ func (a *actor) resume(c *call) {
 	a.settle()
 }
 
-// settle waits until all goroutines of the actor stand at a store call, wait for
-// each other, or have ended. It orders the calls by the names of their keys, so
-// that runs which do the same are the same. Goroutines of one actor do not ask
-// for one key at once, nor for two that nobody has used before.
+// settle waits until all goroutines of the actor stand at a store call, wait for each
+// other, or have ended. It sorts the calls by the names of their keys, so that equal
+// runs have equal traces. Goroutines of one actor must not access the same key
+// concurrently, nor two unused keys.
 func (a *actor) settle() {
 	synctest.Wait()
 	a.mu.Lock()
@@ -82,7 +82,7 @@ func (a *actor) settle() {
 		}
 		key := a.model.keys[c.where]
 		if unnamed > 1 || slices.ContainsFunc(a.waiting, func(other *call) bool { return other.where == c.where }) {
-			panic("interleave: goroutines of one actor ask for one key, or for two new ones, at once")
+			panic("interleave: goroutines of one actor access the same key, or two new keys, concurrently")
 		}
 		c.name = c.verb + " " + key
 		if c.new != nil {
@@ -105,7 +105,7 @@ func (a *actor) describe(b *bytes.Buffer) {
 	}
 }
 
-// stop ends the goroutines of the actor, wherever they are.
+// stop ends the goroutines of the actor at any point.
 func (a *actor) stop() {
 	a.mu.Lock()
 	a.over = true

@@ -1,14 +1,13 @@
-// Package interleave runs pieces of code over one model store in every order in
-// which their store calls can happen, with a number of faults at every place
-// where they can happen, and checks an invariant after each step. It is for
+// Package interleave explores all interleavings of store calls that concurrent code
+// can make, with a bounded number of faults at every possible place, and checks an
+// invariant after each step. Call [Explore] with a [Scenario]. The package is for
 // tests of this module.
 //
-// Each piece of code, an actor, is the real code, its goroutines included. All of
-// them stop at their store calls, so a run is a sequence of choices: which call is
-// carried out next, and whether it succeeds, fails before or after it was applied,
-// or is the last thing that its actor ever does. The explorer goes through all
-// sequences, depth first, and does not go on from a state in which it has been
-// before. It runs in a bubble of [synctest], where no time passes.
+// Each actor runs real code, including its goroutines. All of them stop at their
+// store calls, so a run is a sequence of choices: which call is carried out next, and
+// whether it succeeds, fails before or after it is applied, or crashes its actor. The
+// explorer visits all sequences depth first and stops at a state that it has seen
+// before. It runs in a [synctest] bubble, where no time passes.
 package interleave
 
 import (
@@ -23,31 +22,29 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Scenario is what is explored. A fresh one is made for each run.
+// Scenario describes one exploration. A new one is created for each run.
 type Scenario struct {
-	// Actors run at the same time. Each is given a store of its own over the
-	// model.
+	// Actors run concurrently. Each gets a store of its own over the model.
 	Actors []func(store.Store)
 
-	// Faults is how many faults there are at most in a run: calls that fail,
-	// before or after they have been applied, and crashes.
+	// Faults is the maximum number of faults in a run: calls that fail before or
+	// after they are applied, and crashes.
 	Faults int
 
-	// Check is called once in each state; done is true in a last one.
+	// Check is called once in each state. done is true in a final state.
 	Check func(done bool) error
 
-	// Facts is what Check knows beyond the contents of the store and what the
-	// actors have been told by it: states with other facts are different. It
-	// may be nil.
+	// Facts returns the state of Check beyond the contents of the store and the
+	// results of the actors' calls: states with different facts are different. It may
+	// be nil.
 	Facts func() string
 }
 
-// ErrFault is what a store call returns that was chosen to fail.
+// ErrFault is the error of a store call that was chosen to fail.
 var ErrFault = errors.New("interleave: the store failed")
 
-// Explore makes scenarios and runs them in every order. It returns the number
-// of states that it has seen, and fails the test with the steps that led there
-// when a check fails.
+// Explore creates scenarios and runs them in every order. It returns the number of
+// states, and fails the test with the steps that led to a failing check.
 func Explore(t *testing.T, scenario func(*Model) Scenario) (states int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { states = explore(t, scenario) })
@@ -95,8 +92,8 @@ func newRun(scenario func(*Model) Scenario) *run {
 	return r
 }
 
-// follow takes the choices of path and then the first ones, which it appends,
-// until all actors are through or the state is known.
+// follow takes the choices of path and then the first option of each further choice,
+// which it appends, until all actors are done or the state is known.
 func (r *run) follow(path *[]choice, seen map[[sha256.Size]byte]bool) error {
 	for step := 0; ; step++ {
 		options := r.options()
@@ -108,7 +105,7 @@ func (r *run) follow(path *[]choice, seen map[[sha256.Size]byte]bool) error {
 		}
 		r.take(options[(*path)[step].taken])
 		if step < len(*path)-1 {
-			continue // another run has been here
+			continue // an earlier run has checked this state
 		}
 		state := r.state()
 		if seen[state] {
@@ -121,7 +118,7 @@ func (r *run) follow(path *[]choice, seen map[[sha256.Size]byte]bool) error {
 	}
 }
 
-// outcome is how a step ends.
+// outcome is the outcome of a step.
 type outcome int
 
 const (
@@ -136,7 +133,7 @@ var outcomes = [...]string{"", " FAILS before", " FAILS after", " CRASHES before
 
 type option struct {
 	actor   *actor
-	call    *call // nil: the actor starts
+	call    *call // nil to start the actor
 	outcome outcome
 }
 
@@ -187,8 +184,8 @@ func (r *run) take(o option) {
 	a.resume(c)
 }
 
-// state tells states apart by what is in the store, what each actor has heard
-// so far, which with its code decides what it does next, and the facts.
+// state identifies a state by the content of the store, the results that each actor
+// has received, which determine what its code does next, and the facts.
 func (r *run) state() [sha256.Size]byte {
 	var b bytes.Buffer
 	r.model.describe(&b)

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Model is the store of a run: a map, in which nothing expires. Scenarios use
-// it directly to prepare and to check; actors go through their own.
+// Model is the store of a run: a map without expiry. Scenarios use it directly to
+// prepare and to check; actors use stores of their own over it.
 //
-// Real code makes random keys and values. The model gives them names by who
-// wrote them and when, so that two runs that do the same are seen to.
+// Real code creates random keys and values. The model names them by their writer and
+// order, so that runs with the same steps are recognized as equal.
 type Model struct {
-	// Swapped, if it is set, is called for each swap that succeeds.
+	// Swapped, if not nil, is called for each successful swap.
 	Swapped func(old, new []byte)
 
-	// Recreated is set when a key is created that was deleted before.
+	// Recreated is set when a deleted key is created again.
 	Recreated bool
 
 	values map[string][]byte
 	gone   map[string]bool
-	keys   map[string]string // key → who used it first
-	names  map[string]string // value → who wrote it
+	keys   map[string]string // key → the actor that used it first
+	names  map[string]string // value → the actor that wrote it
 }
 
 // NewModel returns an empty store.

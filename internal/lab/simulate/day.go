@@ -15,13 +15,12 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// lifetime is how long a day lasts: the default lifetime of a login.
+// lifetime is the duration of a day: the default lifetime of a login.
 const lifetime = 12 * time.Hour
 
-// day is one login from its begin to its end, used by a person with the default
-// browser client, over three hosts and a network. Other than a world, which
-// looks for any order that breaks a rule, it tells how often and how soon things
-// happen.
+// day is one login from start to end, used by a user with the default browser client,
+// over three hosts and a network. A world searches for any order that breaks a rule; a
+// day measures how often and how soon things happen.
 type day struct {
 	rng      *rand.Rand
 	began    time.Time
@@ -30,27 +29,27 @@ type day struct {
 	network  network
 	owner    owner
 
-	refreshes int       // by the owner, that were answered
+	refreshes int       // by the owner, with a response
 	ended     time.Time // by reuse
 	stolen    time.Time
 	after     []time.Time // refreshes of the owner after the theft
 }
 
-// network says how long a message is under way, and how often it is lost.
+// network has the latency and the loss rate of messages.
 type network struct {
 	latency time.Duration // on average, each way
 	loss    float64       // of each message
 }
 
-// Day is what has come of one.
+// Day is the result of one day.
 type Day struct {
-	Refreshes int           // answers to the owner
+	Refreshes int           // responses to the owner
 	Ended     bool          // as stolen
 	Detection time.Duration // from the theft to the end, if Ended
 	Late      time.Duration // from the owner's second refresh after the theft to the end; negative if sooner
 }
 
-// PlayDay lets a day pass, with a thief who uses a trick, or none.
+// PlayDay simulates a day, with a thief who uses a trick, or none.
 func PlayDay(t *testing.T, seed, n uint64, trick Trick) (result Day) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -71,14 +70,14 @@ func PlayDay(t *testing.T, seed, n uint64, trick Trick) (result Day) {
 	return result
 }
 
-// networks are a good one, a slow one, and one that loses much.
+// networks are a good one, a slow one, and a lossy one.
 var networks = []network{
 	{60 * time.Millisecond, 0.002},
 	{1500 * time.Millisecond, 0.02},
 	{300 * time.Millisecond, 0.15},
 }
 
-// open starts the hosts, and logs in at one.
+// open starts the hosts and logs in at one of them.
 func (d *day) open(t *testing.T) (jar string) {
 	keys, err := token.NewKeySet(token.HS256)
 	if err != nil {
@@ -121,18 +120,17 @@ func (d *day) result() Day {
 	return r
 }
 
-// in lets something happen later.
+// in schedules an action.
 func (d *day) in(after time.Duration, do func()) {
 	heap.Push(&d.queue, event{time.Now().Add(after), len(d.queue), do})
 }
 
-// around returns a time that is random, and mean on average.
+// around returns a random time with the given mean.
 func (d *day) around(mean time.Duration) time.Duration {
 	return time.Duration(d.rng.ExpFloat64() * float64(mean))
 }
 
-// refresh sends a request to one of the hosts, and its answer back, if neither
-// is lost.
+// refresh sends a request to one of the hosts, and its response back, if neither is lost.
 func (d *day) refresh(over network, cookie, attempt string, answer func(*httptest.ResponseRecorder)) {
 	if d.rng.Float64() < over.loss {
 		return
@@ -151,10 +149,10 @@ func (d *day) refresh(over network, cookie, attempt string, answer func(*httptes
 	})
 }
 
-// event is something that happens at a time.
+// event is an action at a time.
 type event struct {
 	at    time.Time
-	order int // of those at the same time
+	order int // among events at the same time
 	do    func()
 }
 

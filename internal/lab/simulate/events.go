@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// tick lets a little time pass, but no message gets too old by it.
+// tick advances the time a little, without making a message too old.
 func (w *world) tick() error {
 	pass := time.Duration(w.rng.IntN(3000)) * time.Millisecond
 	if oldest, ok := w.oldest(); ok && time.Since(oldest)+pass > inFlight {
@@ -29,7 +29,7 @@ func (w *world) tick() error {
 	return nil
 }
 
-// oldest returns when the oldest message that is under way was sent.
+// oldest returns when the oldest message in transit was sent.
 func (w *world) oldest() (oldest time.Time, ok bool) {
 	look := func(r *request) {
 		if !ok || r.sent.Before(oldest) {
@@ -48,7 +48,7 @@ func (w *world) oldest() (oldest time.Time, ok bool) {
 	return oldest, ok
 }
 
-// finish lets everything that is under way come to its end, now.
+// finish completes everything that is in progress, without delay.
 func (w *world) finish() error {
 	for !w.quiet() {
 		switch {
@@ -69,7 +69,7 @@ func (w *world) finish() error {
 	return nil
 }
 
-// pause lets so much time pass that no window stays open.
+// pause advances the time until no grace period is open.
 func (w *world) pause() error {
 	if err := w.finish(); err != nil {
 		return err
@@ -79,14 +79,14 @@ func (w *world) pause() error {
 	return nil
 }
 
-// rotateKeys changes the key ring in the middle of everything.
+// rotateKeys rotates the key ring at a random moment.
 func (w *world) rotateKeys() error {
 	w.note("the keys rotate")
 	w.totals["key rotations"]++
 	return w.keys.Rotate()
 }
 
-// forget lets the store lose the last write to the family, as a failover does.
+// forget makes the store lose the last write to the family, as in a failover.
 func (w *world) forget() error {
 	if w.before == nil || w.before[0] != familyFormat {
 		return nil
@@ -103,8 +103,8 @@ func (w *world) forget() error {
 	return nil
 }
 
-// forge lets somebody refresh with a token that is ours but for its MAC. That
-// changes nothing.
+// forge refreshes with a token that is valid except for its MAC. The refresh must have
+// no effect.
 func (w *world) forge() error {
 	before, _, err := w.backend.Get(ctx, w.family)
 	if err != nil {
@@ -121,7 +121,7 @@ func (w *world) forge() error {
 	w.note("a forged token: %d %s", recorder.Code, problemType(recorder))
 	w.totals["forged tokens"]++
 	if recorder.Code == http.StatusOK || !bytes.Equal(before, after) {
-		return errors.New("a forged token does something")
+		return errors.New("a forged token had an effect")
 	}
 	return nil
 }
@@ -140,16 +140,16 @@ func otherMAC(token string) string {
 	return prefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// leave sends a log-out.
+// leave sends a logout.
 func (w *world) leave() error {
 	w.note("the browser logs out")
-	w.totals["log-outs"]++
+	w.totals["logouts"]++
 	w.leftFor = true
 	w.requests = append(w.requests, &request{sent: time.Now(), path: "/logout", cookie: w.jar, attempt: newAttempt(), from: &tab{number: 9}})
 	return nil
 }
 
-// refreshNow is a refresh that nothing happens to but what the store does.
+// refreshNow refreshes without network faults; the store may still fail.
 func (w *world) refreshNow(cookie, attempt string) (*httptest.ResponseRecorder, error) {
 	p := w.start(&request{sent: time.Now(), path: "/refresh", cookie: cookie, attempt: attempt})
 	w.serving = append(w.serving, p)
@@ -161,8 +161,7 @@ func (w *world) refreshNow(cookie, attempt string) (*httptest.ResponseRecorder, 
 	return recorder, w.broken
 }
 
-// settle ends a schedule: what has been going on comes to its end, and then
-// everything is as it must be.
+// settle ends a schedule: it completes everything in progress and checks the final state.
 func (w *world) settle() error {
 	if err := w.finish(); err != nil {
 		return err
@@ -175,14 +174,14 @@ func (w *world) settle() error {
 	case w.loggedOut:
 		for generation, text := range w.tokens {
 			if recorder, err := w.refreshNow(text, newAttempt()); err != nil || recorder.Code != http.StatusUnauthorized {
-				return fmt.Errorf("generation %d lives after the log-out: %d %w", generation, recorder.Code, err)
+				return fmt.Errorf("generation %d is still valid after the logout: %d %w", generation, recorder.Code, err)
 			}
 		}
 		return nil
 	case w.flavour == theft && w.thief.used:
 		return w.settleTheft()
 	case w.leftFor:
-		return nil // the log-out was lost, and may have happened or not
+		return nil // the logout was lost, and may or may not have been applied
 	}
 	for range 2 {
 		recorder, err := w.refreshNow(w.jar, w.attempt(w.tabs[0]))
@@ -190,7 +189,7 @@ func (w *world) settle() error {
 			return err
 		}
 		if recorder.Code != http.StatusOK {
-			return fmt.Errorf("an honest browser cannot go on: %d %s", recorder.Code, problemType(recorder))
+			return fmt.Errorf("an honest browser cannot refresh: %d %s", recorder.Code, problemType(recorder))
 		}
 		generation, err := w.learn(recorder)
 		if err != nil {

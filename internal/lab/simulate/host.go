@@ -19,17 +19,17 @@ type process struct {
 	request *request
 	began   time.Time
 	next    func() (struct{}, bool)
-	yield   func() // to whoever has called next
+	yield   func() // to the caller of next
 	stop    func()
-	failed  bool // a store call of it failed
-	wrote   bool // a swap of it happened
+	failed  bool // one of its store calls failed
+	wrote   bool // one of its swaps was applied
 	told    bool // and was reported
 }
 
-// message is a request or its answer, under way since sent.
+// message is a request or its response, in transit since sent.
 type request struct {
 	sent    time.Time
-	from    *tab // nil for a doubled one and the thief's
+	from    *tab // nil for a duplicate and for the thief's
 	thief   bool
 	path    string
 	cookie  string
@@ -42,7 +42,7 @@ type answer struct {
 	*httptest.ResponseRecorder
 }
 
-// start lets a host serve a request up to its first store call.
+// start makes a host serve a request up to its first store call.
 func (w *world) start(r *request) *process {
 	p := &process{request: r, began: time.Now()}
 	handler := w.handlers[w.rng.IntN(len(w.handlers))][r.path]
@@ -59,13 +59,13 @@ func (w *world) start(r *request) *process {
 	return p
 }
 
-// faulty is the store as the hosts see it. Each call stops its host first.
+// faulty is the store of the hosts. Each call stops its host first.
 type faulty struct{ w *world }
 
 func (f faulty) call(apply func() error, writes bool) error {
 	w, p := f.w, f.w.current
 	if p == nil {
-		return apply() // the log-in
+		return apply() // the login
 	}
 	p.yield()
 	switch {
@@ -105,18 +105,18 @@ func (f faulty) Delete(ctx context.Context, key string) error {
 	return f.call(func() error { return f.w.backend.Delete(ctx, key) }, true)
 }
 
-// swapped sees every write that happens, and what it writes over.
+// swapped receives every applied write and the value that it replaces.
 func (w *world) swapped(key string, old, new []byte, ttl time.Duration) {
 	if w.current != nil {
 		w.current.wrote = true
 	}
 	if _, ended := logins.ParseTombstone(old); ended {
-		w.broken = errors.New("a tombstone was written over")
+		w.broken = errors.New("a tombstone was overwritten")
 	}
 	if len(new) > 0 && new[0] == familyFormat {
 		w.family, w.before, w.after, w.ttl = key, bytes.Clone(old), bytes.Clone(new), ttl
 	} else if key == w.family {
-		w.before = nil // a tombstone is not forgotten: that is another risk
+		w.before = nil // a tombstone is not lost: that is a separate risk
 	}
 }
 

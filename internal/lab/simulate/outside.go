@@ -43,7 +43,7 @@ func (o *outside) do(call func(store.Store)) {
 	<-o.done
 }
 
-// ctx is not that of the bubble, whose deadlines mean nothing outside.
+// It does not use the context of the bubble, whose deadlines do not apply outside.
 var ctx = context.Background()
 
 func (o *outside) Get(_ context.Context, key string) (value []byte, ok bool, err error) {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// clientTimeout is that of the browser client.
+// clientTimeout is the timeout of the browser client.
 const clientTimeout = 10 * time.Second
 
-// owner is a person with a browser: one cookie jar, one storage, some tabs.
+// owner is a user with a browser: one cookie jar, one storage, several tabs.
 type owner struct {
 	day     *day
 	jar     string
@@ -42,7 +42,7 @@ func (o *owner) begin(d *day, jar string) {
 	d.in(d.around(40*time.Minute), o.sleeps)
 }
 
-// works lets the person do something in a tab, and the next thing later.
+// works makes the user act in a tab, and schedules the next action.
 func (o *owner) works() {
 	if !o.asleep {
 		o.request(o.tabs[o.day.rng.IntN(len(o.tabs))])
@@ -50,7 +50,7 @@ func (o *owner) works() {
 	o.day.in(o.day.around(20*time.Second), o.works)
 }
 
-// reloads lets the person load a page anew now and then. It has no token then.
+// reloads makes the user reload a page from time to time. A reloaded page has no token.
 func (o *owner) reloads() {
 	if !o.asleep {
 		tab := o.day.rng.IntN(len(o.tabs))
@@ -75,7 +75,7 @@ func (o *owner) sleeps() {
 	})
 }
 
-// request is a call of the API from a tab, which refreshes if that is due.
+// request is an API call from a tab, which refreshes first if that is due.
 func (o *owner) request(tab *page) {
 	now := time.Now()
 	if o.asleep || tab.waits || now.Before(tab.refreshAt) || now.Before(tab.retryAt) {

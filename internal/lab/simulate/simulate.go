@@ -1,12 +1,13 @@
-// Package simulate runs refreshes of one log-in through the real handler, over
-// any store, on several hosts, in a world that it makes up: requests and
-// answers are delayed, reordered, doubled and lost, the store fails before and
-// after it has done its work and forgets what it had acknowledged, pages die,
-// tabs share a cookie jar, thieves copy it. It is for tests of this module.
+// Package simulate runs refreshes of one login through the real handler, over any
+// store, on several hosts, in a simulated environment. Requests and responses are
+// delayed, reordered, duplicated and lost. The store fails before and after it has
+// done its work, and loses acknowledged writes. Pages are closed, tabs share a cookie
+// jar, and thieves copy it. Call [Run] for many short schedules, or [PlayDay] for one
+// login from start to end. The package is for tests of this module.
 //
-// A world is made from a seed, and runs the same each time. Time is that of a
-// synctest bubble, and everything happens in one goroutine: a host that serves
-// a request is a coroutine that stops at each call of the store.
+// A world is created from a seed and runs the same each time. Time is that of a
+// synctest bubble, and everything happens in one goroutine: a host that serves a
+// request is a coroutine that stops at each store call.
 package simulate
 
 import (
@@ -20,10 +21,9 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Run plays a number of schedules over stores from open, which is called once
-// for each, outside of any bubble. It fails the test with the seed and the
-// trace of a schedule that breaks an invariant. It returns what happened, for
-// the test to log.
+// Run plays a number of schedules over stores from open, which is called once for
+// each, outside of any bubble. It fails the test with the seed and the trace of a
+// schedule that breaks an invariant. It returns what happened, for the test to log.
 func Run(t *testing.T, open func() store.Store, seed uint64, schedules int) Totals {
 	t.Helper()
 	totals := make(Totals)
@@ -46,8 +46,8 @@ func Run(t *testing.T, open func() store.Store, seed uint64, schedules int) Tota
 	return totals
 }
 
-// Totals counts what happened in schedules: that they are about something is
-// part of what a test shows.
+// Totals counts what happened in schedules, so that a test can show that its
+// schedules were not trivial.
 type Totals map[string]int
 
 func (t Totals) add(other Totals) {
@@ -62,7 +62,7 @@ const window = 10 * time.Second
 // inFlight is how long a request and its answer are under way at most. Besides,
 // none is under way when a window ends. An old request or answer that meets the
 // rotation after the next one is a risk that is stated and accepted: it costs an
-// honest log-in.
+// honest login.
 const inFlight = window/2 - time.Second
 
 // flavour is what a schedule is about. Not everything can go wrong at once: some
@@ -72,7 +72,7 @@ type flavour int
 const (
 	chaos    flavour = iota // an honest browser, a bad network, a failing store
 	failover                // the store forgets acknowledged writes
-	theft                   // somebody has copied the cookie
+	theft                   // a thief has copied the cookie
 	leaving                 // the browser logs out at some point
 	flavours
 )
@@ -95,7 +95,7 @@ func (w *world) play() error {
 	return w.settle()
 }
 
-// act does one thing, chosen at random among those that are possible.
+// act does one thing, chosen at random among the possible ones.
 func (w *world) act() error {
 	type action struct {
 		weight int

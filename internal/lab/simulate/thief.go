@@ -10,7 +10,7 @@ import (
 // thief has copied the cookie, and perhaps the whole request that was about to
 // send it. It acts whenever it likes, in windows that the owner has opened, too.
 type thief struct {
-	token   string // the newest that it has
+	token   string // the newest one that it has
 	parent  string // the one before it,
 	attempt string // and the attempt that made one of the other, if it knows it
 	used    bool   // it has tried
@@ -26,7 +26,7 @@ func (w *world) steal() error {
 	return nil
 }
 
-// useStolen lets the thief send a refresh, which meets what else is under way.
+// useStolen makes the thief send a refresh, concurrently with other messages.
 func (w *world) useStolen() error {
 	r := &request{sent: time.Now(), thief: true, path: "/refresh", cookie: w.thief.token, attempt: newAttempt()}
 	trick := "refreshes"
@@ -45,7 +45,7 @@ func (w *world) useStolen() error {
 	return nil
 }
 
-// thieve is what the thief does with an answer.
+// thieve handles a response to the thief.
 func (w *world) thieve(a answer) error {
 	w.totals[fmt.Sprintf("the thief is answered %d", a.Code)]++
 	if text := setCookie(a.ResponseRecorder); a.Code == http.StatusOK && text != w.thief.token {
@@ -90,7 +90,7 @@ func (w *world) settleTheft() error {
 			return err
 		}
 		if recorder.Code != http.StatusUnauthorized {
-			return fmt.Errorf("both the owner and a thief go on: %d", recorder.Code)
+			return fmt.Errorf("both the owner and a thief can still refresh: %d", recorder.Code)
 		}
 	}
 	if w.killed == 0 && w.totals["store calls that failed after they had been done"] == 0 {

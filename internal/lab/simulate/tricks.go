@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Trick is how a thief goes on with a refresh token that it has copied.
+// Trick is a way in which a thief uses a copied refresh token.
 type Trick func(*burglar)
 
-// Tricks are those that are tried, by their names.
+// Tricks are all tricks, by name.
 var Tricks = map[string]Trick{
 	"refreshes like a browser":           func(b *burglar) { b.every(9*time.Minute, b.refresh) },
 	"refreshes as often as it can":       func(b *burglar) { b.every(justAfter, b.refresh) },
@@ -28,7 +28,7 @@ const justAfter = window + 5*time.Millisecond
 type burglar struct {
 	day             *day
 	token           string
-	parent, attempt string // the request that has made token
+	parent, attempt string // the request that returned token
 }
 
 func (d *day) steal(trick Trick) {
@@ -36,7 +36,7 @@ func (d *day) steal(trick Trick) {
 	trick(&burglar{day: d, token: d.owner.jar})
 }
 
-// every lets the thief do something again and again.
+// every makes the thief repeat an action.
 func (b *burglar) every(period time.Duration, do func()) {
 	do()
 	b.day.in(period, func() { b.every(period, do) })
@@ -55,7 +55,7 @@ func (b *burglar) sendThen(cookie, attempt string, then func()) {
 
 func (b *burglar) refresh() { b.send(b.token, newAttempt()) }
 
-// repeat sends the request that has made its token again.
+// repeat sends the request that returned its token again.
 func (b *burglar) repeat() {
 	if b.attempt == "" {
 		b.refresh()
@@ -64,7 +64,7 @@ func (b *burglar) repeat() {
 	b.send(b.parent, b.attempt)
 }
 
-// repeats refreshes once, and then keeps that attempt up for ever.
+// repeats refreshes once, and then repeats that request for ever.
 func (b *burglar) repeats() {
 	b.sendThen(b.token, newAttempt(), b.keepsUp)
 }
@@ -94,8 +94,8 @@ func (b *burglar) alternates() {
 	})
 }
 
-// replays waits for a request of the owner that it can see whole, and sends it
-// again and again.
+// replays waits for a request of the owner that it can read completely, and sends it
+// repeatedly.
 func (b *burglar) replays() {
 	o := &b.day.owner
 	if o.storage.attempt == "" {
@@ -108,11 +108,11 @@ func (b *burglar) replays() {
 	b.keepsUp()
 }
 
-// waits refreshes at the moment from which the owner's client may, and holds its
-// attempt up around it.
+// waits refreshes at the earliest moment at which the owner's client may refresh, and
+// repeats its request around it.
 func (b *burglar) waits() {
 	now := time.Now()
-	due := now.Add(time.Minute) // of a tab that is asleep it cannot be known
+	due := now.Add(time.Minute) // unknown for a sleeping tab
 	act := func() {}
 	for _, tab := range b.day.owner.tabs {
 		if tab.refreshAt.After(now) && tab.refreshAt.Before(due) {
@@ -130,7 +130,7 @@ func (b *burglar) waits() {
 	})
 }
 
-// races sends the same token to several hosts at once.
+// races sends the same token to several hosts concurrently.
 func (b *burglar) races() {
 	for range 4 {
 		b.refresh()

@@ -16,7 +16,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// world is one log-in, everybody who has a part in it, and what they know.
+// world is one login, with its browser, hosts, store and thief.
 type world struct {
 	rng     *mathrand.Rand
 	flavour flavour
@@ -50,7 +50,7 @@ type world struct {
 	tabs    []*tab
 	leftFor bool // it has asked to log out
 
-	loggedOut bool // a log-out was answered
+	loggedOut bool // a logout was answered
 	thief     thief
 	killed    int               // events
 	opened    time.Time         // the window began here or later,
@@ -77,7 +77,7 @@ func newWorld(backend *outside, rng *mathrand.Rand) *world {
 	return w
 }
 
-// logIn starts two hosts and logs in at the first.
+// logIn starts two hosts and logs in at the first one.
 func (w *world) logIn() error {
 	keys, err := token.NewKeySet(token.HS256) // cheap: this is not about signatures
 	if err != nil {
@@ -117,7 +117,7 @@ func (w *world) event(_ context.Context, e auth.Event) {
 		w.killed++
 		w.note("REUSE %s", e.Reason)
 		if w.flavour != theft {
-			w.broken = errors.New("an honest log-in was ended as stolen")
+			w.broken = errors.New("an honest login was ended as stolen")
 		}
 		if w.killed > 1 {
 			w.broken = errors.New("one theft was reported twice")
@@ -165,7 +165,7 @@ func newAttempt() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// send lets a tab refresh.
+// send makes a tab refresh.
 func (w *world) send(t *tab) {
 	t.waits = true
 	w.note("tab %d refreshes %s", t.number, w.generation(w.jar))
@@ -193,7 +193,7 @@ func (w *world) arrive() error {
 	return nil
 }
 
-// serve lets a host go on to its next store call.
+// serve runs a host up to its next store call.
 func (w *world) serve() error {
 	i := w.rng.IntN(len(w.serving))
 	w.step(w.serving[i])
@@ -234,13 +234,13 @@ func (w *world) deliver(a answer) error {
 		w.totals["503 without a failure of the store"]++
 	}
 	if a.Code == http.StatusOK && a.wrote && !a.told && !a.process.failed && a.cookie != setCookie(a.ResponseRecorder) {
-		return errors.New("a retry has written, and so kept its window open")
+		return errors.New("a retry has written, and so extended its grace period")
 	}
 	if a.thief {
 		return w.thieve(a)
 	}
 	if a.from == nil {
-		return nil // a doubled request, whose answer nobody hears
+		return nil // a duplicated request, whose response no client receives
 	}
 	a.from.waits = false
 	switch a.Code {
@@ -253,12 +253,12 @@ func (w *world) deliver(a answer) error {
 		w.storage.attempt = ""
 	case http.StatusServiceUnavailable:
 		if !w.faults && w.flavour != failover {
-			return errors.New("503 though no store has failed")
+			return errors.New("503 without a store failure")
 		}
 	case http.StatusNoContent:
 		w.jar = ""
 	default:
-		return fmt.Errorf("an answer of status %d", a.Code)
+		return fmt.Errorf("a response of status %d", a.Code)
 	}
 	return nil
 }
@@ -283,14 +283,14 @@ func (w *world) refreshed(a answer) error {
 	return nil
 }
 
-// learn checks that a generation has one refresh token, whoever is told.
+// learn checks that a generation has only one refresh token in all responses.
 func (w *world) learn(recorder *httptest.ResponseRecorder) (generation uint64, err error) {
 	var body struct {
 		Generation  uint64 `json:"gen"`
 		AccessToken string `json:"access_token"`
 	}
 	if err := json.Unmarshal(recorder.Body.Bytes(), &body); err != nil || body.AccessToken == "" {
-		return 0, fmt.Errorf("an answer that is none: %v", err)
+		return 0, fmt.Errorf("a malformed response: %v", err)
 	}
 	text := setCookie(recorder)
 	if known, ok := w.tokens[body.Generation]; ok && known != text {
@@ -300,7 +300,7 @@ func (w *world) learn(recorder *httptest.ResponseRecorder) (generation uint64, e
 	return body.Generation, nil
 }
 
-// lose is a message that does not get through: the client sees a network error
+// lose drops a message: the client sees a network error
 // and keeps its attempt.
 func (w *world) lose(r *request) {
 	if r.from != nil {
@@ -308,7 +308,7 @@ func (w *world) lose(r *request) {
 	}
 }
 
-// quiet reports whether nothing is under way.
+// quiet reports whether no message is in transit.
 func (w *world) quiet() bool {
 	return len(w.requests)+len(w.serving)+len(w.answers) == 0
 }
