@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// api yields the packages that a user can import.
+// api returns the packages that a user can import.
 func api(t *testing.T) []folder {
 	return slices.DeleteFunc(slices.Clone(folders(t)), func(f folder) bool {
 		return f.internal() || len(f.code) == 0 || f.code[0].file.Name.Name == "main"
@@ -18,6 +18,7 @@ func api(t *testing.T) []folder {
 }
 
 func TestPackagesHaveOnePackageComment(t *testing.T) {
+	var wrong findings
 	for _, f := range api(t) {
 		comments := 0
 		for _, s := range f.code {
@@ -26,24 +27,27 @@ func TestPackagesHaveOnePackageComment(t *testing.T) {
 			}
 		}
 		if comments != 1 {
-			t.Errorf("%s has %d package comments: write one, above the package clause of one file", f.name, comments)
+			wrong.add("%s has %d", f.name, comments)
 		}
 	}
+	wrong.report(t, "write exactly one package comment, above the package clause of one file")
 }
 
-// Every exported identifier, method and field has a doc comment. A comment of
-// the group is enough for constants and variables, and a comment at the end
-// of the line for these and for fields.
+// Every exported identifier, method and field has a doc comment. For constants and
+// variables the comment of the group suffices. For these and for fields a comment at the
+// end of the line suffices.
 func TestEverythingExportedIsDocumented(t *testing.T) {
+	var missing findings
 	for _, f := range api(t) {
 		for _, s := range f.code {
 			for _, decl := range s.file.Decls {
 				undocumented(decl, func(name string, pos token.Pos) {
-					t.Errorf("%v: %s has no doc comment: write one that begins with its name, or unexport it", files.Position(pos), name)
+					missing.add("%v: %s", files.Position(pos), name)
 				})
 			}
 		}
 	}
+	missing.report(t, "write a doc comment that begins with the name, or unexport the name")
 }
 
 func undocumented(decl ast.Decl, report func(name string, pos token.Pos)) {
@@ -74,14 +78,14 @@ func undocumented(decl ast.Decl, report func(name string, pos token.Pos)) {
 	}
 }
 
-// undocumentedFields looks at the fields of structs and the methods of
-// interfaces, also of those inside of a field's type.
+// undocumentedFields checks the fields of structs and the methods of interfaces,
+// including those nested in the type of a field.
 func undocumentedFields(of string, typ ast.Expr, report func(name string, pos token.Pos)) {
 	ast.Inspect(typ, func(n ast.Node) bool {
 		var list *ast.FieldList
 		switch n := n.(type) {
 		case *ast.FuncType:
-			return false // parameters have names for the reader only
+			return false // the names of parameters need no comment
 		case *ast.StructType:
 			list = n.Fields
 		case *ast.InterfaceType:
@@ -139,9 +143,10 @@ func visible(d *ast.FuncDecl) bool {
 	return d.Name.IsExported() && (d.Recv == nil || ast.IsExported(typeName(d.Recv.List[0].Type)))
 }
 
-// No exported signature mentions a type of another module, nor one of an
-// internal package, behind which such a type could stand.
+// No exported signature mentions a type of another module, or of an internal package,
+// which could be an alias of such a type.
 func TestSignaturesMentionNoForeignType(t *testing.T) {
+	var mentioned findings
 	for _, f := range api(t) {
 		for _, s := range f.code {
 			foreign := foreignNames(s)
@@ -153,7 +158,7 @@ func TestSignaturesMentionNoForeignType(t *testing.T) {
 							return true
 						}
 						if pkg, ok := sel.X.(*ast.Ident); ok && foreign[pkg.Name] != "" {
-							t.Errorf("%v: a signature mentions %s of %s: use a type of the standard library or of a public package", files.Position(sel.Pos()), sel.Sel.Name, foreign[pkg.Name])
+							mentioned.add("%v: %s of %s", files.Position(sel.Pos()), sel.Sel.Name, foreign[pkg.Name])
 						}
 						return true
 					})
@@ -161,10 +166,11 @@ func TestSignaturesMentionNoForeignType(t *testing.T) {
 			}
 		}
 	}
+	mentioned.report(t, "use types of the standard library or of a public package in exported signatures")
 }
 
-// foreignNames maps the names under which a file knows packages whose types
-// may stand in no signature to their paths.
+// foreignNames maps the names of imports whose types must not occur in signatures to
+// their paths.
 func foreignNames(s *source) map[string]string {
 	version := regexp.MustCompile(`^v[0-9]+$`)
 	names := make(map[string]string)
@@ -185,10 +191,9 @@ func foreignNames(s *source) map[string]string {
 	return names
 }
 
-// signature returns the parts of a declaration that a user depends on. An
-// alias counts whether it is exported or not, since it may stand for a type in
-// another signature; so does an exported variable's value, since it may be all
-// that tells its type.
+// signature returns the parts of a declaration that users depend on. Unexported
+// aliases are included, because another signature may use them. So are the values of
+// exported variables, because they may determine the type.
 func signature(decl ast.Decl) []ast.Node {
 	var parts []ast.Node
 	switch d := decl.(type) {
@@ -215,7 +220,7 @@ func signature(decl ast.Decl) []ast.Node {
 	return parts
 }
 
-// exportedParts leaves out the unexported fields of a struct and methods of an
+// exportedParts omits unexported fields of a struct and unexported methods of an
 // interface.
 func exportedParts(s *ast.TypeSpec) []ast.Node {
 	var list *ast.FieldList

@@ -15,26 +15,25 @@ import (
 	"testing"
 )
 
-// A test that proves a requirement says so in the comment above it: "ASVS 5.0,
-// 7.2.4." The table in docs/security.md names the same tests, of all modules.
+// A test that proves a requirement names it in its comment: "ASVS 5.0, 7.2.4." The
+// table in docs/security.md names the same tests, of all modules. This command updates
+// its last column:
 //
 //	go test ./internal/house -run ASVS -update
-//
-// writes its last column anew.
 var update = flag.Bool("update", false, "write the tests into docs/security.md")
 
 const asvsTable = "docs/security.md"
 
 var (
-	// asvsList takes the list after the name: "16.2.1, 16.2.2 and 16.3.2". No
-	// range, since whoever looks for an id must find it.
+	// asvsList matches the list after the name: "16.2.1, 16.2.2 and 16.3.2". Ranges are
+	// refused, so that a search for an id finds it.
 	asvsList = regexp.MustCompile(`ASVS(?: 5\.0)?,?((?:(?:,|,? and)? [0-9]+\.[0-9]+\.[0-9]+)+)( to [0-9])?`)
 	asvsName = regexp.MustCompile(`ASVS [0-9]`)
 	asvsID   = regexp.MustCompile(`[0-9]+\.[0-9]+\.[0-9]+`)
 	asvsRow  = regexp.MustCompile(`^\| ([0-9]+)\.([0-9]+)\.([0-9]+) \| ([123]) \| ([^|]+) \| (default|offered|not offered) \| ([^|]*) \|$`)
 )
 
-// The numbers of requirements that a library can meet, or help to meet.
+// asvsRows is the number of requirements that a library can meet, or help to meet.
 const asvsRows = 144
 
 func TestASVSTableNamesTheTestsThatProveIt(t *testing.T) {
@@ -46,31 +45,32 @@ func TestASVSTableNamesTheTestsThatProveIt(t *testing.T) {
 	lines := strings.Split(string(text), "\n")
 	seen := make(map[string]bool)
 	var last []string
+	var malformed, unsorted, unexplained, unproved, stale, unknown findings
 	for i, line := range lines {
 		cells := asvsRow.FindStringSubmatch(line)
 		if cells == nil {
 			if asvsID.MatchString(line) && strings.HasPrefix(line, "| ") {
-				t.Errorf("%s:%d: a row of another form: write it like its neighbours, six cells", asvsTable, i+1)
+				malformed.add("%s:%d", asvsTable, i+1)
 			}
 			continue
 		}
 		id := strings.Join(cells[1:4], ".")
 		if last != nil && slices.Compare(numbers(last), numbers(cells[1:4])) >= 0 {
-			t.Errorf("%s:%d: %s is not in its place: sort the rows by number", asvsTable, i+1, id)
+			unsorted.add("%s:%d: %s", asvsTable, i+1, id)
 		}
 		last, seen[id] = cells[1:4], true
 		want := proofs.column(id)
 		switch {
 		case cells[6] == "not offered":
 			if want != "" || cells[7] == "" {
-				t.Errorf("%s is not offered: the last column says why, and no test carries it: %q", id, want)
+				unexplained.add("%s, named by %q", id, want)
 			}
 		case want == "":
-			t.Errorf("no test carries %s, %s: write \"ASVS 5.0, %s.\" above the test that proves it", id, cells[5], id)
+			unproved.add("%s, %s", id, cells[5])
 		case *update:
 			lines[i] = strings.TrimSuffix(line, cells[7]+" |") + want + " |"
 		case cells[7] != want:
-			t.Errorf("%s names %q for %s, and %q carry it: renamed? run go test ./internal/house -run ASVS -update", asvsTable, cells[7], id, want)
+			stale.add("%s: the table has %q, the comments %q", id, cells[7], want)
 		}
 	}
 	if len(seen) != asvsRows {
@@ -78,9 +78,15 @@ func TestASVSTableNamesTheTestsThatProveIt(t *testing.T) {
 	}
 	for id := range proofs {
 		if !seen[id] {
-			t.Errorf("%q carry %s, which is not in the table: correct the number in the comment, or add a row", proofs.column(id), id)
+			unknown.add("%s, named by %q", id, proofs.column(id))
 		}
 	}
+	malformed.report(t, "write each row of the table with six cells, like the other rows")
+	unsorted.report(t, "sort the rows of the table by number")
+	unexplained.report(t, "give the reason in the last column of requirements that are not offered, and remove them from the comments of tests")
+	unproved.report(t, "write \"ASVS 5.0, \" and the number into the comment of the test that proves it")
+	stale.report(t, "run go test ./internal/house -run ASVS -update")
+	unknown.report(t, "correct the number in the comment, or add a row to "+asvsTable)
 	if *update {
 		if err := os.WriteFile(asvsTable, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 			t.Fatal(err)
@@ -96,10 +102,10 @@ func numbers(parts []string) []string {
 	return padded
 }
 
-// asvs maps each id to the tests that carry it, by folder.
+// asvs maps each id to the tests that name it, by folder.
 type asvs map[string]map[string][]string
 
-// column is what the table says of an id.
+// column returns the last column of the table for an id.
 func (a asvs) column(id string) string {
 	var parts []string
 	for _, folder := range slices.Sorted(maps.Keys(a[id])) {
@@ -109,7 +115,7 @@ func (a asvs) column(id string) string {
 	return strings.Join(parts, "; ")
 }
 
-// asvsProofs reads the comments above all tests, in all modules.
+// asvsProofs reads the comments of all tests, in all modules.
 func asvsProofs(t *testing.T) asvs {
 	t.Helper()
 	found := make(asvs)
@@ -150,11 +156,11 @@ func (a asvs) read(t *testing.T, folder string, fn *ast.FuncDecl) {
 	comment := strings.Join(strings.Fields(fn.Doc.Text()), " ")
 	lists := asvsList.FindAllStringSubmatch(comment, -1)
 	if len(lists) != len(asvsName.FindAllString(comment, -1)) {
-		t.Errorf("%v: the comment names ASVS without an id: write \"ASVS 5.0, 1.2.3.\"", files.Position(fn.Pos()))
+		t.Errorf("%v: write the id with ASVS in the comment: \"ASVS 5.0, 1.2.3.\"", files.Position(fn.Pos()))
 	}
 	for _, list := range lists {
 		if list[2] != "" {
-			t.Errorf("%v: the comment has a range of ids: name each, so that a search finds it", files.Position(fn.Pos()))
+			t.Errorf("%v: name each id in the comment instead of a range, so that a search finds it", files.Position(fn.Pos()))
 		}
 		for _, id := range asvsID.FindAllString(list[1], -1) {
 			if a[id] == nil {
@@ -165,12 +171,12 @@ func (a asvs) read(t *testing.T, folder string, fn *ast.FuncDecl) {
 	}
 }
 
-// The comments are found however they are written today.
+// Ids are found in all forms of comments that are in use.
 func TestASVSCommentsAreRead(t *testing.T) {
 	for comment, want := range map[string]string{
 		"ASVS 5.0, 16.2.5.":                                "16.2.5",
 		"ASVS 3.3.5: what Seal returns can be set":         "3.3.5",
-		"B11, ASVS 5.0, 7.2.4":                             "7.2.4",
+		"RFC 6265, ASVS 5.0, 7.2.4":                        "7.2.4",
 		"The boundaries of RFC 9470, 3 (ASVS 5.0, 7.5.1).": "7.5.1",
 		"ASVS 5.0, 6.8.4, 8.2.1 and 16.5.2. More":          "6.8.4 8.2.1 16.5.2",
 		"ASVS 5.0, 6.5.5, and 4.4.3 for a ticket":          "6.5.5 4.4.3",

@@ -13,9 +13,8 @@ import (
 	"testing"
 )
 
-// primitives are all cryptographic packages, and all of package hash, that code
-// other than tests may import, with what for. One that is not here needs a
-// reason first.
+// primitives are all packages below crypto and hash that code other than tests may import,
+// with their purpose. A new one needs a reason.
 var primitives = map[string]string{
 	"crypto":           "the names of interfaces and hashes",
 	"crypto/cipher":    "the interface of an AEAD, and nothing else",
@@ -23,13 +22,13 @@ var primitives = map[string]string{
 	"crypto/ed25519":   "EdDSA",
 	"crypto/elliptic":  "the name of P-256",
 	"crypto/hmac":      "HS256, refresh tokens, forms",
-	"crypto/rand":      "all that is secret",
+	"crypto/rand":      "all secrets",
 	"crypto/rsa":       "PS256, and RS256 to verify",
 	"crypto/sha256":    "the one hash",
 	"crypto/subtle":    "comparisons of secrets",
 	crypto + "/argon2": "passwords",
-	crypto + "/bcrypt": "passwords that others have hashed",
-	crypto + "/scrypt": "passwords that others have hashed",
+	crypto + "/bcrypt": "passwords that were hashed elsewhere",
+	crypto + "/scrypt": "passwords that were hashed elsewhere",
 
 	crypto + "/chacha20poly1305": "sealed cookies",
 	crypto + "/cryptobyte":       "the encoding of ECDSA signatures",
@@ -39,10 +38,10 @@ var primitives = map[string]string{
 	"hash/maphash": "the shards of Memory",
 }
 
-// ASVS 5.0, 11.2.1, 11.3.2 and 11.4.1: what is cryptographic comes from the
-// standard library, x/crypto or, behind one folder, jwx; and of these only what
-// is approved.
+// ASVS 5.0, 11.2.1, 11.3.2 and 11.4.1: cryptography comes from the standard library,
+// x/crypto or, in one folder, jwx, and only from approved packages.
 func TestCryptographyIsWhatTheTableSays(t *testing.T) {
+	var unapproved, sealers, unused findings
 	used := make(map[string]bool)
 	for _, f := range production(t) {
 		for _, s := range f.code {
@@ -53,41 +52,46 @@ func TestCryptographyIsWhatTheTableSays(t *testing.T) {
 				}
 				used[imported] = true
 				if primitives[imported] == "" {
-					t.Errorf("%s imports %s: use a primitive of the table in internal/house/crypto_test.go, or add this one with the reason", s.name, imported)
+					unapproved.add("%s imports %s", s.name, imported)
 				}
 				if sealing := imported == "crypto/cipher" || imported == crypto+"/chacha20poly1305"; sealing && f.name != "cookie" {
-					t.Errorf("%s imports %s: only package cookie seals, call its Sealer", s.name, imported)
+					sealers.add("%s imports %s", s.name, imported)
 				}
 			}
 		}
 	}
 	for name := range primitives {
 		if !used[name] {
-			t.Errorf("%s stands in the table, and no code imports it: remove the row", name)
+			unused.add("%s", name)
 		}
 	}
+	unapproved.report(t, "use a package of primitives in internal/house/crypto_test.go, or add this one there with its purpose")
+	sealers.report(t, "encrypt with the Sealer of package cookie")
+	unused.report(t, "remove the packages that no code imports from primitives in internal/house/crypto_test.go")
 }
 
-// unsafeCalls are functions and types of good packages that must not be used.
+// unsafeCalls are functions and types of approved packages that must not be used.
 var unsafeCalls = map[string]*regexp.Regexp{
 	"crypto/cipher": regexp.MustCompile(`^[^A]|^A[^E]`), // anything but AEAD
 	"crypto/rsa":    regexp.MustCompile(`Encrypt|Decrypt|^SignPKCS1v15$`),
 	"os":            regexp.MustCompile(`(?i)env`),
 }
 
-// ASVS 5.0, 11.3.1, 11.3.5 and 13.3.1: nothing encrypts without authenticating, by
-// RSA or block by block. And no package takes a secret out of the environment:
-// it is given what somebody has got out of a vault.
+// ASVS 5.0, 11.3.1, 11.3.5 and 13.3.1: no code encrypts without authentication, with RSA
+// or block by block. No package reads a secret from the environment: the application
+// passes it, for example from a vault.
 func TestNothingUnsafeIsCalled(t *testing.T) {
+	var called findings
 	for _, f := range production(t) {
 		for _, s := range f.code {
 			eachSelector(s, func(imported, name string, pos token.Pos) {
 				if ban := unsafeCalls[imported]; ban != nil && ban.MatchString(name) {
-					t.Errorf("%v: %s of %s must not be used; unsafeCalls in internal/house/crypto_test.go says why", files.Position(pos), name, imported)
+					called.add("%v: %s of %s", files.Position(pos), name, imported)
 				}
 			})
 		}
 	}
+	called.report(t, "do not use these names: encrypt with the Sealer of package cookie, and take secrets as arguments (see unsafeCalls in internal/house/crypto_test.go)")
 }
 
 // eachSelector calls visit for each name of another package that a file uses.
@@ -110,22 +114,21 @@ func eachSelector(s *source, visit func(imported, name string, pos token.Pos)) {
 	})
 }
 
-// secretName is how the code calls what nobody may learn by how long a
-// comparison takes.
+// secretName matches the names of values that must be compared in constant time.
 var secretName = regexp.MustCompile(`(?i)(secret|mac|password|passphrase|token|proof|pad|seed|csrf|attempt|key)$`)
 
-// compared are comparisons of what has such a name and is no secret.
+// compared are comparisons of values that have such a name and are not secret.
 var compared = map[string]string{
-	"store/shard.go: key":                      "that of a record, which is a digest",
+	"store/shard.go: key":                      "the key of a record, which is a digest",
 	"token/bearer.go: errNoToken":              "an error",
 	"token/tokenclient/flight.go: AccessToken": "a client compares its own tokens",
 	"token/tokenclient/state.go: RefreshToken": "a client compares its own tokens",
 }
 
-// ASVS 5.0, 11.2.4: secrets are compared by crypto/subtle or crypto/hmac alone.
-// A session token or a single-use token is compared to nothing: it is looked up
-// by its digest.
+// ASVS 5.0, 11.2.4: secrets are compared only by crypto/subtle or crypto/hmac. A session
+// token or a single-use token is not compared but looked up by its digest.
 func TestSecretsAreComparedInConstantTime(t *testing.T) {
+	var variable, unused findings
 	found := make(map[string]bool)
 	for _, f := range production(t) {
 		for _, s := range f.code {
@@ -135,7 +138,7 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 					if name := lastName(operand); secretName.MatchString(name) && !fixed(operands) {
 						where := s.name + ": " + name
 						if found[where] = true; compared[where] == "" {
-							t.Errorf("%v: compare it with crypto/subtle or hmac.Equal; if it is no secret, add %q to compared in internal/house/crypto_test.go", files.Position(n.Pos()), where)
+							variable.add("%v: %q", files.Position(n.Pos()), where)
 						}
 					}
 				}
@@ -145,15 +148,18 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 	}
 	for where := range compared {
 		if !found[where] {
-			t.Errorf("%q stands in the table, and is compared nowhere: remove the row", where)
+			unused.add("%q", where)
 		}
 	}
+	variable.report(t, "compare with crypto/subtle or hmac.Equal; if the value is not secret, add it to compared in internal/house/crypto_test.go")
+	unused.report(t, "remove the rows that match no comparison from compared in internal/house/crypto_test.go")
 }
 
-// quick are functions that compare, and end at the first difference.
+// quick are comparison functions that stop at the first difference.
 var quick = regexp.MustCompile(`^(bytes|strings|slices|reflect)\.(Equal|EqualFold|Compare|DeepEqual)$`)
 
-// comparison returns what a node compares, if it does, and not in constant time.
+// comparison returns the operands of a comparison that is not in constant time, or
+// nil.
 func comparison(n ast.Node) []ast.Expr {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
@@ -168,7 +174,7 @@ func comparison(n ast.Node) []ast.Expr {
 	return nil
 }
 
-// lastName is the name that an expression ends in, conversions and slices aside.
+// lastName is the last name of an expression, ignoring conversions and slices.
 func lastName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -189,7 +195,7 @@ func lastName(e ast.Expr) string {
 	return ""
 }
 
-// fixed reports whether one side of a comparison is written in the code.
+// fixed reports whether one side of a comparison is a literal.
 func fixed(operands []ast.Expr) bool {
 	for _, e := range operands {
 		switch e := e.(type) {
@@ -204,9 +210,9 @@ func fixed(operands []ast.Expr) bool {
 	return false
 }
 
-// published are files with texts that look like keys, and are none of ours.
+// published are files with texts that look like keys but are public.
 var published = map[string]string{
-	"internal/jose/knownanswer.go": "the examples of RFCs, for a test at the start",
+	"internal/jose/knownanswer.go": "examples of RFCs, for known-answer tests",
 	"internal/jose/envelope.go":    "an alphabet",
 	"password/stored.go":           "an alphabet",
 }
@@ -216,9 +222,10 @@ var (
 	keyLike    = regexp.MustCompile(`[A-Za-z0-9+/_=-]{32,}`)
 )
 
-// ASVS 5.0, 13.3.1: no key stands in the repository, but in tests. What looks
-// like one is a text of 32 letters and more that seems to be random.
+// ASVS 5.0, 13.3.1: only tests contain keys. A text looks like a key if it has at least
+// 32 characters that seem to be random.
 func TestNoKeyStandsInTheSource(t *testing.T) {
+	var private, keys findings
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
 		switch base := entry.Name(); {
 		case err != nil:
@@ -233,7 +240,7 @@ func TestNoKeyStandsInTheSource(t *testing.T) {
 			return err
 		}
 		if privateKey.Match(text) {
-			t.Errorf("%s has a private key: remove it, and make another where it is used", name)
+			private.add("%s", name)
 		}
 		if !strings.HasSuffix(name, ".go") || inLab(filepath.ToSlash(name)) || published[filepath.ToSlash(name)] != "" {
 			return nil
@@ -247,7 +254,7 @@ func TestNoKeyStandsInTheSource(t *testing.T) {
 				value, _ := strconv.Unquote(lit.Value)
 				for _, word := range keyLike.FindAllString(value, -1) {
 					if entropy(word) > 4.3 {
-						t.Errorf("%v: %q looks like a key: remove it; if it is a published text, add the file to published in internal/house/crypto_test.go", files.Position(lit.Pos()), word)
+						keys.add("%v: %q", files.Position(lit.Pos()), word)
 					}
 				}
 			}
@@ -258,12 +265,14 @@ func TestNoKeyStandsInTheSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	private.report(t, "remove the private key from the repository, and replace it where it is used")
+	keys.report(t, "remove the key; if it is a public text, add the file to published in internal/house/crypto_test.go")
 	if entropy("8Sc20cPcfLhR9sMUes70l5PcvOIicuiGoWPVSyg6cqU") <= 4.3 {
-		t.Error("a key does not look like one")
+		t.Error("the entropy of a random key is below the threshold: lower the threshold")
 	}
 }
 
-// entropy is that of the letters of a text, in bits each.
+// entropy is the entropy of the characters of a text, in bits per character.
 func entropy(text string) (bits float64) {
 	counts := make(map[byte]float64)
 	for i := range len(text) {

@@ -1,8 +1,9 @@
-// Package house has the tests of the house itself, over the source of the module: the
-// import graph, exported names, cryptography, SQL, the guides and the table of ASVS in
-// docs/security.md, which
+// Package house tests the source of the module: the import graph, exported names,
+// cryptography, SQL, the guides, and the ASVS table in docs/security.md. Run it with
+//
+//	go test ./internal/house
+//
+// The following command updates the tests that the ASVS table names:
 //
 //	go test ./internal/house -run ASVS -update
-//
-// writes anew.
 package house

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// docs are the texts that a newcomer reads.
+// docs returns the guides, by file name.
 func docs(t *testing.T) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob("docs/*.md")
@@ -31,6 +31,7 @@ func docs(t *testing.T) map[string]string {
 
 func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
 	texts := docs(t)
+	var broken findings
 	for name, text := range texts {
 		for _, link := range regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(text, -1) {
 			if strings.Contains(link[1], "://") {
@@ -40,16 +41,17 @@ func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
 			if link[1] == "" {
 				file = name
 			} else if _, err := os.Stat(file); err != nil {
-				t.Errorf("%s has a link to %s: %v: moved? mend the link", name, link[1], err)
+				broken.add("%s links to %s: %v", name, link[1], err)
 			}
 			if to := texts[filepath.ToSlash(file)]; link[2] != "" && !slices.Contains(anchors(to), link[2]) {
-				t.Errorf("%s has a link to #%s of %s, which has no such heading: renamed? mend the link", name, link[2], file)
+				broken.add("%s links to #%s of %s, which has no such heading", name, link[2], file)
 			}
 		}
 	}
+	broken.report(t, "correct these links; a file was moved, or a heading renamed")
 }
 
-// anchors are the headings of a text as links call them.
+// anchors returns the link targets of the headings of a text.
 func anchors(text string) (names []string) {
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		name := strings.ReplaceAll(strings.ToLower(heading[1]), " ", "-")
@@ -58,8 +60,9 @@ func anchors(text string) (names []string) {
 	return names
 }
 
-// Whoever listens to events finds each kind, and each reason, in the table.
+// docs/operating.md explains each kind and each reason of events.
 func TestOperatingExplainsEveryEvent(t *testing.T) {
+	var kinds, reasons findings
 	text := docs(t)["docs/operating.md"]
 	for _, f := range folders(t) {
 		for _, s := range f.code {
@@ -71,13 +74,13 @@ func TestOperatingExplainsEveryEvent(t *testing.T) {
 				case *ast.ValueSpec:
 					if typ, ok := n.Type.(*ast.Ident); ok && typ.Name == "EventKind" {
 						if kind := literal(n.Values[0]); !strings.Contains(text, "\n| "+kind+" | ") {
-							t.Errorf("%v: the kind %q has no row: add one to the table of events in docs/operating.md", files.Position(n.Pos()), kind)
+							kinds.add("%v: %q", files.Position(n.Pos()), kind)
 						}
 					}
 				case *ast.KeyValueExpr:
 					if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Reason" {
 						if reason := literal(n.Value); !strings.Contains(text, "`"+reason+"`") && reason != "" {
-							t.Errorf("%v: the reason %q is not explained: name it below the table of events in docs/operating.md", files.Position(n.Pos()), reason)
+							reasons.add("%v: %q", files.Position(n.Pos()), reason)
 						}
 					}
 				}
@@ -85,9 +88,11 @@ func TestOperatingExplainsEveryEvent(t *testing.T) {
 			})
 		}
 	}
+	kinds.report(t, "add a row for each of these kinds to the table of events in docs/operating.md")
+	reasons.report(t, "explain these reasons below the table of events in docs/operating.md")
 }
 
-// literal returns the text of a string in the source, or nothing.
+// literal returns the value of a string literal, or "".
 func literal(e ast.Expr) string {
 	lit, ok := e.(*ast.BasicLit)
 	if !ok {

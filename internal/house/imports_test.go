@@ -15,19 +15,19 @@ const (
 	crypto = "golang.org/x/crypto"
 )
 
-// room is a folder, and what its code may import beside the standard library: rooms
-// below it, and modules of others.
+// room is a folder and the packages outside of the standard library that its code may
+// import: rooms below it, and other modules.
 type room struct {
 	name    string
 	imports []string
 }
 
-// graph draws the house. Every arrow points down: a room imports only rooms that stand
-// below it. The examples stand on top and import what a user can. internal/lab stands
-// beside the house: what is in it imports any room, and nothing but tests imports it.
-// Folders with a go.mod of their own are other modules.
+// graph is the import graph. Every arrow points down: a room imports only rooms below it.
+// The examples import only packages that users can import. Packages in internal/lab may
+// import any room, and only tests import them. Folders with a go.mod of their own are
+// other modules.
 var graph = []room{
-	// A guard, and what stands in front of handlers.
+	// Guards and other middleware.
 	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored"}},
 
 	// A login kept on the server │ signed into a JWT.
@@ -36,14 +36,14 @@ var graph = []room{
 	{"token/browser", nil},
 	{"token/tokenclient", []string{".", "internal/private", "internal/wire"}},
 
-	// A rate limiter for whatever can be guessed.
+	// A rate limiter for guessing attempts.
 	{"throttle", []string{".", "cookie", "store", "internal/crossorigin", "internal/forwarded", "internal/queue", "internal/record", "internal/stored"}},
 
 	// Single-use tokens │ passwords.
 	{"onetime", []string{".", "store", "internal/record", "internal/stored"}},
 	{"password", []string{".", crypto}},
 
-	// What these share.
+	// Shared code of these.
 	{"internal/sessionrecord", []string{".", "internal/logins", "internal/stored"}},
 	{"internal/rotation", []string{".", "internal/logins", "internal/stored"}},
 	{"internal/claims", []string{".", "internal/jose", "internal/registered", "internal/strictjson"}},
@@ -51,7 +51,7 @@ var graph = []room{
 	{"internal/logins", []string{".", "store", "internal/queue", "internal/stored"}},
 	{"internal/jose", []string{jwx, crypto, "internal/registered", "internal/strictjson"}},
 
-	// Policies of cookies │ the contract of a store, and what proves one.
+	// Policies of cookies │ the contract of a store, and its tests.
 	{"cookie", []string{crypto}},
 	{"store/storetest", []string{"store"}},
 	{"store", nil},
@@ -59,7 +59,7 @@ var graph = []room{
 	// Identities, outcomes, events.
 	{".", []string{"internal/crossorigin", "internal/ctxkey", "internal/registered", "internal/strictjson"}},
 
-	// The ground.
+	// Packages without imports.
 	{"internal/crossorigin", nil},
 	{"internal/ctxkey", nil},
 	{"internal/forwarded", nil},
@@ -71,18 +71,18 @@ var graph = []room{
 	{"internal/strictjson", nil},
 	{"internal/wire", nil},
 
-	// Tests alone, which import any room.
+	// Only tests, which import any room.
 	{"internal/bothmodes", nil},
 	{"internal/house", nil},
 }
 
-// findRoom returns where a folder stands in the graph, or -1.
+// findRoom returns the index of a folder in the graph, or -1.
 func findRoom(name string) int {
 	return slices.IndexFunc(graph, func(r room) bool { return r.name == name })
 }
 
-// mayImport reports whether the graph lets the code of a folder import what is not of
-// the standard library.
+// mayImport reports whether the graph allows the code of a folder to import a package
+// outside of the standard library.
 func mayImport(name, imported string) bool {
 	to, our := ours(imported)
 	switch {
@@ -106,32 +106,37 @@ func leadsTo(allowed, imported string) bool {
 const thisFile = "internal/house/imports_test.go"
 
 func TestImportsFollowTheArrows(t *testing.T) {
+	var rooms, code, tests findings
 	for _, f := range folders(t) {
 		if findRoom(f.name) < 0 && !f.lab() && !strings.HasPrefix(f.name, "examples/") {
-			t.Errorf("%s is not in the graph: give it a row in %s, above all that it imports", f.name, thisFile)
+			rooms.add("%s", f.name)
 			continue
 		}
 		for _, s := range f.code {
 			for _, imported := range s.imports {
 				if !standard(imported) && !mayImport(f.name, imported) {
-					t.Errorf("%s imports %s: use a package that the row of %q in %s lists, or add the arrow there and the reason to docs/decisions.md",
-						s.name, imported, f.name, thisFile)
+					code.add("%s imports %s", s.name, imported)
 				}
 			}
 		}
-		// Tests may import all of ours, and of others what their package may.
+		// Tests may import all packages of this module, and others that their package may
+		// import.
 		for _, s := range f.tests {
 			for _, imported := range s.imports {
 				if _, our := ours(imported); !standard(imported) && !our && !mayImport(f.name, imported) {
-					t.Errorf("%s imports %s: tests use the standard library, or live in a module of their own such as internal/lab/conformance", s.name, imported)
+					tests.add("%s imports %s", s.name, imported)
 				}
 			}
 		}
 	}
+	rooms.report(t, "add a row for these packages to the graph in "+thisFile+", above all that they import")
+	code.report(t, "import only packages in the row of the graph in "+thisFile+", or add the arrow there and the reason to docs/decisions.md")
+	tests.report(t, "use the standard library in tests, or move the test to a module of its own such as internal/lab/conformance")
 }
 
-// The graph has no circle, because every arrow in it leads further down.
+// The graph has no cycle, because every arrow points down.
 func TestArrowsPointDown(t *testing.T) {
+	var missing, up findings
 	for i, r := range graph {
 		for _, to := range r.imports {
 			if to == jwx || to == crypto {
@@ -139,35 +144,39 @@ func TestArrowsPointDown(t *testing.T) {
 			}
 			switch j := findRoom(to); {
 			case j < 0:
-				t.Errorf("%q has an arrow to %q, which is not in the graph: give it a row in %s", r.name, to, thisFile)
+				missing.add("%q, imported by %q", to, r.name)
 			case j <= i:
-				t.Errorf("the arrow from %q to %q points up: move what both need into a package below them", r.name, to)
+				up.add("%q imports %q", r.name, to)
 			}
 		}
 	}
+	missing.report(t, "add a row for these packages to the graph in "+thisFile)
+	up.report(t, "move shared code into a package below both, because these arrows point up")
 }
 
-// A row or an arrow that nothing needs any more is removed, or the next reader takes it
-// for true.
+// The graph has no row and no arrow that is not in use.
 func TestTheGraphDrawsWhatIsThere(t *testing.T) {
+	var rows, arrows findings
 	all := folders(t)
 	for _, r := range graph {
 		i := slices.IndexFunc(all, func(f folder) bool { return f.name == r.name })
 		if i < 0 {
-			t.Errorf("%q does not exist: remove its row from %s", r.name, thisFile)
+			rows.add("%q does not exist", r.name)
 			continue
 		}
 		for _, to := range r.imports {
 			if !slices.ContainsFunc(all[i].code, func(s *source) bool {
 				return slices.ContainsFunc(s.imports, func(imported string) bool { return leadsTo(to, imported) })
 			}) {
-				t.Errorf("%q does not import %q: remove the arrow from %s", r.name, to, thisFile)
+				arrows.add("%q does not import %q", r.name, to)
 			}
 		}
 	}
+	rows.report(t, "remove these rows from the graph in "+thisFile)
+	arrows.report(t, "remove these arrows from the graph in "+thisFile)
 }
 
-// banned are imports that no code but a test has, with the reason.
+// banned are imports that only tests may have, with the reason.
 var banned = map[string]string{
 	"math/rand":    "secrets come from crypto/rand",
 	"math/rand/v2": "secrets come from crypto/rand",
@@ -176,7 +185,7 @@ var banned = map[string]string{
 	"encoding/gob": "it decodes into any type (ASVS 5.0, 1.5.2)",
 }
 
-// exempt are files that may import what is banned, each for a stated reason.
+// exempt are files that may have banned imports, with the reason.
 var exempt = map[string]string{
 	"token/jitter.go":             "pauses that spread load are no secrets",
 	"store/storetest/contexts.go": "calls are cancelled at any moment",
@@ -202,24 +211,27 @@ func within(imported, module string) bool {
 	return imported == module || strings.HasPrefix(imported, module+"/")
 }
 
-// jwx is used for its primitives alone, and behind one folder.
+// Only internal/jose imports jwx, and only its primitives.
 func TestOnlyJoseImportsJWX(t *testing.T) {
+	var outside, envelopes findings
 	for _, f := range folders(t) {
 		for _, s := range slices.Concat(f.code, f.tests) {
 			for _, imported := range s.imports {
 				if within(imported, "github.com/lestrrat-go") && f.name != "internal/jose" {
-					t.Errorf("%s imports %s: only internal/jose does, call it", s.name, imported)
+					outside.add("%s imports %s", s.name, imported)
 				}
 				if within(imported, jwx+"/jwt") || within(imported, jwx+"/jwe") {
-					t.Errorf("%s imports %s: the envelope is read by internal/jose itself", s.name, imported)
+					envelopes.add("%s imports %s", s.name, imported)
 				}
 			}
 		}
 	}
+	outside.report(t, "call internal/jose instead of jwx")
+	envelopes.report(t, "parse tokens with internal/jose instead of jwx")
 }
 
-// A program that uses only sessions, or only the client of tokens, links no jwx, and
-// none of what that needs.
+// A program that uses only sessions, or only the client of tokens, links neither jwx nor
+// its dependencies.
 func TestASessionProgramAndATokenClientLinkNoJWX(t *testing.T) {
 	imports := make(map[string][]string)
 	for _, f := range folders(t) {
@@ -240,50 +252,57 @@ func TestASessionProgramAndATokenClientLinkNoJWX(t *testing.T) {
 					seen[next] = true
 					visit(next)
 				case !our && !standard(imported) && !within(imported, crypto):
-					t.Errorf("%s links %s, by way of %s: cut that import, it does without", program, imported, name)
+					t.Errorf("%s links %s through %s: remove that import, because the program does not need it", program, imported, name)
 				}
 			}
 		}
 		if visit(program); !seen[uses] {
-			t.Errorf("%s does not use %s: name another program here", program, uses)
+			t.Errorf("%s does not use %s: name another program in this test", program, uses)
 		}
 	}
 }
 
 // ASVS 5.0, 11.4.1 and 11.5.1.
 func TestNoBannedImports(t *testing.T) {
+	var imports findings
 	for _, f := range production(t) {
 		for _, s := range f.code {
 			for _, imported := range s.imports {
 				if why, is := banned[imported]; is && exempt[s.name] == "" {
-					t.Errorf("%s imports %s: %s; a file with another reason to import it stands in exempt of %s", s.name, imported, why, thisFile)
+					imports.add("%s imports %s: %s", s.name, imported, why)
 				}
 			}
 		}
 	}
+	imports.report(t, "remove these imports, or add the file to exempt in "+thisFile+" with the reason")
 }
 
-// What runs before main cannot be seen, ordered or tested.
+// There is no func init, because its order and effects are implicit and it cannot be
+// tested.
 func TestNoInit(t *testing.T) {
+	var inits findings
 	for _, f := range folders(t) {
 		for _, s := range f.code {
 			for _, decl := range s.file.Decls {
 				if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
-					t.Errorf("%v: func init: make it a function that is called", files.Position(fn.Pos()))
+					inits.add("%v", files.Position(fn.Pos()))
 				}
 			}
 		}
 	}
+	inits.report(t, "replace func init by a function that is called")
 }
 
 func TestFilesHaveAtMost500Lines(t *testing.T) {
+	var long findings
 	for _, f := range folders(t) {
 		for _, s := range f.code {
 			if s.lines > 500 {
-				t.Errorf("%s has %d lines: split it, one idea to a file", s.name, s.lines)
+				long.add("%s has %d lines", s.name, s.lines)
 			}
 		}
 	}
+	long.report(t, "split these files, with one idea per file")
 }
 
 func TestModuleRequiresTwoModules(t *testing.T) {
@@ -305,14 +324,14 @@ func TestModuleRequiresTwoModules(t *testing.T) {
 		t.Fatal(err)
 	}
 	if mod.Module.Path != module {
-		t.Errorf("the module is %s, and users import %s", mod.Module.Path, module)
+		t.Errorf("the module in go.mod is %s: restore %s, which users import", mod.Module.Path, module)
 	}
 	for _, r := range mod.Require {
 		if !r.Indirect && r.Path != jwx && r.Path != crypto {
-			t.Errorf("go.mod requires %s: move the code that needs it into a module of its own, or run go mod tidy", r.Path)
+			t.Errorf("go.mod requires %s: move the code that needs it into a separate module, or run go mod tidy", r.Path)
 		}
 	}
 	if len(mod.Replace) > 0 {
-		t.Error("go.mod has a replace, which users do not get: remove it")
+		t.Error("remove the replace directive from go.mod, because it has no effect for users")
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// TestMain runs the tests in the root of the module, so that files have the names by
-// which people know them.
+// TestMain runs the tests in the root of the module, so that file names are relative to
+// it.
 func TestMain(m *testing.M) {
 	for {
 		if _, err := os.Stat("go.mod"); err == nil {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// folder is a package as it stands on the disk, whatever the build tags say.
+// folder is a package on disk, regardless of build tags.
 type folder struct {
 	name  string // slash-separated, "." for the root
 	code  []*source
@@ -56,9 +56,9 @@ func (f folder) internal() bool { return slices.Contains(strings.Split(f.name, "
 
 var files = token.NewFileSet()
 
-// house parses the module once. It walks the folders itself instead of asking
-// go list: then it needs no module cache, sees files for every system, and a
-// cached test result ends when a folder changes.
+// house parses the module once. It walks the folders itself instead of calling go list,
+// so it needs no module cache, reads the files for every system, and a change of a folder
+// invalidates the cached test result.
 var house = sync.OnceValues(func() ([]folder, error) {
 	byName := make(map[string]*folder)
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
@@ -94,7 +94,7 @@ var house = sync.OnceValues(func() ([]folder, error) {
 	return folders, err
 })
 
-// skip passes over what is no package of this module.
+// skip skips folders that are not packages of this module.
 func skip(dir string) error {
 	base := filepath.Base(dir)
 	if dir == "." {
@@ -132,13 +132,13 @@ func folders(t *testing.T) []folder {
 		t.Fatal(err)
 	}
 	if len(all) == 0 {
-		t.Fatal("no package was found: the tests run in the wrong folder")
+		t.Fatal("no package was found: run go test ./internal/house in the module")
 	}
 	return all
 }
 
-// production leaves out the tools of internal/lab, which no user's program links. They
-// are held to the rules of form, and to none of those about secrets.
+// production omits the tools in internal/lab, which no user's program links. The rules of
+// form apply to them, but not the rules about secrets.
 func production(t *testing.T) []folder {
 	return slices.DeleteFunc(slices.Clone(folders(t)), folder.lab)
 }

@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// What is in a statement stands in the source of the backends: texts and names
-// of the package, put together once. What a statement is about comes as an
-// argument. Numbers may be written into one.
+// SQL statements are constants of the backends, or concatenations of them. Values are
+// passed as arguments. Numbers may be formatted into a statement.
 //
 // ASVS 5.0, 1.2.4.
 func TestStatementsOfSQLAreConstants(t *testing.T) {
@@ -64,22 +63,22 @@ func TestStatementsOfSQLAreConstants(t *testing.T) {
 						case *ast.BasicLit:
 						case *ast.Ident:
 							if !constants[part.Name] {
-								t.Errorf("%v: %s is put into a statement: pass it as an argument, or make it a constant of the package", files.Position(part.Pos()), part.Name)
+								t.Errorf("%v: pass %s as an argument of the statement, or make it a constant of the package", files.Position(part.Pos()), part.Name)
 							}
 						default:
-							t.Errorf("%v: a statement is put together: use constants, and arguments", files.Position(part.Pos()))
+							t.Errorf("%v: build the statement only of constants, and pass values as arguments", files.Position(part.Pos()))
 						}
 					}
 				case *ast.CallExpr:
 					if fn, ok := n.Fun.(*ast.SelectorExpr); ok && fn.Sel.Name == "Sprintf" && containsSQL(n.Args) && !numbersOnly(n.Args[0]) {
-						t.Errorf("%v: a statement is formatted: pass what varies as an argument", files.Position(n.Pos()))
+						t.Errorf("%v: pass values as arguments of the statement instead of formatting it", files.Position(n.Pos()))
 					}
 				}
 				return true
 			})
 		}
 		if statements < 5 {
-			t.Errorf("%s has only %d statements: the test looks in the wrong place", folder, statements)
+			t.Errorf("%s has only %d statements: correct the folders in this test", folder, statements)
 		}
 	}
 }
