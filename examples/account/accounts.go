@@ -7,26 +7,25 @@ import (
 	"unicode/utf8"
 )
 
-// accounts stands for the table of a database: rows by the name that they are
-// looked up by.
+// accounts replaces a database table: rows by the name for lookup.
 type accounts struct {
 	mu   sync.Mutex
 	rows map[string]account
 }
 
-// account is a row. While more passwords were replaced than revoked, a LogoutAll is
-// owed: log-ins by a password of before may be alive.
+// account is a row. While replaced is greater than revoked, a LogoutAll is due, because
+// sessions by an earlier password may be valid.
 type account struct {
 	hash              string
 	replaced, revoked int
 }
 
-// nameOf is the form in which a name is looked up, whoever types it.
+// nameOf returns the form of a name for lookup.
 func nameOf(typed string) string { return strings.ToLower(strings.TrimSpace(typed)) }
 
-// isName reports whether a name can stand in the header of a mail, in a log and on
-// a page: a line break in it would begin a header or a line of its own, and an
-// invisible character would make it look like another.
+// isName reports whether a name is safe in the header of an email, in a log and on a page.
+// A line break would start a new header or line, and an invisible character would make
+// the name look like another.
 func isName(name string) bool {
 	return name != "" && len(name) <= 100 &&
 		!strings.ContainsFunc(name, func(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) })
@@ -53,16 +52,16 @@ func (a *accounts) create(name, hash string) bool {
 	return true
 }
 
-// rehash stores another hash of the same password, and reports whether the hash
-// was still that of before.
+// rehash stores a new hash of the same password, and reports whether the hash was
+// unchanged before.
 func (a *accounts) rehash(name, before, hash string) bool {
 	return a.swap(name, before, hash, 0)
 }
 
-// replace stores the hash of a new password and, in the same write, that log-ins by
-// the old one are to be revoked: a program that ends right after it must not forget
-// that. It reports whether the hash was still that of before: of two who change a
-// password at once, one finds out that the current one is another by now.
+// replace stores the hash of a new password and, in the same write, that sessions by the
+// old one must be revoked, so that a crash right after it does not lose this. It reports
+// whether the hash was unchanged before: of two concurrent changes, one fails because the
+// current password has changed.
 func (a *accounts) replace(name, before, hash string) bool {
 	return a.swap(name, before, hash, 1)
 }
@@ -79,8 +78,8 @@ func (a *accounts) swap(name, before, hash string, replaced int) bool {
 	return true
 }
 
-// owes reports whether a LogoutAll is owed, and how many passwords were replaced:
-// once it is done, revoked takes that number.
+// owes reports whether a LogoutAll is due, and how many passwords were replaced. Pass that
+// number to revoked afterwards.
 func (a *accounts) owes(name string) (replaced int, owed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -88,7 +87,7 @@ func (a *accounts) owes(name string) (replaced int, owed bool) {
 	return row.replaced, row.replaced > row.revoked
 }
 
-// revoked notes that the log-ins by that many replaced passwords have ended.
+// revoked records that the sessions by that many replaced passwords were revoked.
 func (a *accounts) revoked(name string, replaced int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

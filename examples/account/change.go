@@ -9,13 +9,13 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// change takes the current password as well, and guesses at it count as those at
-// log-in do. It ends all log-ins, this one included, and logs in anew: whoever has a
-// copy of the cookie of before is out as well. What the session has kept is lost.
+// change requires the current password, and limits guesses at it like those at login. It
+// revokes all sessions including the current one, so stolen copies of its cookie are
+// invalid too, and then logs in again. The data of the session is lost.
 func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	id, _ := auth.FromContext(r.Context())
 	current, chosen := r.PostFormValue("current"), r.PostFormValue("password")
-	// Before the rate limiter: what may not be chosen is no wrong guess.
+	// Check before the rate limiter, because a refused choice is not a wrong guess.
 	if err := s.passwords.Check(r.Context(), chosen, id.Subject); err != nil {
 		return err
 	}
@@ -31,8 +31,8 @@ func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	if !s.accounts.replace(id.Subject, before, hash) {
 		return errChanged
 	}
-	// After an error from here on the new password is the one, and log-ins of before
-	// are refused.
+	// After an error from here on, the new password is valid, and earlier sessions are
+	// refused.
 	if _, err := s.revoke(r.Context(), id.Subject); err != nil {
 		return errors.Join(errSet, err)
 	}
@@ -42,13 +42,12 @@ func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	return s.tell(w, r, "/", "Your password is changed, and you are logged out everywhere else.")
 }
 
-// resetting is what links to who has forgotten a password are for. Nothing else
-// takes them.
+// resetting is the purpose of tokens in links that reset a password.
 const resetting = "reset a password"
 
-// forgotten sends a link, and answers alike, and as fast, if there is no such account.
-// The link is bound to the hash that it is to replace: a password that is set or
-// changed ends all links of before.
+// forgotten sends a link. The response and its time are the same if the account does not
+// exist. The link is bound to the current hash, so setting or changing the password
+// invalidates all earlier links.
 func (s *site) forgotten(w http.ResponseWriter, r *http.Request) error {
 	name := nameOf(r.PostFormValue("name"))
 	err := s.mails.Try(w, r, name, func() error {
@@ -68,14 +67,14 @@ func (s *site) forgotten(w http.ResponseWriter, r *http.Request) error {
 	return s.tell(w, r, "/login", "If there is such an account, a link is on its way. It works for an hour, until the password is another.")
 }
 
-// reset sets a password for who has got a link, which is good until a password is
-// chosen that may be. The one that it replaces is the one that the link is bound to.
+// reset sets a password for a user with a link. The link stays valid until an acceptable
+// password is chosen. It replaces only the password that the link is bound to.
 func (s *site) reset(w http.ResponseWriter, r *http.Request) error {
 	name, chosen := r.PostFormValue("name"), r.PostFormValue("password")
 	if err := s.passwords.Check(r.Context(), chosen, name); err != nil {
 		return err
 	}
-	// Who tries again, with a link that is used up, at least has the thief out.
+	// A retry with a used link still revokes the sessions of a thief.
 	if _, err := s.revoke(r.Context(), name); err != nil {
 		return err
 	}

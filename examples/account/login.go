@@ -9,8 +9,8 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// login lets the rate limiter ask whether the password is right. An account that does
-// not exist has no hash, which takes as long and is as wrong.
+// login verifies the password within the rate limiter. An account that does not exist has
+// no hash, and verifying against it takes as long and fails in the same way.
 func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	name, given := nameOf(r.PostFormValue("name")), r.PostFormValue("password")
 	hash := s.accounts.hash(name)
@@ -21,14 +21,14 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.revoke(r.Context(), name); err != nil {
 		return err
 	}
-	// What is hashed by older settings is hashed anew while the password is here.
+	// Replace a hash with older settings while the password is available.
 	if s.passwords.NeedsRehash(hash) {
 		anew, err := s.passwords.Hash(r.Context(), given)
 		switch {
-		case err != nil: // another time
+		case err != nil: // retried at the next login
 		case s.accounts.rehash(name, hash, anew):
 			hash = anew
-		default: // another log-in was faster, or a change of the password
+		default: // a concurrent login, or a change of the password
 			hash = s.accounts.hash(name)
 			if err := s.passwords.Verify(r.Context(), hash, given); err != nil {
 				return err
@@ -42,12 +42,12 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// errCounted is what a rate limiter counts as it does a failure, though nothing has
-// failed: so that nobody floods a mailbox, or keeps the processors busy with hashes.
+// errCounted makes a rate limiter count a successful request like a failure, so that an
+// attacker cannot flood a mailbox or keep the processors busy with hashing.
 var errCounted = fmt.Errorf("it counts: %w", auth.ErrUnauthenticated)
 
-// register makes an account. A service that has mail addresses sends a link first,
-// and says nothing of who has an account.
+// register creates an account. A service with email addresses should send a link first,
+// and not reveal whether an account exists.
 func (s *site) register(w http.ResponseWriter, r *http.Request) error {
 	name, chosen := nameOf(r.PostFormValue("name")), r.PostFormValue("password")
 	if !isName(name) {
@@ -76,12 +76,13 @@ func (s *site) register(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// enter logs in who has the password behind hash, if that still is the account's.
+// enter logs in a user who has proved the password of hash, if that is still the hash of
+// the account.
 //
-// Whoever replaces a hash ends all log-ins after it, and this one may come too late
-// to be among them. So enter looks once more when it can be found there: either it
-// sees the new hash, or they see the log-in. Ask the database that is written to,
-// and no replica or cache of it.
+// A request that replaces the hash revokes all sessions afterwards, and this session may
+// be created too late for that. So enter reads the hash again after it has created the
+// session: either it reads the new hash, or the other request finds the session. Read
+// from the primary database, not from a replica or a cache.
 func (s *site) enter(w http.ResponseWriter, r *http.Request, name, hash string) error {
 	if err := s.sessions.Login(w, r, auth.Identity{Subject: name, Methods: "pwd"}); err != nil {
 		return err
@@ -90,7 +91,7 @@ func (s *site) enter(w http.ResponseWriter, r *http.Request, name, hash string) 
 		return nil
 	}
 	if err := s.sessions.Logout(w, r); err != nil {
-		w.Header().Del("Set-Cookie") // what could not be ended is given to nobody
+		w.Header().Del("Set-Cookie") // do not deliver a session that could not be revoked
 		return err
 	}
 	return errChanged

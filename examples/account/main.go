@@ -1,15 +1,16 @@
-// Account is a site with all that stands around a log-in: a password that is
-// chosen, guessed, changed and forgotten. Open it in a browser,
+// Account is a site with everything around a login: choosing, guessing, changing and
+// resetting a password. Run it,
 //
 //	go run ./examples/account
 //
-// and make an account. The link that a mail would bring stands in the log.
+// open it in a browser, and create an account. The link that an email would contain
+// is in the log.
 //
-// Guesses are counted by account, address and browser; who forgets a password
-// gets a link that works once; who changes one is logged out everywhere else, even
-// if the store fails at it for a while; forms prove that they are the site's own;
-// messages are shown once; and visitors have no session before they log in. The
-// cookies are Secure, which Safari does not take from http://localhost.
+// Guesses are limited by account, address and browser. A user who has forgotten the
+// password gets a link that works once. Changing a password signs out all other
+// sessions, even if the store fails for a while. Forms prove that they come from the
+// site. Messages are shown once. Visitors have no session before they log in. The
+// cookies are Secure, so Safari does not accept them from http://localhost.
 package main
 
 import (
@@ -56,18 +57,18 @@ type site struct {
 	guard     *middleware.Guard
 	origin    auth.CrossOrigin  // of forms without a session
 	logins    *throttle.Limiter // guesses at a password
-	mails     *throttle.Limiter // mails to who has forgotten one
-	newcomers *throttle.Limiter // accounts that are made
-	links     *onetime.Tokens   // in these mails
+	mails     *throttle.Limiter // emails to reset a password
+	newcomers *throttle.Limiter // new accounts
+	links     *onetime.Tokens   // in these emails
 	messages  *cookie.Sealed[string]
 	mail      func(to, link string)
 }
 
-// newSite puts the parts together. One store serves them all. mail only hands over,
-// to a queue say: to wait for a mail server would tell by time who has an account.
+// newSite connects the parts, which share one store. mail must only enqueue the message:
+// waiting for a mail server would reveal by time whether an account exists.
 func newSite(db store.Store, mail func(to, link string)) (*site, error) {
 	s := &site{mail: mail, origin: auth.RequireOrigin(nil)}
-	key := make([]byte, 32) // keep it where other secrets are, and use the same on all hosts
+	key := make([]byte, 32) // store it with other secrets, and use the same key on all hosts
 	rand.Read(key)
 	sealer, err := cookie.NewSealer(key)
 	if err != nil {
@@ -82,8 +83,8 @@ func newSite(db store.Store, mail func(to, link string)) (*site, error) {
 	if s.logins, err = throttle.New(throttle.Config{Store: db, Sealer: sealer}); err != nil {
 		return nil, err
 	}
-	// These count what succeeds as well. With NeverLock no attacker can lock them for
-	// good. Events would tell each as a failure: not to the hook that log-ins have.
+	// These also count successful requests. With NeverLock an attacker cannot lock them
+	// permanently. Each request is reported as a failure, so do not use the hook of logins.
 	mails := throttle.Config{Store: db, Namespace: "mails", MaxFailures: throttle.NeverLock}
 	if s.mails, err = throttle.New(mails); err != nil {
 		return nil, err

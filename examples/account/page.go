@@ -23,13 +23,13 @@ var files embed.FS
 
 var templates = template.Must(template.Must(template.New("").Parse(session.CSRFTemplate)).ParseFS(files, "page.html"))
 
-// page is what the templates show.
+// page is the data of the templates.
 type page struct {
-	Subject     string // who is logged in, or ""
+	Subject     string // of the session, or ""
 	Message     string // shown once
-	CSRF        string // what forms prove themselves by
+	CSRF        string // token of forms
 	Name, Token string // of a link
-	Next        string // where to go after the log-in
+	Next        string // page to show after the login
 }
 
 // form shows a page with a form.
@@ -44,8 +44,8 @@ func (s *site) form(name string) http.HandlerFunc {
 	}
 }
 
-// posted is the handler of a form: do answers, or its error is explained beside the
-// form.
+// posted is the handler of a form. do writes the response, or its error is explained next
+// to the form.
 func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := s.own(r)
@@ -63,10 +63,10 @@ func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) e
 	}
 }
 
-// own refuses what no form of the site has sent. Behind the guard a form has the
-// token of its session. Before it, the headers have to do by which browsers say
-// where a form comes from: a session for each visitor, for the sake of a token,
-// would fill the store with those of bots.
+// own refuses requests that were not sent by a form of the site. Behind the guard a form
+// has the CSRF token of its session. Without a session the check uses the headers in
+// which browsers state the origin of a form, because a session for each visitor, only
+// for a token, would fill the store with sessions of bots.
 func (s *site) own(r *http.Request) error {
 	if _, ok := auth.FromContext(r.Context()); ok {
 		return s.sessions.CheckCSRF(r)
@@ -84,7 +84,7 @@ var (
 	errChanged = errors.New("the password was changed meanwhile")
 )
 
-// explain tells people what is wrong, and nothing of the error itself.
+// explain tells users what is wrong, without details of the error.
 func explain(err error) (status int, text string) {
 	var many *throttle.Error
 	for _, known := range []struct {
@@ -112,7 +112,7 @@ func explain(err error) (status int, text string) {
 	return http.StatusServiceUnavailable, "That cannot be done now. Try again in a moment."
 }
 
-// tell shows a message on the page to go to.
+// tell shows a message on the next page.
 func (s *site) tell(w http.ResponseWriter, r *http.Request, to, message string) error {
 	if err := s.messages.Set(w.Header(), r, message); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, me
 	}
 	var body bytes.Buffer
 	var err error
-	w.Header().Set("Cache-Control", "no-store") // a message, and a link, are for one visitor
+	w.Header().Set("Cache-Control", "no-store") // messages and links are for one visitor
 	if p.Subject != "" {
 		p.CSRF, err = s.sessions.CSRFToken(w, r)
 	}
@@ -141,7 +141,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, me
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if p.Token != "" { // its address is nobody else's business
+	if p.Token != "" { // the address of the page has a single-use token
 		w.Header().Set("Referrer-Policy", "no-referrer")
 	}
 	w.WriteHeader(status)

@@ -8,17 +8,17 @@ import (
 	"github.com/authlatch/auth/session"
 )
 
-// revoke ends the log-ins by passwords that were replaced, if that is owed still,
-// and reports whether it was.
+// revoke revokes the logins by replaced passwords if that is still due, and reports
+// whether it was.
 //
-// A store that fails, or a program that ends, between a new hash and its LogoutAll
-// would leave a thief logged in, with nothing to be tried again: the link is used,
-// and the old password is wrong. So the account remembers that it is owed, and
-// whatever comes next pays: the guard before it serves anybody, and each log-in
-// before its own. Both fail while the store does.
+// If the store failed or the program ended between storing a new hash and LogoutAll, a
+// thief would stay logged in, and the user could not retry: the link is used, and the
+// old password is wrong. The account therefore records that a LogoutAll is due. The guard
+// runs it before it serves a request, and each login before it creates a session. Both
+// fail while the store fails.
 //
-// Two that pay at once may end a log-in that was made in between. Its owner logs in
-// again.
+// Two concurrent calls may revoke a login that was created between them. Its user has to
+// log in again.
 func (s *site) revoke(ctx context.Context, name string) (owed bool, err error) {
 	replaced, owed := s.accounts.owes(name)
 	if !owed {
@@ -31,8 +31,8 @@ func (s *site) revoke(ctx context.Context, name string) (owed bool, err error) {
 	return true, nil
 }
 
-// current is the Authenticator of the guard: it lets no session pass from before a
-// change of password, also where the change could not end it.
+// current is the Authenticator of the guard. It refuses sessions that began before a
+// change of the password, even if the change could not revoke them.
 type current struct {
 	*session.Manager
 	site *site
@@ -48,7 +48,7 @@ func (c current) Authenticate(r *http.Request) (auth.Identity, error) {
 	case err != nil:
 		return auth.Identity{}, err
 	case owed:
-		return c.Manager.Authenticate(r) // which has ended
+		return c.Manager.Authenticate(r) // revoked by now
 	}
 	return id, nil
 }

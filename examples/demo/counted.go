@@ -7,8 +7,8 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// counted is a store that notes in the record of an exchange how often it is
-// asked. It shows what a mode costs: an access token is checked without it.
+// counted is a store that counts its calls in the record of an exchange. It shows the cost
+// of a mode: an access token is verified without the store.
 type counted struct{ store.Store }
 
 func (c counted) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {

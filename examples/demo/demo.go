@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// limits are how long things last here.
+// limits are the lifetimes in this demo.
 type limits struct{ access, window, idle, lifetime time.Duration }
 
 // The cookies of the two modes, in production settings.
@@ -24,15 +24,15 @@ var (
 	refreshCookie = cookie.Refresh()
 )
 
-// demo has the two modes over one store and one namespace, so that each of them
-// knows of the other's log-ins.
+// demo has the two modes over one store and one namespace, so that each of them sees the
+// other's logins.
 type demo struct {
 	limits    limits
 	passwords *password.Hasher
 	accounts  map[string]string // hashes by user name
 	sessions  *session.Manager
 	tokens    *token.Issuer
-	live      *token.Verifier // of the same tokens, for an API that must see a log-out at once
+	live      *token.Verifier // of the same tokens, for an API that must see a logout at once
 	visitors  visitors
 }
 
@@ -48,7 +48,7 @@ func newDemo(l limits) (*demo, error) {
 	}
 	d.accounts = map[string]string{"alice": hash}
 
-	// Log-ins are kept here. Another store is a change to this line alone.
+	// Sessions are kept here. To use another store, change only this line.
 	logins := counted{&store.Memory{}}
 	d.sessions, err = session.New(session.Config{
 		Store: logins, Cookie: sessionCookie,
@@ -80,8 +80,7 @@ func newDemo(l limits) (*demo, error) {
 	return d, err
 }
 
-// api returns what the demo is about. Each handler below is written once and
-// serves both modes.
+// api returns the API of the demo. Each handler below serves both modes.
 func (d *demo) api() http.Handler {
 	bySession := &middleware.Guard{Authenticator: d.sessions}
 	byToken := &middleware.Guard{Authenticator: d.tokens}
@@ -114,14 +113,14 @@ func me(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello,", id.Subject)
 }
 
-// transfer is what another site would like alice's browser to do.
+// transfer is the request that an attacker's site makes alice's browser send.
 func transfer(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	fmt.Fprintln(w, id.Subject, "sends 5 to bob")
 }
 
-// login checks a password and logs in by a mode. A service bounds the attempts
-// as well, by throttle.Limiter; here they may be made without end.
+// login verifies a password and logs in with a mode. A service must also limit the
+// attempts with a throttle.Limiter; this demo does not.
 func (d *demo) login(mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }) http.HandlerFunc {
@@ -137,8 +136,7 @@ func (d *demo) login(mode interface {
 	}
 }
 
-// logoutEverywhere ends all log-ins of whoever asks, those of the other mode
-// included.
+// logoutEverywhere revokes all logins of the user, including those of the other mode.
 func logoutEverywhere(mode interface {
 	LogoutAll(ctx context.Context, subject string, keep ...string) error
 }) http.HandlerFunc {

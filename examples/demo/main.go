@@ -1,21 +1,21 @@
-// Demo is one page that shows the two modes side by side: log-ins that the
-// server keeps, and log-ins that it signs into tokens. One handler answers for
-// both. Each button shows what went over the network, as the server saw it, and how
-// often the store was asked: log-in, calls, refreshes, a theft, a post from another
-// site, log-out here and everywhere.
+// Demo is one page that shows the two modes side by side: logins that the server
+// stores, and logins that it signs into tokens. The same handlers serve both. Each
+// button shows the requests and responses as the server saw them, and the number of
+// store calls: login, calls, refreshes, a theft, a post from another site, logout
+// here and everywhere.
 //
 //	go run ./examples/demo
 //
-// Open http://localhost:8080. The account is alice, the password "correct
-// horse". The page is in English and Korean.
+// Open http://localhost:8080. The account is alice, the password "correct horse". The
+// page is in English and Korean.
 //
-// Everything ends soon, so that it can be watched: an access token after a minute, a
-// log-in after three minutes without use. Flags change that.
+// Lifetimes are short, so that expiry can be watched: an access token expires after a
+// minute, a login after three minutes without use. Flags change that.
 //
-// The cookies are Secure. Chromium and Firefox take such cookies on
-// http://localhost, Safari does not; the page says so if none comes back. What is
-// listened on is also http://127.0.0.1:8080, which is another site to a browser:
-// there the demo has its attacker.
+// The cookies are Secure. Chromium and Firefox accept such cookies on
+// http://localhost, Safari does not; the page says so if no cookie comes back. The
+// same address is also http://127.0.0.1:8080, which is another site to a browser: the
+// demo's attacker is there.
 package main
 
 import (

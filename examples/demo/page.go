@@ -16,12 +16,11 @@ var files embed.FS
 
 var page = template.Must(template.ParseFS(files, "page.html"))
 
-// languageCookie keeps the choice of a language, which is no secret.
+// languageCookie stores the chosen language. It is not secret.
 var languageCookie = cookie.Preference("language")
 
-// handler serves the page and its API under the name localhost, and the page of
-// an attacker under 127.0.0.1. Other names lead nowhere, so no site reaches the
-// demo by a name of its own that it lets point here.
+// handler serves the page and its API on localhost, and the page of an attacker on
+// 127.0.0.1. It refuses other hosts, which prevents DNS rebinding.
 func (d *demo) handler() http.Handler {
 	here, elsewhere := d.here(), elsewhere()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +36,7 @@ func (d *demo) handler() http.Handler {
 }
 
 func (d *demo) here() http.Handler {
-	own := http.NewCrossOriginProtection() // the modes have theirs
+	own := http.NewCrossOriginProtection() // the modes have their own
 	mux := http.NewServeMux()
 	api := d.record(d.api())
 	mux.Handle("/session/", api)
@@ -55,8 +54,8 @@ func (d *demo) here() http.Handler {
 	return middleware.SecurityHeaders(mux)
 }
 
-// elsewhere is another site to a browser, though it is the same program. Who
-// comes to it by mistake is sent to the page.
+// elsewhere is another site to a browser, although it is the same program. Users who open
+// it by mistake are redirected to the page.
 func elsewhere() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /elsewhere", func(w http.ResponseWriter, r *http.Request) {
@@ -88,8 +87,7 @@ func (d *demo) page(w http.ResponseWriter, r *http.Request) {
 	page.Execute(w, language(r))
 }
 
-// serveFile serves a part of the page. Browsers ask each time whether theirs is
-// the newest.
+// serveFile serves a part of the page. Browsers revalidate it each time.
 func serveFile(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache")
@@ -97,7 +95,7 @@ func serveFile(name string) http.HandlerFunc {
 	}
 }
 
-// texts serves all that the page says, in both languages.
+// texts serves the texts of the page in both languages.
 func texts(w http.ResponseWriter, r *http.Request) {
 	english, _ := files.ReadFile("en.json")
 	korean, _ := files.ReadFile("ko.json")
@@ -107,8 +105,8 @@ func texts(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte("export default {en: " + string(english) + ", ko: " + string(korean) + "};\n"))
 }
 
-// language is the one that was chosen, or else the first of the browser's that
-// the page speaks.
+// language returns the chosen language, or else the first language of the browser that the
+// page supports.
 func language(r *http.Request) string {
 	if chosen, ok, _ := languageCookie.Read(r); ok && (chosen == "en" || chosen == "ko") {
 		return chosen

@@ -13,15 +13,15 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// step is what one button, or one opening of the page, has led to.
+// step is the effect of one button, or of loading the page.
 type step struct {
 	ID        string      `json:"id"`
 	Time      int64       `json:"time"` // in ms since 1970
 	Exchanges []*exchange `json:"exchanges"`
 }
 
-// exchange is a request and its answer as the server saw them, without secrets.
-// That the thief has copied a cookie is one too, with neither.
+// exchange is a request and its response as the server saw them, without secrets. An
+// exchange without both records that the thief has copied a cookie.
 type exchange struct {
 	visitor *visitor
 
@@ -39,14 +39,14 @@ type exchange struct {
 	Events   []event `json:"events,omitempty"`
 }
 
-// field is a line of a header. What is aside went along and was not looked at.
+// field is a header line. aside means that it was sent but not read.
 type field struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Aside bool   `json:"aside,omitempty"`
 }
 
-// event is what the hook of a mode has told during an exchange.
+// event is an event of a mode during an exchange.
 type event struct {
 	Kind    string `json:"kind"`
 	Subject string `json:"subject,omitempty"`
@@ -58,8 +58,8 @@ const (
 	maxSteps     = 20  // of a visitor
 	maxExchanges = 12  // of a step
 	maxEvents    = 12  // of an exchange
-	maxLines     = 12  // of the header of a request or an answer
-	maxText      = 300 // bytes of a body or a field, as it is shown
+	maxLines     = 12  // of the header of a request or a response
+	maxText      = 300 // bytes of a body or a header, as shown
 	maxSeen      = 8 << 10
 )
 
@@ -70,9 +70,8 @@ var stepID = regexp.MustCompile(`^[a-z]{2,12}-(session|token)-[0-9a-f]{16}$`)
 
 type exchangeKey struct{}
 
-// record notes the exchanges of visitors. The thief and the other site have
-// no cookie that says whose they are, so their query does. Whoever says nothing
-// is served all the same.
+// record records the exchanges of visitors. The thief and the other site have no visitor
+// cookie, so their query has the label. Requests without either are served too.
 func (d *demo) record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v, id := d.visitors.of(r), r.Header.Get(stepHeader)
@@ -94,8 +93,8 @@ func (d *demo) record(next http.Handler) http.Handler {
 	})
 }
 
-// note writes into the record of the exchange that a context is of. What is done
-// for nobody's exchange, such as for the state of the page, is not noted.
+// note writes into the record of the exchange in a context. Requests without one, such as
+// for the state of the page, are not recorded.
 func note(ctx context.Context, write func(x *exchange)) {
 	x, ok := ctx.Value(exchangeKey{}).(*exchange)
 	if !ok {
@@ -121,8 +120,8 @@ func noteEvent(ctx context.Context, e auth.Event) {
 	})
 }
 
-// file adds an exchange to its step, which is a new one if need be. The lock is
-// held.
+// file adds an exchange to its step, and creates the step if necessary. The caller holds
+// the lock.
 func (v *visitor) file(id string, x *exchange) {
 	var s *step
 	for _, old := range v.steps {
@@ -152,9 +151,8 @@ func sender(r *http.Request) string {
 	return "browser"
 }
 
-// sent returns the fields of a request that matter. There is one Cookie field; it
-// is shown as a line for each cookie of the two modes, and as an empty one if
-// there is none of them.
+// sent returns the relevant headers of a request. The Cookie header is shown as a line for
+// each cookie of the two modes, and as an empty line if there is none.
 func sent(r *http.Request) []field {
 	own := cookieOf(r.URL.Path)
 	var lines []field
@@ -183,8 +181,8 @@ func cookieOf(path string) string {
 	return sessionCookie.Name()
 }
 
-// claims returns what an access token in a body says: that is signed, and no
-// secret to whoever has the token.
+// claims returns the claims of an access token in a body. They are signed, and not secret
+// to the holder of the token.
 func claims(body []byte) string {
 	var tokens struct {
 		Access string `json:"access_token"`
@@ -212,8 +210,8 @@ func fields(h http.Header, names ...string) (lines []field) {
 
 var secret = regexp.MustCompile(`[A-Za-z0-9_.-]{32,}`)
 
-// legible shortens whatever is long enough to be a secret, and the text itself.
-// What is left of a secret tells it from others and opens nothing.
+// legible shortens all words that are long enough to be a secret, and the text itself. The
+// rest of a secret identifies it and cannot authenticate a request.
 func legible(text string) string {
 	text = text[:min(maxSeen, len(text))]
 	text = secret.ReplaceAllStringFunc(text, func(s string) string { return s[:4] + "…" + s[len(s)-6:] })
@@ -223,10 +221,10 @@ func legible(text string) string {
 	return strings.ToValidUTF8(text, "�")
 }
 
-// watcher notes the status and the beginning of a body.
+// watcher records the status and the beginning of a body.
 type watcher struct {
 	http.ResponseWriter
-	status int // 200 unless the handler says otherwise
+	status int // 200 unless the handler sets another
 	body   []byte
 }
 
@@ -241,5 +239,5 @@ func (w *watcher) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap implements the contract of [http.ResponseController].
 func (w *watcher) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -15,25 +15,25 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// state is all that the page shows, but for what the page itself holds. Times
-// are in ms: those that are left count from the answer, others since 1970.
+// state is everything that the page shows, except for its own state. Times are in ms:
+// remaining times are relative to the response, others since 1970.
 type state struct {
 	Known   bool               `json:"known"` // the browser has sent its cookies back
 	Label   string             `json:"label"`
 	Limits  map[string]float64 `json:"limits"` // in seconds
 	Session modeState          `json:"session"`
 	Token   modeState          `json:"token"`
-	Logins  []login            `json:"logins"` // where the subject is logged in, oldest first
+	Logins  []login            `json:"logins"` // of the subject, oldest first
 	Steps   []*step            `json:"steps"`  // oldest first
 }
 
-// modeState is what there is of a mode in this browser, and on the server for it.
+// modeState is the state of a mode in this browser and on the server.
 type modeState struct {
 	Name       string   `json:"name"`       // of the cookie
 	Attributes []string `json:"attributes"` // of the cookie
-	Cookie     string   `json:"cookie"`     // its value, shortened; empty if there is none
-	Login      *login   `json:"login"`      // what the server keeps, or nil
-	Stolen     string   `json:"stolen"`     // what the thief has, shortened
+	Cookie     string   `json:"cookie"`     // its value, shortened; empty without a cookie
+	Login      *login   `json:"login"`      // in the store, or nil
+	Stolen     string   `json:"stolen"`     // the thief's copy, shortened
 }
 
 type login struct {
@@ -44,11 +44,11 @@ type login struct {
 	Used     int64  `json:"used"`
 	IdleLeft int64  `json:"idleLeft"`
 	Left     int64  `json:"left"`
-	Here     bool   `json:"here"` // it is this browser's
+	Here     bool   `json:"here"` // it belongs to this browser
 }
 
-// state answers with what is true now. It uses no log-in that the demo knows of, so
-// looking at the page keeps none alive.
+// state responds with the current state. It does not use any login, so viewing the page
+// does not extend one.
 func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	known := d.visitors.of(r) != nil
 	v, err := d.visitors.welcome(w, r)
@@ -92,7 +92,7 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	s.Session.Stolen, s.Token.Stolen = legible(v.stolen[sessionMode]), legible(v.stolen[tokenMode])
 	s.Steps = v.steps
-	text, err := json.Marshal(s) // others may add to the steps after
+	text, err := json.Marshal(s) // concurrent requests may add steps later
 	v.mu.Unlock()
 	if err != nil {
 		middleware.Deny(w, r, err)
@@ -101,8 +101,8 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	answer(w, json.RawMessage(text))
 }
 
-// remember finds out whose the session is, if the browser has one of which the
-// visitor's record does not tell: the record is bounded, and may be gone.
+// remember looks up the session of the browser if the visitor's record does not have it:
+// records are bounded and may have been dropped.
 func (d *demo) remember(r *http.Request, v *visitor) error {
 	v.mu.Lock()
 	_, known := v.logins[sessionMode]
@@ -113,7 +113,7 @@ func (d *demo) remember(r *http.Request, v *visitor) error {
 	id, err := d.sessions.Authenticate(r)
 	switch {
 	case errors.Is(err, auth.ErrUnauthenticated):
-		return nil // the server knows it no more
+		return nil // the server does not know it any more
 	case err != nil:
 		return err
 	}
@@ -152,7 +152,7 @@ func (d *demo) newLogin(subject string, l auth.Login, mine map[string]string) lo
 	}
 }
 
-// cookieState says what the browser has sent, and by what policy it got it.
+// cookieState returns the cookie that the browser has sent, with its policy.
 func cookieState(r *http.Request, policy cookie.Policy) modeState {
 	value, _, _ := policy.Read(r)
 	m := modeState{Name: policy.Name(), Cookie: legible(value)}
@@ -179,7 +179,7 @@ func cookieState(r *http.Request, policy cookie.Policy) modeState {
 	return m
 }
 
-// hostname returns the name that the browser has asked for, and the port.
+// hostname returns the host name in the request, and the port.
 func hostname(r *http.Request) (name, port string) {
 	name, port, err := net.SplitHostPort(r.Host)
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// The thief is a client of its own inside of this program. It reads a cookie
-// from a request of its victim, as malware on the victim's machine would, and
-// sends it from elsewhere, by HTTP like anybody.
+// The thief is a separate client inside of this program. It reads a cookie from a request
+// of its victim, as malware on the victim's machine would, and sends it over HTTP from
+// another client.
 
 const thiefAgent = "thief"
 
-// policyOf returns the policy of the cookie that the thief wants of a mode.
+// policyOf returns the policy of the cookie that the thief steals in a mode.
 func policyOf(mode string) (cookie.Policy, bool) {
 	switch mode {
 	case sessionMode:
@@ -31,8 +31,8 @@ func policyOf(mode string) (cookie.Policy, bool) {
 	return cookie.Policy{}, false
 }
 
-// steal copies the cookie. The answer says whether there was one, and how long
-// its owner's next refresh makes no new one, in ms: the page waits for that.
+// steal copies the cookie. The response says whether there was one, and for how many ms a
+// refresh of its owner returns no new one: the page waits for that.
 func (d *demo) steal(w http.ResponseWriter, r *http.Request) {
 	v, mode, ok := d.victim(w, r)
 	if !ok {
@@ -57,7 +57,7 @@ func (d *demo) steal(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// use lets the thief send what it has.
+// use makes the thief send its cookie.
 func (d *demo) use(w http.ResponseWriter, r *http.Request) {
 	v, mode, ok := d.victim(w, r)
 	if !ok {
@@ -85,7 +85,7 @@ func (d *demo) use(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]any{"used": stolen != ""})
 }
 
-// victim returns whose cookie it is about, or answers that this is not clear.
+// victim returns the visitor whose cookie is meant, or responds with an error.
 func (d *demo) victim(w http.ResponseWriter, r *http.Request) (v *visitor, mode string, ok bool) {
 	v, mode = d.visitors.of(r), r.PostFormValue("mode")
 	if _, ok = policyOf(mode); !ok || v == nil || !stepID.MatchString(r.Header.Get(stepHeader)) {
@@ -95,15 +95,15 @@ func (d *demo) victim(w http.ResponseWriter, r *http.Request) (v *visitor, mode 
 	return v, mode, true
 }
 
-// present sends a stolen cookie to this very server, and returns the value of
-// the one that it gets for it, if any.
+// present sends a stolen cookie to this server, and returns the value of the cookie in the
+// response, if any.
 func present(r *http.Request, label, step, mode, stolen string) (newer string, err error) {
 	policy, _ := policyOf(mode)
 	method, path := http.MethodGet, "/session/me"
 	if mode == tokenMode {
 		method, path = http.MethodPost, "/token/refresh"
 	}
-	// Where the victim's request has come in, and not where its Host points.
+	// The address that received the victim's request, not the one in its Host.
 	here, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
 		return "", errors.New("the request has come by no server")
@@ -119,7 +119,7 @@ func present(r *http.Request, label, step, mode, stolen string) (newer string, e
 	if mode == tokenMode {
 		request.Header.Set(token.AttemptHeader, rand.Text())
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second} // by no proxy
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second} // without a proxy
 	response, err := client.Do(request)
 	if err != nil {
 		return "", err
@@ -134,7 +134,7 @@ func present(r *http.Request, label, step, mode, stolen string) (newer string, e
 	return newer, nil
 }
 
-// answer writes JSON that no cache keeps.
+// answer writes JSON that no cache stores.
 func answer(w http.ResponseWriter, body any) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

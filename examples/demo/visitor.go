@@ -10,29 +10,29 @@ import (
 	"github.com/authlatch/auth/cookie"
 )
 
-// The two modes, as they are called in addresses and on the page.
+// The names of the two modes in URLs and on the page.
 const (
 	sessionMode = "session"
 	tokenMode   = "token"
 )
 
-// visitorCookie tells browsers apart, so that nobody sees the requests of
-// others. It logs nobody in.
+// visitorCookie identifies a browser, so that no visitor sees the requests of another. It
+// cannot authenticate a request.
 var visitorCookie = cookie.New("visitor")
 
-// visitor is what the demo keeps of one browser: its latest steps, which of the
-// log-ins are its own, and what the thief has taken from it.
+// visitor is the demo's record of one browser: its latest steps, its logins, and what the
+// thief has stolen from it.
 type visitor struct {
-	label string // names it to the thief and to the other site, which have not its cookie
+	label string // identifies it to the thief and to the other site, which do not have its cookie
 
 	mu      sync.Mutex
 	steps   []*step
-	logins  map[string]auth.Event // the event of the latest log-in, by mode
+	logins  map[string]auth.Event // the event of the latest login, by mode
 	renewed time.Time             // when its refresh token was last exchanged
 	stolen  map[string]string     // cookie values that the thief has, by mode
 }
 
-// visitors are bounded: a new one takes the place of the oldest.
+// visitors is bounded: a new visitor replaces the oldest one.
 type visitors struct {
 	mu      sync.Mutex
 	byID    map[string]*visitor
@@ -53,16 +53,15 @@ func (all *visitors) of(r *http.Request) *visitor {
 	return all.byID[id]
 }
 
-// labelled returns the visitor that the thief, or the other site, speaks of, or
-// nil.
+// labelled returns the visitor with a label, or nil.
 func (all *visitors) labelled(label string) *visitor {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	return all.byLabel[label]
 }
 
-// welcome returns the visitor of a request, who is a new one if need be. The ID
-// is never one that the browser has chosen.
+// welcome returns the visitor of a request, and creates it if necessary. The browser never
+// chooses the ID.
 func (all *visitors) welcome(w http.ResponseWriter, r *http.Request) (*visitor, error) {
 	if v := all.of(r); v != nil {
 		return v, nil

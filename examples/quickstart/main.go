@@ -1,16 +1,16 @@
-// Quickstart is a whole service with log-ins. Run it, and ask it who you are:
+// Quickstart is a complete service with login. Run it and try it:
 //
 //	go run ./examples/quickstart
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
 //	curl -b jar http://localhost:8080/me
 //
 // The second curl prints "hello, alice". Without "-b jar" it prints
-// {"title":"Unauthorized","status":401}. This logs out, for good:
+// {"title":"Unauthorized","status":401}. This command logs out:
 //
 //	curl -b jar -c jar -X POST http://localhost:8080/logout
 //
-// The cookie is Secure. Browsers other than Safari, and curl since 7.79, send
-// such cookies to http://localhost as well.
+// The cookie is Secure. Browsers other than Safari, and curl since 7.79, send such
+// cookies to http://localhost as well.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 )
 
 func main() {
-	// Logins are kept here. Another store is a change to this line alone.
+	// Sessions are kept here. To use another store, change only this line.
 	logins, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {
 		log.Fatal(err)

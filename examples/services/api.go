@@ -9,7 +9,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// api is all that a service needs to know who calls it.
+// api is everything that a service needs to authenticate its callers.
 type api struct {
 	guard *middleware.Guard
 	keys  *token.RemoteKeySet
@@ -28,10 +28,10 @@ func newAPI(issuerURL string) (*api, error) {
 	return &api{&middleware.Guard{Authenticator: verifier}, keys}, nil
 }
 
-// Close ends the fetching of keys.
+// Close stops fetching keys.
 func (a *api) Close() error { return a.keys.Close() }
 
-// stock is the warehouse. Only services that were granted "stock" may ask it.
+// stock is the warehouse. Only services with the scope "stock" may call it.
 func (a *api) stock() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /stock", a.guard.RequireScope("stock")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

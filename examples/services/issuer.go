@@ -14,11 +14,11 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// issuer is the only service that has a store, and private keys.
+// issuer is the only service with a store and with private keys.
 type issuer struct {
 	*token.Issuer
 	keys     *token.KeySet
-	lifetime time.Duration // of a log-in
+	lifetime time.Duration // of a login
 }
 
 func newIssuer(url string, access time.Duration) (*issuer, error) {
@@ -26,7 +26,7 @@ func newIssuer(url string, access time.Duration) (*issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	lifetime := 15 * access // short, since the keys rotate so often here
+	lifetime := 15 * access // short, because the keys rotate so often here
 	i, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: url, Audience: audience, ClientID: "services",
@@ -46,7 +46,7 @@ func (i *issuer) routes() http.Handler {
 	return mux
 }
 
-// login is for people in browsers: the refresh token goes into a cookie.
+// login is for users in browsers: the refresh token is set as a cookie.
 func (i *issuer) login(w http.ResponseWriter, r *http.Request) {
 	user := r.PostFormValue("user")
 	if user != "alice" || !equal(r.PostFormValue("password"), "correct horse") { // a STUB with one account
@@ -58,7 +58,7 @@ func (i *issuer) login(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serviceLogin is for other services, which keep both tokens themselves.
+// serviceLogin is for other services, which store both tokens themselves.
 func (i *issuer) serviceLogin(w http.ResponseWriter, r *http.Request) {
 	if !equal(r.PostFormValue("secret"), shopSecret) { // a STUB with one service
 		http.Error(w, "wrong secret", http.StatusUnauthorized)
@@ -74,9 +74,8 @@ func (i *issuer) serviceLogin(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(tokens)
 }
 
-// rotate changes the keys from time to time. A next key is published for a
-// whole period before it signs, and former ones go when the log-ins of their
-// time are over.
+// rotate rotates the keys periodically. A next key is published for a whole period before
+// it signs. Former keys are removed when the logins that they signed have expired.
 func (i *issuer) rotate(ctx context.Context, times <-chan time.Time) {
 	for {
 		select {
@@ -94,7 +93,7 @@ func (i *issuer) rotate(ctx context.Context, times <-chan time.Time) {
 	}
 }
 
-// shopSecret is what the shop proves itself with. A real one is no constant.
+// shopSecret authenticates the shop. A real secret is not a constant.
 const shopSecret = "open sesame, says the shop"
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

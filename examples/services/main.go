@@ -1,7 +1,7 @@
-// Services is three services that share no database: an issuer that logs in, a
-// shop and a warehouse. The two APIs know of the issuer nothing but the URL of
-// its public keys. The shop asks the warehouse in a name of its own, through a
-// tokenclient.Transport. The keys rotate every half minute, while all of them run.
+// Services is three services without a shared database: an issuer for logins, a shop
+// and a warehouse. The two APIs know only the URL of the issuer's public keys. The
+// shop calls the warehouse with a login of its own, through a tokenclient.Transport. The
+// keys rotate every half minute, while all services run.
 //
 //	go run ./examples/services
 //	curl -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -10,13 +10,14 @@
 //	curl -H "Authorization: Bearer $access_token" http://localhost:8082/stock
 //	curl http://localhost:8080/jwks.json
 //
-// The second curl prints "hello, alice", if access_token is what the first one
-// has answered under that name, and the third "hello, alice: 7 boxes of tea".
-// The fourth is refused with a 403: alice may not ask the warehouse, only the
-// shop may. The last one shows the key that signs, the next one, and former
-// ones; ask it again a minute later, and then use the token once more.
+// The second curl prints "hello, alice" if access_token is the value from the
+// response to the first one, and the third one "hello, alice: 7 boxes of tea". The
+// fourth is refused with a 403, because only the shop may call the warehouse. The
+// last one shows the signing key, the next one, and former ones; repeat it a minute
+// later, and then use the token once more.
 //
-// In one program they are easy to run. They would do the same on three hosts.
+// The services run in one program for simplicity. On three hosts they would behave in
+// the same way.
 package main
 
 import (
@@ -57,7 +58,7 @@ type config struct {
 // audience is the name of both APIs in access tokens.
 const audience = "https://apis.example"
 
-// run starts the three services, the issuer first, and ends them with ctx.
+// run starts the three services, the issuer first, and stops them with ctx.
 func run(ctx context.Context, c config) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var all sync.WaitGroup

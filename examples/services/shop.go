@@ -14,14 +14,14 @@ import (
 	"github.com/authlatch/auth/token/tokenclient"
 )
 
-// shop is an API that asks another one.
+// shop is an API that calls another one.
 type shop struct {
 	*api
 	issuerURL    string
 	warehouseURL string
 	warehouse    *tokenclient.Transport
 
-	mu sync.Mutex // one log-in at a time
+	mu sync.Mutex // one login at a time
 }
 
 func newShop(issuerURL, warehouseURL string) (*shop, error) {
@@ -47,11 +47,11 @@ func (s *shop) routes() http.Handler {
 	return mux
 }
 
-// tea tells the caller what the warehouse has told the shop.
+// tea returns the response of the warehouse to the caller.
 func (s *shop) tea(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	stock, err := s.ask(r)
-	if errors.Is(err, tokenclient.ErrLoginEnded) { // or none has begun yet
+	if errors.Is(err, tokenclient.ErrLoginEnded) { // or not logged in yet
 		if err = s.logIn(); err == nil {
 			stock, err = s.ask(r)
 		}
@@ -81,7 +81,7 @@ func (s *shop) ask(r *http.Request) (string, error) {
 	return string(body), err
 }
 
-// logIn proves to the issuer that this is the shop.
+// logIn authenticates the shop to the issuer.
 func (s *shop) logIn() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/authlatch/auth/session"
 )
 
-// cart is what a visitor or a customer has put into it. A session keeps it.
+// cart is the cart of a visitor or a customer. The session stores it.
 const cart = session.Key[[]string]("cart")
 
 const (
@@ -20,8 +20,8 @@ const (
 
 var errFull = errors.New("the cart is full")
 
-// addToCart is open to everybody: it makes a session for a visitor who has
-// none. Log-in takes the cart over.
+// addToCart needs no login: it creates a session for a visitor without one. Login keeps
+// the cart.
 func (s *shop) addToCart(w http.ResponseWriter, r *http.Request) {
 	item := strings.TrimSpace(r.PostFormValue("item"))
 	if item == "" || len(item) > maxItem {
@@ -44,7 +44,7 @@ func (s *shop) addToCart(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// add runs inside of Update, which repeats it if another request was faster.
+// add runs within Update, which repeats it after a concurrent change.
 func add(visit *session.Session, item string) error {
 	items, err := cart.Get(visit)
 	if err != nil {
@@ -56,7 +56,7 @@ func add(visit *session.Session, item string) error {
 	return cart.Set(visit, append(items, item))
 }
 
-// home shows the cart of whoever comes, and the log-in form to who may need it.
+// home shows the cart of the visitor, and the login form to users who are not logged in.
 func (s *shop) home(w http.ResponseWriter, r *http.Request) {
 	s.showHome(w, r, http.StatusOK, r.URL.Query().Get("next"))
 }
@@ -75,9 +75,9 @@ func (s *shop) showHome(w http.ResponseWriter, r *http.Request, status int, next
 	show(w, status, "home", p)
 }
 
-// visitor returns who looks at a public page. The subject is empty if nobody
-// is logged in, and the session is nil if there is none. Other pages leave this
-// to the guard.
+// visitor returns the subject and the session of a request for a public page. The subject
+// is empty if the visitor is not logged in, and the session is nil if there is none. On
+// other pages the guard does this.
 func (s *shop) visitor(r *http.Request) (auth.Identity, *session.Session, error) {
 	visit, err := s.sessions.Get(r)
 	if errors.Is(err, auth.ErrUnauthenticated) {

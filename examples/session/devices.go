@@ -8,7 +8,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// devices lists the log-ins of whoever asks, the newest first.
+// devices lists the sessions of the user, the newest first.
 func (s *shop) devices(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	list, err := s.sessions.Logins(r.Context(), id.Subject)
@@ -24,9 +24,8 @@ func (s *shop) devices(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, "devices", page{Subject: id.Subject, LoginID: id.LoginID, Devices: list, CSRF: csrf})
 }
 
-// logoutOne ends one of the log-ins of whoever asks, perhaps this one. The guard
-// refuses the forms of other sites; that this one comes from the page of devices
-// is proved by a token in it.
+// logoutOne revokes one of the user's sessions, perhaps the current one. The guard refuses
+// forms of other sites; the CSRF token proves that this form is from the page of devices.
 func (s *shop) logoutOne(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	err := s.sessions.CheckCSRF(r)
@@ -40,7 +39,7 @@ func (s *shop) logoutOne(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/devices", http.StatusSeeOther)
 }
 
-// logoutEverywhere ends them all. Logout then takes this browser's cookie away.
+// logoutEverywhere revokes all sessions. Logout then deletes the cookie of this browser.
 func (s *shop) logoutEverywhere(w http.ResponseWriter, r *http.Request) {
 	id, _ := auth.FromContext(r.Context())
 	err := s.sessions.LogoutAll(r.Context(), id.Subject)
@@ -54,14 +53,14 @@ func (s *shop) logoutEverywhere(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// device says what a log-in was made with, in words for the list. It keeps no
-// address: behind a proxy it would be the proxy's.
+// device describes the browser of a login for the list. It includes no address, because
+// behind a proxy that would be the proxy's.
 func device(r *http.Request) (userAgent, address string) {
 	return browser(r.UserAgent()), ""
 }
 
-// browser makes a few words of a User-Agent field. Most browsers name others
-// as well, so the order matters.
+// browser summarizes a User-Agent header. Most browsers also name others, so the order
+// matters.
 func browser(userAgent string) string {
 	name := firstIn(userAgent, "another program", "Edg", "Firefox", "Chrome", "Safari", "curl")
 	if name == "Edg" {

@@ -9,8 +9,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// remembered is how long "remember me" lasts. Sessions are cut to the
-// Config's MaxLifetime in any case.
+// remembered is the lifetime requested with "remember me". Config.MaxLifetime caps it.
 const remembered = 30 * 24 * time.Hour
 
 func (s *shop) login(w http.ResponseWriter, r *http.Request) {
@@ -38,7 +37,7 @@ func (s *shop) logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// isPassword is a STUB with one account. Look users up and check hashes here.
+// isPassword is a STUB with one account. Replace it by a lookup of users and hashes.
 func isPassword(user, password string) bool {
 	return user == "alice" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }

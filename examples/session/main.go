@@ -1,11 +1,12 @@
-// Session is a small shop that shows what package session does: log-in with
-// "remember me", a cart that a visitor fills and keeps when logging in, a list
-// of devices, log-out here, there and everywhere, and a page that wants a log-in of
-// the last minute. Open it in a browser,
+// Session is a small shop that shows package session: login with "remember me", a
+// cart that a visitor fills and keeps when logging in, a list of devices, logout of
+// this, another or all devices, and a page that requires a login within the last
+// minute. Run it,
 //
 //	go run ./examples/session
 //
-// or ask it with curl. The account is alice, the password "correct horse".
+// and open it in a browser or use curl. The account is alice, the password "correct
+// horse".
 //
 //	curl -c jar -b jar -d item=tea http://localhost:8080/cart
 //	curl -c jar -b jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -14,12 +15,12 @@
 //	curl -b jar -X POST http://localhost:8080/logout-everywhere
 //	curl -b jar http://localhost:8080/me
 //
-// The first "me" prints "hello, alice", the page after it has the tea, and the
-// last "me" prints {"title":"Unauthorized","status":401}.
+// The first "me" prints "hello, alice", the page after it has the tea, and the last
+// "me" prints {"title":"Unauthorized","status":401}.
 //
-// The cookie is Secure. Safari does not send such cookies to http://localhost:
-// use -insecure there. With "-idle 1m" a session ends after a minute without
-// use. What happens to log-ins is logged to the standard error.
+// The cookie is Secure. Safari does not send such cookies to http://localhost: use
+// -insecure there. With "-idle 1m" a session expires after a minute without use.
+// Events of sessions are logged to standard error.
 package main
 
 import (
@@ -47,7 +48,7 @@ func main() {
 
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	config := session.Config{
-		// Log-ins are kept here. Another store is a change to this line alone.
+		// Sessions are kept here. To use another store, change only this line.
 		Store:       &store.Memory{},
 		Cookie:      cookie.Session(),
 		IdleTimeout: *idle,
@@ -67,8 +68,8 @@ func main() {
 	}
 }
 
-// serve answers requests until the process is told to end, and then those that
-// are under way.
+// serve serves requests until the process is interrupted, and then completes those in
+// progress.
 func serve(log *slog.Logger, addr string, handler http.Handler) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -10,15 +10,15 @@ import (
 	"github.com/authlatch/auth/session"
 )
 
-// page is what the templates show.
+// page is the data of the templates.
 type page struct {
-	Subject string       // who is logged in, or ""
-	Next    string       // where to go after the log-in
+	Subject string       // of the session, or ""
+	Next    string       // page to show after the login
 	Wrong   bool         // the password was
 	Cart    []string     // of home
 	LoginID string       // of devices: this one
 	Devices []auth.Login // of devices
-	CSRF    string       // of devices: what its forms prove themselves by
+	CSRF    string       // of devices: the token of its forms
 }
 
 //go:embed page.html style.css
@@ -26,8 +26,8 @@ var files embed.FS
 
 var templates = template.Must(template.Must(template.New("").Parse(session.CSRFTemplate)).ParseFS(files, "page.html"))
 
-// show writes a page that no cache keeps, since it says who is logged in: after
-// the log-out, Back does not bring it back.
+// show writes a page that no cache stores, because it contains the user's name: after
+// logout, the Back button does not show it again.
 func show(w http.ResponseWriter, status int, name string, p page) {
 	var body bytes.Buffer
 	if err := templates.ExecuteTemplate(&body, name, p); err != nil {

@@ -22,8 +22,8 @@ func newShop(sessions *session.Manager) *shop {
 	return &shop{sessions, &middleware.Guard{Authenticator: sessions, LoginPage: "/"}}
 }
 
-// recently is how old a log-in may be to see how one pays. A minute is short,
-// so that the difference can be seen.
+// recently is the maximum age of a login for the payment page. It is only a minute, so
+// that the effect can be seen.
 const recently = time.Minute
 
 func (s *shop) routes() http.Handler {
@@ -52,7 +52,7 @@ func payment(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, "payment", page{Subject: id.Subject})
 }
 
-// logEvents returns a hook that tells an operator what happens to log-ins.
+// logEvents returns a hook that logs the events of sessions for an operator.
 func logEvents(log *slog.Logger) func(context.Context, auth.Event) {
 	return func(ctx context.Context, e auth.Event) {
 		level := slog.LevelInfo

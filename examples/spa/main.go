@@ -1,16 +1,16 @@
-// Spa is a page with an API, of the kind that a fintech has: an access token of
-// an hour, which no storage and no other script ever sees, and a single-use
-// refresh token of three hours in a Strict, HttpOnly, Secure cookie. A call that
-// fails because its token is over is sent again after a refresh, and the log-in
-// form comes back when all is over. The account is alice, the password "correct
+// Spa is a page with an API, as for a financial service: an access token of an hour,
+// which is never in storage or accessible to other scripts, and a single-use refresh
+// token of three hours in a Strict, HttpOnly, Secure cookie. A call that fails
+// because its token has expired is repeated after a refresh. The login form returns
+// when the refresh token has expired. The account is alice, the password "correct
 // horse".
 //
 //	go run ./examples/spa
 //	go run ./examples/spa -access 5s -refresh 30s
 //
-// Open http://localhost:8080 in one tab or several. With the second line a token
-// is over before the next call, and the log-in after half a minute of rest. The
-// page shows each exchange that takes place.
+// Open http://localhost:8080 in one tab or several. With the second command an access
+// token expires before the next call, and the login after half a minute without use.
+// The page shows each exchange of tokens.
 package main
 
 import (
@@ -60,7 +60,7 @@ func newIssuer(origin string, access, refresh time.Duration) (*token.Issuer, err
 	}
 	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys,
-		// Log-ins are kept here. Another store is a change to this line alone.
+		// Logins are kept here. To use another store, change only this line.
 		Store:  &store.Memory{},
 		Issuer: origin, Audience: origin, ClientID: "spa",
 		AccessLifetime: access, IdleTimeout: refresh, Lifetime: max(12*time.Hour, refresh),
@@ -88,7 +88,7 @@ func routes(issuer *token.Issuer) http.Handler {
 	return mux
 }
 
-// serveFile serves a part of the page. The policy lets no other script in.
+// serveFile serves a part of the page. The policy allows no other scripts.
 func serveFile(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -104,7 +104,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello,", id.Subject)
 }
 
-// isPassword is a STUB with one account. Look users up and check hashes here.
+// isPassword is a STUB with one account. Replace it by a lookup of users and hashes.
 func isPassword(user, password string) bool {
 	return user == "alice" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }

@@ -1,25 +1,26 @@
-// Token is an API whose clients log in by tokens: an access token in the answer
-// to log-in, which they send with each request, and a refresh token in a cookie
-// that no script sees. The account is alice, the password "correct horse".
+// Token is an API whose clients authenticate with tokens: an access token in the
+// response to login, which they send with each request, and a refresh token in a
+// cookie that scripts cannot read. The account is alice, the password "correct
+// horse".
 //
 //	go run ./examples/token
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
 //	curl -H "Authorization: Bearer $access_token" http://localhost:8080/me
 //
-// The second curl prints "hello, alice", if access_token is what the first one
-// has answered under that name. When it is over, in ten minutes, the cookie is
-// exchanged for a new one of both:
+// The second curl prints "hello, alice" if access_token is the value from the
+// response to the first one. When the access token has expired, after ten minutes,
+// the cookie is exchanged for a new access token and a new refresh token:
 //
 //	curl -c jar -b jar -X POST -H "Refresh-Attempt: $(openssl rand -hex 16)" http://localhost:8080/refresh
 //
-// These show where alice is logged in, end that everywhere, and end it here:
+// These commands list where alice is logged in, revoke all logins, and log out here:
 //
 //	curl -H "Authorization: Bearer $access_token" http://localhost:8080/devices
 //	curl -H "Authorization: Bearer $access_token" -X POST http://localhost:8080/logout-everywhere
 //	curl -c jar -b jar -X POST -H "Refresh-Attempt: $(openssl rand -hex 16)" http://localhost:8080/logout
 //
-// With "-live" each request looks whether its log-in goes on, so that a log-out
-// is seen at once and not when the access token is over.
+// With "-live" each request checks whether its login was revoked, so that a logout
+// takes effect at once instead of when the access token expires.
 package main
 
 import (
@@ -49,8 +50,8 @@ func main() {
 	log.Fatal(http.ListenAndServe(*addr, routes(issuer)))
 }
 
-// newIssuer makes new keys each time: log-ins end with the program. A service
-// loads them with token.LoadKeySet from a file that all of its hosts have.
+// newIssuer generates new keys each time, so logins end with the program. A service loads
+// keys with token.LoadKeySet from a file that all of its hosts have.
 func newIssuer(origin string, live bool) (*token.Issuer, error) {
 	keys, err := token.NewKeySet(token.Ed25519)
 	if err != nil {
@@ -58,7 +59,7 @@ func newIssuer(origin string, live bool) (*token.Issuer, error) {
 	}
 	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys,
-		// Log-ins are kept here. Another store is a change to this line alone.
+		// Logins are kept here. To use another store, change only this line.
 		Store:  &store.Memory{},
 		Issuer: origin, Audience: origin, ClientID: "web",
 		RevocationCheck: live,
@@ -112,7 +113,7 @@ func logoutEverywhere(issuer *token.Issuer) http.HandlerFunc {
 	}
 }
 
-// isPassword is a STUB with one account. Look users up and check hashes here.
+// isPassword is a STUB with one account. Replace it by a lookup of users and hashes.
 func isPassword(user, password string) bool {
 	return user == "alice" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }

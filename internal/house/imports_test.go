@@ -59,7 +59,7 @@ var graph = []room{
 	// Identities, outcomes, events.
 	{".", []string{"internal/crossorigin", "internal/ctxkey", "internal/registered", "internal/strictjson"}},
 
-	// Packages without imports.
+	// Small packages at the base of the graph.
 	{"internal/crossorigin", nil},
 	{"internal/ctxkey", nil},
 	{"internal/forwarded", nil},

@@ -1,6 +1,5 @@
-// Chi is a service of go-chi/chi whose routes are protected by a guard, over
-// sessions. A guard makes what chi calls a middleware, so nothing stands between
-// the two.
+// Chi is a go-chi/chi service whose routes are protected by a guard, with sessions. A guard
+// creates chi middleware, so no adapter is needed.
 //
 //	go -C examples/integrations run ./chi
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -8,7 +7,7 @@
 //	curl -b jar http://localhost:8080/reports
 //	curl -b jar -c jar -X POST http://localhost:8080/logout
 //
-// Alice may read reports, bob may not, and has the same password.
+// Alice may read reports, bob may not. Both have the same password.
 package main
 
 import (
@@ -60,7 +59,7 @@ func routes(sessions *session.Manager) http.Handler {
 			middleware.Deny(w, r, err)
 		}
 	})
-	r.Group(func(r chi.Router) { // all that is in here is for who has logged in
+	r.Group(func(r chi.Router) { // these routes require a login
 		r.Use(guard.Require)
 		r.Get("/me", me)
 		r.With(guard.RequireScope("reports:read")).Get("/reports", reports)
@@ -75,8 +74,8 @@ func me(w http.ResponseWriter, r *http.Request) {
 
 func reports(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "all is well") }
 
-// account is a STUB with two of them and one password. Look users up and check
-// hashes here.
+// account is a STUB with two accounts and one password. Replace it by a lookup of users
+// and hashes.
 func account(user, password string) (auth.Identity, bool) {
 	scopes, ok := map[string]auth.Words{"alice": "reports:read", "bob": ""}[user]
 	ok = ok && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1

@@ -1,5 +1,5 @@
-// Echo is a service of labstack/echo whose routes are protected by a guard, over
-// tokens. The adapter between the two is echo's own, echo.WrapMiddleware.
+// Echo is a labstack/echo service whose routes are protected by a guard, with tokens. The
+// adapter is echo's own, echo.WrapMiddleware.
 //
 //	go -C examples/integrations run ./echo
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -8,8 +8,8 @@
 //	curl -b jar -c jar -X POST -H "Refresh-Attempt: $(openssl rand -hex 16)" http://localhost:8080/refresh
 //	curl -b jar -c jar -X POST -H "Refresh-Attempt: $(openssl rand -hex 16)" http://localhost:8080/logout
 //
-// The access token is in the answer to log-in. Alice may read reports, bob may
-// not, and has the same password.
+// The access token is in the response to login. Alice may read reports, bob may not. Both
+// have the same password.
 package main
 
 import (
@@ -44,7 +44,7 @@ func main() {
 	log.Fatal(server.Serve(listener))
 }
 
-// newIssuer makes new keys each time: log-ins end with the program.
+// newIssuer generates new keys each time, so logins end with the program.
 func newIssuer() (*token.Issuer, error) {
 	keys, err := token.NewKeySet(token.Ed25519)
 	if err != nil {
@@ -53,7 +53,7 @@ func newIssuer() (*token.Issuer, error) {
 	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "echo",
-		RevocationCheck: true, // a log-out is seen at once
+		RevocationCheck: true, // a logout takes effect at once
 	})
 }
 
@@ -61,7 +61,7 @@ func routes(issuer *token.Issuer) http.Handler {
 	guard := &middleware.Guard{Authenticator: issuer}
 	e := echo.New()
 	e.POST("/login", func(c *echo.Context) error {
-		// FormValue would take a password from the query too, which logs keep.
+		// FormValue would also accept a password in the query, which is logged.
 		id, ok := account(c.Request().PostFormValue("user"), c.Request().PostFormValue("password"))
 		if !ok {
 			return c.String(http.StatusUnauthorized, "wrong user or password\n")
@@ -73,7 +73,7 @@ func routes(issuer *token.Issuer) http.Handler {
 	})
 	e.POST("/refresh", echo.WrapHandler(issuer.RefreshHandler()))
 	e.POST("/logout", echo.WrapHandler(issuer.LogoutHandler()))
-	members := e.Group("", echo.WrapMiddleware(guard.Require)) // all that is in here is for who has logged in
+	members := e.Group("", echo.WrapMiddleware(guard.Require)) // these routes require a login
 	members.GET("/me", me)
 	members.GET("/reports", reports, echo.WrapMiddleware(guard.RequireScope("reports:read")))
 	return e
@@ -86,8 +86,8 @@ func me(c *echo.Context) error {
 
 func reports(c *echo.Context) error { return c.String(http.StatusOK, "all is well\n") }
 
-// account is a STUB with two of them and one password. Look users up and check
-// hashes here.
+// account is a STUB with two accounts and one password. Replace it by a lookup of users
+// and hashes.
 func account(user, password string) (auth.Identity, bool) {
 	scopes, ok := map[string]auth.Words{"alice": "reports:read", "bob": ""}[user]
 	ok = ok && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1

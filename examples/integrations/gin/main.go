@@ -1,5 +1,5 @@
-// Gin is a service of gin-gonic/gin whose routes are protected by a guard, over
-// tokens. The adapter between the two is the function through.
+// Gin is a gin-gonic/gin service whose routes are protected by a guard, with tokens. The
+// adapter is the function through.
 //
 //	go -C examples/integrations run ./gin
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -8,8 +8,8 @@
 //	curl -b jar -c jar -X POST -H "Refresh-Attempt: $(openssl rand -hex 16)" http://localhost:8080/refresh
 //	curl -b jar -c jar -X POST -H "Refresh-Attempt: $(openssl rand -hex 16)" http://localhost:8080/logout
 //
-// The access token is in the answer to log-in. Alice may read reports, bob may
-// not, and has the same password.
+// The access token is in the response to login. Alice may read reports, bob may not. Both
+// have the same password.
 package main
 
 import (
@@ -45,7 +45,7 @@ func main() {
 	log.Fatal(server.Serve(listener))
 }
 
-// newIssuer makes new keys each time: log-ins end with the program.
+// newIssuer generates new keys each time, so logins end with the program.
 func newIssuer() (*token.Issuer, error) {
 	keys, err := token.NewKeySet(token.Ed25519)
 	if err != nil {
@@ -54,18 +54,18 @@ func newIssuer() (*token.Issuer, error) {
 	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "gin",
-		RevocationCheck: true, // a log-out is seen at once
+		RevocationCheck: true, // a logout takes effect at once
 	})
 }
 
-// through makes a handler of gin's of what a guard makes. Where the guard lets
-// nobody pass, gin would run the rest of the chain all the same, and so must be
-// told to stop: gin.WrapH is no adapter for a guard.
+// through converts the middleware of a guard to a gin handler. If the guard refuses a
+// request, through aborts the chain, because gin would otherwise run the rest of it. Do
+// not use gin.WrapH as an adapter for a guard.
 func through(guard func(http.Handler) http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		passed := false
 		guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			passed, c.Request = true, r // its context has the identity
+			passed, c.Request = true, r // with the identity in its context
 			c.Next()
 		})).ServeHTTP(c.Writer, c.Request)
 		if !passed {
@@ -87,7 +87,7 @@ func routes(issuer *token.Issuer) http.Handler {
 	})
 	r.POST("/refresh", gin.WrapH(issuer.RefreshHandler()))
 	r.POST("/logout", gin.WrapH(issuer.LogoutHandler()))
-	members := r.Group("/", through(guard.Require)) // all that is in here is for who has logged in
+	members := r.Group("/", through(guard.Require)) // these routes require a login
 	members.GET("/me", me)
 	members.GET("/reports", through(guard.RequireScope("reports:read")), reports)
 	return r
@@ -100,8 +100,8 @@ func me(c *gin.Context) {
 
 func reports(c *gin.Context) { c.String(http.StatusOK, "all is well\n") }
 
-// account is a STUB with two of them and one password. Look users up and check
-// hashes here.
+// account is a STUB with two accounts and one password. Replace it by a lookup of users
+// and hashes.
 func account(user, password string) (auth.Identity, bool) {
 	scopes, ok := map[string]auth.Words{"alice": "reports:read", "bob": ""}[user]
 	ok = ok && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// rules says what calls require, by their full name.
+// rules are the requirements of calls, by full name.
 type rules map[string]func(http.Handler) http.Handler
 
 func (all rules) unary(ctx context.Context, req any, call *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -30,7 +30,7 @@ func (all rules) stream(srv any, s grpc.ServerStream, call *grpc.StreamServerInf
 	return handler(srv, admitted{s, ctx})
 }
 
-// admitted is a stream whose handler sees who opened it.
+// admitted is a stream whose context has the identity of the caller.
 type admitted struct {
 	grpc.ServerStream
 	ctx context.Context
@@ -38,8 +38,8 @@ type admitted struct {
 
 func (s admitted) Context() context.Context { return s.ctx }
 
-// admit asks the guard of a call, and returns the context with the identity in
-// it. The three outcomes become three codes, and nothing more is told.
+// admit applies the guard to a call and returns the context with the identity. The three
+// outcomes become three status codes, without details.
 func (all rules) admit(ctx context.Context, call string) (context.Context, error) {
 	require, ok := all[call]
 	if !ok {
@@ -61,9 +61,9 @@ func (all rules) admit(ctx context.Context, call string) (context.Context, error
 	return nil, status.Error(codes.Unavailable, "unavailable")
 }
 
-// request is what a guard has to see of a call. Of the metadata it is the
-// credential alone: a field that is there twice is malformed, as in HTTP, and
-// cookies are for browsers.
+// request is the HTTP request that the guard checks for a call. Of the metadata it has only
+// the Authorization header: a repeated one is malformed, as in HTTP. Cookies are for
+// browsers.
 func request(ctx context.Context, call string) *http.Request {
 	sent, _ := metadata.FromIncomingContext(ctx)
 	r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: call}, RequestURI: call, Header: make(http.Header)}
@@ -73,7 +73,7 @@ func request(ctx context.Context, call string) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// answer is the ResponseWriter of a guard, of which the status counts.
+// answer is the ResponseWriter for a guard. Only the status matters.
 type answer struct {
 	header http.Header
 	status int

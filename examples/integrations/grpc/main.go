@@ -1,19 +1,19 @@
-// Grpc is a gRPC service that is protected by a guard in two ways. As a handler
-// of net/http, gRPC stands behind the guard like any other route, and shares its
-// address with the rest. Served by grpc-go itself, on an address of its own,
-// interceptors ask the same guard. One table says what each call requires.
+// Grpc is a gRPC service that a guard protects in two ways. As a net/http handler, gRPC is
+// behind the guard like any other route and shares its address with the rest. Served by
+// grpc-go itself, on its own address, interceptors call the same guard. One table has the
+// requirements of each call.
 //
 //	go -C examples/integrations run ./grpc
 //	curl -d user=alice -d 'password=correct horse' http://localhost:8080/login
 //	go -C examples/integrations run ./grpc -call localhost:8080 -token "$access_token"
 //	go -C examples/integrations run ./grpc -call localhost:8081 -token "$access_token"
 //
-// The access token is in the answer to log-in. The last two lines print "hello,
-// alice", or without a token that the call is not authenticated. Alice may add
-// notes, bob may not, and has the same password.
+// The access token is in the response to login. The last two commands print "hello,
+// alice", or, without a token, that the call is not authenticated. Alice may add notes,
+// bob may not. Both have the same password.
 //
-// Here all is sent without TLS, which is for a machine's own network alone: an
-// access token is for whoever sees it.
+// This example does not use TLS, which is acceptable only on the loopback interface: an
+// attacker who reads an access token can use it.
 package main
 
 import (
@@ -72,7 +72,7 @@ func run(addr, native string) error {
 	return <-ended
 }
 
-// newIssuer makes new keys each time: log-ins end with the program.
+// newIssuer generates new keys each time, so logins end with the program.
 func newIssuer(s store.Store) (*token.Issuer, error) {
 	keys, err := token.NewKeySet(token.Ed25519)
 	if err != nil {
@@ -81,7 +81,7 @@ func newIssuer(s store.Store) (*token.Issuer, error) {
 	return token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: s, NativeClients: true,
 		Issuer: "https://login.example", Audience: "https://api.example", ClientID: "grpc",
-		RevocationCheck: true, // a log-out is seen at once
+		RevocationCheck: true, // a logout takes effect at once
 	})
 }
 
@@ -93,8 +93,8 @@ type servers struct {
 // newServers serves the same notes in both ways.
 func newServers(issuer *token.Issuer) servers {
 	guard := &middleware.Guard{Authenticator: issuer}
-	// What each call requires, by its full name, which is its path in HTTP too.
-	// A call that is not in here is served to nobody.
+	// The requirements of each call, by full name, which is also its path in HTTP.
+	// Calls that are not listed are refused.
 	required := rules{
 		"/notes.Notes/Whoami": guard.Require,
 		"/notes.Notes/Watch":  guard.Require,
@@ -111,7 +111,7 @@ func newServers(issuer *token.Issuer) servers {
 	mux.HandleFunc("POST /login", login(issuer))
 	mux.Handle("POST /refresh", issuer.RefreshHandler())
 	mux.Handle("POST /logout", issuer.LogoutHandler())
-	// No WriteTimeout: it would end the streams.
+	// No WriteTimeout, because it would end the streams.
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, Protocols: new(http.Protocols)}
 	web.Protocols.SetHTTP1(true)
 	web.Protocols.SetUnencryptedHTTP2(true)
@@ -121,7 +121,7 @@ func newServers(issuer *token.Issuer) servers {
 	return servers{web, native}
 }
 
-// login answers with both tokens, for a client that is no browser.
+// login responds with both tokens, for a client that is not a browser.
 func login(issuer *token.Issuer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, ok := account(r.PostFormValue("user"), r.PostFormValue("password"))
@@ -135,8 +135,8 @@ func login(issuer *token.Issuer) http.HandlerFunc {
 	}
 }
 
-// account is a STUB with two of them and one password. Look users up and check
-// hashes here.
+// account is a STUB with two accounts and one password. Replace it by a lookup of users
+// and hashes.
 func account(user, password string) (auth.Identity, bool) {
 	scopes, ok := map[string]auth.Words{"alice": "notes:write", "bob": ""}[user]
 	ok = ok && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1

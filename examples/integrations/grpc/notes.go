@@ -15,8 +15,8 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// notes is the service. It learns who calls as a handler of net/http does, and
-// knows nothing of how it is served or what was asked of the caller.
+// notes is the service. It gets the identity of the caller from the context, like a
+// net/http handler, and does not depend on how it is served or protected.
 type notes struct {
 	mu      sync.Mutex
 	texts   []string
@@ -38,9 +38,9 @@ func (n *notes) add(ctx context.Context, text *wrapperspb.StringValue) (*emptypb
 	return &emptypb.Empty{}, nil
 }
 
-// watch sends all notes, and those that follow until the caller goes. A stream
-// is asked once who opened it, so it ends when what the caller had to show does,
-// and the caller comes back with a new access token.
+// watch sends all notes, and new ones until the caller disconnects. A stream is
+// authenticated once, so it ends when the caller's access token expires, and the caller
+// reconnects with a new one.
 func (n *notes) watch(stream grpc.ServerStream) error {
 	id, _ := auth.FromContext(stream.Context())
 	ctx, cancel := context.WithDeadline(stream.Context(), id.Expires)
@@ -59,14 +59,14 @@ func (n *notes) watch(stream grpc.ServerStream) error {
 		case <-changed:
 		case <-ctx.Done():
 			if stream.Context().Err() != nil {
-				return nil // the caller has gone
+				return nil // the caller has disconnected
 			}
 			return status.Error(codes.Unauthenticated, "unauthenticated")
 		}
 	}
 }
 
-// register is what protoc would make of the service's description.
+// register replaces code that protoc would generate.
 func (n *notes) register(s *grpc.Server) {
 	s.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "notes.Notes",

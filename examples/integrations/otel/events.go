@@ -11,12 +11,10 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// reportTo returns a listener that counts events, and puts each onto the span in
-// whose context it happened.
+// reportTo returns a hook that counts events and adds each to the span in its context.
 //
-// Kind, mode and reason are fixed words, so there are some dozens of series. A
-// trace has the log-in as well, which names nobody; whose it is stands in the
-// logs.
+// Kind, mode and reason have fixed values, so there are only some dozens of series. A trace
+// also has the login ID, which does not identify the user; the logs have its subject.
 func reportTo(provider metric.MeterProvider) (func(context.Context, auth.Event), error) {
 	events, err := provider.Meter("github.com/authlatch/auth").Int64Counter("auth.events",
 		metric.WithDescription("Log-ins, their ends, refusals and faults."), metric.WithUnit("{event}"))
@@ -28,7 +26,7 @@ func reportTo(provider metric.MeterProvider) (func(context.Context, auth.Event),
 		if e.Reason != "" {
 			about = append(about, attribute.String("auth.reason", e.Reason))
 		}
-		events.Add(ctx, 1, metric.WithAttributes(about...)) // with ctx, a count leads to a trace
+		events.Add(ctx, 1, metric.WithAttributes(about...)) // ctx links the count to the trace
 		span := trace.SpanFromContext(ctx)
 		if e.LoginID != "" {
 			about = append(about, attribute.String("auth.login_id", e.LoginID))

@@ -1,7 +1,7 @@
-// Otel is a service that tells OpenTelemetry what happens to its log-ins: a
-// counter, and an event on the span of the request, so that a trace shows why a
-// request was refused. It writes both to standard output; another exporter is a
-// change to one line each.
+// Otel is a service that reports authentication events to OpenTelemetry: as a counter, and
+// as an event on the span of the request, so that a trace shows why a request was
+// refused. It writes both to standard output; to use another exporter, change one line
+// for each.
 //
 //	go -C examples/integrations run ./otel
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -9,8 +9,8 @@
 //	curl -d user=alice -d 'password=battery staple' http://localhost:8080/login
 //	curl -H 'Authorization: Bearer made.up.token' http://localhost:8080/me
 //
-// Whoever has the password "correct horse" is whom they say. Spans come at once,
-// counts every ten seconds and after an interrupt.
+// Any user name is accepted with the password "correct horse". Spans are written at once,
+// counters every ten seconds and after an interrupt.
 package main
 
 import (
@@ -80,7 +80,7 @@ func run(ctx context.Context, addr string) error {
 	return nil
 }
 
-// newService has both modes behind one guard. One listener hears of all.
+// newService has both modes behind one guard. One hook receives all events.
 func newService(traces *trace.TracerProvider, metrics *metric.MeterProvider, s store.Store) (http.Handler, error) {
 	events, err := reportTo(metrics)
 	if err != nil {
@@ -119,8 +119,8 @@ func newService(traces *trace.TracerProvider, metrics *metric.MeterProvider, s s
 	mux.Handle("POST /token/logout", issuer.LogoutHandler())
 	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
 	mux.Handle("GET /reports", guard.RequireScope("reports:read")(http.HandlerFunc(me)))
-	// The span of a request begins outside of the guard, so that it has what the
-	// guard tells. Its name is that of the route: a path is for clients to make up.
+	// The span of a request starts outside of the guard, so that it has the events of the
+	// guard. Its name is the route, because clients can invent paths.
 	return otelhttp.NewHandler(mux, "auth",
 		otelhttp.WithTracerProvider(traces), otelhttp.WithMeterProvider(metrics)), nil
 }
@@ -130,7 +130,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello,", id.Subject)
 }
 
-// mode is either of the two: both log in the same identity.
+// mode is one of the two modes: both log in the same identity.
 type mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }
@@ -153,8 +153,8 @@ func login(m mode, limiter *throttle.Limiter) http.HandlerFunc {
 	}
 }
 
-// isPassword is a STUB in which all users have one password. Look users up and
-// check hashes here.
+// isPassword is a STUB in which all users have one password. Replace it by a lookup of
+// users and hashes.
 func isPassword(user, password string) bool {
 	return user != "" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// countIn returns a listener that counts events. Kind, mode and reason are fixed
-// words, so there are some dozens of series whatever clients send; a subject or a
-// log-in as a label would make one for each.
+// countIn returns a hook that counts events. Kind, mode and reason have fixed values, so
+// there are only some dozens of series for any requests of clients. Do not use the subject
+// or the login as a label, because that would create a series for each.
 //
-// To be woken up for: kind "reuse", and kind "fault" that goes on.
+// Alert on kind "reuse", and on a continuing kind "fault".
 func countIn(registry prometheus.Registerer) (func(context.Context, auth.Event), error) {
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "auth_events_total",

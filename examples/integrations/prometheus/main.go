@@ -1,6 +1,5 @@
-// Prometheus is a service that counts what happens to its log-ins, for
-// Prometheus to scrape. The counts have an address of their own: they are not for
-// who uses the service.
+// Prometheus is a service that exports counters of authentication events to Prometheus.
+// The counters have a separate address, because they are not for users of the service.
 //
 //	go -C examples/integrations run ./prometheus
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -9,7 +8,7 @@
 //	curl -H 'Authorization: Bearer made.up.token' http://localhost:8080/me
 //	curl http://localhost:9090/metrics
 //
-// Whoever has the password "correct horse" is whom they say.
+// Any user name is accepted with the password "correct horse".
 package main
 
 import (
@@ -70,7 +69,7 @@ func newMetrics(registry *prometheus.Registry) http.Handler {
 	return mux
 }
 
-// newService has both modes behind one guard. One listener hears of all.
+// newService has both modes behind one guard. One hook receives all events.
 func newService(registry prometheus.Registerer, s store.Store) (http.Handler, error) {
 	events, err := countIn(registry)
 	if err != nil {
@@ -117,7 +116,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello,", id.Subject)
 }
 
-// mode is either of the two: both log in the same identity.
+// mode is one of the two modes: both log in the same identity.
 type mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }
@@ -140,8 +139,8 @@ func login(m mode, limiter *throttle.Limiter) http.HandlerFunc {
 	}
 }
 
-// isPassword is a STUB in which all users have one password. Look users up and
-// check hashes here.
+// isPassword is a STUB in which all users have one password. Replace it by a lookup of
+// users and hashes.
 func isPassword(user, password string) bool {
 	return user != "" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }

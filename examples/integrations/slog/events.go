@@ -11,8 +11,8 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// levels says who should see an event: Info is the day's work, Warn is for who
-// looks for attacks and faults, Error is for somebody to be woken up for.
+// levels are the log levels of events: Info for normal operation, Warn for signs of attacks
+// and faults, Error for alerts.
 var levels = map[auth.EventKind]slog.Level{
 	auth.EventLogin:     slog.LevelInfo,
 	auth.EventLogout:    slog.LevelInfo,
@@ -29,14 +29,13 @@ var levels = map[auth.EventKind]slog.Level{
 	auth.EventFault:     slog.LevelError,
 }
 
-// logTo returns a listener that makes a record of each event. The record has the
-// time of the event, in UTC, and only those fields that the event has. Of a wrong
-// password the subject is what somebody has typed as a name, which may be a
-// password too: a log is for few to read.
+// logTo returns a hook that logs each event. The record has the time of the event, in UTC,
+// and only those fields that the event has. After a wrong password the subject is the
+// name as it was typed, which may be a password: restrict access to the log.
 func logTo(logger *slog.Logger) func(context.Context, auth.Event) {
 	return func(ctx context.Context, e auth.Event) {
 		level, known := levels[e.Kind]
-		if !known { // what is new is not overlooked
+		if !known { // make unknown kinds visible
 			level = slog.LevelWarn
 		}
 		if !logger.Enabled(ctx, level) {
@@ -56,14 +55,14 @@ func logTo(logger *slog.Logger) func(context.Context, auth.Event) {
 		if e.Err != nil {
 			add("error", e.Err.Error())
 		}
-		// Of an event that cannot be logged nobody is left to be told.
+		// An event that cannot be logged cannot be reported in any other way.
 		_ = logger.Handler().Handle(ctx, record)
 	}
 }
 
-// plain quotes what a terminal takes for a command or shows in another order,
-// and whatever looks as if it were quoted. A JSON handler keeps all of it on one
-// line, but what reads the line undoes that.
+// plain quotes text that a terminal interprets as a command or shows in another order, and
+// text that looks quoted. A JSON handler escapes such text, but a reader of the log decodes
+// it again.
 func plain(text string) string {
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	if strings.HasPrefix(text, `"`) || !utf8.ValidString(text) || strings.ContainsFunc(text, unprintable) {

@@ -1,5 +1,4 @@
-// Slog is a service that logs what happens to its log-ins, as JSON that a
-// machine reads: one record on one line for each event.
+// Slog is a service that logs authentication events as JSON, one line for each event.
 //
 //	go -C examples/integrations run ./slog
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
@@ -10,7 +9,7 @@
 //	curl -H 'Authorization: Bearer made.up.token' http://localhost:8080/me
 //	curl -c jar -b jar -X POST http://localhost:8080/logout
 //
-// Whoever has the password "correct horse" is whom they say.
+// Any user name is accepted with the password "correct horse".
 package main
 
 import (
@@ -48,7 +47,7 @@ func main() {
 	log.Fatal(server.Serve(listener))
 }
 
-// newService has both modes behind one guard. One listener hears of all.
+// newService has both modes behind one guard. One hook receives all events.
 func newService(logger *slog.Logger, s store.Store) (http.Handler, error) {
 	events := logTo(logger)
 	keys, err := token.NewKeySet(token.Ed25519)
@@ -92,7 +91,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello,", id.Subject)
 }
 
-// mode is either of the two: both log in the same identity.
+// mode is one of the two modes: both log in the same identity.
 type mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }
@@ -115,8 +114,8 @@ func login(m mode, limiter *throttle.Limiter) http.HandlerFunc {
 	}
 }
 
-// isPassword is a STUB in which all users have one password. Look users up and
-// check hashes here.
+// isPassword is a STUB in which all users have one password. Replace it by a lookup of
+// users and hashes.
 func isPassword(user, password string) bool {
 	return user != "" && subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }

@@ -1,6 +1,6 @@
-// Stores is a service that logs in by sessions and by tokens, over a store of
-// your choice. Start it twice, on two ports with one store and one key file, and
-// each knows who has logged in at the other.
+// Stores is a service with sessions and tokens over a store of your choice. Start it twice,
+// on two ports with the same store and key file, and each accepts the logins of the
+// other.
 //
 //	go -C examples/integrations run ./stores -store memory:
 //	go -C examples/integrations run ./stores -store redis://localhost:6379
@@ -9,7 +9,7 @@
 //	go -C examples/integrations run ./stores -store sqlite:/tmp/auth.db
 //	go -C examples/integrations run ./stores -store 'mysql:user:password@tcp(localhost:3306)/auth'
 //
-// Whoever has the password "correct horse" is whom they say.
+// Any user name is accepted with the password "correct horse".
 //
 //	curl -c jar -d user=alice -d 'password=correct horse' http://localhost:8080/login
 //	curl -b jar http://localhost:8080/me
@@ -19,7 +19,7 @@
 //	curl -H "Authorization: Bearer $access_token" http://localhost:8080/me
 //	curl -b jar -X POST http://localhost:8080/logout-everywhere
 //
-// The last one ends both log-ins.
+// The last command revokes both logins.
 package main
 
 import (
@@ -92,7 +92,7 @@ func loadKeys(file string) (*token.KeySet, error) {
 	return keys, err
 }
 
-// newService makes both modes over one store, in one namespace.
+// newService creates both modes over one store, in one namespace.
 func newService(s store.Store, keys *token.KeySet) (http.Handler, error) {
 	sessions, err := session.New(session.Config{Store: s})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/authlatch/auth/store/sqlstore"
 )
 
-// opened is a store with what it takes to look after it.
+// opened is a store with its maintenance functions.
 type opened struct {
 	store.Store
 	close func() error
@@ -67,7 +67,7 @@ func openSQL(ctx context.Context, driver, source string, open func(context.Conte
 	return &opened{s, func() error { return errors.Join(s.Close(), db.Close()) }}, nil
 }
 
-// sweep removes from time to time what has expired, where the database does not.
+// sweep periodically deletes expired records, if the database does not.
 func (o *opened) sweep(ctx context.Context, every time.Duration) {
 	s, ok := o.Store.(interface {
 		DeleteExpired(context.Context) (int64, error)

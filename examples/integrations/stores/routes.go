@@ -14,7 +14,7 @@ import (
 
 const cart session.Key[[]string] = "cart"
 
-// routes has one guard before both modes: handlers do not know which it was.
+// routes has one guard for both modes: handlers need not distinguish them.
 func routes(sessions *session.Manager, issuer *token.Issuer) http.Handler {
 	guard := &middleware.Guard{Authenticator: middleware.AnyOf(sessions, issuer)}
 	mux := http.NewServeMux()
@@ -26,22 +26,22 @@ func routes(sessions *session.Manager, issuer *token.Issuer) http.Handler {
 	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
 	mux.Handle("POST /logout-everywhere", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := auth.FromContext(r.Context())
-		answer(w, r, sessions.LogoutAll(r.Context(), id.Subject)) // and its tokens
+		answer(w, r, sessions.LogoutAll(r.Context(), id.Subject)) // including tokens
 	})))
 	mux.HandleFunc("POST /cart", func(w http.ResponseWriter, r *http.Request) { answer(w, r, add(sessions, w, r)) })
 	mux.HandleFunc("GET /cart", func(w http.ResponseWriter, r *http.Request) { answer(w, r, show(sessions, w, r)) })
 	return mux
 }
 
-// mode is either of the two: both log in the same identity.
+// mode is one of the two modes: both log in the same identity.
 type mode interface {
 	Login(http.ResponseWriter, *http.Request, auth.Identity) error
 }
 
 func login(m mode) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		// A STUB in which all users have one password. Look users up and check
-		// hashes here.
+		// A STUB in which all users have one password. Replace it by a lookup of
+		// users and hashes.
 		user, password := r.PostFormValue("user"), r.PostFormValue("password")
 		if user == "" || subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) != 1 {
 			http.Error(w, "wrong user or password", http.StatusUnauthorized)
@@ -56,7 +56,7 @@ func me(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello,", id.Subject)
 }
 
-// add puts something into the cart of a visitor, logged in or not.
+// add puts an item into the cart of a visitor, logged in or not.
 func add(sessions *session.Manager, w http.ResponseWriter, r *http.Request) error {
 	s, err := sessions.Ensure(w, r)
 	if err != nil {
