@@ -15,18 +15,18 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// gated is a store in which a log-in can be held up after its password was found
+// gated is a store in which a login can be held up after its password was found
 // right, and which can go down.
 type gated struct {
 	store.Memory
 	gate    atomic.Pointer[gate]
-	failing atomic.Bool // goes down once a log-in is complete
+	failing atomic.Bool // goes down once a login is complete
 	down    atomic.Bool
 }
 
 type gate struct{ reached, open chan struct{} }
 
-const listFormat = 0x02 // of the log-ins of a subject, which each log-in changes last
+const listFormat = 0x02 // of the logins of a subject, which each login changes last
 
 func (g *gated) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 	if new[0] == listFormat {
@@ -50,7 +50,7 @@ func (g *gated) Get(ctx context.Context, key string) ([]byte, bool, error) {
 }
 
 // heldUp logs b in by the first password, and calls meanwhile between the check of
-// it and the log-in.
+// it and the login.
 func (g *gated) heldUp(b *browser, meanwhile func()) (status int) {
 	held := &gate{make(chan struct{}), make(chan struct{})}
 	open := sync.OnceFunc(func() { close(held.open) })
@@ -93,7 +93,7 @@ func TestALogInByAPasswordThatIsReplacedMeanwhileIsRefused(t *testing.T) {
 				t.Errorf("status %d", status)
 			}
 			if thief.isIn() {
-				t.Error("a log-in by the old password outlived it")
+				t.Error("a login by the old password outlived it")
 			}
 			owner.wants(200, "Hello")(owner.send("/login", "/login", "name", "alice", "password", second))
 		})
@@ -113,7 +113,7 @@ func TestALogInThatCannotBeEndedIsGivenToNobody(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	if thief.isIn() {
-		t.Error("a log-in by the old password outlived it")
+		t.Error("a login by the old password outlived it")
 	}
 }
 
@@ -141,7 +141,7 @@ func TestAPasswordThatIsHashedAnewIsStillTheOne(t *testing.T) {
 	}
 }
 
-// Of two log-ins at once, each hashes anew, and one stores that.
+// Of two logins at once, each hashes anew, and one stores that.
 func TestTwoLogInsAtOnceThatHashAnewAreBothIn(t *testing.T) {
 	o := open(t)
 	in := []*browser{o.registered(t), o.browser(t)}
@@ -190,7 +190,7 @@ func TestNoLogInByTheOldPasswordOutlivesItsChange(t *testing.T) {
 		all.Wait()
 		for _, b := range in {
 			if b.isIn() {
-				t.Error("a log-in by the old password outlived its change")
+				t.Error("a login by the old password outlived its change")
 			}
 		}
 	}

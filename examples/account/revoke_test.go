@@ -82,7 +82,7 @@ func (b *browser) in(o *opened, name string) *browser {
 	return b
 }
 
-// Whatever fails once a hash is replaced, and wherever the program ends: no log-in
+// Whatever fails once a hash is replaced, and wherever the program ends: no login
 // of before is served from then on, the owner can log in by the new password, and
 // that is not undone.
 func TestNoThiefOutlivesANewPasswordWhoseRevocationFailed(t *testing.T) {
@@ -149,7 +149,7 @@ func (b *browser) attempt(action, token string, fields ...string) {
 	}
 }
 
-// Of an account whose log-ins are to be revoked still, the first request pays; those
+// Of an account whose logins are to be revoked still, the first request pays; those
 // of other passwords are let alone.
 func TestWhatIsRevokedIsRevokedOnce(t *testing.T) {
 	var a accounts

@@ -1,8 +1,8 @@
-// What goes over the network from this page, and the access token that it holds.
+// The requests of this page, and its access token.
 import { createClient } from '/authlatch.js';
 
-// access is of the token in this page: when it ends, by performance.now, how long
-// it lasts, and what may be shown of it. The client alone keeps the token itself.
+// access describes the token of this page: its expiry by performance.now, its lifetime,
+// and the part that may be shown. Only the client has the token itself.
 export const access = { ends: 0, lifetime: 0, hint: '' };
 
 let client;
@@ -10,8 +10,8 @@ let current; // the step that is under way
 let changed = () => {};
 const tabs = new BroadcastChannel('demo');
 
-// open makes the client. whenChanged is called when something has happened that
-// no button of this page was pressed for.
+// open creates the client. whenChanged is called after a change that no button of this
+// page has caused.
 export function open(whenChanged) {
   changed = whenChanged;
   client = connect();
@@ -29,7 +29,7 @@ export function begin(name, mode) {
   current = identify(name, mode);
 }
 
-// end tells other tabs, which show the same cookies.
+// end notifies other tabs, which share the cookies.
 export function end() {
   current = undefined;
   tabs.postMessage({});
@@ -43,7 +43,7 @@ function identify(name, mode) {
 
 export const step = () => current;
 
-// send is fetch, and says to which step a request belongs.
+// send is fetch with the step of the request.
 export async function send(input, init) {
   const request = new Request(input, init);
   const asked = current;
@@ -71,8 +71,8 @@ function drop() {
   Object.assign(access, { ends: 0, lifetime: 0, hint: '' });
 }
 
-// lost hears that the log-in here is over. If another tab has replaced it, that
-// tab has told of its access token already.
+// lost is called when the login here has ended. If another tab has replaced it, that tab
+// has already sent its access token.
 function lost(reason) {
   if (reason !== 'replaced') drop();
   changed();
@@ -86,8 +86,8 @@ export async function logout() {
   await client.logout();
 }
 
-// renew gets a new access token as a reload does: a new client has none, so it
-// asks for one with the cookie first. The old one serves on if no answer comes.
+// renew gets a new access token as a reload does: a new client has none, so it refreshes
+// with the cookie first. Without a response the old client stays in use.
 export async function renew() {
   const next = connect();
   let loggedIn;

@@ -16,17 +16,17 @@ func (b *guest) work() (reads, writes int) {
 }
 
 // A session is looked up at each request, an access token nowhere, unless an API
-// must see a log-out at once.
+// must see a logout at once.
 func TestOnlyAnAccessTokenNeedsNoStore(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	b.login(sessionMode)
 	if _, writes := b.work(); writes == 0 {
-		t.Error("a log-in is written nowhere")
+		t.Error("a login is written nowhere")
 	}
 	access := b.login(tokenMode)
 	if _, writes := b.work(); writes == 0 {
-		t.Error("a log-in by token is written nowhere")
+		t.Error("a login by token is written nowhere")
 	}
 	for _, c := range []struct {
 		path   string

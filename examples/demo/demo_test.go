@@ -26,7 +26,7 @@ func TestOneHandlerServesBothModes(t *testing.T) {
 	}
 	s := b.state()
 	if s.Session.Login == nil || s.Token.Login == nil || len(s.Logins) != 2 || s.Session.Login.Subject != "alice" {
-		t.Errorf("the state shows %d log-ins", len(s.Logins))
+		t.Errorf("the state shows %d logins", len(s.Logins))
 	}
 }
 
@@ -70,12 +70,12 @@ func TestLogOutEverywhereEndsBothModes(t *testing.T) {
 			}
 		}
 		if s := here.state(); s.Session.Login != nil || s.Token.Login != nil || len(s.Logins) != 0 {
-			t.Errorf("%s: the state shows %d log-ins", mode, len(s.Logins))
+			t.Errorf("%s: the state shows %d logins", mode, len(s.Logins))
 		}
 	}
 }
 
-// Whoever looks at the page, or leaves it open, keeps no log-in alive.
+// Whoever looks at the page, or leaves it open, keeps no login alive.
 func TestTheStateUsesNoLogIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := newDemo(short)

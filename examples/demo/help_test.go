@@ -100,7 +100,7 @@ func (b *guest) login(mode string) (access string) {
 	b.t.Helper()
 	status, body := b.step("login", mode, "POST", "/"+mode+"/login", alice, nil)
 	if status != http.StatusOK {
-		b.t.Fatalf("log-in by %s: status %d", mode, status)
+		b.t.Fatalf("login by %s: status %d", mode, status)
 	}
 	var tokens struct {
 		Access string `json:"access_token"`

@@ -31,8 +31,8 @@ func main() {
 	var l limits
 	flag.DurationVar(&l.access, "access", time.Minute, "how long an access token is valid")
 	flag.DurationVar(&l.window, "window", 3*time.Second, "how long a spent refresh token is still answered")
-	flag.DurationVar(&l.idle, "idle", 3*time.Minute, "how long a log-in lasts without use")
-	flag.DurationVar(&l.lifetime, "lifetime", 15*time.Minute, "how long a log-in lasts at most")
+	flag.DurationVar(&l.idle, "idle", 3*time.Minute, "how long a login lasts without use")
+	flag.DurationVar(&l.lifetime, "lifetime", 15*time.Minute, "how long a login lasts at most")
 	flag.Parse()
 
 	demo, err := newDemo(l)

@@ -1,4 +1,4 @@
-// The page: buttons, languages, and the state that the server tells.
+// The page: buttons, languages, and the state from the server.
 import * as client from '/client.js';
 import { steps } from '/steps.js';
 import { t, translate, show, tick, bar, why } from '/view.js';
@@ -11,7 +11,7 @@ let busy = false; // a step is under way
 let said; // makes the sentence that was said last, in the language of now
 const local = []; // steps of which the server has no record
 
-// look asks for the state. The notice tells if there is none to be had.
+// look fetches the state, or shows a notice if that fails.
 async function look() {
   try {
     let found = await ask();
@@ -37,19 +37,19 @@ function notice(key) {
   $('#notice').textContent = key && t(key);
 }
 
-// say tells those who do not see the record, and those who have it off the screen.
+// say announces a text to screen readers, and to users who have scrolled the record away.
 function say(sentence) {
   said = sentence;
   $('#said').textContent = sentence();
 }
 
-// tell shows the record from its newest step on.
+// tell shows the record, the newest step first.
 async function tell() {
   await look();
   $('.log').scrollTop = 0;
 }
 
-// run does one step. Others are not begun meanwhile.
+// run runs one step, and no other one at the same time.
 async function run(name, mode, form) {
   if (busy || !state) return;
   setBusy(true);
@@ -78,7 +78,7 @@ function setBusy(is) {
   for (const button of $$('[data-step], form button')) button.setAttribute('aria-disabled', is);
 }
 
-// wait lets time pass, and shows it.
+// wait waits and shows the remaining time.
 async function wait(key, ms) {
   const end = performance.now() + ms;
   say(() => t(key)); // without the seconds, which nobody wants to hear one by one
@@ -92,7 +92,7 @@ async function wait(key, ms) {
   $('#wait').hidden = true;
 }
 
-// choose shows one of the modes where there is no room for both.
+// choose shows one of the modes if there is no room for both.
 function choose(mode) {
   document.body.dataset.mode = mode;
   for (const button of $$('[data-show]')) button.setAttribute('aria-pressed', button.dataset.show === mode);

@@ -111,7 +111,7 @@ func TestNobodySeesTheStepsOfOthers(t *testing.T) {
 	// Of one account the two browsers do see that both are logged in.
 	b.login(sessionMode)
 	if s := b.state(); len(s.Logins) != 2 || s.Logins[0].Here || !s.Logins[1].Here {
-		t.Errorf("the list shows %d log-ins", len(s.Logins))
+		t.Errorf("the list shows %d logins", len(s.Logins))
 	}
 }
 
@@ -188,7 +188,7 @@ func TestAForgottenVisitorKeepsItsSession(t *testing.T) {
 		t.Error("the visitor is known")
 	}
 	if s := b.state(); !s.Known || s.Session.Login == nil || s.Session.Login.Subject != "alice" {
-		t.Errorf("the state does not show the log-in: %+v", s.Session)
+		t.Errorf("the state does not show the login: %+v", s.Session)
 	}
 }
 

@@ -1,11 +1,10 @@
-// What each button does. Nothing is made up: what the page shows of requests is
-// what the server has recorded of them. Of its own it tells only what script finds
-// in it, and that no answer came.
+// The action of each button. The page shows requests as the server has recorded them. It
+// adds only what scripts can read, and that a response is missing.
 import * as client from '/client.js';
 
-// steps are called with the mode, and with what they need of the page: form, the
-// log-in form; state, what the server has told; tell, to show the record so far;
-// wait, to show a time that passes; and keep, to show what no server has a record of.
+// steps are called with the mode and these parts of the page: form, the login form; state,
+// the state from the server; tell, to show the record so far; wait, to show a waiting
+// time; and keep, to show what the server has not recorded.
 export const steps = {
   async login(mode, { form }) {
     const body = new URLSearchParams(new FormData(form));
@@ -24,8 +23,7 @@ export const steps = {
     await client.renew();
   },
 
-  // What script of this page can read is what script that somebody smuggles in
-  // could take away.
+  // An injected script can read and steal what a script of this page can read.
   async read(mode, { keep }) {
     const storage = Object.entries(localStorage).map(([name, value]) => `${name}: ${value}`).join('; ');
     const facts = [['factCookie', document.cookie], ['factStorage', storage]];
@@ -33,8 +31,8 @@ export const steps = {
     keep({ facts });
   },
 
-  // A thief uses the cookie of a session at once. The refresh token waits until
-  // its owner has spent it.
+  // A thief uses the cookie of a session at once, but a refresh token only after its owner
+  // has used it.
   async steal(mode, { state, tell, wait }) {
     const response = await client.post('/thief/steal', { mode });
     const { copied, wait: pause } = await response.json();
@@ -64,7 +62,7 @@ export const steps = {
     await (mode === 'session' ? client.post('/session/logout', {}) : client.logout());
   },
 
-  // Afterwards both APIs are asked, of which this browser had a log-in.
+  // Afterwards the APIs of all modes are called in which this browser had a login.
   async everywhere(mode, { state }) {
     const init = { method: 'POST' };
     const response = await (mode === 'session' ? client.send('/session/logout-everywhere', init) : client.call('/token/logout-everywhere', init));
@@ -74,7 +72,7 @@ export const steps = {
   },
 };
 
-// visitElsewhere opens the other site in a frame, which does what it can.
+// visitElsewhere opens the other site in a frame, which sends its requests.
 function visitElsewhere(mode, label) {
   const origin = `http://127.0.0.1${location.port && ':' + location.port}`;
   const frame = document.createElement('iframe');

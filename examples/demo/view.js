@@ -1,4 +1,4 @@
-// How the page looks: it is made anew from what is true, in the language chosen.
+// The view of the page: it is rendered from the current state, in the chosen language.
 import texts from '/text.js';
 import { access } from '/client.js';
 
@@ -10,7 +10,7 @@ export function t(key, values = {}) {
   return texts[page.lang][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-// translate fills in whatever never changes but for the language.
+// translate sets the texts that depend only on the language.
 export function translate(language) {
   page.lang = language;
   document.title = t('title');
@@ -25,7 +25,7 @@ const span = (seconds) => new Intl.NumberFormat(page.lang, {
   style: 'unit', unitDisplay: 'long', unit: seconds % 60 ? 'second' : 'minute', maximumFractionDigits: 1,
 }).format(seconds % 60 ? seconds : seconds / 60);
 
-// show puts a state on the page, and what only this page knows beside it.
+// show renders the state of the server and of this page.
 export function show(state, local) {
   for (const mode of ['session', 'token']) showMode($('#' + mode), mode, state);
   $('#logins').replaceChildren(...showLogins(state.logins ?? []));
@@ -57,10 +57,10 @@ function showLogins(logins) {
     element('small', '', t(login.here ? 'here' : 'there'))));
 }
 
-// name is enough of a LoginID to tell log-ins apart.
+// name is a part of a LoginID that is long enough to distinguish logins.
 const name = (loginID) => loginID.slice(0, 6);
 
-// tick shows the times that run down, and reports whether one has come to its end.
+// tick shows the remaining times, and reports whether one has ended.
 export function tick(state) {
   const now = performance.now();
   let over = false;
@@ -124,7 +124,7 @@ function showLog(steps, state) {
     return stepItem(id, step, i === 0, state);
   });
   for (const id of shown.keys()) if (!items.some((item) => item.id === id)) shown.delete(id);
-  // What stays is not touched, so it keeps the focus.
+  // Unchanged elements are not touched, so they keep the focus.
   for (const item of [...log.children]) if (!items.includes(item)) item.remove();
   items.forEach((item, i) => {
     if (item !== log.children[i]) log.insertBefore(item, log.children[i] ?? null);
@@ -178,7 +178,7 @@ function exchangeItem(x, latest) {
   return details;
 }
 
-// work is what the store had to do for a request.
+// work describes the store calls of a request.
 function work({ reads, writes }) {
   const read = t(reads === 1 ? 'storeRead' : 'storeReads', { n: reads });
   return writes ? `${read}, ${t(writes === 1 ? 'storeWrite' : 'storeWrites', { n: writes })}` : read;
@@ -200,7 +200,7 @@ function fields(label, lines, body, claims) {
   return list;
 }
 
-// why says in a sentence what has happened in a step, as its record has it.
+// why explains the recorded step in a sentence.
 export function why(step, state) {
   const [name, mode] = step.id.split('-');
   return t(step.why ?? reasons[name](step.exchanges ?? [], mode), { window: state.limits.window });
@@ -211,7 +211,7 @@ const has = (xs, field) => xs.some((x) => x.received?.some((f) => f.name === fie
 const tells = (xs, kind) => xs.some((x) => x.events?.some((e) => e.kind === kind));
 const either = (mode, session, token) => (mode === 'session' ? session : token);
 
-// thiefServed is why the thief's refresh token was good, if it was.
+// thiefServed explains why the thief's refresh token was accepted, if it was.
 function thiefServed(xs) {
   if (answered(xs, '/refresh', 'thief') !== 200) return undefined;
   return tells(xs.filter((x) => x.from === 'thief'), 'renewed') ? 'whyAgainTokenWorks' : 'whyRenewWindow';

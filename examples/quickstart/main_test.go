@@ -62,19 +62,19 @@ func credentials(user, password string) url.Values {
 func TestWhoLogsInIsKnownUntilLogOut(t *testing.T) {
 	b := newBrowser(t)
 	if status, _ := b.get("/me"); status != http.StatusUnauthorized {
-		t.Errorf("before log-in: status %d", status)
+		t.Errorf("before login: status %d", status)
 	}
 	if status, _ := b.post("/login", credentials("alice", "correct horse")); status != http.StatusOK {
-		t.Fatalf("log-in: status %d", status)
+		t.Fatalf("login: status %d", status)
 	}
 	if status, body := b.get("/me"); status != http.StatusOK || body != "hello, alice\n" {
-		t.Errorf("after log-in: status %d, %q", status, body)
+		t.Errorf("after login: status %d, %q", status, body)
 	}
 	if status, _ := b.post("/logout", nil); status != http.StatusOK {
-		t.Errorf("log-out: status %d", status)
+		t.Errorf("logout: status %d", status)
 	}
 	if status, _ := b.get("/me"); status != http.StatusUnauthorized {
-		t.Errorf("after log-out: status %d", status)
+		t.Errorf("after logout: status %d", status)
 	}
 }
 

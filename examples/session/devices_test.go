@@ -12,7 +12,7 @@ var (
 	csrfToken = regexp.MustCompile(`type="hidden" name="csrf_token" value="([^"]+)"`)
 )
 
-// ids returns the log-ins that the list of devices shows.
+// ids returns the logins that the list of devices shows.
 func (c client) ids() (ids []string) {
 	c.t.Helper()
 	_, body := c.get("/devices")
@@ -29,7 +29,7 @@ func TestADeviceIsLoggedOutFromAnother(t *testing.T) {
 	first := there.ids()
 	here.login()
 	if len(first) != 1 || len(here.ids()) != 2 {
-		t.Fatalf("the lists show %d and %d log-ins", len(first), len(here.ids()))
+		t.Fatalf("the lists show %d and %d logins", len(first), len(here.ids()))
 	}
 	here.post("/logout-one", url.Values{"id": first, "csrf_token": {here.csrf()}})
 	there.wants("/me", http.StatusUnauthorized)
@@ -58,7 +58,7 @@ func TestADeviceIsLoggedOutByTheFormAlone(t *testing.T) {
 	here.login()
 	other.login()
 	first := here.ids()[:1]
-	for rule, token := range map[string][]string{"none": nil, "of another browser": {other.csrf()}, "of before the log-in": {before}} {
+	for rule, token := range map[string][]string{"none": nil, "of another browser": {other.csrf()}, "of before the login": {before}} {
 		if status, _ := here.post("/logout-one", url.Values{"id": first, "csrf_token": token}); status != http.StatusForbidden {
 			t.Errorf("a token %s: status %d", rule, status)
 		}

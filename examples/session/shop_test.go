@@ -76,7 +76,7 @@ func (c client) do(method, path string, form url.Values, header map[string]strin
 func (c client) login() {
 	c.t.Helper()
 	if status, body := c.post("/login", alice); status != http.StatusOK || !strings.Contains(body, "Log out") {
-		c.t.Fatalf("log-in: status %d", status)
+		c.t.Fatalf("login: status %d", status)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestWhoLogsInIsKnownUntilLogOut(t *testing.T) {
 	c.wants("/me", http.StatusUnauthorized)
 	c.login()
 	if status, body := c.get("/me"); status != http.StatusOK || body != "hello, alice\n" {
-		t.Errorf("after log-in: status %d, %q", status, body)
+		t.Errorf("after login: status %d, %q", status, body)
 	}
 	c.post("/logout", nil)
 	c.wants("/me", http.StatusUnauthorized)
@@ -140,7 +140,7 @@ func TestLogInGoesToThePageThatWasAskedFor(t *testing.T) {
 	navigation := map[string]string{"Sec-Fetch-Mode": "navigate"}
 	c := visit(t, shop)
 	if _, body := c.do("GET", "/devices", nil, navigation); !strings.Contains(body, `value="/devices"`) {
-		t.Error("the log-in form does not know what was asked for")
+		t.Error("the login form does not know what was asked for")
 	}
 	for next, heading := range map[string]string{
 		"/devices":           "<h1>Devices</h1>",

@@ -36,7 +36,7 @@ var files embed.FS
 func main() {
 	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on")
 	access := flag.Duration("access", time.Hour, "how long an access token is valid")
-	refresh := flag.Duration("refresh", 3*time.Hour, "how long a log-in lasts without a refresh")
+	refresh := flag.Duration("refresh", 3*time.Hour, "how long a login lasts without a refresh")
 	flag.Parse()
 
 	listener, err := net.Listen("tcp", *addr)

@@ -2,7 +2,7 @@ import { createClient } from '/authlatch.js';
 
 const $ = (id) => document.getElementById(id);
 
-// Every request goes through here, those of the client itself included.
+// Every request is sent here, including those of the client itself.
 async function watched(...args) {
   const request = new Request(...args);
   const item = $('exchanges').insertBefore(document.createElement('li'), $('exchanges').firstChild);
@@ -20,11 +20,11 @@ async function watched(...args) {
 
 const client = createClient({
   fetch: watched,
-  // The browser drops the cookie at the moment when the log-in expires.
-  onSessionLost: (reason) => show(false, `Your log-in is over: ${reason === 'missing' ? 'expired' : reason}.`),
+  // The browser drops the cookie at the moment when the login expires.
+  onSessionLost: (reason) => show(false, `Your session has ended: ${reason === 'missing' ? 'expired' : reason}.`),
 });
 
-// show takes the focus along to what it shows, for those who use the keyboard.
+// show moves the focus to the shown element, for users of the keyboard.
 function show(inside, status) {
   const shown = $(inside ? 'inside' : 'login');
   $('status').textContent = status;
@@ -40,7 +40,7 @@ async function call() {
   return response.status;
 }
 
-// Nothing here throws but for the network, and then nobody is logged out.
+// Only network errors throw here, and these do not log the user out.
 const attempt = (action) => async (event) => {
   event?.preventDefault();
   try {

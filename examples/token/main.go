@@ -39,7 +39,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on")
-	live := flag.Bool("live", false, "look on each request whether its log-in goes on")
+	live := flag.Bool("live", false, "look on each request whether its login goes on")
 	flag.Parse()
 
 	issuer, err := newIssuer("http://"+*addr, *live)

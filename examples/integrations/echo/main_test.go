@@ -114,7 +114,7 @@ func TestALogoutEndsTheTokens(t *testing.T) {
 	c.want("POST", "/logout", http.StatusNoContent, "")
 	c.want("GET", "/me", http.StatusUnauthorized, unauthorized)
 	if response, _ := c.do("POST", "/refresh", nil); response.StatusCode != http.StatusUnauthorized {
-		t.Errorf("refresh after log-out: %d", response.StatusCode)
+		t.Errorf("refresh after logout: %d", response.StatusCode)
 	}
 }
 

@@ -156,7 +156,7 @@ func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 		{"a malformed credential", []string{alice + " "}, false, "whoami", codes.Unauthenticated, ""},
 		{"a credential that is there twice", []string{alice, alice}, false, "whoami", codes.Unauthenticated, ""},
 		{"a bad credential opens no stream", []string{"Bearer forged"}, false, "watch", codes.Unauthenticated, ""},
-		{"a log-in that is over", []string{ended}, false, "whoami", codes.Unauthenticated, ""},
+		{"a login that is over", []string{ended}, false, "whoami", codes.Unauthenticated, ""},
 		{"a lack of scope", []string{bob}, false, "add", codes.PermissionDenied, ""},
 		{"a store that is down", []string{alice}, true, "whoami", codes.Unavailable, ""},
 		{"a store that is down opens no stream", []string{alice}, true, "watch", codes.Unavailable, ""},

@@ -17,7 +17,7 @@ import (
 // also has the login ID, which does not identify the user; the logs have its subject.
 func reportTo(provider metric.MeterProvider) (func(context.Context, auth.Event), error) {
 	events, err := provider.Meter("github.com/authlatch/auth").Int64Counter("auth.events",
-		metric.WithDescription("Log-ins, their ends, refusals and faults."), metric.WithUnit("{event}"))
+		metric.WithDescription("Logins, their ends, refusals and faults."), metric.WithUnit("{event}"))
 	if err != nil {
 		return nil, err
 	}

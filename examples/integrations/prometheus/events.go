@@ -16,7 +16,7 @@ import (
 func countIn(registry prometheus.Registerer) (func(context.Context, auth.Event), error) {
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "auth_events_total",
-		Help: "Log-ins, their ends, refusals and faults.",
+		Help: "Logins, their ends, refusals and faults.",
 	}, []string{"kind", "source", "reason"})
 	if err := registry.Register(events); err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (c *client) do(method, path string, form url.Values, header ...string) int 
 func (c *client) login(path, user string) {
 	c.t.Helper()
 	if status := c.do("POST", path, url.Values{"user": {user}, "password": {"correct horse"}}); status != http.StatusOK {
-		c.t.Fatalf("log-in: %d", status)
+		c.t.Fatalf("login: %d", status)
 	}
 }
 

@@ -193,7 +193,7 @@ func TestTheServiceLogsWhatHappens(t *testing.T) {
 			t.Errorf("%v is not in UTC: %v", record, err)
 		}
 		if id, _ := record["login_id"].(string); record["source"] != "throttle" && record["subject"] == "alice" && len(id) != 22 {
-			t.Errorf("%v has no log-in", record)
+			t.Errorf("%v has no login", record)
 		}
 	}
 	want := []string{
