@@ -14,7 +14,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// opened is the site over TLS, and the links that it has mailed.
+// opened is the site over TLS, and the links that it has sent by email.
 type opened struct {
 	*httptest.Server
 	site  *site
@@ -112,7 +112,7 @@ func (b *browser) request(action, token string, fields ...string) *http.Request 
 	return r
 }
 
-// wants is the one assertion of these tests.
+// wants is the assertion of these tests.
 func (b *browser) wants(status int, text string) func(int, string) {
 	return func(got int, body string) {
 		b.t.Helper()
@@ -230,7 +230,7 @@ func TestAFormWithoutItsTokenIsRefused(t *testing.T) {
 	b.wants(200, "Hello")(b.get("/"))
 }
 
-// Whether or not there is a session, and a token with it.
+// With and without a session and its CSRF token.
 func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	o := open(t)
 	in, out := o.registered(t), o.browser(t)

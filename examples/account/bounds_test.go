@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/throttle"
 )
 
-// Who reads a link of before, in a mailbox or a log, cannot use it.
+// An attacker who reads an earlier link in a mailbox or a log cannot use it.
 func TestANewPasswordEndsTheLinksOfBefore(t *testing.T) {
 	for name, set := range map[string]func(o *opened, owner *browser){
 		"changed": func(o *opened, owner *browser) {
@@ -39,8 +39,8 @@ func TestANewPasswordEndsTheLinksOfBefore(t *testing.T) {
 	}
 }
 
-// One address makes 10 accounts at once, and hashes nothing beyond them: not for a
-// name that is taken either.
+// One address can create 10 accounts at once. Further attempts hash nothing, even for a
+// name that is in use.
 func TestRegisteringIsBounded(t *testing.T) {
 	o := open(t)
 	owner, b := o.registered(t), o.browser(t)
@@ -58,8 +58,8 @@ func TestRegisteringIsBounded(t *testing.T) {
 	owner.wants(200, "Hello")(owner.send("/login", "/login", "name", "alice", "password", first))
 }
 
-// What a stranger asks for, as often as anybody may, keeps its owner waiting for an
-// hour at most.
+// An attacker's requests, as many as the limit allows, make the owner wait for an hour at
+// most.
 func TestNobodyClosesMailsOrRegisteringForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newSite(&store.Memory{}, func(to, link string) {})
@@ -90,7 +90,7 @@ func TestNobodyClosesMailsOrRegisteringForGood(t *testing.T) {
 	})
 }
 
-// counting counts what a store is asked.
+// counting counts store calls.
 type counting struct {
 	store.Memory
 	calls atomic.Int64
@@ -106,7 +106,7 @@ func (c *counting) CompareAndSwap(ctx context.Context, key string, old, new []by
 	return c.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
-// Whether there is an account cannot be told from how long an answer takes.
+// The response time does not reveal whether an account exists.
 func TestAForgottenPasswordTakesTheSameForNobody(t *testing.T) {
 	db := &counting{}
 	o := openOver(t, db)

@@ -15,8 +15,8 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// gated is a store in which a login can be held up after its password was found
-// right, and which can go down.
+// gated is a store that can delay a login after its password was verified, and that can
+// fail.
 type gated struct {
 	store.Memory
 	gate    atomic.Pointer[gate]
@@ -49,8 +49,8 @@ func (g *gated) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	return g.Memory.Get(ctx, key)
 }
 
-// heldUp logs b in by the first password, and calls meanwhile between the check of
-// it and the login.
+// heldUp logs b in with the first password, and calls meanwhile between its verification
+// and the login.
 func (g *gated) heldUp(b *browser, meanwhile func()) (status int) {
 	held := &gate{make(chan struct{}), make(chan struct{})}
 	open := sync.OnceFunc(func() { close(held.open) })
@@ -117,7 +117,7 @@ func TestALogInThatCannotBeEndedIsGivenToNobody(t *testing.T) {
 	}
 }
 
-// older hashes the first password of alice by settings of before.
+// older hashes the first password of alice with older settings.
 func (o *opened) older(t *testing.T) {
 	t.Helper()
 	older, err := password.New(password.Config{Memory: 12288, Iterations: 3})
@@ -141,7 +141,7 @@ func TestAPasswordThatIsHashedAnewIsStillTheOne(t *testing.T) {
 	}
 }
 
-// Of two logins at once, each hashes anew, and one stores that.
+// Two concurrent logins both rehash the password, and one of them stores the hash.
 func TestTwoLogInsAtOnceThatHashAnewAreBothIn(t *testing.T) {
 	o := open(t)
 	in := []*browser{o.registered(t), o.browser(t)}
@@ -163,7 +163,7 @@ func TestTwoLogInsAtOnceThatHashAnewAreBothIn(t *testing.T) {
 	}
 }
 
-// Some log in by the old password, again and again, while it is changed.
+// Clients log in repeatedly with the old password while it is changed.
 func TestNoLogInByTheOldPasswordOutlivesItsChange(t *testing.T) {
 	changes := 3
 	if testing.Short() {

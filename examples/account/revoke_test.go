@@ -16,8 +16,8 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// faulty is a store that fails at one call, or from then on, or at which the
-// program ends, counted from when a hash has been replaced.
+// faulty is a store that fails at one call or from one call on, or ends the program at a
+// call. It counts calls from the replacement of a hash.
 type faulty struct {
 	store.Memory
 	replaced func() bool
@@ -82,9 +82,9 @@ func (b *browser) in(o *opened, name string) *browser {
 	return b
 }
 
-// Whatever fails once a hash is replaced, and wherever the program ends: no login
-// of before is served from then on, the owner can log in by the new password, and
-// that is not undone.
+// After a hash is replaced, with any failure and any end of the program: no earlier
+// session is accepted, the owner can log in with the new password, and that login stays
+// valid.
 func TestNoThiefOutlivesANewPasswordWhoseRevocationFailed(t *testing.T) {
 	f := &faulty{}
 	o := openOver(t, f)
@@ -149,8 +149,8 @@ func (b *browser) attempt(action, token string, fields ...string) {
 	}
 }
 
-// Of an account whose logins are to be revoked still, the first request pays; those
-// of other passwords are let alone.
+// If a LogoutAll is due for an account, its first request runs it. Sessions by the current
+// password stay valid.
 func TestWhatIsRevokedIsRevokedOnce(t *testing.T) {
 	var a accounts
 	a.create("alice", "1")
@@ -199,7 +199,7 @@ func TestANameIsNoLineOfAMail(t *testing.T) {
 	}
 }
 
-// What visitors and bots read costs the store nothing.
+// Pages for visitors and bots cause no store calls.
 func TestAVisitorHasNoSession(t *testing.T) {
 	f := &faulty{replaced: func() bool { return true }, fault: "down", at: 1}
 	o := openOver(t, f)

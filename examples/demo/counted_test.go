@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// work is what the store has done for the latest exchange of the latest step.
+// work returns the store calls of the latest exchange of the latest step.
 func (b *guest) work() (reads, writes int) {
 	b.t.Helper()
 	steps := b.state().Steps
@@ -15,8 +15,8 @@ func (b *guest) work() (reads, writes int) {
 	return x.Reads, x.Writes
 }
 
-// A session is looked up at each request, an access token nowhere, unless an API
-// must see a logout at once.
+// Each request with a session reads the store. A request with an access token does not,
+// unless the API must see a logout at once.
 func TestOnlyAnAccessTokenNeedsNoStore(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)

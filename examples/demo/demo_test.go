@@ -63,7 +63,7 @@ func TestLogOutEverywhereEndsBothModes(t *testing.T) {
 		if status := here.refresh(); status != http.StatusUnauthorized {
 			t.Errorf("%s: a refresh token is good: status %d", mode, status)
 		}
-		// The access token is seen to be over only by who looks.
+		// Only a revocation check refuses the access token.
 		for path, want := range map[string]int{"/token/me": http.StatusOK, "/token/live/me": http.StatusUnauthorized} {
 			if status, _ := here.step("me", tokenMode, "GET", path, nil, bearer(access)); status != want {
 				t.Errorf("%s: %s: status %d", mode, path, status)
@@ -75,7 +75,7 @@ func TestLogOutEverywhereEndsBothModes(t *testing.T) {
 	}
 }
 
-// Whoever looks at the page, or leaves it open, keeps no login alive.
+// Viewing the page, or leaving it open, does not extend a login.
 func TestTheStateUsesNoLogIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := newDemo(short)

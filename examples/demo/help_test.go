@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// short are limits that a test does not wait for.
+// short are limits that are short enough for a test.
 var short = limits{access: time.Minute, window: 3 * time.Second, idle: 3 * time.Minute, lifetime: 15 * time.Minute}
 
 var alice = url.Values{"user": {"alice"}, "password": {"correct horse"}}
@@ -83,7 +83,7 @@ func (b *guest) do(method, path string, form url.Values, header http.Header) (st
 	return response.StatusCode, string(text)
 }
 
-// step does something under a step of its own, and returns the answer's body.
+// step sends a request under a new step, and returns the body of the response.
 func (b *guest) step(name, mode, method, path string, form url.Values, header http.Header) (status int, body string) {
 	b.t.Helper()
 	b.steps++
@@ -95,7 +95,7 @@ func (b *guest) step(name, mode, method, path string, form url.Values, header ht
 	return b.do(method, path, form, all)
 }
 
-// login logs in by a mode, and returns the access token if that has one.
+// login logs in with a mode, and returns the access token, if any.
 func (b *guest) login(mode string) (access string) {
 	b.t.Helper()
 	status, body := b.step("login", mode, "POST", "/"+mode+"/login", alice, nil)
@@ -111,7 +111,7 @@ func (b *guest) login(mode string) (access string) {
 	return tokens.Access
 }
 
-// refresh is what the page's client does.
+// refresh does what the client of the page does.
 func (b *guest) refresh() (status int) {
 	b.t.Helper()
 	status, _ = b.step("renew", tokenMode, "POST", "/token/refresh", url.Values{}, http.Header{"Refresh-Attempt": {strings.Repeat("a", 32)}})
@@ -127,7 +127,7 @@ func (b *guest) state() (s state) {
 	return s
 }
 
-// told is the record of the latest step, an exchange a word or two.
+// told summarizes the record of the latest step.
 func (b *guest) told() string {
 	b.t.Helper()
 	steps := b.state().Steps

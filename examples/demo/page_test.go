@@ -105,7 +105,7 @@ func TestTheLanguageIsTheOneChosenOrTheBrowsers(t *testing.T) {
 	}
 }
 
-// Cookies that no browser sends are answered, and log nobody in.
+// Malformed cookies get a response, and authenticate no request.
 func TestMalformedCookiesAreAnswered(t *testing.T) {
 	_, server := open(t)
 	long := strings.Repeat("x", 5000)

@@ -32,7 +32,7 @@ func TestTheRecordHasNoSecrets(t *testing.T) {
 	}
 }
 
-// What an access token says is no secret, and is shown as it is.
+// The claims of an access token are not secret, and are shown unchanged.
 func TestTheRecordShowsWhatAnAccessTokenSays(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
@@ -59,7 +59,7 @@ func TestTheRecordShowsWhatAnAccessTokenSays(t *testing.T) {
 	}
 }
 
-// What went along and is not looked at is told from what counts.
+// Headers that were sent but not read are marked.
 func TestCookiesThatDoNotCountAreAside(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
@@ -108,14 +108,14 @@ func TestNobodySeesTheStepsOfOthers(t *testing.T) {
 	if s := a.state(); len(s.Steps) != 2 {
 		t.Errorf("the browser itself sees %d steps", len(s.Steps))
 	}
-	// Of one account the two browsers do see that both are logged in.
+	// Two browsers with the same account see each other's logins.
 	b.login(sessionMode)
 	if s := b.state(); len(s.Logins) != 2 || s.Logins[0].Here || !s.Logins[1].Here {
 		t.Errorf("the list shows %d logins", len(s.Logins))
 	}
 }
 
-// The other site has no cookie that says whose its requests are.
+// Requests of the other site have no visitor cookie.
 func TestALabelFilesWhatHasNoCookie(t *testing.T) {
 	_, server := open(t)
 	a, stranger := visit(t, server), &guest{t: t, url: server.URL}
@@ -178,7 +178,7 @@ func values(x *exchange) (all []string) {
 	return all
 }
 
-// A browser that the demo has forgotten is logged in all the same.
+// A browser whose record was dropped is still logged in.
 func TestAForgottenVisitorKeepsItsSession(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)

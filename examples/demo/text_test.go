@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// dictionary reads a language, and sees to it that no key stands there twice.
+// dictionary reads a language, and checks that it has no duplicate key.
 func dictionary(t *testing.T, name string) map[string]string {
 	t.Helper()
 	text, err := files.ReadFile(name)
@@ -58,7 +58,7 @@ func TestBothLanguagesSayTheSame(t *testing.T) {
 	}
 }
 
-// Every text is used, and every text that is used is there.
+// Every text is used, and every used text exists.
 func TestEveryTextIsUsed(t *testing.T) {
 	var code strings.Builder
 	for _, name := range []string{"page.html", "page.js", "view.js", "steps.js"} {

@@ -25,8 +25,8 @@ func TestAStolenSessionWorksUntilItEnds(t *testing.T) {
 	b.tells("thief GET /session/me 401")
 }
 
-// Within the window the thief is not seen: that is its price. That the theft is
-// seen after it is tested in a browser, by a clock that runs.
+// Within the grace period the thief is not detected. That the theft is detected after it is
+// tested in a browser, in real time.
 func TestAThiefWithinTheWindowGetsWhatTheOwnerGets(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
@@ -43,8 +43,8 @@ func TestAThiefWithinTheWindowGetsWhatTheOwnerGets(t *testing.T) {
 	}
 }
 
-// A spent token is answered as often as it comes within the window, by whomever
-// and in whichever attempt, so no text says that it is answered once more.
+// Within the grace period a used token gets a response any number of times, for any client
+// and any idempotency key, so no text says that it gets one response.
 func TestASpentTokenIsAnsweredThroughoutTheWindow(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
@@ -105,7 +105,7 @@ func TestTheThiefServesItsVictimAlone(t *testing.T) {
 			}
 		}
 	}
-	// The header Host does not lead the thief to another server.
+	// The Host header does not redirect the thief to another server.
 	header := http.Header{stepHeader: good[stepHeader], "Host": {"localhost:1"}}
 	b.do("POST", "/thief/steal", url.Values{"mode": {sessionMode}}, header)
 	if status, _ := b.do("POST", "/thief/use", url.Values{"mode": {sessionMode}}, header); status != http.StatusOK {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// freeAddr returns an address that nobody listens on.
+// freeAddr returns an unused address.
 func freeAddr(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +58,7 @@ func login(t *testing.T, issuerURL string) string {
 	return tokens.Access
 }
 
-// waitUntilTheyListen returns when all addresses take connections.
+// waitUntilTheyListen returns when all addresses accept connections.
 func waitUntilTheyListen(t *testing.T, ended <-chan error, addresses ...string) {
 	t.Helper()
 	for _, address := range addresses {
@@ -108,8 +108,8 @@ func TestTheServicesKnowEachOtherWhileTheKeysRotate(t *testing.T) {
 		uses()
 	}
 	uses()
-	// Tokens of the key before, and of the one that signs now: it was published
-	// before it did.
+	// Tokens of the previous key and of the current one are accepted, because a key is
+	// published before it signs.
 	for _, access := range []string{access, login(t, "http://"+c.issuer)} {
 		if status, body := get(t, "http://"+c.shop+"/me", access); status != http.StatusOK || body != "hello, alice\n" {
 			t.Errorf("after a rotation the shop answers %d %q", status, body)

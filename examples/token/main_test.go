@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// client keeps the cookie as a browser does, and the access token as its script.
+// client stores the cookie like a browser, and the access token like its script.
 type client struct {
 	t *testing.T
 	*http.Client

@@ -61,8 +61,8 @@ func TestSigningCostsLittleMoreThanThePrimitive(t *testing.T) {
 	}
 }
 
-// The floor of each algorithm allocates by itself; what is asserted is what
-// the envelope and the engine add. It must not depend on the header.
+// The primitive of each algorithm allocates; the test bounds what the envelope
+// and the engine add. It must not depend on the header.
 func TestAllocationsAreExact(t *testing.T) {
 	for _, c := range []struct {
 		alg          jose.Algorithm

@@ -55,7 +55,7 @@ func (b *browser) login(user string) {
 	b.want("POST", "/login", url.Values{"user": {user}, "password": {"correct horse"}}, http.StatusOK, "")
 }
 
-// What the guard says is all that a client gets: no handler has added to it.
+// The client gets exactly the response of the guard; no handler adds to it.
 const (
 	unauthorized = `{"title":"Unauthorized","status":401}` + "\n"
 	forbidden    = `{"title":"Forbidden","status":403}` + "\n"

@@ -17,7 +17,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// client keeps the cookie as a browser does, and the access token as its script.
+// client stores the cookie like a browser, and the access token like its script.
 type client struct {
 	t *testing.T
 	*http.Client
@@ -67,7 +67,7 @@ func (c *client) want(method, path string, status int, body string) {
 	}
 }
 
-// gets takes the access token out of an answer.
+// gets extracts the access token from a response.
 func (c *client) gets(path string, form url.Values) {
 	c.t.Helper()
 	response, body := c.do("POST", path, form)
@@ -85,7 +85,7 @@ func (c *client) login(user string) {
 	c.gets("/login", url.Values{"user": {user}, "password": {"correct horse"}})
 }
 
-// What the guard says is all that a client gets: no handler has added to it.
+// The client gets exactly the response of the guard; no handler adds to it.
 const (
 	unauthorized = `{"title":"Unauthorized","status":401}` + "\n"
 	forbidden    = `{"title":"Forbidden","status":403}` + "\n"
@@ -137,8 +137,8 @@ type authenticator func(*http.Request) (auth.Identity, error)
 
 func (a authenticator) Authenticate(r *http.Request) (auth.Identity, error) { return a(r) }
 
-// What stands behind a guard does not run after a refusal, and what stood before
-// it sees the error of a handler as if there were no guard.
+// Handlers behind a guard do not run after a refusal. Middleware in front of it sees the
+// error of a handler as without a guard.
 func TestWhatFollowsAGuardDoesNotRunAfterARefusal(t *testing.T) {
 	for rule, c := range map[string]struct {
 		err    error

@@ -16,7 +16,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// client keeps the cookie as a browser does, and the access token as its script.
+// client stores the cookie like a browser, and the access token like its script.
 type client struct {
 	t *testing.T
 	*http.Client
@@ -66,7 +66,7 @@ func (c *client) want(method, path string, status int, body string) {
 	}
 }
 
-// gets takes the access token out of an answer.
+// gets extracts the access token from a response.
 func (c *client) gets(path string, form url.Values) {
 	c.t.Helper()
 	response, body := c.do("POST", path, form)
@@ -84,7 +84,7 @@ func (c *client) login(user string) {
 	c.gets("/login", url.Values{"user": {user}, "password": {"correct horse"}})
 }
 
-// What the guard says is all that a client gets: no handler has added to it.
+// The client gets exactly the response of the guard; no handler adds to it.
 const (
 	unauthorized = `{"title":"Unauthorized","status":401}` + "\n"
 	forbidden    = `{"title":"Forbidden","status":403}` + "\n"
@@ -136,8 +136,8 @@ type authenticator func(*http.Request) (auth.Identity, error)
 
 func (a authenticator) Authenticate(r *http.Request) (auth.Identity, error) { return a(r) }
 
-// Whoever is refused is refused by all that follows in the chain, and what stood
-// before the guard is told.
+// After a refusal no later handler in the chain runs, and earlier middleware sees that the
+// chain was aborted.
 func TestWhatFollowsAGuardDoesNotRunAfterARefusal(t *testing.T) {
 	for rule, c := range map[string]struct {
 		err    error

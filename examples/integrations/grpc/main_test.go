@@ -121,8 +121,8 @@ func watch(ctx context.Context, conn *grpc.ClientConn) (grpc.ClientStream, error
 	return stream, stream.CloseSend()
 }
 
-// The three outcomes arrive as three codes, whichever way a call is served, and
-// nothing arrives of why.
+// The three outcomes arrive as three status codes, however a call is served, without
+// details.
 //
 // ASVS 5.0, 16.5.1.
 func TestACallIsAdmittedAsByAGuard(t *testing.T) {
@@ -188,7 +188,7 @@ func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 	}
 }
 
-// What is streamed arrives while the stream is open.
+// Streamed messages arrive while the stream is open.
 func TestAStreamPassesAGuard(t *testing.T) {
 	for _, way := range []string{"behind a guard", "with interceptors"} {
 		t.Run(way, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestAStreamPassesAGuard(t *testing.T) {
 	}
 }
 
-// A call that has no rule is served to nobody, whoever calls.
+// A call without a rule is refused for all callers.
 func TestACallWithoutARuleIsServedToNobody(t *testing.T) {
 	w := start(t)
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+w.token("alice")))

@@ -26,7 +26,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// telemetry is what a collector would have.
+// telemetry is the data that a collector would receive.
 type telemetry struct {
 	spans   *tracetest.InMemoryExporter
 	reader  *metric.ManualReader
@@ -41,8 +41,8 @@ func collect() *telemetry {
 	return o
 }
 
-// counts returns how often each thing has happened, as "mode: kind, reason", and
-// the traces that its counts lead to.
+// counts returns the number of each event, as "mode: kind, reason", and the traces that are
+// linked to the counts.
 func (o *telemetry) counts(t *testing.T) (counts map[string]int64, traces map[string]string) {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -173,7 +173,7 @@ func TestAFaultMakesItsSpanAnError(t *testing.T) {
 	}
 }
 
-// What happens outside of a request, such as a key server that fails, is counted.
+// Events outside of a request, such as a failing key server, are counted.
 func TestWithoutASpanAnEventIsCounted(t *testing.T) {
 	o := collect()
 	events, err := reportTo(o.metrics)

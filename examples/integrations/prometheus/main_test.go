@@ -18,7 +18,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// client is at a service, and scrapes it.
+// client uses a service and scrapes it.
 type client struct {
 	t *testing.T
 	*http.Client
@@ -122,8 +122,8 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	}
 }
 
-// Whatever clients send, the number of series is that of the things that can
-// happen, and no name is in them.
+// For any requests, the number of series is that of the kinds of events, and the labels
+// contain no names.
 func TestClientsMakeNoSeries(t *testing.T) {
 	c := open(t)
 	hostile := func(i int) {
@@ -164,7 +164,7 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	}
 }
 
-// What only the library sees is counted by its fixed words too.
+// Events without a request are counted with fixed values too.
 func TestNoFieldButFixedWordsIsALabel(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	events, err := countIn(registry)

@@ -34,7 +34,7 @@ func (j *journal) Write(b []byte) (int, error) {
 	return j.text.Write(b)
 }
 
-// take returns what was written, as what reads a log has it: a record a line.
+// take returns the log, one record per line.
 func (j *journal) take(t *testing.T) (records []map[string]any) {
 	t.Helper()
 	j.mu.Lock()
@@ -87,8 +87,7 @@ func TestEachKindOfEventIsARecordThatAMachineReads(t *testing.T) {
 	}
 }
 
-// Whatever somebody calls themselves, there is one record of it, and a terminal
-// that shows it takes no orders.
+// Any user name results in exactly one record, which contains no terminal commands.
 //
 // ASVS 5.0, 16.4.1.
 func TestNobodyWritesRecordsByTheirName(t *testing.T) {
@@ -131,7 +130,7 @@ func TestNobodyWritesRecordsByTheirName(t *testing.T) {
 	}
 }
 
-// order reports what a terminal, or a reader of lines, does not show as it is.
+// order returns characters that a terminal or a line reader interprets.
 func order(r rune) bool {
 	return r < ' ' || r == 0x7f || 0x80 <= r && r < 0xa0 || strings.ContainsRune("\u2028\u2029\u202e\u200b", r)
 }
@@ -146,7 +145,7 @@ func TestAKindThatIsNotWantedIsNotLogged(t *testing.T) {
 	}
 }
 
-// Sessions, tokens and the guard tell one listener, over real HTTP.
+// Sessions, tokens and the guard report to one hook, over real HTTP.
 func TestTheServiceLogsWhatHappens(t *testing.T) {
 	var j journal
 	handler, err := newService(slog.New(slog.NewJSONHandler(&j, nil)), &store.Memory{})

@@ -23,7 +23,7 @@ type actor struct {
 	started bool
 	crashed bool // and is never resumed
 	waiting []*call
-	heard   map[string]string // results of its calls, by the name of the key
+	results map[string]string // results of its calls, by the name of the key
 	writes  map[string]int    // by the name of a key
 	keys    int               // number of keys that it was the first to use
 
@@ -33,7 +33,7 @@ type actor struct {
 }
 
 func newActor(number int, model *Model, body func(store.Store)) *actor {
-	return &actor{number: number, model: model, body: body, heard: make(map[string]string), writes: make(map[string]int)}
+	return &actor{number: number, model: model, body: body, results: make(map[string]string), writes: make(map[string]int)}
 }
 
 // call is a pending store call.
@@ -58,7 +58,7 @@ func (a *actor) start() {
 
 func (a *actor) resume(c *call) {
 	a.waiting = slices.DeleteFunc(a.waiting, func(other *call) bool { return other == c })
-	a.heard[a.model.keys[c.where]] += " " + c.answer()
+	a.results[a.model.keys[c.where]] += " " + c.answer()
 	close(c.done)
 	a.settle()
 }
@@ -97,8 +97,8 @@ func (a *actor) settle() {
 
 func (a *actor) describe(b *bytes.Buffer) {
 	fmt.Fprintf(b, "|%d %v %v", a.number, a.started, a.crashed)
-	for _, key := range slices.Sorted(maps.Keys(a.heard)) {
-		fmt.Fprintf(b, "; %s:%s", key, a.heard[key])
+	for _, key := range slices.Sorted(maps.Keys(a.results)) {
+		fmt.Fprintf(b, "; %s:%s", key, a.results[key])
 	}
 	for _, c := range a.waiting {
 		fmt.Fprintf(b, "; %s", c.name)

@@ -60,8 +60,8 @@ func (o *owner) reloads() {
 	o.day.in(o.day.around(15*time.Minute), o.reloads)
 }
 
-// sleeps closes the laptop, for less than a login may idle. When it wakes up all
-// its tabs do.
+// sleeps closes the laptop for less than the idle timeout of a login. All its tabs wake up
+// together.
 func (o *owner) sleeps() {
 	o.asleep = true
 	o.naps++

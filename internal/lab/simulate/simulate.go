@@ -56,17 +56,17 @@ func (t Totals) add(other Totals) {
 	}
 }
 
-// window is the default of token.IssuerConfig.
+// window is the default grace period of token.IssuerConfig.
 const window = 10 * time.Second
 
-// inFlight is how long a request and its answer are under way at most. Besides,
-// none is under way when a window ends. An old request or answer that meets the
-// rotation after the next one is a risk that is stated and accepted: it costs an
+// inFlight is the maximum time in transit of a request and its response together. No
+// message is in transit when a grace period ends. A late request or response that
+// meets the rotation after the next one is a documented and accepted risk: it ends an
 // honest login.
 const inFlight = window/2 - time.Second
 
-// flavour is what a schedule is about. Not everything can go wrong at once: some
-// combinations are risks that are stated and accepted.
+// flavour is the kind of faults in a schedule. Schedules do not combine all of them,
+// because some combinations are documented and accepted risks.
 type flavour int
 
 const (

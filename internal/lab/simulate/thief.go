@@ -16,7 +16,7 @@ type thief struct {
 	used    bool   // it has tried
 }
 
-// steal copies the cookie, and at times the attempt that goes with it.
+// steal copies the cookie, and sometimes the idempotency key of its refresh.
 func (w *world) steal() error {
 	w.thief.token = w.jar
 	if w.storage.attempt != "" && w.rng.IntN(2) == 0 {
@@ -54,10 +54,10 @@ func (w *world) thieve(a answer) error {
 	return nil
 }
 
-// settleTheft lets the owner and the thief both go on, the thief by its best
-// trick: it keeps on repeating the request that has made its token, which costs
-// nothing while nobody else has refreshed. At the latest when each has refreshed
-// after the other, the login is over for both.
+// settleTheft makes the owner and the thief both continue, the thief with its best trick:
+// it repeats the request that returned its token, which is safe for it until another
+// client refreshes. At the latest when each has refreshed after the other, the login has
+// been revoked for both.
 func (w *world) settleTheft() error {
 	repeats := w.rng.IntN(2) == 0
 	for range 3 {

@@ -125,8 +125,8 @@ func (w *world) event(_ context.Context, e auth.Event) {
 	case auth.EventRecovered, auth.EventHealed:
 		w.opens()
 	case auth.EventRenewed:
-		// Rule 7: at most one rotation in a window. Its time is taken before the
-		// swap, which may take as long as a message.
+		// There is at most one rotation in a grace period. Its time is taken before
+		// the swap, which may take as long as a message.
 		if since := time.Since(w.renewed); w.flavour != failover && since < window-inFlight {
 			w.broken = fmt.Errorf("rotated again after %v", since)
 		}
@@ -134,7 +134,7 @@ func (w *world) event(_ context.Context, e auth.Event) {
 	}
 }
 
-// opens notes that a window has opened while a host was serving a request.
+// opens records that a grace period has begun while a host was serving a request.
 func (w *world) opens() {
 	w.renewed = time.Now()
 	if w.opened = w.renewed; w.current != nil {
@@ -150,8 +150,8 @@ func (w *world) idleTab() *tab {
 	return t
 }
 
-// attempt follows the rules for clients: one attempt for all tabs, kept until
-// there is an answer, and made anew by a page that knows of a later generation.
+// attempt follows the rules for clients: one idempotency key for all tabs, kept until
+// there is a response, and replaced by a page that knows a later generation.
 func (w *world) attempt(t *tab) string {
 	if w.storage.attempt == "" || t.generation > w.storage.generation {
 		w.storage.generation, w.storage.attempt = max(w.storage.generation, t.generation), newAttempt()
@@ -173,7 +173,7 @@ func (w *world) send(t *tab) {
 	w.totals["refreshes"]++
 }
 
-// arrive lets a request get to a host, or twice, or not at all.
+// arrive delivers a request to a host once, twice, or not at all.
 func (w *world) arrive() error {
 	r := take(&w.requests, w.rng)
 	switch w.rng.IntN(20) {
@@ -209,7 +209,7 @@ func (w *world) step(p *process) {
 	}
 }
 
-// answer lets an answer get to the browser, or not.
+// answer delivers a response to the browser, or loses it.
 func (w *world) answer() error {
 	a := take(&w.answers, w.rng)
 	if a.path == "/logout" && a.Code == http.StatusNoContent {
@@ -224,7 +224,7 @@ func (w *world) answer() error {
 	return w.deliver(a)
 }
 
-// deliver is what a browser does with an answer.
+// deliver handles a response in the browser.
 func (w *world) deliver(a answer) error {
 	w.note("an answer: %d %s%s to %s", a.Code, problemType(a.ResponseRecorder), w.generation(setCookie(a.ResponseRecorder)), w.generation(a.cookie))
 	if a.Code != http.StatusOK && a.path == "/refresh" && a.Header().Get("Set-Cookie") != "" {
