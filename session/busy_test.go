@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// S5: store calls grow with the number of parallel updates, not with its square. All
+// Store calls grow with the number of parallel updates, not with its square. All
 // calls take the same time, so that without a queue one update of all succeeds at a
 // time.
 func TestUpdatesAtOnceCostTheStoreFewCalls(t *testing.T) {
@@ -127,7 +127,7 @@ func TestAnUpdateWaitsForItsTurnForFiveSecondsAtMost(t *testing.T) {
 	})
 }
 
-// S1: whatever keeps a session changing keeps it from no end, and no login over it.
+// Whatever keeps a session changing keeps it from no end, and no login over it.
 func TestABusySessionIsEnded(t *testing.T) {
 	for rule, end := range map[string]func(*session.Manager, *browser) error{
 		"log-out":            func(m *session.Manager, b *browser) error { return b.logout(m) },
@@ -175,7 +175,7 @@ func TestABusySessionIsEnded(t *testing.T) {
 	}
 }
 
-// S2: at MaxBytes nobody gets in any more, and everybody gets out.
+// At MaxBytes nobody gets in any more, and everybody gets out.
 func TestLogoutWorksOnAFullStore(t *testing.T) {
 	s := &store.Memory{MaxBytes: 64 << 10}
 	m := newManager(t, session.Config{Store: s})
@@ -230,7 +230,7 @@ func (swapless) CompareAndSwap(context.Context, string, []byte, []byte, time.Dur
 	return false, store.ErrFull
 }
 
-// A5: a script that logs in ends its own logins, and not the phone in daily use.
+// A script that logs in ends its own logins, and not the phone in daily use.
 func TestTheDeviceInUseOutlivesAScriptThatLogsIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{MaxLogins: 10, IdleTimeout: day, Lifetime: 10 * day})

@@ -59,7 +59,7 @@ func TestClocksThatJump(t *testing.T) {
 	}
 }
 
-// D3: a time to live is never zero, and never for ever.
+// A time to live is never zero, and never for ever.
 func TestTimeToLiveIsAlwaysPositive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := plant(t, nil)

@@ -141,7 +141,7 @@ func TestLogoutDeletesTheCookieOnlyWhereNoNewerOneCanBe(t *testing.T) {
 }
 
 // ASVS 5.0, 16.5.2.
-// H15: an outage keeps the cookie and says nothing of it.
+// An outage keeps the cookie and says nothing of it.
 func TestOutageAnswers503AndKeepsTheCookie(t *testing.T) {
 	m := newManager(t, session.Config{Store: &hooked{&store.Memory{}, func(context.Context, bool, string) error { return errDown }}})
 	w := (&browser{token: strings.Repeat("A", 43)}).guarded(m)
@@ -151,7 +151,7 @@ func TestOutageAnswers503AndKeepsTheCookie(t *testing.T) {
 	}
 }
 
-// H13: the deletion carries the attributes with which the cookie was set.
+// The deletion carries the attributes with which the cookie was set.
 func TestDeletionHasTheAttributesOfTheCookie(t *testing.T) {
 	for _, policy := range []cookie.Policy{
 		cookie.Session(),

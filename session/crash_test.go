@@ -99,7 +99,7 @@ func (op operation) scene(t *testing.T) *scene {
 	return s
 }
 
-// L5: the client hangs up at any moment, and nothing is left half done.
+// The client hangs up at any moment, and nothing is left half done.
 func TestDisconnectUndoesNothing(t *testing.T) {
 	for _, op := range operations {
 		t.Run(op.rule, func(t *testing.T) {
@@ -169,7 +169,7 @@ func (op operation) succeeded(t *testing.T, s *scene, old browser) {
 }
 
 // ASVS 5.0, 2.3.3.
-// L6: a process that dies at any moment costs one log-in at most, and never
+// A process that dies at any moment costs one log-in at most, and never
 // leaves two that work.
 func TestCrashCostsOneLoginAtMost(t *testing.T) {
 	type crash struct{}

@@ -65,7 +65,7 @@ func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 }
 
 // ASVS 5.0, 7.5.2.
-// D2: what the list shows is no credential, and works for its owner only.
+// What the list shows is no credential, and works for its owner only.
 func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
 	m := newManager(t, session.Config{})
 	phone, laptop, bob := loggedIn(t, m, "alice"), loggedIn(t, m, "alice"), loggedIn(t, m, "bob")

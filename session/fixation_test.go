@@ -17,7 +17,7 @@ import (
 )
 
 // ASVS 5.0, 7.2.2 and 7.2.4.
-// L9, CVE-2024-38513: a token that we did not issue is never adopted.
+// CVE-2024-38513: a token that we did not issue is never adopted.
 func TestForeignTokenIsNeverAdopted(t *testing.T) {
 	foreign := strings.Repeat("A", 43)
 	m := newManager(t, session.Config{})
@@ -36,7 +36,7 @@ func TestForeignTokenIsNeverAdopted(t *testing.T) {
 }
 
 // ASVS 5.0, 7.2.4.
-// L7, L8, CVE-2022-25896: the token changes, and the old one is dead.
+// CVE-2022-25896: the token changes, and the old one is dead.
 func TestEachStepChangesTheToken(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := &browser{}
@@ -75,7 +75,7 @@ func TestEachStepChangesTheToken(t *testing.T) {
 }
 
 // ASVS 5.0, 6.5.2.
-// D1, CVE-2026-53603: a dump of the store holds nothing that authenticates.
+// CVE-2026-53603: a dump of the store holds nothing that authenticates.
 func TestDumpOfTheStoreAuthenticatesNothing(t *testing.T) {
 	s := &mapStore{}
 	m := newManager(t, session.Config{Store: s})
@@ -176,7 +176,7 @@ func TestNamespaceAndCookieNameDoNotRunTogether(t *testing.T) {
 }
 
 // ASVS 5.0, 14.2.1.
-// H14, CVE-2026-34969: a credential elsewhere than in the cookie is ignored.
+// CVE-2026-34969: a credential elsewhere than in the cookie is ignored.
 func TestTokenCountsInTheCookieOnly(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}
 	m := newManager(t, session.Config{Store: s})

@@ -75,7 +75,7 @@ func TestWrappedStoreKeepsItsNearCache(t *testing.T) {
 	}
 }
 
-// L18: what a near cache has missed is seen by everything that matters.
+// What a near cache has missed is seen by everything that matters.
 func TestStaleCacheBringsNothingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &store.Memory{}

@@ -86,7 +86,7 @@ func TestStoreThatTakesNoWrites(t *testing.T) {
 	})
 }
 
-// H15: a store that is down changes nothing for those who are no part of it.
+// A store that is down changes nothing for those who are no part of it.
 func TestOutageConcernsNobodyWithoutACookie(t *testing.T) {
 	down := &faulty{mapStore: &mapStore{}, at: 1, forGood: true}
 	m := newManager(t, session.Config{Store: down})

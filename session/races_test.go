@@ -16,7 +16,7 @@ import (
 // The tests of this file are named after defects that libraries have had.
 
 // ASVS 5.0, 7.4.1 and 15.4.2.
-// L1, CVE-2025-46336: request A loads, log-out completes, A saves.
+// CVE-2025-46336: request A loads, log-out completes, A saves.
 func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 	for rule, end := range map[string]func(*session.Manager, browser) error{
 		"log-out":            func(m *session.Manager, b browser) error { return b.logout(m) },
@@ -25,7 +25,7 @@ func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 			id, err := b.authenticate(m)
 			return errors.Join(err, m.LogoutOne(context.Background(), "alice", id.LoginID))
 		},
-		"renewal": func(m *session.Manager, b browser) error { return b.login(m, "alice") }, // L2
+		"renewal": func(m *session.Manager, b browser) error { return b.login(m, "alice") },
 		"step-up": func(m *session.Manager, b browser) error {
 			return b.loginWith(m, auth.Identity{Subject: "alice", Methods: "pwd otp"})
 		},
@@ -39,7 +39,7 @@ func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 				check(t, end(m, *b))
 				return addOne(s)
 			})
-			if outcome(err) != nobody { // L13
+			if outcome(err) != nobody {
 				t.Errorf("saving in a session that has ended: %v", err)
 			}
 			b.wants(t, m, nobody)
@@ -52,7 +52,7 @@ func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 }
 
 // ASVS 5.0, 15.4.2.
-// L3: parallel requests change one session, and no change is lost.
+// Parallel requests change one session, and no change is lost.
 func TestParallelUpdatesAreNotLost(t *testing.T) {
 	const each, requests = 8, 64
 	m := newManager(t, session.Config{})
@@ -91,7 +91,7 @@ func TestParallelUpdatesAreNotLost(t *testing.T) {
 }
 
 // ASVS 5.0, 15.4.1.
-// L14, L15: a session that a handler holds is changed by nobody.
+// A session that a handler holds is changed by nobody.
 func TestSessionInHandIsNeverChanged(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := loggedIn(t, m, "alice")
@@ -184,7 +184,7 @@ func TestSaveDuringLoginIsNotLost(t *testing.T) {
 }
 
 // ASVS 5.0, 7.4.2.
-// L16, better-auth#11073: a log-in that log-out everywhere has missed.
+// better-auth#11073: a log-in that log-out everywhere has missed.
 func TestLogoutEverywhereMissesNoLogin(t *testing.T) {
 	for range 50 {
 		m := newManager(t, session.Config{})

@@ -166,7 +166,7 @@ func (p *planted) damaged(t *testing.T, raw []byte) {
 	}
 }
 
-// D6: a record of a newer version is not judged by an older one.
+// A record of a newer version is not judged by an older one.
 func TestNewerRecordIsUnavailable(t *testing.T) {
 	p := plant(t, nil)
 	for _, format := range []byte{sessionrecord.Format + 1, sessionrecord.LastFormat} {

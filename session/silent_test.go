@@ -13,7 +13,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// H8: a request without the cookie costs nothing and changes nothing.
+// A request without the cookie costs nothing and changes nothing.
 func TestRequestWithoutCookieCostsNothing(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}
 	var j journal
@@ -53,7 +53,7 @@ func TestRequestWithoutCookieCostsNothing(t *testing.T) {
 }
 
 // ASVS 5.0, 1.1.1, 2.2.1 and 15.3.7.
-// H11: a malformed credential never reaches the store, however large.
+// A malformed credential never reaches the store, however large.
 func TestMalformedCookieNeverReachesTheStore(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}
 	m := newManager(t, session.Config{Store: s})

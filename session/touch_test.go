@@ -73,7 +73,7 @@ func TestVisitIsNotedWithoutAList(t *testing.T) {
 	})
 }
 
-// L12: last use never moves backwards through a slow request.
+// Last use never moves backwards through a slow request.
 func TestSlowTouchNeverMovesLastUseBackwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &store.Memory{}
@@ -102,7 +102,7 @@ func TestSlowTouchNeverMovesLastUseBackwards(t *testing.T) {
 }
 
 // ASVS 5.0, 7.4.1 and 15.4.2.
-// L1: a touch that has looked before the log-out and writes after it.
+// A touch that has looked before the log-out and writes after it.
 func TestSlowTouchNeverUndoesLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, end := range []func(*session.Manager, browser) error{

@@ -76,7 +76,7 @@ func TestTheOnlyValueCanBeDeleted(t *testing.T) {
 	}
 }
 
-// D5: a wrong type is an error, not a zero value or a panic.
+// A wrong type is an error, not a zero value or a panic.
 func TestValueOfAnotherTypeIsAnError(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := loggedIn(t, m, "alice")

@@ -39,7 +39,7 @@ func bodyOf(t testing.TB, w *httptest.ResponseRecorder) (a answered) {
 }
 
 // problemOf checks what all failures have in common, and returns the type of
-// the problem. I10: a failed refresh sets no cookie.
+// the problem. A failed refresh sets no cookie.
 func problemOf(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 	t.Helper()
 	if w.Code != status {
@@ -266,7 +266,7 @@ func TestAttemptFieldIsRequired(t *testing.T) {
 }
 
 // ASVS 5.0, 4.1.1.
-// Each refusal has a type of its own, and none touches the cookie (I10).
+// Each refusal has a type of its own, and none touches the cookie.
 func TestRefusalsTellThemselvesApart(t *testing.T) {
 	other := newIssuer(t)
 	for rule, c := range map[string]struct {

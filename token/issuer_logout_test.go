@@ -271,7 +271,7 @@ func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
 	wants(t, i, third.RefreshToken, valid)
 }
 
-// A5: over the bound the log-in ends that was not used for longest.
+// Over the bound the log-in ends that was not used for longest.
 func TestTheLeastRecentlyRefreshedIsEvictedFirst(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, over(&store.Memory{}, cheapKeys(t)), func(c *token.IssuerConfig) { c.MaxLogins = 3 })
@@ -289,7 +289,7 @@ func TestTheLeastRecentlyRefreshedIsEvictedFirst(t *testing.T) {
 	})(t)
 }
 
-// S5: logins of one subject that come at once, and their refreshes.
+// Logins of one subject that come at once, and their refreshes.
 func TestLoginsAtOnceOfOneSubjectAllSucceed(t *testing.T) {
 	const n = 300
 	s := &meter{}
@@ -311,7 +311,7 @@ func TestLoginsAtOnceOfOneSubjectAllSucceed(t *testing.T) {
 	}
 }
 
-// S1, S2: what a store cannot swap it can delete.
+// What a store cannot swap it can delete.
 func TestLogoutWorksWhereNothingCanBeSwapped(t *testing.T) {
 	s := &store.Memory{}
 	keys := cheapKeys(t)

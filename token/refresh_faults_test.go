@@ -19,7 +19,7 @@ import (
 )
 
 // ASVS 5.0, 2.3.3 and 16.5.2.
-// I13: a store that fails is never a log-out. Whichever call fails, before or
+// A store that fails is never a log-out. Whichever call fails, before or
 // after it was done, the same client gets its answer by trying again.
 func TestI13FailingStoreIsNoLogOut(t *testing.T) {
 	errDown := errors.New("down")

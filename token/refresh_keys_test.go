@@ -12,7 +12,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// I4: with its attempt an answer that was lost is got again, however late.
+// With its attempt an answer that was lost is got again, however late.
 func TestI4LostAnswerIsGotAgainByItsAttempt(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Second, window, window + time.Second, time.Hour, 2*time.Hour + 50*time.Minute} {
 		t.Run(later.String(), inBubble(func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestI4LostAnswerIsGotAgainByItsAttempt(t *testing.T) {
 }
 
 // ASVS 5.0, 11.2.2.
-// I15: new keys in the middle of a window change no answer.
+// New keys in the middle of a window change no answer.
 func TestI15KeysRotateInsideAWindow(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys := &store.Memory{}, cheapKeys(t)

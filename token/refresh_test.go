@@ -17,10 +17,10 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// The invariants of rotation, I1 to I15. What the simulation in
+// The invariants of rotation. What the simulation in
 // internal/lab/simulate plays at random is here one by one.
 
-// I1: the generation never goes back, and jumps by healing alone.
+// The generation never goes back, and jumps by healing alone.
 func TestI1GenerationNeverGoesBack(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		var last uint64
@@ -47,7 +47,7 @@ func TestI1GenerationNeverGoesBack(t *testing.T) {
 }
 
 // ASVS 5.0, 10.4.5 and 15.4.2.
-// I2: many refreshes at once, on two hosts, have one answer.
+// Many refreshes at once, on two hosts, have one answer.
 func TestI2ParallelRefreshesHaveOneAnswer(t *testing.T) {
 	for _, n := range []int{2, 8, 64} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestI2ParallelRefreshesHaveOneAnswer(t *testing.T) {
 	}
 }
 
-// I3: whatever order the answers come in, the browser can go on.
+// Whatever order the answers come in, the browser can go on.
 func TestI3AnswersComeInAnyOrder(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t)
@@ -130,7 +130,7 @@ func permutations(n int) func(func([]int) bool) {
 	}
 }
 
-// I4: a retry has the same answer, and moves nothing. A spent token dies when
+// A retry has the same answer, and moves nothing. A spent token dies when
 // its window ends, however often it is tried.
 func TestI4RetriesDoNotKeepTheWindowOpen(t *testing.T) {
 	inBubble(func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestI4RetriesDoNotKeepTheWindowOpen(t *testing.T) {
 }
 
 // ASVS 5.0, 10.4.5.
-// I5: a spent token ends the family, on every host, and once.
+// A spent token ends the family, on every host, and once.
 func TestI5SpentTokenEndsTheLogIn(t *testing.T) {
 	for rule, c := range map[string]struct {
 		refreshes int
@@ -222,7 +222,7 @@ func TestI5SpentTokenEndsTheLogIn(t *testing.T) {
 	}
 }
 
-// I5: that the store does not tell whether it has written does not hide a theft,
+// That the store does not tell whether it has written does not hide a theft,
 // nor tell it twice.
 func TestI5ReuseIsToldOnceThoughTheStoreFails(t *testing.T) {
 	for _, applied := range []bool{false, true} {
@@ -253,7 +253,7 @@ func TestI5ReuseIsToldOnceThoughTheStoreFails(t *testing.T) {
 	}
 }
 
-// I5: a log-in that was ended by a theft does not count against the bound.
+// A log-in that was ended by a theft does not count against the bound.
 func TestI5EndedLogInLeavesTheList(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLogins = 2 })
@@ -266,7 +266,7 @@ func TestI5EndedLogInLeavesTheList(t *testing.T) {
 	})(t)
 }
 
-// I7: what is not ours changes nothing. A malformed token is not even looked up.
+// What is not ours changes nothing. A malformed token is not even looked up.
 func TestI7ForgedTokensChangeNothing(t *testing.T) {
 	s, keys := &meter{}, cheapKeys(t)
 	i := newIssuer(t, over(s, keys))
@@ -369,7 +369,7 @@ func gate(s *meter, key string) (reached <-chan struct{}, open func()) {
 }
 
 // ASVS 5.0, 7.4.1.
-// I8: a refresh that was under way when its log-in ended brings nothing back,
+// A refresh that was under way when its log-in ended brings nothing back,
 // also once the tombstone has gone.
 func TestI8EndedLogInStaysEnded(t *testing.T) {
 	type end func(t *testing.T, i *token.Issuer, text string)
@@ -406,7 +406,7 @@ func TestI8EndedLogInStaysEnded(t *testing.T) {
 }
 
 // ASVS 5.0, 7.3.2 and 10.4.8.
-// I9: nothing outlives the absolute limit, and without a refresh the idle one.
+// Nothing outlives the absolute limit, and without a refresh the idle one.
 func TestI9NothingOutlivesItsLimits(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}
@@ -473,7 +473,7 @@ func TestI9LastAccessTokenIsCutToTheEnd(t *testing.T) {
 	})(t)
 }
 
-// I11: the end of a family ends its access tokens where somebody looks.
+// The end of a family ends its access tokens where somebody looks.
 func TestI11EndIsSeenWhereSomebodyLooks(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys := &store.Memory{}, cheapKeys(t)
@@ -533,7 +533,7 @@ func TestRotationIsToldOnceThoughTheStoreFails(t *testing.T) {
 	}
 }
 
-// I14: a client in a loop writes once in a window.
+// A client in a loop writes once in a window.
 func TestI14OneRotationInAWindow(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}

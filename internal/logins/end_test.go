@@ -117,7 +117,7 @@ func endAll(t *testing.T, s store.Store) ([]Entry, error) {
 	return quiet(s).End(ctx, subject, Revoked, everything)
 }
 
-// S1: a client that changes its record before each swap does not keep it alive.
+// A client that changes its record before each swap does not keep it alive.
 func TestARecordThatKeepsChangingEnds(t *testing.T) {
 	var ctx context.Context
 	for name, end := range map[string]func(*Lists, Digest) error{
@@ -157,7 +157,7 @@ func TestARecordThatKeepsChangingEnds(t *testing.T) {
 	}
 }
 
-// S1, for the list: logins that keep it changing do not keep others alive.
+// Logins that keep the list changing do not keep others alive.
 func TestAListThatKeepsChangingDoesNotHoldOffLogoutEverywhere(t *testing.T) {
 	inner := &store.Memory{}
 	s := &hooked{Store: inner}
@@ -179,7 +179,7 @@ func TestAListThatKeepsChangingDoesNotHoldOffLogoutEverywhere(t *testing.T) {
 	}
 }
 
-// S2: a store that takes no swap and still deletes.
+// A store that takes no swap and still deletes.
 func TestEndingWorksOnAFullStore(t *testing.T) {
 	s := &hooked{Store: &store.Memory{}}
 	digests := listedQuietly(t, s, 20)
@@ -203,7 +203,7 @@ func TestEndingWorksOnAFullStore(t *testing.T) {
 	}
 }
 
-// S3: what cannot be reached keeps nothing else alive, and is what the error is
+// What cannot be reached keeps nothing else alive, and is what the error is
 // about. What was ended is reported once.
 func TestLogoutEverywhereGoesOnPastErrors(t *testing.T) {
 	for name, fault := range map[string]func(context.Context) error{
@@ -269,7 +269,7 @@ func TestRepeatedLogoutEverywhereGetsToAllThatCanBeReached(t *testing.T) {
 	})
 }
 
-// A7: many logins on a slow store.
+// Many logins on a slow store.
 func TestLogoutEverywhereEndsManyOnASlowStore(t *testing.T) {
 	for name, c := range map[string]struct {
 		logins int
@@ -313,7 +313,7 @@ func TestLogoutEverywhereEndsManyOnASlowStore(t *testing.T) {
 	}
 }
 
-// A7: what a log-out has left behind does not slow down the next login, which ends
+// What a log-out has left behind does not slow down the next login, which ends
 // some of it.
 func TestABacklogDoesNotSlowDownTheNextLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -372,7 +372,7 @@ func TestAPanicOfTheStoreReachesTheCaller(t *testing.T) {
 	endAll(t, s)
 }
 
-// S5: logins of one subject that come at once. All calls take the same time, so that
+// Logins of one subject that come at once. All calls take the same time, so that
 // without a queue one login of all succeeds at a time.
 func TestLoginsAtOnceCostTheStoreFewCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -99,7 +99,7 @@ func (p *park) left() (left []byte) {
 
 const day = 24 * time.Hour
 
-// A5: over the bound the least recently used login ends, and not the oldest.
+// Over the bound the least recently used login ends, and not the oldest.
 func TestTheLeastRecentlyUsedIsEvictedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPark(t, 3)

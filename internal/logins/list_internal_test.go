@@ -78,7 +78,7 @@ func TestAnEntryLosesNoTimeByBeingWritten(t *testing.T) {
 	}
 }
 
-// S6: whatever byte of a list is damaged, and however, the end of all logins is
+// Whatever byte of a list is damaged, and however, the end of all logins is
 // either an error or true.
 func TestADamagedListIsNeverTakenForComplete(t *testing.T) {
 	ctx := t.Context()

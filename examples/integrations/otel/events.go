@@ -13,7 +13,7 @@ import (
 
 // reportTo returns a hook that counts events and adds each to the span in its context.
 //
-// Kind, mode and reason have fixed values, so there are only some dozens of series. A trace
+// Kind, source and reason have fixed values, so there are only some dozens of series. A trace
 // also has the login ID, which does not identify the user; the logs have its subject.
 func reportTo(provider metric.MeterProvider) (func(context.Context, auth.Event), error) {
 	events, err := provider.Meter("github.com/authlatch/auth").Int64Counter("auth.events",

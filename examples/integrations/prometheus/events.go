@@ -8,7 +8,7 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// countIn returns a hook that counts events. Kind, mode and reason have fixed values, so
+// countIn returns a hook that counts events. Kind, source and reason have fixed values, so
 // there are only some dozens of series for any requests of clients. Do not use the subject
 // or the login as a label, because that would create a series for each.
 //

@@ -50,7 +50,6 @@ func TestBrowserClientRefreshesBeforeItIsDue(t *testing.T) {
 }
 
 // ASVS 5.0, 10.4.5.
-// B12
 func TestBrowserClientTwoTabsRefreshAtOnce(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
@@ -156,7 +155,7 @@ func TestBrowserClientALogOutEndsTheOtherTab(t *testing.T) {
 }
 
 // ASVS 5.0, 14.3.3.
-// B2, B18: neither token is where another script would look.
+// Neither token is where another script would look.
 func TestBrowserClientNoScriptFindsAToken(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
@@ -258,7 +257,7 @@ func TestBrowserClientAStolenTokenEndsTheLogInForBoth(t *testing.T) {
 	}
 }
 
-// B6, ASVS 5.0, 3.5.1
+// ASVS 5.0, 3.5.1
 func TestBrowserClientARefreshForAnotherSiteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// B19, ASVS 5.0, 14.2.2: a browser keeps a page that says it may, and shows it
+// ASVS 5.0, 14.2.2: a browser keeps a page that says it may, and shows it
 // to nobody who comes after.
 func TestABrowserShowsNobodyThePageOfAnother(t *testing.T) {
 	s := openHosts(t)

@@ -16,7 +16,7 @@ func TestALogInShowsTheName(t *testing.T) {
 	b.shows("hello, alice")
 }
 
-// B2, ASVS 5.0, 3.3.4
+// ASVS 5.0, 3.3.4
 func TestNoScriptReadsTheCookie(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
@@ -40,7 +40,6 @@ func TestNoScriptReadsTheCookie(t *testing.T) {
 	}
 }
 
-// B3
 func TestNoScriptOverwritesTheCookie(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
@@ -53,7 +52,7 @@ func TestNoScriptOverwritesTheCookie(t *testing.T) {
 	}
 }
 
-// B5, ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4
+// ASVS 5.0, 3.3.1, 3.3.2, 3.3.3 and 3.3.4
 func TestTheCookieIsAsThePolicySays(t *testing.T) {
 	s := openSite(t)
 	for _, remember := range []bool{false, true} {
@@ -80,7 +79,7 @@ func TestTheCookieIsAsThePolicySays(t *testing.T) {
 	}
 }
 
-// B4: what a sibling plants is never adopted, neither before nor after log-in.
+// What a sibling plants is never adopted, neither before nor after log-in.
 func TestASiblingPlantsNoSession(t *testing.T) {
 	s := openSite(t)
 	attacker := s.customer(t)
@@ -109,7 +108,7 @@ func TestASiblingPlantsNoSession(t *testing.T) {
 	}
 }
 
-// B11, ASVS 5.0, 7.2.4
+// ASVS 5.0, 7.2.4
 func TestEachLogInHasANewTokenAndEndsTheOldOne(t *testing.T) {
 	s := openSite(t)
 	b := newTab(t)

@@ -17,7 +17,7 @@ func attack(target, action string) string {
 <iframe name="frame"></iframe>`, action, target)
 }
 
-// B1, B6, ASVS 5.0, 3.5.1
+// ASVS 5.0, 3.5.1
 func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
@@ -42,7 +42,7 @@ func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	s.nothingChanged(b, token, logins)
 }
 
-// B6: a frame with an opaque origin, and a script that needs no answer.
+// A frame with an opaque origin, and a script that needs no answer.
 func TestAFrameOrAScriptOfAnotherSiteIsRefused(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
@@ -68,7 +68,7 @@ func TestAFrameOrAScriptOfAnotherSiteIsRefused(t *testing.T) {
 	s.nothingChanged(b, token, logins)
 }
 
-// B7: a browser that sends no Sec-Fetch-Site still sends Origin.
+// A browser that sends no Sec-Fetch-Site still sends Origin.
 func TestAFormOfAnotherSiteIsRefusedFromAnOldBrowser(t *testing.T) {
 	s := openSite(t)
 	s.old = true
@@ -105,7 +105,7 @@ func (s *site) nothingChanged(b tab, token string, logins int) {
 	}
 }
 
-// B9: Lax lets who follows a link stay logged in; who is not comes back to the
+// Lax lets who follows a link stay logged in; who is not comes back to the
 // page after the log-in.
 func TestALinkOfAnotherSiteLeadsToThePage(t *testing.T) {
 	s := openSite(t)

@@ -176,7 +176,7 @@ func (f *forms) customer(t *testing.T, browser context.Context) tab {
 	return b
 }
 
-// B6, B7, B8, ASVS 5.0, 3.5.1, 3.7.5 and 4.4.2.
+// ASVS 5.0, 3.5.1, 3.7.5 and 4.4.2.
 // What a browser says, or does not say, decides in this order: Sec-Fetch-Site,
 // Origin, and then the configuration, behind which the form's token stands.
 func TestFormsAndWebSocketsOfOthersAreRefused(t *testing.T) {

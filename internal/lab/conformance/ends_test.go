@@ -29,7 +29,7 @@ func TestALogOutIsForGood(t *testing.T) {
 	b.shows("Log in")
 }
 
-// B13, ASVS 5.0, 14.3.2
+// ASVS 5.0, 14.3.2
 func TestBackAfterLogOutDoesNotShowThePage(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
@@ -40,7 +40,7 @@ func TestBackAfterLogOutDoesNotShowThePage(t *testing.T) {
 	b.neverShows("Where you are logged in")
 }
 
-// B13: the log-out came from elsewhere, and one request has noticed.
+// The log-out came from elsewhere, and one request has noticed.
 func TestBackAfterARemoteLogOutDoesNotShowThePage(t *testing.T) {
 	s := openSite(t)
 	b, other := s.customer(t), s.customer(t)
@@ -106,7 +106,7 @@ func TestOneDeviceIsLoggedOutFromAnother(t *testing.T) {
 	other.shows("Log in")
 }
 
-// B20: a script gets an answer that it can read, a person the log-in page.
+// A script gets an answer that it can read, a person the log-in page.
 func TestAnExpiredSessionTellsAScriptAndAsksAPerson(t *testing.T) {
 	s := openSite(t, "-idle", "1s")
 	b := s.customer(t)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// B16: production settings work on plain http on this machine.
+// Production settings work on plain http on this machine.
 func TestPlainHTTPWorksOnLocalhost(t *testing.T) {
 	s := openShop(t)
 	for _, host := range []string{"localhost", "127.0.0.1"} {

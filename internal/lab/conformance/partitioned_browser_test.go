@@ -70,7 +70,6 @@ func got(a asked) (names string) {
 	return strings.TrimSpace(names)
 }
 
-// B17
 func TestAPartitionedCookieIsOfOneFrameOwnerAlone(t *testing.T) {
 	s := openHosts(t)
 	s.set(app, widget(t))

@@ -27,7 +27,7 @@ const (
 const cookieName = "__Host-Http-session"
 
 // site is a TLS proxy in front of the shop, with its bad neighbours. It sees to
-// it that nothing but the cookie carries a token (B18).
+// it that nothing but the cookie carries a token.
 type site struct {
 	t    *testing.T
 	shop *shop
