@@ -17,7 +17,7 @@ func Example() {
 		panic(err)
 	}
 
-	// Somebody chooses a password.
+	// A user chooses a password.
 	const chosen = "seven geese in a cold kitchen"
 	fmt.Println(passwords.Check(ctx, "alicealicealice1", "alice@example.com"))
 	if err := passwords.Check(ctx, chosen, "alice@example.com"); err != nil {
@@ -29,7 +29,7 @@ func Example() {
 	}
 	fmt.Println(hash[:30])
 
-	// Somebody logs in. For a user who does not exist the hash is empty.
+	// A user logs in. For a user who does not exist the hash is empty.
 	for _, hash := range []string{hash, ""} {
 		err := passwords.Verify(ctx, hash, chosen)
 		switch {

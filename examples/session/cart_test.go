@@ -23,7 +23,7 @@ func (c client) has(item string) bool {
 func TestACartIsKeptThroughLogIn(t *testing.T) {
 	c := visit(t, open(t))
 	c.add("tea")
-	c.wants("/me", http.StatusUnauthorized) // a visitor with a session is nobody
+	c.wants("/me", http.StatusUnauthorized) // a session of a visitor is not authenticated
 	c.login()
 	c.add("milk")
 	if !c.has("tea") || !c.has("milk") {

@@ -82,7 +82,7 @@ func TestALogoutEndsTheSession(t *testing.T) {
 	b.want("POST", "/logout", nil, http.StatusOK, "")
 	b.want("GET", "/me", nil, http.StatusUnauthorized, unauthorized)
 	held.Secure = true
-	b.Jar.SetCookies(site, []*http.Cookie{held}) // whoever kept it is out as well
+	b.Jar.SetCookies(site, []*http.Cookie{held}) // a copied cookie is refused as well
 	b.want("GET", "/me", nil, http.StatusUnauthorized, unauthorized)
 }
 

@@ -53,7 +53,7 @@ type world struct {
 	loggedOut bool // a logout was answered
 	thief     thief
 	killed    int               // events
-	opened    time.Time         // the window began here or later,
+	opened    time.Time         // the grace period began here or later,
 	renewed   time.Time         // and here or earlier
 	tokens    map[uint64]string // the refresh token of each generation
 }
