@@ -38,10 +38,9 @@
 // owner out. A success on a trusted device resets the count of the account's trusted
 // devices, and not that of unrecognized ones.
 //
-// All trusted devices of an account share MaxFailures consecutive failures, so an
-// attacker with many device cookies, made or stolen, has no more guesses than with
-// one. Beyond that they are treated as unrecognized devices until the owner succeeds
-// as one.
+// All trusted devices of an account share MaxFailures consecutive failures, however
+// many device cookies an attacker has made or stolen. Beyond that they are treated as
+// unrecognized devices until the owner succeeds as one.
 //
 // The cookie names the last six accounts and cannot authenticate a request. An
 // attacker with a copy of it gains the guesses of a trusted device, again after each
