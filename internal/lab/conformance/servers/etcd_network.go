@@ -13,8 +13,7 @@ import (
 // cut one off. Who connects is known by the header X-Server-From, which members
 // send with their first request.
 type peerNetwork struct {
-	t     testing.TB
-	group sync.WaitGroup
+	t testing.TB
 
 	mu       sync.Mutex
 	closed   bool
