@@ -3,7 +3,7 @@
 // that package alone. A mutant that passes them is a survivor: a missing test,
 // code that does nothing, or a change that nothing can observe.
 //
-//	go -C internal/lab/mutate run . [-sample 100] [-seed 1] [package…]
+//	go -C internal/lab/mutate run . [-sample 100] [-seed 1] [-only pattern] [package…]
 //
 // The work tree is never written to: go build reads the changed file through an
 // overlay. Survivors that are accepted are listed in accepted.txt, each with its
@@ -14,12 +14,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"syscall"
 	"time"
 )
 
@@ -27,7 +30,7 @@ import (
 var packages = []string{"cookie", "internal/claims", "internal/keyring", "internal/logins", "internal/rotation", "internal/sessionrecord", "store", "internal/jose", "middleware", "session", "throttle", "token"}
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	ok, err := run(ctx, os.Args[1:], os.Stdout)
 	if err != nil {
@@ -44,6 +47,7 @@ type options struct {
 	sample   int
 	seed     uint64
 	goal     float64
+	only     *regexp.Regexp
 	verbose  bool
 }
 
@@ -57,7 +61,11 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	flags.Uint64Var(&o.seed, "seed", 1, "`number` that selects the sample")
 	flags.Float64Var(&o.goal, "goal", 95, "`percent` of mutants that the tests must kill")
 	flags.BoolVar(&o.verbose, "v", false, "print every mutant")
+	only := flags.String("only", "", "try only mutants whose names match the `pattern`")
 	if err := flags.Parse(args); err != nil {
+		return false, err
+	}
+	if o.only, err = regexp.Compile(*only); err != nil {
 		return false, err
 	}
 	names := flags.Args()
@@ -70,13 +78,18 @@ func run(ctx context.Context, args []string, out io.Writer) (ok bool, err error)
 	}
 	ok = true
 	for _, name := range names {
-		reached, err := o.measure(ctx, filepath.ToSlash(filepath.Clean(name)), accepted, out)
-		if err != nil {
-			return false, fmt.Errorf("%s: %w", name, err)
+		name = filepath.ToSlash(filepath.Clean(name))
+		reached, failed := o.measure(ctx, name, accepted, out)
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("%s: interrupted: %w", name, context.Cause(ctx))
+		}
+		if failed != nil {
+			fmt.Fprintf(out, "%-16s not measured: %v\n", name, failed)
+			err = errors.Join(err, fmt.Errorf("%s: %w", name, failed))
 		}
 		ok = ok && reached
 	}
-	return ok, nil
+	return ok && err == nil, err
 }
 
 // measure runs the mutants of one package and prints its survivors.
@@ -96,10 +109,11 @@ func (o options) measure(ctx context.Context, name string, accepted map[string]s
 	defer b.close()
 	count := make(map[verdict]int)
 	start := time.Now()
-	for _, m := range sample(all, o.sample, o.seed) {
-		v, err := b.try(ctx, m)
-		if err != nil {
-			return false, err
+	for _, m := range sample(o.matching(all), o.sample, o.seed) {
+		v, failed := b.try(ctx, m)
+		if failed != nil {
+			err = failed
+			break
 		}
 		reason, known := accepted[m.key()]
 		switch {
@@ -115,12 +129,28 @@ func (o options) measure(ctx context.Context, name string, accepted map[string]s
 		}
 		count[v]++
 	}
-	killed, tried := count[killed]+count[timedOut], count[killed]+count[timedOut]+count[survived]
-	share := 100.0
-	if tried > 0 {
-		share = 100 * float64(killed) / float64(tried)
+	share := killedShare(count)
+	fmt.Fprintf(out, "%-16s %.1f %% killed: %d by the tests, %d by the time limit; %d survived, %d more are accepted; %d did not compile; %d mutants in all; %v\n",
+		name, share, count[killed], count[timedOut], count[survived], count[acceptable], count[uncompiled], len(all), time.Since(start).Round(time.Second))
+	return share >= o.goal && len(stale) == 0, err
+}
+
+// killedShare returns the percentage of the mutants that the tests kill. Those
+// that are accepted or did not compile do not count.
+func killedShare(count map[verdict]int) float64 {
+	dead := count[killed] + count[timedOut]
+	if dead+count[survived] == 0 {
+		return 100
 	}
-	fmt.Fprintf(out, "%-16s %d of %d mutants killed (%.1f %%), %d of them by the time limit; %d survivors accepted; %d did not compile; %d in all; %v\n",
-		name, killed, tried, share, count[timedOut], count[acceptable], count[uncompiled], len(all), time.Since(start).Round(time.Second))
-	return share >= o.goal && len(stale) == 0, nil
+	return 100 * float64(dead) / float64(dead+count[survived])
+}
+
+// matching returns the mutants whose names match the -only pattern.
+func (o options) matching(all []mutant) (some []mutant) {
+	for _, m := range all {
+		if o.only.MatchString(m.key()) {
+			some = append(some, m)
+		}
+	}
+	return some
 }
