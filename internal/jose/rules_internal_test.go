@@ -30,3 +30,32 @@ func TestTheSecondHalfOfASurrogatePairIsAnEscapeToo(t *testing.T) {
 		}
 	}
 }
+
+// A number is canonical base64url: at least one byte, no lone character, no bits
+// that count for nothing.
+func TestANumberOfAJWKIsCanonical(t *testing.T) {
+	if number, err := decodeNumber("AQAB"); err != nil || string(number) != "\x01\x00\x01" {
+		t.Errorf("%x, %v", number, err)
+	}
+	for _, text := range []string{"", "A", "AQABA", "AR", "AQ==", "AQ\n", "A.", "A+"} {
+		if number, err := decodeNumber(text); err != errJWKNumber || number != nil {
+			t.Errorf("%q: %x, %v", text, number, err)
+		}
+	}
+}
+
+func TestAJWKThatCannotBeReadSaysWhy(t *testing.T) {
+	for want, k := range map[error]jwk{
+		errUnknownKey: {PublicJWK: PublicJWK{KeyType: "oKP", KeyID: "1"}},
+		errJWKNumber:  {PublicJWK: PublicJWK{KeyType: "OKP", Curve: "Ed25519", X: "A", KeyID: "1"}},
+		errKeyKind:    {PublicJWK: PublicJWK{KeyType: "EC", Curve: "P-521", X: "AQAB", Y: "AQAB", KeyID: "1"}},
+		errCurve:      {PublicJWK: PublicJWK{KeyType: "EC", Curve: "P-256", X: "AQAB", Y: "AQAB", KeyID: "1"}},
+		errKeyIDBad:   {PublicJWK: PublicJWK{KeyType: "OKP", Curve: "Ed25519", X: "AQAB"}},
+		errJWKUse:     {PublicJWK: PublicJWK{KeyType: "OKP", Curve: "Ed25519", X: "AQAB", KeyID: "1", Use: "enc"}},
+		errKeyAlg:     {PublicJWK: PublicJWK{KeyType: "OKP", Curve: "Ed25519", X: "AQAB", KeyID: "1", Algorithm: "none"}},
+	} {
+		if key, err := k.verification(KeyRules{}); err != want || key != nil {
+			t.Errorf("%+v: %v; want %v", k.PublicJWK, err, want)
+		}
+	}
+}
