@@ -32,6 +32,8 @@ var packages = []string{"cookie", "internal/claims", "internal/keyring", "intern
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	ctx, cancel := withParent(ctx)
+	defer cancel(nil)
 	ok, err := run(ctx, os.Args[1:], os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
@@ -39,6 +41,24 @@ func main() {
 	if err != nil || !ok {
 		os.Exit(1)
 	}
+}
+
+// withParent returns a context that ends with the process which has started this
+// one: a signal to go run ends go, and not what it runs.
+func withParent(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	parent := os.Getppid()
+	go func() {
+		for os.Getppid() == parent {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
+		}
+		cancel(errors.New("the parent process has ended"))
+	}()
+	return ctx, cancel
 }
 
 type options struct {
