@@ -8,7 +8,7 @@ import (
 func TestTheBoundsOfADate(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1": 1, "0": 0, "253402300799": maxDate, "253402300800": 0, "999999999999": 0, "1000000000000": 0,
-		"-1": 0, "1e3": 0, "1:": 0, "1/": 0, "\"1\"": 0, "null": 0, "": 0,
+		"-1": 0, "+1": 0, "1e3": 0, "1:": 0, "1/": 0, "\"1\"": 0, "null": 0, "": 0,
 	} {
 		for _, fractions := range []bool{false, true} {
 			if got, ok := date([]byte(text), fractions); ok != (want != 0) || ok && got != want {
