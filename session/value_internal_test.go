@@ -1,0 +1,27 @@
+package session
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/authlatch/auth/internal/stored"
+)
+
+// A value that cannot be read is an error, and not a value that is not there: an
+// application would take a corrupt limit or role for the default.
+func TestCorruptValuesAreAnErrorToReadAndToChange(t *testing.T) {
+	count := Key[int]("count")
+	whole := string(stored.AppendText(stored.AppendText(nil, "count"), "7"))
+	if n, err := count.Get(&Session{record: record{values: whole}}); n != 7 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	for cut := 1; cut < len(whole); cut++ {
+		s := &Session{record: record{values: whole[:cut]}, editing: true}
+		if n, err := count.Get(s); n != 0 || !errors.Is(err, errCorruptValues) {
+			t.Errorf("cut to %d bytes: %d, %v", cut, n, err)
+		}
+		if err := errors.Join(count.Set(s, 8), count.Delete(s)); !errors.Is(err, errCorruptValues) || s.changed {
+			t.Errorf("cut to %d bytes: changed: %v", cut, err)
+		}
+	}
+}
