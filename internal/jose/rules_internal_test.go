@@ -59,3 +59,16 @@ func TestAJWKThatCannotBeReadSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// Entries without a kid are left out one by one, also where a kid that stands twice
+// refuses the whole set.
+func TestTwoEntriesWithoutAKidRefuseNoSet(t *testing.T) {
+	set, skipped, err := ParseSet([]byte(`{"keys":[1,{"kty":"oct","k":"AQAB"},{"kty":"oct","k":"AQAC"}]}`), KeyRules{Secrets: true}, nil)
+	if err != nil || len(skipped) != 3 || set.Len() != 0 {
+		t.Errorf("%v, %v, %v", set, skipped, err)
+	}
+	twice := `{"keys":[{"kty":"oct","kid":"1","k":"AQAB"},{"kty":"oct","kid":"1","k":"AQAC"}]}`
+	if _, _, err := ParseSet([]byte(twice), KeyRules{Secrets: true}, nil); err != errTwice {
+		t.Error(err)
+	}
+}
