@@ -46,7 +46,7 @@ func TestALoginReplacesTheOldSessionInSpiteOfOneFailure(t *testing.T) {
 		if got, want := old.outcome(m), map[bool]string{true: nobody, false: valid}[err == nil]; got != want {
 			t.Errorf("%d failures: the old session is %s, want %s", failures, got, want)
 		}
-		list, err := m.List(t.Context(), "alice")
+		list, err := m.Logins(t.Context(), "alice")
 		if len(list) != 1 || err != nil {
 			t.Errorf("%d failures: %d sessions, %v", failures, len(list), err)
 		}

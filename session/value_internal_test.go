@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -12,11 +13,11 @@ import (
 func TestCorruptValuesAreAnErrorToReadAndToChange(t *testing.T) {
 	count := Key[int]("count")
 	whole := string(stored.AppendText(stored.AppendText(nil, "count"), "7"))
-	if n, err := count.Get(&Session{record: record{values: whole}}); n != 7 || err != nil {
+	if n, err := count.Get(&Session{record: sessionrecord.Record{Values: whole}}); n != 7 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	for cut := 1; cut < len(whole); cut++ {
-		s := &Session{record: record{values: whole[:cut]}, editing: true}
+		s := &Session{record: sessionrecord.Record{Values: whole[:cut]}, editing: true}
 		if n, err := count.Get(s); n != 0 || !errors.Is(err, errCorruptValues) {
 			t.Errorf("cut to %d bytes: %d, %v", cut, n, err)
 		}
