@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,21 +19,28 @@ import (
 // keyed notes the keys that it is asked for.
 type keyed struct {
 	store.Memory
+	mu   sync.Mutex // records end concurrently
 	keys map[string]bool
 }
 
-func (k *keyed) Get(ctx context.Context, key string) ([]byte, bool, error) {
+func (k *keyed) note(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.keys[key] = true
+}
+
+func (k *keyed) Get(ctx context.Context, key string) ([]byte, bool, error) {
+	k.note(key)
 	return k.Memory.Get(ctx, key)
 }
 
 func (k *keyed) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
-	k.keys[key] = true
+	k.note(key)
 	return k.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
 func (k *keyed) Delete(ctx context.Context, key string) error {
-	k.keys[key] = true
+	k.note(key)
 	return k.Memory.Delete(ctx, key)
 }
 
