@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/queue"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
@@ -173,8 +174,8 @@ func (c *Config) limits() error {
 // name of the cookie.
 func domain(c Config) [sha256.Size]byte {
 	b := []byte("authlatch/session")
-	b = stored.AppendText(b, c.Namespace)
-	return sha256.Sum256(stored.AppendText(b, c.Cookie.Name()))
+	b = record.AppendText(b, c.Namespace)
+	return sha256.Sum256(record.AppendText(b, c.Cookie.Name()))
 }
 
 // Authenticate returns the identity of the session that the request's cookie names,

@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"net/http"
@@ -15,8 +14,8 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/internal/sessionrecord"
-	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
@@ -30,7 +29,7 @@ func golden() *Session {
 		Created: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixMilli(),
 		Subject: "alice", Scopes: "read write", Methods: "pwd otp",
 		UserAgent: "Firefox", Address: "192.0.2.1", Claims: `{"name":"Alice"}`,
-		Values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
+		Values: string(record.AppendText(record.AppendText(nil, "count"), "7")),
 	}}
 	s.record.Used = s.record.Created + 60_000
 	s.record.AuthTime = s.record.Created - 5_000
@@ -47,7 +46,7 @@ func TestRecordOfFormat10StaysReadable(t *testing.T) {
 	if *update {
 		raw := want.encode()
 		copy(raw[1:], "writeID8")
-		binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(&want.digest, raw))
+		record.Seal(raw, want.digest[:])
 		if err := os.WriteFile(file, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +64,7 @@ func TestRecordOfFormat10StaysReadable(t *testing.T) {
 	}
 	// What is written today is the same but for its write ID and checksum.
 	now := got.encode()
-	if len(now) != len(raw) || now[0] != raw[0] || !bytes.Equal(now[sessionrecord.Header-1:], raw[sessionrecord.Header-1:]) {
+	if len(now) != len(raw) || now[0] != raw[0] || !bytes.Equal(now[record.Header:], raw[record.Header:]) {
 		t.Errorf("written today:\n%x\n%x", now, raw)
 	}
 	if bytes.Equal(now, got.encode()) {
@@ -115,7 +114,7 @@ func live(d logins.Digest) *Session {
 	return &Session{digest: d, record: sessionrecord.Record{
 		Created: now, Used: now, AuthTime: now, Expires: now + 3600*1000,
 		Subject: "alice", Scopes: "read", UserAgent: "Firefox", Claims: `{"a":1}`,
-		Values: string(stored.AppendText(stored.AppendText(nil, "count"), "7")),
+		Values: string(record.AppendText(record.AppendText(nil, "count"), "7")),
 	}}
 }
 
@@ -220,9 +219,8 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, fix := range []bool{false, true} { // so that it gets beyond the checksum
 			s := &Session{digest: d}
-			if fix && len(raw) >= sessionrecord.Header {
-				raw = bytes.Clone(raw)
-				binary.BigEndian.PutUint32(raw[sessionrecord.CheckAt:], sessionrecord.Checksum(&s.digest, raw))
+			if fix && len(raw) >= record.Header {
+				raw = record.Seal(bytes.Clone(raw), s.digest[:])
 			}
 			if s.decode(raw) != nil {
 				continue
@@ -239,7 +237,7 @@ func FuzzRecord(f *testing.F) {
 }
 
 func FuzzValues(f *testing.F) {
-	f.Add(string(stored.AppendText(stored.AppendText(nil, "count"), "7")), "count", "8")
+	f.Add(string(record.AppendText(record.AppendText(nil, "count"), "7")), "count", "8")
 	f.Add("\x05count\x01", "count", "8")
 	f.Add("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "", "")
 	f.Add("\x80\x80\x80\x80\x80\x80\x80\x04", "a", "b")

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // Key is the typed name of a value that an application keeps in sessions:
@@ -62,11 +62,11 @@ func (s *Session) setValue(name, text string) error {
 	var values []byte
 	for _, p := range pairs {
 		if p.name != name {
-			values = stored.AppendText(stored.AppendText(values, p.name), p.text)
+			values = record.AppendText(record.AppendText(values, p.name), p.text)
 		}
 	}
 	if text != "" {
-		values = stored.AppendText(stored.AppendText(values, name), text)
+		values = record.AppendText(record.AppendText(values, name), text)
 	}
 	s.record.Values, s.changed = string(values), true
 	return nil
@@ -88,7 +88,7 @@ func findValue(values, name string) (text string, ok bool, err error) {
 type pair struct{ name, text string }
 
 func parseValues(values string) (pairs []pair, err error) {
-	in := stored.NewReader([]byte(values), values, 0)
+	in := record.NewReader(values)
 	for in.Rest() != "" {
 		p := pair{name: in.Text(), text: in.Text()}
 		if in.Failed() {

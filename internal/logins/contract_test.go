@@ -88,7 +88,7 @@ func lists(t *testing.T, s store.Store, bound int) *Lists {
 // add lists a login with a record.
 func add(t *testing.T, l *Lists, e Entry, replaced *Digest) {
 	t.Helper()
-	if ok, err := l.Store.CompareAndSwap(t.Context(), e.Digest.Key(), nil, record(), time.Hour); err != nil || !ok {
+	if ok, err := l.Store.CompareAndSwap(t.Context(), e.Digest.Key(), nil, liveRecord(), time.Hour); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	if err := l.Add(t.Context(), subject, e, replaced); err != nil {
@@ -232,7 +232,7 @@ func TestEndingARecordIsTriedTwiceAndThenDeletes(t *testing.T) {
 
 func mustCreate(t *testing.T, s store.Store, d Digest) {
 	t.Helper()
-	if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, record(), time.Hour); err != nil || !ok {
+	if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, liveRecord(), time.Hour); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 }
@@ -243,7 +243,7 @@ func TestCreateTakesAFreshKeyAfterAFailureAndEndsTheFirst(t *testing.T) {
 		var made []Digest
 		err := lists(t, s, 1).Create(t.Context(), Family, func() (Digest, []byte, time.Duration) {
 			made = append(made, newDigest())
-			return made[len(made)-1], record(), time.Hour
+			return made[len(made)-1], liveRecord(), time.Hour
 		})
 		if err != nil || len(made) != 2 {
 			t.Fatalf("%s: %v, %d keys", name, err, len(made))
@@ -267,7 +267,7 @@ func TestCreateGivesUpAfterTwoFailures(t *testing.T) {
 		tries := 0
 		err := lists(t, s, 1).Create(t.Context(), Session, func() (Digest, []byte, time.Duration) {
 			tries++
-			return taken, record(), time.Hour
+			return taken, liveRecord(), time.Hour
 		})
 		if err == nil || tries != 2 || swapFails != nil && !errors.Is(err, errStore) || swapFails == nil && errors.Unwrap(err) == nil {
 			t.Errorf("%s: %v after %d tries", name, err, tries)

@@ -99,7 +99,7 @@ func listedQuietly(t *testing.T, s *hooked, n int) []Digest {
 	var digests []Digest
 	for range n {
 		d := newDigest()
-		if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, record(), time.Hour); err != nil || !ok {
+		if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, liveRecord(), time.Hour); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
 		if err := quiet(s).Add(t.Context(), subject, entry(d), nil); err != nil {
@@ -136,7 +136,7 @@ func TestARecordThatKeepsChangingEnds(t *testing.T) {
 			busy := digests[1].Key()
 			s.before = func(ctx context.Context, op, key string) error {
 				if raw, ok, _ := inner.Get(ctx, key); op == "swap" && key == busy && ok {
-					inner.CompareAndSwap(ctx, key, raw, record(), time.Hour)
+					inner.CompareAndSwap(ctx, key, raw, liveRecord(), time.Hour)
 				}
 				return nil
 			}
@@ -335,7 +335,7 @@ func TestABacklogDoesNotSlowDownTheNextLogin(t *testing.T) {
 		for _, down = range []bool{true, false} {
 			before, began := alive(t, inner, digests), time.Now()
 			d := newDigest()
-			if _, err := s.CompareAndSwap(t.Context(), d.Key(), nil, record(), time.Hour); err != nil {
+			if _, err := s.CompareAndSwap(t.Context(), d.Key(), nil, liveRecord(), time.Hour); err != nil {
 				t.Fatal(err)
 			}
 			if err := quiet(s).Add(t.Context(), subject, entry(d), nil); err != nil {
@@ -383,7 +383,7 @@ func TestLoginsAtOnceCostTheStoreFewCalls(t *testing.T) {
 		for range n {
 			wg.Go(func() {
 				d := newDigest()
-				err := l.Create(t.Context(), Session, func() (Digest, []byte, time.Duration) { return d, record(), time.Hour })
+				err := l.Create(t.Context(), Session, func() (Digest, []byte, time.Duration) { return d, liveRecord(), time.Hour })
 				if err == nil {
 					err = l.Add(t.Context(), subject, entry(d), nil)
 				}

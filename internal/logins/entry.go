@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // Digest identifies a login in the store. It is a SHA-256 sum of the login's secret,
@@ -115,7 +115,7 @@ const tombstoneSize = 1 + 8 + 1 + 1 + 8
 
 // NewTombstone returns a tombstone of now as it is stored.
 func NewTombstone(kind Kind, reason Reason) []byte {
-	b := stored.AppendWriteID(append(make([]byte, 0, tombstoneSize), tombstoneFormat))
+	b := record.AppendWriteID(append(make([]byte, 0, tombstoneSize), tombstoneFormat))
 	b = append(b, byte(kind), byte(reason))
 	return binary.BigEndian.AppendUint64(b, uint64(time.Now().Unix()))
 }

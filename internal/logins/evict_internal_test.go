@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/store"
 )
 
@@ -53,14 +54,14 @@ func session(created, used time.Time) []byte {
 const sessionFormat = 0x10
 
 func describe(_ Digest, raw []byte) (login auth.Login, live bool, err error) {
-	r := reader{rest: raw}
-	if format := r.take(1); format != nil && format[0] != sessionFormat {
+	in := record.NewReader(string(raw))
+	if format := in.Take(1); format != "" && format[0] != sessionFormat {
 		return auth.Login{}, false, ErrNewer
 	}
-	r.take(8)
-	created := r.number()
-	login.LastUsed = time.UnixMilli(created + r.number())
-	if r.failed {
+	in.Take(8)
+	created := in.Number()
+	login.LastUsed = time.UnixMilli(created + in.Number())
+	if in.Failed() {
 		return auth.Login{}, false, errors.New("corrupt")
 	}
 	return login, true, nil

@@ -11,7 +11,7 @@ import (
 
 	"github.com/authlatch/auth/internal/lab/interleave"
 	. "github.com/authlatch/auth/internal/logins"
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/store"
 )
 
@@ -47,8 +47,8 @@ func newDigest() (d Digest) {
 	return d
 }
 
-// record returns a live record, unlike any other.
-func record() []byte { return stored.AppendWriteID([]byte{0x10}) }
+// liveRecord returns a live record, unlike any other.
+func liveRecord() []byte { return record.AppendWriteID([]byte{0x10}) }
 
 func entry(d Digest) Entry {
 	return Entry{Digest: d, Kind: Session, Expires: time.Now().Add(time.Hour)}
@@ -65,7 +65,7 @@ func (w *world) existing() Digest {
 func (w *world) login(d Digest) func(store.Store) {
 	return func(s store.Store) {
 		ctx := context.Background()
-		created, err := s.CompareAndSwap(ctx, d.Key(), nil, record(), time.Hour)
+		created, err := s.CompareAndSwap(ctx, d.Key(), nil, liveRecord(), time.Hour)
 		if err == nil && created {
 			err = w.lists(s).Add(ctx, subject, entry(d), nil)
 		}
@@ -116,7 +116,7 @@ func (w *world) touch(d Digest) func(store.Store) {
 		case !listed:
 			w.lists(s).EndRecord(ctx, Session, d, Revoked)
 		default:
-			s.CompareAndSwap(ctx, d.Key(), raw, record(), time.Hour)
+			s.CompareAndSwap(ctx, d.Key(), raw, liveRecord(), time.Hour)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func (w *world) update(d Digest, times int) func(store.Store) {
 			if _, ended := ParseTombstone(raw); err != nil || !ok || ended {
 				return
 			}
-			s.CompareAndSwap(ctx, d.Key(), raw, record(), time.Hour)
+			s.CompareAndSwap(ctx, d.Key(), raw, liveRecord(), time.Hour)
 		}
 	}
 }

@@ -3,10 +3,9 @@ package logins
 import (
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"time"
 
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // list is the decoded list of a subject.
@@ -29,9 +28,10 @@ type list struct {
 	corrupt bool      // raw is damaged; entries is what could be read of it
 }
 
+var listFormats = record.Formats{Oldest: listFormat, Current: listFormat, Last: lastListFormat}
+
 const (
-	listHeader = 1 + 8 // format, writeID
-	listCheck  = 4
+	oldListHeader = 1 + 8 // format, writeID
 
 	// maxLifetime is how long a login can last: browsers keep cookies no longer.
 	maxLifetime = 400 * 24 * time.Hour
@@ -41,45 +41,42 @@ const (
 // of the program needs the list; bytes that no version wrote are a corrupt list.
 func parseList(key string, raw []byte) (*list, error) {
 	l := &list{raw: raw, corrupt: true}
-	if len(raw) == 0 || raw[0] < oldListFormat || raw[0] > lastListFormat {
-		return l, nil
-	}
-	if raw[0] > listFormat {
+	state := listFormats.Check(raw, []byte(key))
+	if state == record.Newer {
 		return nil, errors.New("logins: a list is of a newer version")
 	}
-	r := reader{rest: raw}
-	r.take(listHeader)
-	intact := true
-	if raw[0] == listFormat {
-		sum := r.take(listCheck)
-		intact = sum != nil && binary.BigEndian.Uint32(sum) == checksum(key, raw)
+	if len(raw) == 0 || raw[0] != listFormat && raw[0] != oldListFormat {
+		return l, nil
 	}
-	for len(r.rest) > 0 && !r.failed {
-		switch e := r.entry(raw[0]); {
-		case r.failed:
+	header := record.Header
+	if raw[0] == oldListFormat {
+		header, state = oldListHeader, record.Intact // it has no checksum
+	}
+	in := record.NewReader(string(raw))
+	in.Take(header)
+	for in.Rest() != "" {
+		switch e := readEntry(&in, raw[0]); {
+		case in.Failed():
 		case e.Kind == 0:
 			l.lost = e.Expires
 		default:
 			l.entries = append(l.entries, e)
 		}
 	}
-	l.corrupt = r.failed || !intact
+	l.corrupt = in.Failed() || state != record.Intact
 	return l, nil
 }
 
 func (l *list) encode(key string) []byte {
 	const entrySize = 32 + 4 + 3 + 1
-	b := make([]byte, 0, listHeader+listCheck+(len(l.entries)+1)*entrySize)
-	b = stored.AppendWriteID(append(b, listFormat))
-	b = append(b, 0, 0, 0, 0)
+	b := record.Append(make([]byte, 0, record.Header+(len(l.entries)+1)*entrySize), listFormat)
 	for _, e := range l.entries {
 		b = e.append(b)
 	}
 	if !l.lost.IsZero() {
 		b = Entry{Expires: l.lost, Used: l.lost}.append(b)
 	}
-	binary.BigEndian.PutUint32(b[listHeader:], checksum(key, b))
-	return b
+	return record.Seal(b, []byte(key))
 }
 
 func (e Entry) append(b []byte) []byte {
@@ -95,21 +92,15 @@ func (e Entry) append(b []byte) []byte {
 // it, the list of one login takes no more memory than with format 0x01.
 const usedUnit = 10
 
-// checksum returns the checksum of a list of format 0x02 that is stored under key.
-func checksum(key string, raw []byte) uint32 {
-	sum := crc32.Update(crc32.ChecksumIEEE([]byte(key)), crc32.IEEETable, raw[:listHeader])
-	return crc32.Update(sum, crc32.IEEETable, raw[listHeader+listCheck:])
-}
-
-// entry reads one entry of a list.
-func (r *reader) entry(format byte) (e Entry) {
-	copy(e.Digest[:], r.take(len(e.Digest)))
-	expires, used := r.number(), int64(0)
+// readEntry reads one entry of a list.
+func readEntry(in *record.Reader, format byte) (e Entry) {
+	copy(e.Digest[:], in.Take(len(e.Digest)))
+	expires, used := in.Number(), int64(0)
 	if format != oldListFormat {
 		expires *= 60
-		used = expires - r.number()*usedUnit
+		used = expires - in.Number()*usedUnit
 	}
-	if bits := r.take(1); bits != nil {
+	if bits := in.Take(1); bits != "" {
 		e.Kind, e.Ending = Kind(bits[0]&0x07), Reason(bits[0]>>4)
 	}
 	e.Expires, e.Used = time.Unix(expires, 0), time.Unix(used, 0)
@@ -168,32 +159,4 @@ func (l *list) remove(leave func(Entry) bool) (changed bool) {
 	}
 	l.entries = kept
 	return changed
-}
-
-// reader reads parts of a stored value. After a failure it returns zeros.
-type reader struct {
-	rest   []byte
-	failed bool
-}
-
-func (r *reader) take(n int) []byte {
-	if r.failed || len(r.rest) < n {
-		r.failed = true
-		return nil
-	}
-	b := r.rest[:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *reader) number() int64 {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > 1<<52 { // nothing that is made of them is near to an overflow
-		r.failed = true
-	}
-	if r.failed {
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return int64(n)
 }

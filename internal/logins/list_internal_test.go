@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/store"
 )
 
@@ -53,7 +54,7 @@ func TestGoldenLists(t *testing.T) {
 		if err != nil || got.corrupt || !reflect.DeepEqual(got.entries, want.entries) || !got.lost.Equal(want.lost) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
-		if again := got.encode(goldenKey); raw[0] == listFormat && !bytes.Equal(again[listHeader+listCheck:], raw[listHeader+listCheck:]) {
+		if again := got.encode(goldenKey); raw[0] == listFormat && !bytes.Equal(again[record.Header:], raw[record.Header:]) {
 			t.Errorf("%s is written as % x", name, again)
 		}
 	}
@@ -116,7 +117,7 @@ func TestADamagedListIsNeverTakenForComplete(t *testing.T) {
 					alive++
 				}
 			}
-			if at > listHeader && alive > 1 && slices.Contains([]byte{0x01, 0x10}, flip) && (at-listHeader-listCheck)%39 < 32 {
+			if at >= record.Header && alive > 1 && slices.Contains([]byte{0x01, 0x10}, flip) && (at-record.Header)%39 < 32 {
 				t.Errorf("byte %d ^ %#x: %d are alive that could be found", at, flip, alive)
 			}
 		}

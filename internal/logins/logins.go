@@ -30,7 +30,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/queue"
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/store"
 )
 
@@ -254,7 +254,7 @@ func (l *Lists) write(ctx context.Context, key string, list *list) (bool, error)
 func (l *Lists) key(subject string) string {
 	h := sha256.New()
 	h.Write([]byte("authlatch/logins"))
-	h.Write(stored.AppendText(nil, l.Namespace))
+	h.Write(record.AppendText(nil, l.Namespace))
 	h.Write([]byte(subject))
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }

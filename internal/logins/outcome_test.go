@@ -37,7 +37,7 @@ func listed(t *testing.T, s store.Store, n int) (l *Lists, digests []Digest) {
 	l = &Lists{Store: s, Bound: 100, Fault: func(_ context.Context, _ string, err error) { t.Error(err) }}
 	for range n {
 		d := newDigest()
-		if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, record(), time.Hour); err != nil || !ok {
+		if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, liveRecord(), time.Hour); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
 		if err := l.Add(t.Context(), subject, entry(d), nil); err != nil {

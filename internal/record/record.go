@@ -6,8 +6,9 @@
 // The format says what kind of record it is, and in which version. The write ID
 // makes every stored value unique: equal bytes mean the same write. The checksum
 // covers the record and the key that it is stored under, so that a damaged byte, or
-// a store that returns the value of another key, does not go unnoticed. It is not a
-// MAC: an attacker who can write to the store can compute it.
+// a store that returns the value of another key, does not go unnoticed. Where one kind of record
+// leaves the key out, it passes nil. The checksum is not a MAC: an attacker who can
+// write to the store can compute it.
 package record
 
 import (

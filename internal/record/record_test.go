@@ -3,6 +3,7 @@ package record_test
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/authlatch/auth/internal/record"
@@ -60,21 +61,21 @@ func TestEveryRecordIsUnique(t *testing.T) {
 func TestReaderReadsWhatWasWritten(t *testing.T) {
 	b := binary.AppendUvarint([]byte{7, 8}, 1<<52)
 	b = record.AppendText(record.AppendText(b, "text"), "")
-	r := record.NewReader(append(b, "rest"...))
-	if got := r.Bytes(2); !bytes.Equal(got, []byte{7, 8}) {
-		t.Errorf("bytes: %v", got)
+	r := record.NewReader(string(append(b, "rest"...)))
+	if got := r.Take(2); got != "\x07\x08" {
+		t.Errorf("bytes: %q", got)
 	}
 	if got := r.Number(); got != 1<<52 {
 		t.Errorf("number: %d", got)
 	}
-	if got := r.Text(); string(got) != "text" {
+	if got := r.Text(); got != "text" {
 		t.Errorf("text: %q", got)
 	}
-	if got := r.Text(); string(got) != "" {
+	if got := r.Text(); got != "" {
 		t.Errorf("empty text: %q", got)
 	}
-	if r.Failed() || r.Len() != len("rest") {
-		t.Errorf("failed: %v, %d bytes left", r.Failed(), r.Len())
+	if r.Failed() || r.Rest() != "rest" {
+		t.Errorf("failed: %v, %q is left", r.Failed(), r.Rest())
 	}
 }
 
@@ -84,8 +85,8 @@ func TestAfterAFailureEverythingIsZero(t *testing.T) {
 		raw  []byte
 		read func(*record.Reader)
 	}{
-		"too few bytes":           {good, func(r *record.Reader) { r.Bytes(len(good) + 1) }},
-		"a negative length":       {good, func(r *record.Reader) { r.Bytes(-1) }},
+		"too few bytes":           {good, func(r *record.Reader) { r.Take(len(good) + 1) }},
+		"a negative length":       {good, func(r *record.Reader) { r.Take(-1) }},
 		"a number cut":            {append([]byte{0x80}, make([]byte, 0)...), func(r *record.Reader) { r.Number() }},
 		"no number":               {nil, func(r *record.Reader) { r.Number() }},
 		"a number of 53 bits":     {binary.AppendUvarint(nil, 1<<52+1), func(r *record.Reader) { r.Number() }},
@@ -93,11 +94,22 @@ func TestAfterAFailureEverythingIsZero(t *testing.T) {
 		"a text longer than that": {append([]byte{5}, "text"...), func(r *record.Reader) { r.Text() }},
 		"a text of a huge length": {binary.AppendUvarint(nil, 1<<52), func(r *record.Reader) { r.Text() }},
 	} {
-		r := record.NewReader(c.raw)
+		r := record.NewReader(string(c.raw))
 		c.read(&r)
-		if !r.Failed() || r.Number() != 0 || r.Text() != nil || r.Bytes(0) != nil || !r.Failed() {
+		if !r.Failed() || r.Number() != 0 || r.Text() != "" || r.Take(1) != "" || r.Rest() != "" || !r.Failed() {
 			t.Errorf("%s: read on", name)
 		}
+	}
+}
+
+func TestReadingAllocatesNothing(t *testing.T) {
+	text := string(record.AppendText(binary.AppendUvarint(nil, 1<<52), "text"))
+	if n := testing.AllocsPerRun(100, func() {
+		r := record.NewReader(text)
+		r.Number()
+		r.Text()
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
@@ -105,18 +117,18 @@ func TestAfterAFailureEverythingIsZero(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4}, []byte{0, 1, 2})
 	f.Fuzz(func(t *testing.T, raw, calls []byte) {
-		r := record.NewReader(raw)
+		r := record.NewReader(string(raw))
 		for _, call := range calls {
-			before := r.Len()
+			before := r.Rest()
 			switch call % 3 {
 			case 0:
 				r.Number()
 			case 1:
 				r.Text()
 			case 2:
-				r.Bytes(int(int8(call)))
+				r.Take(int(int8(call)))
 			}
-			if r.Len() > before {
+			if !strings.HasSuffix(before, r.Rest()) {
 				t.Fatal("the reader went back")
 			}
 		}

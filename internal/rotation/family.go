@@ -9,12 +9,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // Family is all refresh tokens of one login, as it is stored: one record, however
@@ -33,8 +32,8 @@ import (
 // Format 0x20 lacks recovered and presented. It is still read, as a family that
 // was never recovered, and written anew as 0x21.
 //
-// The checksum covers all the rest: without it, a damaged byte could turn one
-// subject into another. Nothing in the record refreshes: a refresh token has a MAC
+// The checksum covers the record and not its key. Without it, a damaged byte could
+// turn one subject into another. Nothing in the record refreshes: a refresh token has a MAC
 // with a key that is not in the store. A later format gets the next byte, and this
 // one stays readable.
 type Family struct {
@@ -59,15 +58,14 @@ type Family struct {
 // decides nothing.
 type Device struct{ UserAgent, Address string }
 
-// The first bytes of family records, and the size of what stands before the
-// numbers.
+// The first byte of family records.
 const (
-	Format0    = 0x20 // the first one
-	Format     = 0x21
-	LastFormat = 0x2f
-	CheckAt    = 1 + 8 // where the checksum is
-	Header     = CheckAt + 4 + 16
+	oldFormat  = 0x20
+	format     = 0x21
+	lastFormat = 0x2f
 )
+
+var formats = record.Formats{Oldest: oldFormat, Current: format, Last: lastFormat}
 
 // Both are faults of the server and not of the client, which keeps its tokens.
 var (
@@ -81,8 +79,7 @@ var (
 
 // Encode returns the family as it is stored. Each call returns other bytes.
 func (f *Family) Encode() []byte {
-	b := stored.AppendWriteID(append(make([]byte, 0, 256+len(f.Claims)), Format))
-	b = append(b, 0, 0, 0, 0)
+	b := record.Append(make([]byte, 0, 256+len(f.Claims)), format)
 	b = append(b, f.Salt[:]...)
 	b = binary.AppendUvarint(b, f.Generation)
 	b = binary.AppendUvarint(b, uint64(f.Created))
@@ -96,35 +93,29 @@ func (f *Family) Encode() []byte {
 		f.Attempt, f.KeyID, f.Subject, f.Scopes, f.Methods, f.Claims,
 		f.Login.UserAgent, f.Login.Address, f.Last.UserAgent, f.Last.Address,
 	} {
-		b = stored.AppendText(b, text)
+		b = record.AppendText(b, text)
 	}
-	binary.BigEndian.PutUint32(b[CheckAt:], Checksum(b))
-	return b
-}
-
-// Checksum returns the checksum of a record.
-func Checksum(raw []byte) uint32 {
-	return crc32.Update(crc32.ChecksumIEEE(raw[:CheckAt]), crc32.IEEETable, raw[CheckAt+4:])
+	return record.Seal(b, nil)
 }
 
 // Parse reads a stored family. Its errors are [ErrNewer] and [ErrCorrupt].
 func Parse(raw []byte) (*Family, error) {
-	switch {
-	case len(raw) > 0 && raw[0] > Format && raw[0] <= LastFormat:
+	switch formats.Check(raw, nil) {
+	case record.Newer:
 		return nil, ErrNewer
-	case len(raw) < Header || raw[0] != Format && raw[0] != Format0,
-		binary.BigEndian.Uint32(raw[CheckAt:]) != Checksum(raw):
+	case record.Corrupt:
 		return nil, ErrCorrupt
 	}
-	f := &Family{Salt: [16]byte(raw[Header-16 : Header])}
-	in := stored.NewReader(raw, string(raw), Header)
+	in := record.NewReader(string(raw[record.Header:]))
+	f := new(Family)
+	copy(f.Salt[:], in.Take(len(f.Salt)))
 	f.Generation = uint64(in.Number())
 	f.Created = in.Number()
 	f.Rotated = f.Created + in.Number()
 	f.AuthTime = f.Created - in.Number()
 	f.Idle = f.Created + in.Number()
 	f.Expires = f.Created + in.Number()
-	if raw[0] != Format0 {
+	if raw[0] != oldFormat {
 		for _, at := range [...]*int64{&f.Recovered, &f.Presented} {
 			if since := in.Number(); since > 0 {
 				*at = f.Created + since

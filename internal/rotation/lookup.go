@@ -5,14 +5,14 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/logins"
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // Digest is what the store knows a family by. famID is that of FamilyID.
 func Digest(namespace, famID string) logins.Digest {
 	b := []byte("authlatch/family")
-	b = stored.AppendText(b, namespace)
-	return sha256.Sum256(stored.AppendText(b, famID))
+	b = record.AppendText(b, namespace)
+	return sha256.Sum256(record.AppendText(b, famID))
 }
 
 // Living returns the family that was read from the store, or nil if it has

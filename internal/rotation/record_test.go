@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // goldenFamily has every field.
@@ -56,11 +57,11 @@ func TestFamilyRecordIsGolden(t *testing.T) {
 		if *f != *want {
 			t.Errorf("%s is read as %+v", name, f)
 		}
-		if raw[0] != Format {
+		if raw[0] != format {
 			continue
 		}
 		written := f.Encode()
-		copy(written[1:CheckAt+4], raw[1:CheckAt+4]) // the writeID is another each time
+		copy(written[1:record.Header], raw[1:record.Header]) // the writeID is another each time
 		if !bytes.Equal(written, raw) {
 			t.Errorf("%s is written as %x", name, written)
 		}
@@ -102,22 +103,22 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 	}{
 		"nothing":                   {nil, ErrCorrupt},
 		"no bytes":                  {[]byte{}, ErrCorrupt},
-		"the format alone":          {[]byte{Format}, ErrCorrupt},
+		"the format alone":          {[]byte{format}, ErrCorrupt},
 		"a session":                 {change(func(b []byte) []byte { b[0] = 0x10; return b }), ErrCorrupt},
-		"the format before":         {change(func(b []byte) []byte { b[0] = Format0 - 1; return b }), ErrCorrupt},
-		"the next format":           {change(func(b []byte) []byte { b[0] = Format + 1; return b }), ErrNewer},
-		"the last format":           {change(func(b []byte) []byte { b[0] = LastFormat; return b }), ErrNewer},
-		"the next format, short":    {[]byte{Format + 1}, ErrNewer},
-		"the format after the last": {change(func(b []byte) []byte { b[0] = LastFormat + 1; return b }), ErrCorrupt},
+		"the format before":         {change(func(b []byte) []byte { b[0] = oldFormat - 1; return b }), ErrCorrupt},
+		"the next format":           {change(func(b []byte) []byte { b[0] = format + 1; return b }), ErrNewer},
+		"the last format":           {change(func(b []byte) []byte { b[0] = lastFormat; return b }), ErrNewer},
+		"the next format, short":    {[]byte{format + 1}, ErrNewer},
+		"the format after the last": {change(func(b []byte) []byte { b[0] = lastFormat + 1; return b }), ErrCorrupt},
 		"a tombstone":               {logins.NewTombstone(logins.Family, logins.Revoked), ErrCorrupt},
 		"a byte more":               {append(bytes.Clone(good), 0), ErrCorrupt},
 		"no subject":                {without(func(f *Family) { f.Subject = "" }), ErrCorrupt},
 		"half an attempt":           {without(func(f *Family) { f.Attempt = f.Attempt[:16] }), ErrCorrupt},
 		"rotated before its making": {without(func(f *Family) { f.Rotated = f.Created - 1 }), ErrCorrupt},
 		"ends before its making":    {without(func(f *Family) { f.Idle = f.Created - 1 }), ErrCorrupt},
-		"a number of 70 bits": {append(bytes.Clone(good[:Header]),
+		"a number of 70 bits": {append(bytes.Clone(good[:record.Header+16]),
 			bytes.Repeat([]byte{0xff}, 20)...), ErrCorrupt},
-		"a text longer than all": {append(bytes.Clone(good[:Header]),
+		"a text longer than all": {append(bytes.Clone(good[:record.Header+16]),
 			append(make([]byte, 8), binary.AppendUvarint(nil, 1<<50)...)...), ErrCorrupt},
 	} {
 		if f, err := Parse(c.raw); err != c.want || f != nil {
@@ -174,7 +175,7 @@ func FuzzFamily(f *testing.F) {
 	f.Add(goldenFamily().Encode())
 	f.Add((&Family{Subject: "a"}).Encode())
 	f.Add(logins.NewTombstone(logins.Family, logins.Reused))
-	f.Add([]byte{LastFormat})
+	f.Add([]byte{lastFormat})
 	f.Fuzz(func(t *testing.T, raw []byte) { harmless(t, raw) })
 }
 

@@ -8,7 +8,7 @@ import (
 	"hash/crc32"
 	"strings"
 
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // Token is a refresh token:
@@ -50,7 +50,7 @@ const (
 // BoundSecret derives the key of the MAC from a secret of the ring.
 func BoundSecret(secret []byte, issuer, audience, clientID string) []byte {
 	mac := hmac.New(sha256.New, secret)
-	mac.Write(stored.AppendText(stored.AppendText(stored.AppendText(nil, issuer), audience), clientID))
+	mac.Write(record.AppendText(record.AppendText(record.AppendText(nil, issuer), audience), clientID))
 	return mac.Sum(nil)
 }
 

@@ -6,13 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"strings"
 	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
-	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // Record is a session as it is stored. Times are milliseconds since 1970.
@@ -38,14 +37,13 @@ type Record struct {
 	Claims, Values                   string
 }
 
-// The first bytes of session records, and the size of what stands before the
-// numbers.
+// The first byte of session records.
 const (
 	Format     = 0x10
 	LastFormat = 0x1f
-	CheckAt    = 1 + 8 // where the checksum is
-	Header     = CheckAt + 4 + 1
 )
+
+var formats = record.Formats{Oldest: Format, Current: Format, Last: LastFormat}
 
 // Flags of a record. Others are not written and not accepted.
 const (
@@ -72,24 +70,15 @@ func (r *Record) Encode(d *logins.Digest) []byte {
 	for _, text := range texts {
 		size += len(text)
 	}
-	b := stored.AppendWriteID(append(make([]byte, 0, size), Format))
-	b = append(b, 0, 0, 0, 0, r.Flags)
+	b := append(record.Append(make([]byte, 0, size), Format), r.Flags)
 	b = binary.AppendUvarint(b, uint64(r.Created))
 	b = binary.AppendUvarint(b, uint64(r.Used-r.Created))
 	b = binary.AppendUvarint(b, uint64(r.Created-r.AuthTime))
 	b = binary.AppendUvarint(b, uint64(r.Expires-r.Created))
 	for _, text := range texts {
-		b = stored.AppendText(b, text)
+		b = record.AppendText(b, text)
 	}
-	b = append(b, r.Values...)
-	binary.BigEndian.PutUint32(b[CheckAt:], Checksum(d, b))
-	return b
-}
-
-// Checksum returns the checksum of a record that is stored under a digest.
-func Checksum(d *logins.Digest, raw []byte) uint32 {
-	sum := crc32.Update(crc32.ChecksumIEEE(d[:]), crc32.IEEETable, raw[:CheckAt])
-	return crc32.Update(sum, crc32.IEEETable, raw[CheckAt+4:])
+	return record.Seal(append(b, r.Values...), d[:])
 }
 
 // Decode reads a record into r, and returns the login ID of its digest. All texts
@@ -97,12 +86,10 @@ func Checksum(d *logins.Digest, raw []byte) uint32 {
 // for them. The digest is a pointer so that it costs none. Claims and values are not
 // looked into.
 func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error) {
-	switch {
-	case len(raw) > 0 && raw[0] > Format && raw[0] <= LastFormat:
+	switch state := formats.Check(raw, d[:]); {
+	case state == record.Newer:
 		return "", ErrNewer
-	case len(raw) < Header || raw[0] != Format,
-		binary.BigEndian.Uint32(raw[CheckAt:]) != Checksum(d, raw),
-		raw[Header-1]&^allFlags != 0:
+	case state != record.Intact, len(raw) == record.Header, raw[record.Header]&^allFlags != 0:
 		return "", ErrCorrupt
 	}
 	var id [22]byte
@@ -111,8 +98,8 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 	text.Write(raw)
 	text.Write(d.AppendLoginID(id[:0]))
 
-	in := stored.NewReader(raw, text.String()[:len(raw)], Header)
-	r.Flags = raw[Header-1]
+	in := record.NewReader(text.String()[record.Header+1 : len(raw)])
+	r.Flags = raw[record.Header]
 	r.Created = in.Number()
 	r.Used = r.Created + in.Number()
 	r.AuthTime = r.Created - in.Number()

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/authlatch/auth/internal/record"
 )
 
 // Writing returns the context for the writes of a call. They go on when the
@@ -30,9 +28,3 @@ func Printable(text string, most int) string {
 		return c
 	}, text)
 }
-
-// AppendWriteID is [record.AppendWriteID].
-func AppendWriteID(b []byte) []byte { return record.AppendWriteID(b) }
-
-// AppendText is [record.AppendText].
-func AppendText(b []byte, text string) []byte { return record.AppendText(b, text) }
