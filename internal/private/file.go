@@ -1,5 +1,5 @@
-// Package private reads and replaces files that hold secrets: nobody but their
-// owner, and root, can read or change them.
+// Package private reads and replaces files that hold secrets. Only their owner and
+// root can read or change them.
 package private
 
 import (
@@ -14,11 +14,12 @@ import (
 // maxFile bounds what is read.
 const maxFile = 1 << 20
 
-// ReadFile reads a file that nobody else can read or change: a regular file
-// of ours or root's, whose mode and whose folder admit nobody else. A symbolic
-// link is followed, as mounted secrets need it; then both folders count.
+// ReadFile reads a file that no other user can read or change: a regular file of
+// this process's user or of root, whose mode and folder give no access to others. A
+// symbolic link is followed, because mounted secrets need it; then both folders are
+// checked.
 func ReadFile(path string) ([]byte, error) {
-	// Before it is opened: that alone can block, or move a device.
+	// Before the open, which can block, or have an effect on a device.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -34,7 +35,7 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	if info, err = file.Stat(); err != nil { // it may be another one by now
+	if info, err = file.Stat(); err != nil { // the path may name another file by now
 		return nil, err
 	}
 	if err := checkKind(info); err != nil {
@@ -45,7 +46,7 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if len(text) > maxFile {
-		return nil, errors.New("it is bigger than 1 MiB")
+		return nil, errors.New("it is larger than 1 MiB")
 	}
 	return text, nil
 }
@@ -93,7 +94,7 @@ func ReplaceFile(path string, text []byte) error {
 	return syncFolder(folder)
 }
 
-// syncFolder makes the rename last. Windows has no such call for folders.
+// syncFolder makes the rename durable. Windows has no such call for folders.
 func syncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

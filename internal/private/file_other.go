@@ -4,7 +4,8 @@ package private
 
 import "io/fs"
 
-// Other systems protect files by lists that modes and owners do not show.
+// Other systems protect files by access control lists, which modes and owners
+// do not show.
 
 const openNonblock = 0
 

@@ -12,11 +12,11 @@ import (
 // openNonblock keeps a FIFO from blocking.
 const openNonblock = syscall.O_NONBLOCK
 
-// checkFile refuses a file that its group or others can reach, or that another
-// user owns, who can change its mode.
+// checkFile refuses a file that its group or others can access, or that another
+// user owns, because the owner can change its mode.
 func checkFile(info fs.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("its mode is %04o, so others can reach it: make it 0600", mode)
+		return fmt.Errorf("its mode is %04o, so other users can access it: make it 0600", mode)
 	}
 	if uid, foreign := foreignOwner(info, os.Geteuid()); foreign {
 		return fmt.Errorf("it belongs to the user %d, and this process runs as %d: make that the owner (chown), or root", uid, os.Geteuid())
@@ -35,13 +35,13 @@ func checkFolder(path string) error {
 		return fmt.Errorf("its folder %s belongs to the user %d, and this process runs as %d: make that the owner (chown), or root", path, uid, os.Geteuid())
 	}
 	if mode := info.Mode(); mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 {
-		return fmt.Errorf("the mode of its folder %s is %04o, so others can replace it: make it 0700", path, mode.Perm())
+		return fmt.Errorf("the mode of its folder %s is %04o, so other users can replace it: make it 0700", path, mode.Perm())
 	}
 	return nil
 }
 
 // foreignOwner returns the owner, and whether that is neither the given user nor
-// root, who can do everything anyhow.
+// root, which can access everything.
 func foreignOwner(info fs.FileInfo, user int) (uid uint32, foreign bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -113,7 +113,7 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Whatever is read, the reader stays within its bytes and always comes to an end.
+// The reader stays within its bytes and always comes to an end.
 func FuzzReader(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4}, []byte{0, 1, 2})
 	f.Fuzz(func(t *testing.T, raw, calls []byte) {

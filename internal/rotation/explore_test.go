@@ -9,34 +9,34 @@ import (
 	"time"
 )
 
-// These tests go through everything that can happen to the refreshes of one
-// log-in, breadth first, over nothing but the rules. So a trace that breaks an
-// invariant is the shortest. Each flaw of rotation that is known elsewhere is
-// put in once, and must be found.
+// These tests explore all that can happen to the refreshes of one login, breadth
+// first, with the rules alone. So the first trace that breaks an invariant is a
+// shortest one. Each known flaw of other implementations of rotation is inserted once,
+// and must be found.
 
 const (
-	tick        = modelWindow/2 + time.Millisecond
-	modelWindow = 10 * time.Second
-	closed      = 2 // ticks after which a window is closed
-	mostSent    = 6
-	mostStolen  = 7 // refreshes of the owner and of a thief
-	mostFlying  = 3
+	tick       = modelGrace/2 + time.Millisecond
+	modelGrace = 10 * time.Second
+	closed     = 2 // ticks after which a grace period has ended
+	mostSent   = 6
+	mostStolen = 7 // refreshes of the owner and of a thief
+	mostFlying = 3
 )
 
 // ruleSet is the rules that are explored: those of the package, or mutants.
 type ruleSet struct {
 	judge     func(f *Family, generation uint64, attempt string, now time.Time) Verdict
 	after     func(f *Family, v Verdict, generation uint64, attempt string, now time.Time) *Family
-	perTab    bool // each tab makes its own attempts
-	keyless   bool // no client sends an attempt
-	oneForAll bool // a device has one attempt for ever
-	extends   bool // a retry inside of the window writes
+	perTab    bool // each tab makes its own idempotency keys
+	keyless   bool // no client sends an idempotency key
+	oneForAll bool // a device keeps one idempotency key for ever
+	extends   bool // a retry within the grace period writes
 }
 
 func realRules() ruleSet {
 	return ruleSet{
 		judge: func(f *Family, generation uint64, attempt string, now time.Time) Verdict {
-			return f.Judge(generation, attempt, now, modelWindow)
+			return f.Judge(generation, attempt, now, modelGrace)
 		},
 		after: func(f *Family, v Verdict, generation uint64, attempt string, now time.Time) *Family {
 			return f.After(v, generation, attempt, now, time.Hour, Device{})
@@ -65,25 +65,25 @@ type state struct {
 
 	// The browser.
 	jar, known, stored uint64
-	key                int // the attempt in its storage
+	key                int // the idempotency key in its storage
 	tabs               [2]int
 	flying             [mostFlying]message
 	sent, keys         int
 
-	// The thief: what it has stolen, and who has had an answer last.
+	// The thief: what it has stolen, and which of the two had the last response.
 	stolen      bool
 	loot        uint64
 	lootKey     int
 	maker       byte // of the current generation: 'o' or 't'
-	had         byte // who was answered last
+	had         byte // which of the two had the last response
 	changes     int  // of had, since one last acted in the grace period of the other
 	quiet       int  // ticks since the last change
-	disappoints bool // an honest answer was a refusal
-	late        bool // a spent token was answered after its window
-	forks       bool // a spent token got another successor
+	disappoints bool // an honest browser was refused
+	late        bool // a used token was answered after its grace period
+	forks       bool // a used token got another successor
 }
 
-// message is a request or an answer on its way.
+// message is a request or a response in flight.
 type message struct {
 	kind       byte // 0, 'q' or 'a'
 	generation uint64
@@ -107,16 +107,16 @@ type move struct {
 	next state
 }
 
-// world says what may happen.
-type world struct {
+// scenario says what may happen.
+type scenario struct {
 	rules             ruleSet
 	loss, die, forget bool
 	thief             bool
 	captures          bool // it has a whole request
-	shares            bool // it has the current token, made by an attempt of its own
+	shares            bool // it has the current token, made with an idempotency key of its own
 }
 
-func (w world) moves(s state) (list []move) {
+func (w scenario) moves(s state) (list []move) {
 	add := func(name string, next state) { list = append(list, move{name, next}) }
 	if w.thief {
 		return w.theft(s)
@@ -171,8 +171,8 @@ func (w world) moves(s state) (list []move) {
 	return list
 }
 
-// passes lets half of a window pass. No message is under way for longer, nor
-// when a window ends: that is a risk which is stated and accepted.
+// passes lets half of a grace period pass. No message is in flight for longer, nor
+// when a grace period ends: that is a risk which is stated and accepted.
 func (s state) passes() (state, bool) {
 	if s == s.paused() {
 		return s, false
@@ -193,7 +193,7 @@ func (s state) passes() (state, bool) {
 	return s, true
 }
 
-// paused lets every window end.
+// paused lets every grace period end.
 func (s state) paused() state {
 	s.since, s.Recovered, s.Presented = closed, closed, closed
 	s.age, s.written, s.quiet = closed, closed, closed
@@ -201,7 +201,7 @@ func (s state) paused() state {
 }
 
 // key follows the rules for clients.
-func (w world) key(s *state, tab int) int {
+func (w scenario) key(s *state, tab int) int {
 	switch {
 	case w.rules.keyless:
 		return 0
@@ -221,7 +221,7 @@ func (w world) key(s *state, tab int) int {
 	return s.key
 }
 
-func (w world) deliver(s state, i int, dies bool) state {
+func (w scenario) deliver(s state, i int, dies bool) state {
 	m := s.flying[i]
 	s.flying[i] = message{}
 	if m.refused {
@@ -244,7 +244,7 @@ func (w world) deliver(s state, i int, dies bool) state {
 }
 
 // serve lets the rules answer.
-func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, refused bool) {
+func (w scenario) serve(s *state, generation uint64, attempt int) (answer uint64, refused bool) {
 	if s.dead {
 		return 0, true
 	}
@@ -293,10 +293,10 @@ func (w world) serve(s *state, generation uint64, attempt int) (answer uint64, r
 
 func attemptName(n int) string { return "abcdefghijkl"[:n] }
 
-// theft lets the owner refresh, who may lose the answer, and a thief who has
-// the cookie, or a whole request, of one moment. Each acts whenever it likes, in
-// the windows of the other, too, and knows them.
-func (w world) theft(s state) (list []move) {
+// theft lets the owner refresh and possibly lose the response, and a thief act that
+// has the cookie, or a whole request, of one moment. Each acts at any time, within the
+// grace periods of the other, too, and knows them.
+func (w scenario) theft(s state) (list []move) {
 	if s.sent < mostStolen {
 		for _, lost := range []bool{false, true} {
 			next := s
@@ -345,7 +345,7 @@ func (w world) theft(s state) (list []move) {
 	return list
 }
 
-func (w world) ownerRefreshes(s *state, key int, lost bool) {
+func (w scenario) ownerRefreshes(s *state, key int, lost bool) {
 	before := s.generation
 	answer, refused := w.serve(s, s.jar, key)
 	if refused {
@@ -362,10 +362,10 @@ func (w world) ownerRefreshes(s *state, key int, lost bool) {
 	s.key, s.stored = 0, answer
 }
 
-// counts notes who goes on after the theft, and how often that changes. Several
-// changes within a window are one. To act in the grace period after a rotation
-// of the other is a risk that is stated and accepted: it counts anew. So does an
-// answer that the owner loses: it could be anybody's.
+// counts records whether the owner or the thief goes on after the theft, and how often
+// that changes. Several changes within a grace period are one. To act in the grace period after a rotation
+// of the other is a risk that is stated and accepted: it counts anew. So does a
+// response that the owner loses, because the thief could have it.
 func (s *state) counts(who byte, before uint64) {
 	if s.generation > before {
 		s.maker = who
@@ -385,7 +385,7 @@ func (s *state) counts(who byte, before uint64) {
 
 // explore returns the shortest trace to a state that is wrong, or "", and how
 // many states there are.
-func (w world) explore(wrong func(state) string) (trace string, states int) {
+func (w scenario) explore(wrong func(state) string) (trace string, states int) {
 	type step struct {
 		from state
 		name string
@@ -418,15 +418,15 @@ func (w world) explore(wrong func(state) string) (trace string, states int) {
 }
 
 // honest is wrong if a browser that did nothing wrong is refused, if two
-// successors of one token are in use, or if a spent token lives on.
+// successors of one token are in use, or if a used token stays valid.
 func honest(s state) string {
 	switch {
 	case s.disappoints:
 		return "an honest browser is refused"
 	case s.forks:
-		return "a spent token has two successors"
+		return "a used token has two successors"
 	case s.late:
-		return "a spent token is answered after its window"
+		return "a used token is answered after its grace period"
 	}
 	return ""
 }
@@ -439,7 +439,7 @@ func atMost(changes int) func(state) string {
 		case s.changes > changes:
 			return "the owner and the thief both go on"
 		case s.late:
-			return "a spent token is answered after its window"
+			return "a used token is answered after its grace period"
 		}
 		return ""
 	}
@@ -448,16 +448,16 @@ func atMost(changes int) func(state) string {
 // The scenarios of an honest browser, and of thieves.
 var explored = []struct {
 	name  string
-	world world
+	world scenario
 	wrong func(state) string
 }{
-	{"parallel refreshes, pauses", world{}, honest},
-	{"lost messages", world{loss: true}, honest},
-	{"pages that die", world{loss: true, die: true}, honest},
-	{"a store that forgets", world{forget: true}, honest},
-	{"a thief with the cookie", world{thief: true}, atMost(3)},
-	{"a thief with a request", world{thief: true, captures: true}, atMost(4)},
-	{"a thief who shares the current token", world{thief: true, shares: true}, atMost(3)},
+	{"parallel refreshes, pauses", scenario{}, honest},
+	{"lost messages", scenario{loss: true}, honest},
+	{"pages that die", scenario{loss: true, die: true}, honest},
+	{"a store that forgets", scenario{forget: true}, honest},
+	{"a thief with the cookie", scenario{thief: true}, atMost(3)},
+	{"a thief with a request", scenario{thief: true, captures: true}, atMost(4)},
+	{"a thief who shares the current token", scenario{thief: true, shares: true}, atMost(3)},
 }
 
 // ASVS 5.0, 10.4.5.
@@ -473,7 +473,7 @@ func TestEveryOrderOfSixRefreshes(t *testing.T) {
 	}
 }
 
-// The flaws of rotation elsewhere, and who must find them.
+// The flaws of other implementations of rotation, and the scenario that must find each.
 func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 	judged := func(change func(behind int64, v Verdict) Verdict) func(*ruleSet) {
 		return func(r *ruleSet) {
@@ -488,7 +488,7 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 		change   func(*ruleSet)
 		trace    string // its beginning
 	}{
-		"no window": {0, judged(func(behind int64, v Verdict) Verdict {
+		"no grace period": {0, judged(func(behind int64, v Verdict) Verdict {
 			switch {
 			case v == Answers && behind == 0:
 				return Rotates
@@ -503,14 +503,14 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 			}
 			return v
 		}), "send(0) send(0) srv(0)>1 srv(0)>2"},
-		"a rotation inside of the window": {0, judged(func(behind int64, v Verdict) Verdict {
+		"a rotation within the grace period": {0, judged(func(behind int64, v Verdict) Verdict {
 			if v == Answers && behind == 0 {
 				return Rotates
 			}
 			return v
 		}), "send(0) send(0) srv(0)>1"},
-		"no attempt":           {1, func(r *ruleSet) { r.keyless = true }, "send(0) srv(0)>1"},
-		"attempts of each tab": {1, func(r *ruleSet) { r.perTab = true }, "send(0) srv(0)>1"},
+		"no idempotency key":           {1, func(r *ruleSet) { r.keyless = true }, "send(0) srv(0)>1"},
+		"idempotency keys of each tab": {1, func(r *ruleSet) { r.perTab = true }, "send(0) srv(0)>1"},
 		"a later generation is refused": {3, judged(func(_ int64, v Verdict) Verdict {
 			if v == Heals {
 				return Reuses
@@ -523,8 +523,8 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 			}
 			return v
 		}), ""},
-		"retries extend the window":        {0, func(r *ruleSet) { r.extends = true }, "send(0)"},
-		"one attempt of a device for ever": {6, func(r *ruleSet) { r.oneForAll = true }, ""},
+		"retries extend the grace period":          {0, func(r *ruleSet) { r.extends = true }, "send(0)"},
+		"one idempotency key of a device for ever": {6, func(r *ruleSet) { r.oneForAll = true }, ""},
 		"a recovery that opens the grace period": {4, func(r *ruleSet) {
 			after := r.after
 			r.after = func(f *Family, v Verdict, generation uint64, attempt string, now time.Time) *Family {
@@ -554,7 +554,7 @@ func TestKnownFlawsOfRotationAreFound(t *testing.T) {
 				return judge(&forgets, generation, attempt, now)
 			}
 		}, "send(0) srv(0)>1 lose tick tick send(0) send(0) srv(0)>1 deliver(1) send(1) srv(1)>2 srv(0)>0"},
-		"no patience with what is under way": {1, func(r *ruleSet) {
+		"no time for requests in flight": {1, func(r *ruleSet) {
 			judge := r.judge
 			r.judge = func(f *Family, generation uint64, attempt string, now time.Time) Verdict {
 				v := judge(f, generation, attempt, now)

@@ -1,7 +1,6 @@
 // Package rotation holds what one login by token is, without any I/O: its stored
-// form, the refresh family, its refresh tokens, and the rules by which these follow
-// each other. Package token lives by all of it, and package session shows families in
-// lists of devices.
+// form, the refresh family, its refresh tokens, and the rules of their rotation. Package
+// token uses all of it, and package session shows families in lists of devices.
 package rotation
 
 import (
@@ -29,24 +28,25 @@ import (
 //	attempt | keyID | subject | scopes | methods | claims
 //	userAgent, address (at login) | userAgent, address (at the last rotation)
 //
-// Format 0x20 lacks recovered and presented. It is still read, as a family that
-// was never recovered, and written anew as 0x21.
+// The attempt is a digest of the idempotency key of a refresh. Format 0x20 lacks
+// recovered and presented. It is still read, as a family that was never recovered, and
+// rewritten as 0x21.
 //
 // The checksum covers the record and not its key. Without it, a damaged byte could
-// turn one subject into another. Nothing in the record refreshes: a refresh token has a MAC
-// with a key that is not in the store. A later format gets the next byte, and this
+// turn one subject into another. The record contains no refresh token: a token has a
+// MAC with a key that is not in the store. A later format gets the next byte, and this
 // one stays readable.
 type Family struct {
 	Salt       [16]byte
 	Generation uint64 // of the current refresh token
 	Created    int64
 	Rotated    int64 // when Generation was made; Created if it is 0
-	Recovered  int64 // when its attempt last asked for it again; 0 if never
-	Presented  int64 // when its token first came after that; 0 if it has not
+	Recovered  int64 // when a retry with its idempotency key last asked for it; 0 if never
+	Presented  int64 // when its token was first presented after that; 0 if never
 	AuthTime   int64
-	Idle       int64  // ends by not being refreshed
-	Expires    int64  // ends at the latest; never moves
-	Attempt    string // SHA-256 of the attempt that made Generation, or empty
+	Idle       int64  // when the family ends if it is not refreshed
+	Expires    int64  // when the family ends at the latest; never moves
+	Attempt    string // SHA-256 of the idempotency key that made Generation, or empty
 
 	KeyID                    string // of the refresh secret, for the life of the family
 	Subject, Scopes, Methods string
@@ -54,8 +54,8 @@ type Family struct {
 	Login, Last              Device
 }
 
-// Device is what a browser or a client says about itself. It is evidence, and
-// decides nothing.
+// Device is the device as the client states it. It is shown to users, and no decision
+// depends on it.
 type Device struct{ UserAgent, Address string }
 
 // The first byte of family records.
@@ -67,7 +67,7 @@ const (
 
 var formats = record.Formats{Oldest: oldFormat, Current: format, Last: lastFormat}
 
-// Both are faults of the server and not of the client, which keeps its tokens.
+// Both errors are faults of the server, and the client keeps its tokens.
 var (
 	// ErrNewer is the error of a record that a newer version of the program has
 	// written.
@@ -77,7 +77,7 @@ var (
 	ErrCorrupt = errors.New("token: a family is corrupt")
 )
 
-// Encode returns the family as it is stored. Each call returns other bytes.
+// Encode returns the family as it is stored. Each call returns different bytes.
 func (f *Family) Encode() []byte {
 	b := record.Append(make([]byte, 0, 256+len(f.Claims)), format)
 	b = append(b, f.Salt[:]...)
@@ -137,8 +137,8 @@ func Parse(raw []byte) (*Family, error) {
 // Ends returns when the family ends if it is not refreshed again.
 func (f *Family) Ends() time.Time { return time.UnixMilli(min(f.Idle, f.Expires)) }
 
-// Describe is the [logins.Describe] of refresh families. It does not know whether
-// the refresh secret of the family is retired.
+// Describe is the [logins.Describe] of refresh families. It does not check
+// whether the refresh secret of the family is retired.
 func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
 	f, err := Parse(raw)
 	if err != nil {
@@ -147,7 +147,7 @@ func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err err
 	return f.Describe(d), time.Now().Before(f.Ends()), nil
 }
 
-// Describe returns what a list of devices shows of the family.
+// Describe returns the family as a list of devices shows it.
 func (f *Family) Describe(d logins.Digest) auth.Login {
 	return auth.Login{
 		Kind: auth.LoginToken, ID: d.LoginID(),

@@ -28,7 +28,7 @@ func TestEveryFieldOfAFamilyComesBack(t *testing.T) {
 	}
 }
 
-// Whatever byte is damaged, a family is not readable.
+// A family with any damaged byte is not readable.
 func TestADamagedFamilyIsCorrupt(t *testing.T) {
 	raw := sample().Encode()
 	for at := range raw {

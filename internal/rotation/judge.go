@@ -6,41 +6,42 @@ import (
 	"time"
 )
 
-// Verdict is what a refresh token does to its family.
+// Verdict is the effect of a presented refresh token on its family.
 type Verdict int
 
 const (
-	Answers  Verdict = iota // nothing: the current token is the answer
+	Answers  Verdict = iota // none: the response has the current token
 	Rotates                 // the next generation becomes current
-	Recovers                // the answer was lost, and its attempt is known
-	Arrives                 // the answer that was recovered has got to the client
+	Recovers                // the response was lost, and its idempotency key is known
+	Arrives                 // the client has received the recovered response
 	Heals                   // the store has lost generations
-	Reuses                  // the token was used before, and by another client
+	Reuses                  // the token was already used, by another client
 )
 
-// Judge says what an authentic token of a generation does. It is the heart of
-// rotation, and these are all of its cases:
+// Judge returns the verdict on an authentic token of a generation. The attempt is the
+// idempotency key of the refresh request, or empty. These are all cases of rotation:
 //
-//   - A generation later than the current one can only have come from here, so
-//     the store has lost a write: the family adopts it.
-//   - Within the grace period of a rotation, the current token and the previous
-//     one come from a second tab or a retry. Both get the current one, without
+//   - A generation later than the current one: the server has issued it, so the
+//     store has lost a write, and the family adopts that generation.
+//   - The current or the previous token within the grace period of a rotation: it
+//     comes from a second tab or a retry. Both receive the current token without
 //     a write, so there is at most one rotation in each grace period.
-//   - Later the current token rotates. After a recovery it waits for as long as
-//     the grace period: other answers may be under way. That it was presented
-//     shows that the client has it, and is noted.
-//   - Later the previous token recovers the current one, if it comes with the
-//     attempt that has made it: that client has lost the answer. It may lose any
-//     number of answers, but only until it has presented the current token.
-//     Requests that were under way then are answered for one grace period more.
-//   - Anything else is a token that was used before, by another client.
+//   - The current token later: it rotates. After a recovery it waits for as long as
+//     the grace period, because other responses may be in flight. Its first
+//     presentation shows that the client has it, and is recorded.
+//   - The previous token later, with the idempotency key of the refresh that made
+//     the current one: that client has lost the response, and recovers the current
+//     token. It may lose any number of responses, but only until the current token
+//     is presented. Requests in flight at that time are answered for one more
+//     grace period.
+//   - Any other token was already used, by another client.
 //
-// Only a rotation opens the grace period, so a client that repeats its attempt
-// lets no other one in, and a thief who does so is found as soon as the owner of
-// the login refreshes: either the owner's token is the previous one, or the
-// thief's attempt ends with its being presented.
+// Only a rotation starts the grace period. So a client that repeats its idempotency
+// key admits no other client, and a thief who repeats it is detected as soon as the
+// owner of the login refreshes: either the owner's token is the previous one, or it is
+// the current one, and its presentation ends the use of the thief's key.
 //
-// A time that another host's clock puts far into the future begins no period.
+// A time that the clock of another host puts far into the future starts no period.
 func (f *Family) Judge(generation uint64, attempt string, now time.Time, grace time.Duration) Verdict {
 	within := func(then int64) bool { return now.Sub(time.UnixMilli(then)).Abs() <= grace }
 	behind := int64(f.Generation) - int64(generation)
@@ -75,7 +76,7 @@ func (f *Family) After(v Verdict, generation uint64, attempt string, now time.Ti
 	at := max(now.UnixMilli(), f.Created) // a clock may lag
 	switch v {
 	case Heals:
-		next.Generation, next.Attempt = generation, "" // it was lost with the write
+		next.Generation, next.Attempt = generation, "" // the key was lost with the write
 		next.Rotated, next.Recovered, next.Presented = at, 0, 0
 	case Rotates:
 		next.Generation, next.Attempt = f.Generation+1, AttemptHash(attempt)
@@ -88,10 +89,10 @@ func (f *Family) After(v Verdict, generation uint64, attempt string, now time.Ti
 	return &next
 }
 
-// margin is how much longer the store keeps a family than it lasts.
+// margin is how much longer than its lifetime the store keeps a family.
 const margin = time.Minute
 
-// TTL is how long the store is to keep the family.
+// TTL returns how long the store keeps the family.
 func (f *Family) TTL(now time.Time) time.Duration {
 	return max(f.Ends().Sub(now), 0) + margin
 }
@@ -101,6 +102,8 @@ func (f *Family) attemptedBy(attempt string) bool {
 		subtle.ConstantTimeCompare([]byte(f.Attempt), []byte(AttemptHash(attempt))) == 1
 }
 
+// AttemptHash returns the SHA-256 sum of an idempotency key, as [Family] has it. That of
+// the empty key is empty.
 func AttemptHash(attempt string) string {
 	if attempt == "" {
 		return ""

@@ -37,7 +37,7 @@ func goldenFamily() *Family {
 	}
 }
 
-// An upgrade must not log everybody out: what was written once stays readable.
+// An upgrade must not end all logins: every format that was written stays readable.
 // Each file was written by the first version of its format.
 func TestFamilyRecordIsGolden(t *testing.T) {
 	first := goldenFamily()
@@ -71,11 +71,11 @@ func TestFamilyRecordIsGolden(t *testing.T) {
 func TestFamilyIsReadAsItWasWritten(t *testing.T) {
 	now := time.Now().UnixMilli()
 	for rule, f := range map[string]*Family{
-		"every field":     goldenFamily(),
-		"the least":       {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a"},
-		"from before all": {Created: now, Rotated: now, AuthTime: 0, Idle: now, Expires: now, Subject: "a"},
-		"no epoch":        {Subject: "a"},
-		"the last":        {Created: now, Rotated: now, AuthTime: now, Idle: now + 400*86_400_000, Expires: now + 400*86_400_000, Generation: maxGeneration, Subject: "a"},
+		"every field":           goldenFamily(),
+		"the minimum":           {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a"},
+		"authenticated in 1970": {Created: now, Rotated: now, AuthTime: 0, Idle: now, Expires: now, Subject: "a"},
+		"created in 1970":       {Subject: "a"},
+		"the maximum":           {Created: now, Rotated: now, AuthTime: now, Idle: now + 400*86_400_000, Expires: now + 400*86_400_000, Generation: maxGeneration, Subject: "a"},
 	} {
 		got, err := Parse(f.Encode())
 		if err != nil || *got != *f {
@@ -87,8 +87,8 @@ func TestFamilyIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// What no version wrote is corrupt, and what a later one wrote is newer; both
-// are faults of ours, and no word on the client.
+// Bytes that no version wrote are corrupt, and a record of a later version is newer.
+// Both are faults of the server, not of the client.
 func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 	good := goldenFamily().Encode()
 	change := func(f func(b []byte) []byte) []byte { return f(bytes.Clone(good)) }
@@ -101,21 +101,21 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 		raw  []byte
 		want error
 	}{
-		"nothing":                   {nil, ErrCorrupt},
-		"no bytes":                  {[]byte{}, ErrCorrupt},
-		"the format alone":          {[]byte{format}, ErrCorrupt},
-		"a session":                 {change(func(b []byte) []byte { b[0] = 0x10; return b }), ErrCorrupt},
-		"the format before":         {change(func(b []byte) []byte { b[0] = oldFormat - 1; return b }), ErrCorrupt},
-		"the next format":           {change(func(b []byte) []byte { b[0] = format + 1; return b }), ErrNewer},
-		"the last format":           {change(func(b []byte) []byte { b[0] = lastFormat; return b }), ErrNewer},
-		"the next format, short":    {[]byte{format + 1}, ErrNewer},
-		"the format after the last": {change(func(b []byte) []byte { b[0] = lastFormat + 1; return b }), ErrCorrupt},
-		"a tombstone":               {logins.NewTombstone(logins.Family, logins.Revoked), ErrCorrupt},
-		"a byte more":               {append(bytes.Clone(good), 0), ErrCorrupt},
-		"no subject":                {without(func(f *Family) { f.Subject = "" }), ErrCorrupt},
-		"half an attempt":           {without(func(f *Family) { f.Attempt = f.Attempt[:16] }), ErrCorrupt},
-		"rotated before its making": {without(func(f *Family) { f.Rotated = f.Created - 1 }), ErrCorrupt},
-		"ends before its making":    {without(func(f *Family) { f.Idle = f.Created - 1 }), ErrCorrupt},
+		"nothing":                     {nil, ErrCorrupt},
+		"no bytes":                    {[]byte{}, ErrCorrupt},
+		"the format alone":            {[]byte{format}, ErrCorrupt},
+		"a session":                   {change(func(b []byte) []byte { b[0] = 0x10; return b }), ErrCorrupt},
+		"the previous format":         {change(func(b []byte) []byte { b[0] = oldFormat - 1; return b }), ErrCorrupt},
+		"the next format":             {change(func(b []byte) []byte { b[0] = format + 1; return b }), ErrNewer},
+		"the last format":             {change(func(b []byte) []byte { b[0] = lastFormat; return b }), ErrNewer},
+		"the next format, short":      {[]byte{format + 1}, ErrNewer},
+		"the format after the last":   {change(func(b []byte) []byte { b[0] = lastFormat + 1; return b }), ErrCorrupt},
+		"a tombstone":                 {logins.NewTombstone(logins.Family, logins.Revoked), ErrCorrupt},
+		"a byte more":                 {append(bytes.Clone(good), 0), ErrCorrupt},
+		"no subject":                  {without(func(f *Family) { f.Subject = "" }), ErrCorrupt},
+		"half a digest of a key":      {without(func(f *Family) { f.Attempt = f.Attempt[:16] }), ErrCorrupt},
+		"rotated before its creation": {without(func(f *Family) { f.Rotated = f.Created - 1 }), ErrCorrupt},
+		"ends before its creation":    {without(func(f *Family) { f.Idle = f.Created - 1 }), ErrCorrupt},
 		"a number of 70 bits": {append(bytes.Clone(good[:record.Header+16]),
 			bytes.Repeat([]byte{0xff}, 20)...), ErrCorrupt},
 		"a text longer than all": {append(bytes.Clone(good[:record.Header+16]),
@@ -156,13 +156,13 @@ func harmless(t *testing.T, raw []byte) {
 		return
 	}
 	if f.Subject == "" {
-		t.Fatalf("%x: nobody's family", raw)
+		t.Fatalf("%x: a family without a subject", raw)
 	}
 	now := time.Now()
 	for _, generation := range []uint64{0, 1, maxGeneration} {
 		next := f.After(f.Judge(generation, "", now, time.Second), generation, "", now, time.Hour, Device{})
 		if next.Ends().After(time.UnixMilli(f.Expires)) {
-			t.Fatalf("%x: it lives longer than it lasts", raw)
+			t.Fatalf("%x: it outlives its end", raw)
 		}
 	}
 	if again, err := Parse(f.Encode()); err != nil || *again != *f {

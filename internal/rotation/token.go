@@ -15,22 +15,22 @@ import (
 //
 //	prefix | base64url( version (1) | seed (16) | generation (uvarint) | MAC (16) | check (4) )
 //
-// with one spelling for each. The MAC is the first half of an HMAC-SHA256, by
-// a secret that is never in the store and with the salt of the family, which
-// is nowhere else: neither a dump of the store nor a leaked secret makes a
-// token by itself. The successor of a token is computed anew whenever it is
-// asked for, so nothing has to be kept for clients that lost an answer.
+// Each token has exactly one spelling. The MAC is the first half of an HMAC-SHA256
+// with a secret that is never in the store and the salt of the family, which is only
+// in the store. So neither a dump of the store nor a leaked secret is enough to make a
+// token. The successor of a token is computed each time that it is needed, so nothing
+// is stored for clients that lost a response.
 //
-// The secret is that of the ring, bound to what the issuer gives tokens for: a
-// token of one issuer, audience or client refreshes nothing for another that
-// shares keys and store (RFC 6749, 6).
+// The secret is one of the key ring, bound to issuer, audience and client: a token of
+// one of them cannot be used for another that shares keys and store (RFC 6749, 6).
 //
-// The seed leads to the family and is known only from a refresh token: the ID of
-// the family, which is in every access token, does not lead back to it. So an
-// access token does not help to ask what has become of the login.
+// The family ID is derived from the seed, which only a refresh token contains. The
+// family ID is in every access token and does not reveal the seed, so an access token
+// cannot be used to ask for the state of the login.
 //
-// The prefix is for scanners that look for secrets; the check, a CRC-32 of what
-// comes before it, drops noise without asking the store. It is no security.
+// The prefix is for scanners that look for leaked secrets. The check is a CRC-32 of the
+// bytes before it. It rejects noise without a read of the store, and is not a security
+// measure.
 type Token struct {
 	Seed       [16]byte
 	Generation uint64
@@ -66,7 +66,7 @@ func NewToken(secret []byte, seed [16]byte, salt [16]byte, generation uint64) To
 	return t
 }
 
-// Authentic reports, in constant time, whether the MAC is ours.
+// Authentic reports, in constant time, whether the MAC is the server's.
 func (t Token) Authentic(secret []byte, salt [16]byte) bool {
 	ours := NewToken(secret, t.Seed, salt, t.Generation)
 	return hmac.Equal(t.mac[:], ours.mac[:])
@@ -81,15 +81,14 @@ func (t Token) String() string {
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b)
 }
 
-// FamilyID returns the ID of the family that a seed leads to, as it stands in
-// the claim "fam".
+// FamilyID returns the ID of the family of a seed, as the claim "fam" has it.
 func FamilyID(seed [16]byte) string {
 	sum := sha256.Sum256(append([]byte("authlatch/family-id"), seed[:]...))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// ParseToken reads a token that String could have made. Whether the MAC
-// is ours remains to be seen.
+// ParseToken reads a token in the form that String returns. It does not check the
+// MAC; see [Token.Authentic].
 func ParseToken(text string) (t Token, ok bool) {
 	text, ok = strings.CutPrefix(text, refreshPrefix)
 	if !ok || len(text) > base64.RawURLEncoding.EncodedLen(maxRefreshBytes) {

@@ -96,7 +96,7 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 }
 
 // ASVS 5.0, 2.2.1.
-// The check finds every change of a byte, so noise asks the store nothing. The
+// The check finds every change of a byte, so noise costs no read of the store. The
 // last character of the longest spelling has bits to spare, which must be zero.
 func TestEveryOtherByteIsRefused(t *testing.T) {
 	for _, generation := range []uint64{0, 300, maxGeneration} {

@@ -1,5 +1,5 @@
-// Package sessionrecord holds the stored form of sessions. Both modes read it:
-// package session lives by it, and package token shows it in lists of devices.
+// Package sessionrecord holds the stored form of sessions. Package session reads and
+// writes it, and package token shows it in lists of devices.
 package sessionrecord
 
 import (
@@ -27,7 +27,7 @@ import (
 // gets the next byte, and this one stays readable.
 //
 // The checksum covers the record and its digest. Without it, a damaged byte, or a
-// store that answers one request with the value for another, could turn one subject
+// store that returns the value of another key, could turn one subject
 // into another.
 type Record struct {
 	Flags                            byte
@@ -55,7 +55,7 @@ const (
 
 var (
 	// ErrNewer is the error of a record that a newer version of the program has
-	// written. It is not the client's fault, and cannot be judged here.
+	// written. The client is not at fault, and whether it is logged in is unknown.
 	ErrNewer = fmt.Errorf("session: %w", logins.ErrNewer)
 
 	// ErrCorrupt is the error of bytes that no version has written.
@@ -63,7 +63,7 @@ var (
 )
 
 // Encode returns the record as it is stored under a digest. Each call returns
-// other bytes.
+// different bytes.
 func (r *Record) Encode(d *logins.Digest) []byte {
 	texts := [...]string{r.Subject, r.Scopes, r.Methods, r.UserAgent, r.Address, r.Claims}
 	size := 64 + len(r.Values)
@@ -84,7 +84,7 @@ func (r *Record) Encode(d *logins.Digest) []byte {
 // Decode reads a record into r, and returns the login ID of its digest. All texts
 // and the login ID are parts of one string, so that a request costs one allocation
 // for them. The digest is a pointer so that it costs none. Claims and values are not
-// looked into.
+// parsed.
 func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error) {
 	switch state := formats.Check(raw, d[:]); {
 	case state == record.Newer:
@@ -114,8 +114,8 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 	return text.String()[len(raw):], nil
 }
 
-// Describe is the [logins.Describe] of sessions. The record does not say when a
-// session ends by not being used, so Describe shows it until its latest end.
+// Describe is the [logins.Describe] of sessions. The record does not contain
+// the idle timeout, so Describe shows the session until it expires.
 func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
 	var r Record
 	loginID, err := r.Decode(&d, raw)
@@ -125,7 +125,7 @@ func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err err
 	return r.Login(loginID), time.Now().UnixMilli() < r.Expires, nil
 }
 
-// Login returns what a list of devices shows of the session.
+// Login returns the session as a list of devices shows it.
 func (r *Record) Login(loginID string) auth.Login {
 	return auth.Login{
 		Kind: auth.LoginSession, ID: loginID,

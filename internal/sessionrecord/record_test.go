@@ -26,7 +26,7 @@ func TestEveryFieldOfARecordComesBack(t *testing.T) {
 	}
 }
 
-// Whatever byte is damaged, and under another digest, a record is not readable.
+// A record with any damaged byte, or under another digest, is not readable.
 func TestADamagedRecordIsCorrupt(t *testing.T) {
 	d, r := logins.Digest{1}, sample()
 	raw := r.Encode(&d)

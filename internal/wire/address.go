@@ -7,11 +7,11 @@ import (
 	"net/url"
 )
 
-// ErrPlain is plain http where that is not admitted.
+// ErrPlain is the error of a plain http address where only https is allowed.
 var ErrPlain = errors.New("it is plain http to a host that is not loopback")
 
-// CheckAddress admits https, and http of a loopback host or where that is said.
-// The error names the address, without a password that may be in it.
+// CheckAddress allows https, and http of a loopback host or where the caller allows it.
+// The error names the address, without a password in it.
 func CheckAddress(address string, insecure bool) error {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -19,7 +19,7 @@ func CheckAddress(address string, insecure bool) error {
 	}
 	switch {
 	case u.User != nil:
-		err = errors.New("it has a user name in it")
+		err = errors.New("it contains a user name")
 	case u.Hostname() == "" || u.Opaque != "":
 		err = errors.New("it is not a URL with a host")
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || loopback(u.Hostname())):

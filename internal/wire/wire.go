@@ -1,5 +1,5 @@
-// Package wire holds what package token and its Go client must spell alike: the
-// JSON of a refresh, and the addresses that either of them may connect to.
+// Package wire holds what package token and its Go client share: the JSON
+// of a refresh, and the check of the addresses that either of them may connect to.
 package wire
 
 // RefreshRequest is the body of a refresh, or a logout, without a cookie.
@@ -15,8 +15,8 @@ type Problem struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// RefreshProblem begins the types of problems with refresh tokens, and
-// ReusedProblem is that of a token which was used before.
+// RefreshProblem is the prefix of the types of problems with refresh tokens, and
+// ReusedProblem is the type for a token that was already used.
 const (
 	RefreshProblem = "urn:authlatch:refresh:"
 	ReusedProblem  = RefreshProblem + "reused"
