@@ -14,41 +14,42 @@ import (
 type Rules struct {
 	Issuer, Audience string
 	Leeway           time.Duration
-	Lifetime         time.Duration // the most that exp may be after iat
+	Lifetime         time.Duration // maximum of exp - iat
 
-	// The names under which the claims of RFC 9068 stand.
+	// The names of the claims of RFC 9068.
 	AudienceClaim, ScopeClaim, ClientClaim string
 	ScopeNamed, WithoutID, WithoutClient   bool
 	Lenient                                bool              // see token.Foreign
-	Required                               map[string]string // others, and their values
+	Required                               map[string]string // further claims, and their values
 }
 
-// OwnLifetime is how long an access token lives at most (RFC 6750, 5.3).
+// OwnLifetime is the maximum lifetime of an access token (RFC 6750, 5.3).
 const OwnLifetime = time.Hour
 
-// The longest strings that are taken as names of something.
+// The maximum lengths of identifiers.
 const (
 	MaxID       = 128 // jti, sid, fam
 	maxClientID = 255
 	MaxSubject  = 255
 )
 
+// The errors of Parse and CheckStart.
 var (
-	errClaimType = errors.New("token: claims: one is not of its type")
-	ErrIssuer    = errors.New("token: claims: the issuer is another")
-	ErrAudience  = errors.New("token: claims: the token is for others")
-	errMissing   = errors.New("token: claims: one is missing")
-	errBound     = errors.New("token: claims: the token is bound to a key, and needs a proof of it")
-	errRequired  = errors.New("token: claims: one is not as required")
+	errClaimType = errors.New("token: claims: a claim has the wrong type")
+	ErrIssuer    = errors.New("token: claims: the token has another issuer")
+	ErrAudience  = errors.New("token: claims: the token is for another audience")
+	errMissing   = errors.New("token: claims: a claim is missing")
+	errBound     = errors.New("token: claims: the token is bound to a key and needs a proof of possession")
+	errRequired  = errors.New("token: claims: a claim does not have its required value")
 	errDates     = errors.New("token: claims: the dates contradict each other")
-	errTooLong   = errors.New("token: claims: the token is valid for too long")
-	errTooEarly  = errors.New("token: claims: the token is from the future")
+	errTooLong   = errors.New("token: claims: the lifetime of the token is too long")
+	errTooEarly  = errors.New("token: claims: a date of the token is in the future")
 )
 
-// Parse reads the claims of a payload that has passed the envelope, and checks
-// all but what depends on the time.
+// Parse reads the claims of a payload whose envelope was verified. It checks
+// everything except what depends on the time.
 func (r *Rules) Parse(payload []byte, dates jose.Dates) (*Access, error) {
-	var few [20]strictjson.Member // a token has more only with many facts in it
+	var few [20]strictjson.Member // only a token with many claims of the application has more
 	m := appendMembers(few[:0], payload)
 	if err := r.checkParties(m); err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (r *Rules) Parse(payload []byte, dates jose.Dates) (*Access, error) {
 	return c, nil
 }
 
-// checkParties checks from whom and for whom the token is, and for what.
+// checkParties checks issuer, audience and purpose of the token.
 func (r *Rules) checkParties(m members) error {
 	if !m.is("iss", r.Issuer) {
 		return ErrIssuer
@@ -95,7 +96,7 @@ func (r *Rules) checkParties(m members) error {
 	return nil
 }
 
-// fill takes the claims that name something.
+// fill reads the claims that are identifiers.
 func (r *Rules) fill(c *Access, m members) error {
 	for _, field := range [...]struct {
 		to       *string
@@ -121,7 +122,7 @@ func (r *Rules) fill(c *Access, m members) error {
 	return r.fillWords(c, m)
 }
 
-// fillWords takes the lists. An issuer may send an empty one.
+// fillWords reads the lists of words. An issuer may send an empty list.
 func (r *Rules) fillWords(c *Access, m members) (err error) {
 	scope := m.get(r.ScopeClaim)
 	if r.Lenient {
@@ -145,8 +146,8 @@ func (r *Rules) fillWords(c *Access, m members) (err error) {
 	return err
 }
 
-// checkDates checks the dates against each other. That they are whole numbers
-// in range, the envelope has checked; 0 is a date that is not there.
+// checkDates checks the dates against each other. The envelope has checked that they
+// are whole numbers in range; 0 is a missing date.
 func (r *Rules) checkDates(d jose.Dates) error {
 	switch {
 	case d.Expires == 0 || d.IssuedAt == 0:
@@ -159,8 +160,8 @@ func (r *Rules) checkDates(d jose.Dates) error {
 	return nil
 }
 
-// CheckStart compares the dates with the clock, on each use. A login from the
-// future would be recent for ever, so auth_time counts too.
+// CheckStart compares the dates with the clock, on each use. It checks auth_time, too,
+// because a login in the future would count as recent until then.
 func (r *Rules) CheckStart(d jose.Dates, now time.Time) error {
 	latest := now.Add(r.Leeway)
 	for _, date := range [...]int64{d.NotBefore, d.IssuedAt, d.AuthTime} {

@@ -1,5 +1,5 @@
-// Package claims holds what an access token may say: how its claims are written,
-// and which of them a verifier accepts.
+// Package claims encodes the claims of access tokens, and checks which of them a
+// verifier accepts.
 package claims
 
 import (
@@ -18,9 +18,9 @@ type Access struct {
 	Issuer, Audience, ClientID, Subject string
 	ID                                  string // jti
 	SID                                 string // the LoginID
-	Family                              string // fam; empty if there is none
+	Family                              string // fam; empty without a family
 	Expires, IssuedAt                   time.Time
-	AuthTime                            time.Time // zero if it is not known
+	AuthTime                            time.Time // zero if unknown
 	Scopes, Methods                     auth.Words
 	Application                         auth.Claims
 }
@@ -47,7 +47,7 @@ func (c *Access) Encode() ([]byte, error) {
 	return append(append(payload[:len(payload)-1], ','), own[1:]...), nil
 }
 
-// registered returns what encoding/json turns into the library's own claims.
+// registered returns the claims of the library for encoding/json.
 func (c *Access) registered() any {
 	var authTime int64
 	if !c.AuthTime.IsZero() {

@@ -9,13 +9,13 @@ import (
 	"github.com/authlatch/auth/internal/strictjson"
 )
 
-// members are the claims of a payload that has passed the envelope: it is an
-// object, no name stands twice, and none differs from a registered one by case
-// alone. encoding/json would read them as well, in a tenth of the time of a
-// signature, and they would not stay as they are written.
+// members are the claims of a payload whose envelope was verified: it is an object
+// without duplicate names, and no name differs from a registered one by case alone.
+// encoding/json could read them, too, but would take a tenth of the time of a
+// signature, and would not keep their text.
 type members []strictjson.Member
 
-// appendMembers appends those of a payload.
+// appendMembers appends the members of a payload.
 func appendMembers(m members, payload []byte) members {
 	for member := range strictjson.Object(payload).Members {
 		m = append(m, member)
@@ -33,13 +33,13 @@ func (m members) get(name string) strictjson.Value {
 	return nil
 }
 
-// is reports whether a claim is this very string.
+// is reports whether a claim is exactly this string.
 func (m members) is(name, text string) bool {
 	value := m.get(name)
 	return value != nil && value.Is(text)
 }
 
-// text takes a claim that must be a string of 1 to most bytes if it is there.
+// text reads a claim that must be a string of 1 to most bytes, unless it is missing.
 func (m members) text(name string, most int) (string, error) {
 	value := m.get(name)
 	if value == nil {
@@ -52,8 +52,8 @@ func (m members) text(name string, most int) (string, error) {
 	return text, nil
 }
 
-// words takes a claim that must be an array of words if it is there. It may be
-// empty. Whether they are well-formed is for Identity.Validate to see.
+// words reads a claim that must be an array of words, unless it is missing. It may be
+// empty. Identity.Validate checks whether the words are well-formed.
 func (m members) words(name string) (auth.Words, error) {
 	value := m.get(name)
 	if value == nil {
@@ -76,9 +76,8 @@ func (m members) words(name string) (auth.Words, error) {
 	return auth.Words(words), nil
 }
 
-// lenientWords takes the words of a claim that is a string or an array, and
-// nothing of another. Words that cannot be any are left out: what is missing
-// grants nothing.
+// lenientWords reads the words of a claim that is a string or an array. Any other type
+// has none. Malformed words are left out: a missing word grants nothing.
 func (m members) lenientWords(name string) auth.Words {
 	value := m.get(name)
 	if value == nil {
@@ -103,8 +102,8 @@ func (m members) lenientWords(name string) auth.Words {
 	return auth.Words(strings.Join(good, " "))
 }
 
-// names takes a claim that must be a string, or an array of strings, and
-// reports whether it is, or has in it, the given one.
+// names reads a claim that must be a string or an array of strings, and reports
+// whether it is or contains the given string.
 func (m members) names(claim, text string) (bool, error) {
 	value := m.get(claim)
 	switch {
@@ -125,7 +124,7 @@ func (m members) names(claim, text string) (bool, error) {
 	return found, nil
 }
 
-// application takes what is left once the registered claims are taken away.
+// application reads all claims except the registered ones.
 func (m members) application() auth.Claims {
 	var text []byte
 	for i := range m {

@@ -15,8 +15,8 @@ type Document struct {
 	ETag string
 }
 
-// newDocument is made of public members only: its type has no other. HMAC keys
-// are not part of it.
+// newDocument returns the document. Its type has only public members, and HMAC keys
+// are left out.
 func newDocument(ring keyring[signingKey]) (Document, error) {
 	published := struct {
 		Keys []jose.PublicJWK `json:"keys"`

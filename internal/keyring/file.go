@@ -14,7 +14,7 @@ import (
 
 // keyFile is the form of a key file: a private JWK Set (RFC 7517, 5) and the
 // refresh secrets. Beside the members of RFC 7518 each key has its state (next,
-// current, former, retired) and the second since which it is in it. Without a
+// current, former, retired) and the time in seconds at which it entered that state. Without a
 // state the first key of a list is current and the others are former. Former
 // keys have no private half.
 type keyFile struct {
@@ -40,25 +40,25 @@ type refreshEntry struct {
 	lifeEntry
 }
 
-// follow takes over from the old keys what the file cannot hold.
+// follow copies from the old keys what the file cannot hold.
 func (k *Keys) follow(old *Keys) error {
 	switch {
 	case old == nil:
 	case !k.external:
 		k.signing = keepKeys(k.signing, old.signing)
 	case !old.external:
-		return errors.New("token: key file: it has no signing keys any longer")
+		return errors.New("token: key file: it no longer has signing keys")
 	default:
 		k.signing = old.signing
 	}
 	return nil
 }
 
-// errForm stands for what encoding/json says, which may quote the text.
+// errForm replaces the errors of encoding/json, which may quote the text.
 var errForm = errors.New("it does not have the form of a key file")
 
 // Parse reads a key file. What it cannot hold, signers and verified tokens, is
-// taken over from old, which may be nil.
+// copied from old, which may be nil.
 func Parse(text []byte, old *Keys) (*Keys, error) {
 	k, err := parse(text)
 	if err != nil {
@@ -124,7 +124,7 @@ func parseSigning(text []byte, position int) (entry keyEntry[signingKey], err er
 	return entry, nil
 }
 
-// life returns state and time of the key at a position of its list.
+// life returns the state of the key at a position of its list, and its time.
 func (l lifeEntry) life(position int) (keyState, time.Time) {
 	since := time.Unix(l.Since, 0)
 	switch {
@@ -164,7 +164,7 @@ func (k *Keys) Encode() ([]byte, error) {
 
 func (e keyEntry[K]) lifeEntry() lifeEntry { return lifeEntry{e.state, e.since.Unix()} }
 
-// jwk is the whole key or, without a signer, its public half.
+// jwk returns the whole key or, without a signer, its public half.
 func (k signingKey) jwk() (jose.PrivateJWK, error) {
 	if k.signer == nil {
 		public, ok := k.verification.PublicJWK()
@@ -175,7 +175,7 @@ func (k signingKey) jwk() (jose.PrivateJWK, error) {
 	}
 	jwk, ok := k.signer.PrivateJWK()
 	if !ok {
-		return jose.PrivateJWK{}, errors.New("a signing key is not in memory")
+		return jose.PrivateJWK{}, errors.New("the private half of a signing key is not in memory")
 	}
 	return jwk, nil
 }

@@ -11,26 +11,26 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
-// AccessType is the typ of access tokens (RFC 9068, 2.1). Own keys mint no
-// other.
+// AccessType is the typ of access tokens (RFC 9068, 2.1). The issuer's own keys sign no
+// other type.
 const AccessType = "at+jwt"
 
-// ErrNone is the error of keys that are not there.
+// ErrNone is the error of an empty key set.
 var ErrNone = errors.New("token: the key set is empty")
 
 // Keys is an immutable state of a key set. A nil Keys has none.
 type Keys struct {
 	signing  keyring[signingKey]
 	refresh  keyring[Secret]
-	external bool // the signing keys are not ours to keep or rotate
+	external bool // the signing keys are kept and rotated elsewhere
 
 	// Derived from the above.
-	current *jose.SigningKey // nil if there is none yet
+	current *jose.SigningKey // nil before the first key
 	set     *jose.Set
 	jwks    Document
 }
 
-// signingKey has no signer once it is former, and needs none.
+// signingKey has no signer once it is former, because it only verifies.
 type signingKey struct {
 	signer       *jose.SigningKey
 	verification *jose.VerificationKey
@@ -61,7 +61,7 @@ func newSigningKey(algorithm jose.Algorithm) (signingKey, error) {
 	return signingKey{signer, signer.Verification()}, nil
 }
 
-// Signing is signing keys that are kept elsewhere.
+// Signing is a set of signing keys that are kept elsewhere.
 type Signing struct{ ring keyring[signingKey] }
 
 // NewSigning returns a signer as the current key, with others that verify. It
@@ -86,7 +86,7 @@ func NewSigning(signer crypto.Signer, others ...crypto.PublicKey) (Signing, erro
 	return Signing{ring}, nil
 }
 
-// With returns the keys with others in the place of all signing keys.
+// With returns the keys with all signing keys replaced by those of signing.
 func (k *Keys) With(signing Signing) (*Keys, error) {
 	return (&Keys{signing: keepKeys(signing.ring, k.signing), refresh: k.refresh, external: true}).settled()
 }
@@ -107,7 +107,7 @@ func (k *Keys) Rotated() (*Keys, error) {
 }
 
 // WithoutFormer returns the keys without those that have been former for at
-// least age, and how many these are. Dropped secrets leave their kids behind.
+// least age, and how many those are. Dropped secrets leave their kids behind.
 func (k *Keys) WithoutFormer(age time.Duration) (kept *Keys, dropped int, err error) {
 	if age < 0 {
 		return nil, 0, errors.New("token: age of former keys is negative")
@@ -138,7 +138,7 @@ func (k *Keys) settled() (*Keys, error) {
 // settle checks the keys, and derives what follows from them.
 func (k *Keys) settle() error {
 	if !k.signing.valid() || !k.refresh.valid() {
-		return errors.New("token: keys: two are next or current, or one is in no known state")
+		return errors.New("token: keys: more than one key is next or current, or a key has an unknown state")
 	}
 	if err := checkSecrets(k.refresh, k.signing); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (k *Keys) Set() *jose.Set {
 	return k.set
 }
 
-// JWKS returns what is published.
+// JWKS returns the published JWK Set.
 func (k *Keys) JWKS() Document { return k.jwks }
 
 // Mint signs the payload of an access token with the current key.
@@ -179,7 +179,7 @@ func (k *Keys) Mint(payload []byte) (string, error) {
 	return k.current.Mint(payload)
 }
 
-// algorithm is that of the newest key.
+// algorithm returns the algorithm of the newest key.
 func (k *Keys) algorithm() jose.Algorithm {
 	key, ok := k.signing.of(stateNext)
 	if !ok {
@@ -188,8 +188,8 @@ func (k *Keys) algorithm() jose.Algorithm {
 	return key.verification.Algorithm()
 }
 
-// forgetSigners forgets what nobody needs any longer: the private halves of
-// former keys. The secret of an HMAC key also verifies, so it stays.
+// forgetSigners removes the private halves of former keys, which are not needed any
+// more. The secret of an HMAC key also verifies, so it stays.
 func forgetSigners(ring keyring[signingKey]) keyring[signingKey] {
 	for i, entry := range ring {
 		if entry.state == stateFormer && entry.key.verification.Algorithm() != jose.HS256 {
@@ -199,8 +199,8 @@ func forgetSigners(ring keyring[signingKey]) keyring[signingKey] {
 	return ring
 }
 
-// keepKeys puts the very keys of old in the place of equal ones, so that what
-// they verified stays verified. Keys of one kid are equal: it is a digest.
+// keepKeys replaces keys by the equal keys of old, which remember the tokens that they
+// have verified. Keys with the same kid are equal, because the kid is a digest.
 func keepKeys(ring, old keyring[signingKey]) keyring[signingKey] {
 	known := make(map[string]signingKey)
 	for _, entry := range old {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// keyState is how far a key is in its life. It only moves forward.
+// keyState is the state of a key. It only moves forward.
 type keyState string
 
 const (
 	stateNext    keyState = "next"    // published, not yet used
 	stateCurrent keyState = "current" // signs
 	stateFormer  keyState = "former"  // still verifies
-	stateRetired keyState = "retired" // known to be gone
+	stateRetired keyState = "retired" // dropped; its kid is remembered
 )
 
 // keyring is an immutable list of keys of one kind. At most one is next, and
@@ -22,10 +22,10 @@ type keyring[K any] []keyEntry[K]
 type keyEntry[K any] struct {
 	key   K
 	state keyState
-	since time.Time // when it came into its state
+	since time.Time // when it entered its state
 }
 
-// newKeyring has a current key and the next one.
+// newKeyring returns a ring of a current key and a next one.
 func newKeyring[K any](current, next K, now time.Time) keyring[K] {
 	return keyring[K]{{current, stateCurrent, now}, {next, stateNext, now}}
 }
@@ -41,8 +41,8 @@ func (r keyring[K]) of(state keyState) (key K, ok bool) {
 }
 
 // rotate makes the next key current and the current one former, and takes
-// fresh as the next one. Without a next key it moves nothing: a key that
-// nobody has seen must not be used.
+// fresh as the next one. Without a next key it only adds fresh: a key that was not
+// published must not be used.
 func (r keyring[K]) rotate(fresh K, now time.Time) keyring[K] {
 	rotated := slices.Clone(r)
 	if _, ok := r.of(stateNext); ok {
@@ -78,8 +78,8 @@ func (r keyring[K]) inOrder() keyring[K] {
 	})
 }
 
-// valid reports whether every state is known, and next and current stand there
-// once at most.
+// valid reports whether every state is known, and at most one key is next and at most
+// one is current.
 func (r keyring[K]) valid() bool {
 	count := make(map[keyState]int)
 	for _, entry := range r {

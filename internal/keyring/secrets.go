@@ -17,8 +17,8 @@ const (
 	maxSecrets  = 100 // retired ones included
 )
 
-// Secret is a key of the MAC in refresh tokens, and used for nothing
-// else. A retired one is its id alone.
+// Secret is a key of the MAC in refresh tokens, and is not used for anything
+// else. A retired secret consists of its ID only.
 type Secret struct {
 	ID    string
 	Bytes []byte
@@ -32,14 +32,14 @@ func newSecret() Secret {
 }
 
 var (
-	// ErrUnknown is a fault of deployment: another host knows a secret
-	// that this one does not. Clients keep their tokens.
+	// ErrUnknown is the error of a secret that this host does not know and another
+	// one does, which is a fault of deployment. Clients keep their tokens.
 	ErrUnknown = errors.New("token: refresh secret is not known here")
-	// ErrRetired says that the secret is gone for good.
+	// ErrRetired is the error of a secret that was dropped for ever.
 	ErrRetired = errors.New("token: refresh secret is retired")
 )
 
-// Current returns the secret for new families. Nobody changes its bytes.
+// Current returns the secret for new families. Its bytes must not be changed.
 func (k *Keys) Current() (Secret, error) {
 	if k != nil {
 		if secret, ok := k.refresh.of(stateCurrent); ok {
@@ -67,7 +67,7 @@ func (k *Keys) Secret(id string) ([]byte, error) {
 	return nil, ErrUnknown
 }
 
-// retire leaves the kids of dropped secrets in the ring.
+// retire keeps the kids of dropped secrets in the ring.
 func retire(ring, dropped keyring[Secret], now time.Time) keyring[Secret] {
 	ring = slices.Clone(ring)
 	for _, entry := range dropped {
@@ -76,7 +76,7 @@ func retire(ring, dropped keyring[Secret], now time.Time) keyring[Secret] {
 	return ring
 }
 
-// bounded forgets the kids that were retired first, if the ring is too long.
+// bounded removes the kids that were retired first, if the ring is too long.
 func bounded(ring keyring[Secret]) keyring[Secret] {
 	ring = slices.Clone(ring)
 	for len(ring) > maxSecrets {
@@ -89,8 +89,8 @@ func bounded(ring keyring[Secret]) keyring[Secret] {
 	return ring
 }
 
-// checkSecrets refuses a ring that is not sound: secrets that are short, used
-// twice, or also sign access tokens.
+// checkSecrets returns an error for secrets that are too short, used twice, or also sign
+// access tokens.
 func checkSecrets(ring keyring[Secret], signing keyring[signingKey]) error {
 	if len(ring) > maxSecrets {
 		return errors.New("token: refresh secrets: more than 100")
@@ -109,7 +109,7 @@ func checkSecrets(ring keyring[Secret], signing keyring[signingKey]) error {
 			return err
 		}
 		if ids[entry.key.ID] {
-			return errors.New("token: refresh secrets: two have one kid")
+			return errors.New("token: refresh secrets: two have the same kid")
 		}
 		if secret := string(entry.key.Bytes); secret != "" {
 			if secrets[secret] {
@@ -124,7 +124,7 @@ func checkSecrets(ring keyring[Secret], signing keyring[signingKey]) error {
 
 func (r Secret) check(state keyState) error {
 	if r.ID == "" || len(r.ID) > maxSecretID || !printable(r.ID) {
-		return errors.New("token: refresh secrets: a kid is not of 1 to 64 printable characters")
+		return errors.New("token: refresh secrets: a kid does not have 1 to 64 printable characters")
 	}
 	if state == stateRetired {
 		if len(r.Bytes) > 0 {
@@ -133,7 +133,7 @@ func (r Secret) check(state keyState) error {
 		return nil
 	}
 	if len(r.Bytes) != secretSize {
-		return errors.New("token: refresh secrets: one is not of 32 bytes")
+		return errors.New("token: refresh secrets: one does not have 32 bytes")
 	}
 	if bytes.Count(r.Bytes, r.Bytes[:1]) == secretSize {
 		return errors.New("token: refresh secrets: one is not random")

@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// A scripted store fails calls, and keeps count of what it was asked.
+// scripted is a store that fails calls, and counts them.
 type scripted struct {
 	store.Memory
 	swapFails []error // of the next swaps, which do not happen where it is not nil
@@ -74,7 +74,7 @@ func (s *scripted) CompareAndSwap(ctx context.Context, key string, old, new []by
 
 var errStore = errors.New("the store is down")
 
-// listKey is where the list of a subject of no namespace is kept.
+// listKey is the key of the list of a subject without a namespace.
 func listKey(subject string) string {
 	h := sha256.New()
 	h.Write([]byte("authlatch/logins\x00" + subject))
@@ -156,7 +156,7 @@ func TestATombstoneSaysWhatEndedWhyAndWhen(t *testing.T) {
 			t.Errorf("%v, %v, want %v", got, ok, want)
 		}
 		if again := NewTombstone(Family, Reused); string(again) == string(raw) {
-			t.Error("two tombstones are equal: a swap could not tell them apart")
+			t.Error("two tombstones are equal: a swap could not distinguish them")
 		}
 		other := slices.Clone(raw)
 		other[0]++
@@ -315,7 +315,7 @@ func TestAddOfALoginThatIsEndingIsAnError(t *testing.T) {
 		t.Errorf("%v, %v", n, err)
 	}
 	if _, ended := isTombstone(t, s, d); !ended {
-		t.Error("ending again did not finish what was broken off")
+		t.Error("ending again did not finish what was interrupted")
 	}
 }
 
@@ -324,7 +324,7 @@ func TestListedSaysWhoStandsInTheList(t *testing.T) {
 	l := lists(t, s, 10)
 	d := newDigest()
 	if listed, err := l.Listed(t.Context(), subject, d); listed || err != nil {
-		t.Errorf("nobody: %v, %v", listed, err)
+		t.Errorf("a subject without logins: %v, %v", listed, err)
 	}
 	add(t, l, entry(d), nil)
 	if listed, err := l.Listed(t.Context(), subject, d); !listed || err != nil {
@@ -374,10 +374,10 @@ func TestTheOldestLoginOverTheBoundIsEndedAndReported(t *testing.T) {
 		}
 	}
 	l.Evicted = nil
-	add(t, l, entry(newDigest()), nil) // reports to nobody
+	add(t, l, entry(newDigest()), nil) // without Evicted
 }
 
-// Who knows the password alone must not end complete logins.
+// A client that knows only the password must not end complete logins.
 func TestPendingLoginsHaveABoundOfTheirOwn(t *testing.T) {
 	s := &scripted{}
 	l := lists(t, s, 2)
@@ -542,8 +542,8 @@ func TestListsOfTheFirstFormatAreRead(t *testing.T) {
 	}
 }
 
-// A list of the future is an error, since its owner will want it back. Bytes
-// that no version wrote are reported.
+// A list of a later format is an error, because a newer version of the program needs
+// it. Bytes that no version wrote are reported.
 func TestListsThatCannotBeReadAreReported(t *testing.T) {
 	whole := golden(Entry{Digest: newDigest(), Kind: Session, Expires: time.Unix(1<<31, 0)})
 	for rule, test := range map[string]struct {
@@ -561,7 +561,7 @@ func TestListsThatCannotBeReadAreReported(t *testing.T) {
 		"a digest alone":        {whole[:9+32], false, true},
 		"half a time":           {whole[:9+32+2], false, true},
 		"no kind":               {whole[:len(whole)-1], false, true},
-		"a byte too many":       {append(slices.Clone(whole), 7), false, true},
+		"one byte too many":     {append(slices.Clone(whole), 7), false, true},
 		"an endless time":       {append(slices.Clone(whole[:9+32]), slices.Repeat([]byte{0xff}, 12)...), false, true},
 		"a time without an end": {append(slices.Clone(whole[:9+32]), 0x80), false, true},
 	} {

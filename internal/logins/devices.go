@@ -8,19 +8,19 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// Describe reads what a list of devices shows of the record that is stored under a
-// digest. live is false if the login has ended by its own time. The error wraps
+// Describe reads the record that is stored under a digest as a list of devices shows
+// it. live is false if the login has ended by its own time. The error wraps
 // [ErrNewer] for a record of a newer version; any other means that the record is
 // corrupt.
 //
-// The forms of records are those of the modes, which are above this package.
+// The packages of the modes, which import this one, have the forms of records.
 type Describe func(d Digest, raw []byte) (login auth.Login, live bool, err error)
 
 // ErrNewer is the error of a record that a newer version of the program has
 // written.
 var ErrNewer = errors.New("a record is of a newer version")
 
-// Logins returns the logins of a subject that live, of all kinds, oldest first. It
+// Logins returns the live logins of a subject, of all kinds, oldest first. It
 // reads the list and one record for each login. A corrupt record is left out, and
 // reported to Fault.
 func (l *Lists) Logins(ctx context.Context, subject string) ([]auth.Login, error) {
@@ -35,7 +35,7 @@ func (l *Lists) Logins(ctx context.Context, subject string) ([]auth.Login, error
 			return nil, fmt.Errorf("logins: read login %s: %w", e.Digest.LoginID(), err)
 		}
 		if _, ended := ParseTombstone(raw); !ok || ended {
-			continue // its entry leaves with the next change of the list
+			continue // the next change of the list removes its entry
 		}
 		login, live, err := l.describe(e, raw)
 		switch {

@@ -15,8 +15,8 @@ const markTries = 4
 // End ends the logins that pick chooses, goes on past errors, and returns the
 // logins that this call has ended. After nil all of them have ended, and none that the
 // subject had is missing from the list; their entries leave the list now or with
-// its next change. After an error the call can be repeated: what it has ended is
-// not tried again.
+// its next change. After an error the call can be repeated: it does not try again
+// what it has ended.
 func (l *Lists) End(ctx context.Context, subject string, reason Reason, pick func(Entry) bool) (ended []Entry, err error) {
 	list, _, ended, err := l.end(ctx, subject, reason, pick)
 	if list != nil {
@@ -35,7 +35,7 @@ func (l *Lists) EndID(ctx context.Context, subject string, reason Reason, id str
 	return ended, err
 }
 
-// incomplete is the error of a list that has lost logins which may be alive.
+// incomplete returns the error of a list that has lost logins which may be alive.
 func (l *list) incomplete() error {
 	if !time.Now().Before(l.lost) {
 		return nil
@@ -44,7 +44,7 @@ func (l *list) incomplete() error {
 }
 
 // end does not need the marks: each disclosed login that lives is in the list. The
-// marks let later calls go on with a call that is broken off.
+// marks let later calls go on with a call that is interrupted.
 func (l *Lists) end(ctx context.Context, subject string, reason Reason, pick func(Entry) bool) (found *list, picked, ended []Entry, err error) {
 	found, err = l.swap(ctx, subject, markTries, func(list *list, _ bool) (marked bool, err error) {
 		for i := range list.entries {
@@ -82,7 +82,7 @@ func (l *Lists) EndOne(ctx context.Context, subject string, kind Kind, d Digest,
 	return nil
 }
 
-// tidy goes on with endings that were broken off. It ends the last marked logins of
+// tidy goes on with endings that were interrupted. It ends the last marked logins of
 // the list, as many as can end at once. The others end at their next touch.
 func (l *Lists) tidy(ctx context.Context, subject string, list *list) {
 	var marked []Entry
@@ -131,7 +131,7 @@ func (l *Lists) finish(ctx context.Context, subject string, entries []Entry) (en
 // maxErrors is how many errors of one call are reported.
 const maxErrors = 4
 
-// endTries is how many changes of a record are met before it is deleted. Without
+// endTries is how many concurrent changes of a record are met before it is deleted. Without
 // that limit, a client that keeps changing its record would keep it alive.
 const endTries = 3
 
@@ -170,8 +170,8 @@ func (l *Lists) endRecord(ctx context.Context, kind Kind, d Digest, reason Reaso
 }
 
 // Supersede leaves a tombstone with the reason [Replaced] for a login that has ended, if
-// something is left of it. A login that is alive ends. If something else changes the
-// record meanwhile, that stays.
+// something is left of it. A login that is alive ends. A concurrent change of the
+// record stays.
 func (l *Lists) Supersede(ctx context.Context, kind Kind, d Digest) error {
 	raw, ok, err := l.Store.Get(ctx, d.Key())
 	if err == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// hooked is a store that asks before each call, and counts them.
+// hooked is a store that calls a hook before each of its calls, and counts them.
 type hooked struct {
 	store.Store
 	before func(ctx context.Context, op, key string) error // nil: nothing happens
@@ -85,12 +85,12 @@ func alive(t *testing.T, s store.Store, digests []Digest) (n int) {
 	return n
 }
 
-// quiet is the lists of a store whose faults are none of the test's.
+// quiet returns the lists of a store, and ignores their faults.
 func quiet(s store.Store) *Lists {
 	return &Lists{Store: s, Bound: 1000, Fault: func(context.Context, string, error) {}}
 }
 
-// listedQuietly makes logins over a store whose hook is not asked.
+// listedQuietly makes logins without calls of the hook.
 func listedQuietly(t *testing.T, s *hooked, n int) []Digest {
 	t.Helper()
 	before := s.before
@@ -110,7 +110,7 @@ func listedQuietly(t *testing.T, s *hooked, n int) []Digest {
 	return digests
 }
 
-// endAll is a log-out everywhere as the modes call it.
+// endAll ends all logins of a subject as LogoutAll of the modes does.
 func endAll(t *testing.T, s store.Store) ([]Entry, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -203,8 +203,8 @@ func TestEndingWorksOnAFullStore(t *testing.T) {
 	}
 }
 
-// What cannot be reached keeps nothing else alive, and is what the error is
-// about. What was ended is reported once.
+// Records that cannot be reached do not keep others alive, and the error is about
+// them. Each login that was ended is reported once.
 func TestLogoutEverywhereGoesOnPastErrors(t *testing.T) {
 	for name, fault := range map[string]func(context.Context) error{
 		"an error": func(context.Context) error { return errors.New("unreachable") },
@@ -243,8 +243,8 @@ func TestLogoutEverywhereGoesOnPastErrors(t *testing.T) {
 	}
 }
 
-// A third of all records is silent, as after the end of a node: repeating the call
-// gets to all others.
+// A third of all records cannot be reached, as after the failure of a node. Repeated
+// calls end all others.
 func TestRepeatedLogoutEverywhereGetsToAllThatCanBeReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &store.Memory{}
@@ -286,11 +286,11 @@ func TestLogoutEverywhereEndsManyOnASlowStore(t *testing.T) {
 				s := &hooked{Store: &store.Memory{}}
 				digests := listedQuietly(t, s, c.logins)
 				s.before = slow(c.each)
-				var told int
+				var reported int
 				for calls := 1; ; calls++ {
 					began, before := time.Now(), alive(t, s.Store, digests)
 					ended, err := endAll(t, s)
-					told += len(ended)
+					reported += len(ended)
 					if took := time.Since(began); took > 5*time.Second {
 						t.Errorf("took %v", took)
 					}
@@ -302,8 +302,8 @@ func TestLogoutEverywhereEndsManyOnASlowStore(t *testing.T) {
 						t.Fatalf("call %d: %d of %d are alive: %v", calls, alive(t, s.Store, digests), before, err)
 					}
 				}
-				if n := alive(t, s.Store, digests); n != 0 || told != c.logins {
-					t.Errorf("%d are alive, %d were reported", n, told)
+				if n := alive(t, s.Store, digests); n != 0 || reported != c.logins {
+					t.Errorf("%d are alive, %d were reported", n, reported)
 				}
 				if left := quiet(s.Store).All(subject); len(left) != 0 {
 					t.Errorf("%d entries are left", len(left))
@@ -313,8 +313,8 @@ func TestLogoutEverywhereEndsManyOnASlowStore(t *testing.T) {
 	}
 }
 
-// What a log-out has left behind does not slow down the next login, which ends
-// some of it.
+// Logins that LogoutAll could not end do not slow down the next login, which ends
+// some of them.
 func TestABacklogDoesNotSlowDownTheNextLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &store.Memory{}
@@ -351,7 +351,7 @@ func TestABacklogDoesNotSlowDownTheNextLogin(t *testing.T) {
 	})
 }
 
-// A panic of the store is its caller's, who may recover from it.
+// A panic of the store becomes a panic of the caller, which may recover from it.
 func TestAPanicOfTheStoreReachesTheCaller(t *testing.T) {
 	s := &hooked{Store: &store.Memory{}}
 	digests := listedQuietly(t, s, 5)
@@ -403,15 +403,15 @@ func TestLoginsAtOnceCostTheStoreFewCalls(t *testing.T) {
 	})
 }
 
-// An eviction was reported when it was marked: whoever ends it at last does not
-// report it again.
+// An eviction is reported when it is marked. The call that ends the login in the end
+// does not report it again.
 func TestALateEvictionIsReportedOnce(t *testing.T) {
 	s := &hooked{Store: &store.Memory{}}
 	digests := listedQuietly(t, s, 1)
 	l := quiet(s)
 	l.Bound = 1
-	told := 0
-	l.Evicted = func(context.Context, string, Entry) { told++ }
+	reported := 0
+	l.Evicted = func(context.Context, string, Entry) { reported++ }
 	s.before = func(_ context.Context, op, key string) error {
 		if key == digests[0].Key() {
 			return errors.New("unreachable")
@@ -424,7 +424,7 @@ func TestALateEvictionIsReportedOnce(t *testing.T) {
 	}
 	s.before = nil
 	ended, err := l.End(t.Context(), subject, Revoked, everything)
-	if err != nil || len(ended) != 0 || told != 1 || alive(t, s, digests) != 0 {
-		t.Errorf("%d ended, %d reported as evicted: %v", len(ended), told, err)
+	if err != nil || len(ended) != 0 || reported != 1 || alive(t, s, digests) != 0 {
+		t.Errorf("%d ended, %d reported as evicted: %v", len(ended), reported, err)
 	}
 }

@@ -32,10 +32,10 @@ func (d Digest) AppendLoginID(b []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, sum[:16])
 }
 
-// Entry is a login as it stands in the list of its subject.
+// Entry is a login in the list of its subject.
 type Entry struct {
 	Digest  Digest
-	Expires time.Time // when it ends at the latest, in minutes, rounded up
+	Expires time.Time // latest end, in minutes, rounded up
 	Used    time.Time // when it was last known to be used, in tens of seconds; Add fills it in
 	Kind    Kind
 	Ending  Reason // zero unless the login is being ended
@@ -74,11 +74,11 @@ const (
 )
 
 // Own reports whether the browser itself has ended the login, by a logout or another
-// login. A request with the old credential is a late one then. The browser may have
+// login. A request with the old credential is then a late one. The browser may have
 // newer cookies, which a late response must not delete.
 func (r Reason) Own() bool { return r == LoggedOut || r == Replaced }
 
-// String returns the reason as it stands in events.
+// String returns the reason as events have it.
 func (r Reason) String() string {
 	switch r {
 	case LoggedOut:

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// maxPending is how many pending logins a subject has at most. They have a bound of
-// their own: an attacker who knows only the password must not end complete logins.
+// maxPending is the maximum of pending logins of a subject. They have a separate
+// bound: an attacker who knows only the password must not end complete logins.
 const maxPending = 10
 
 // evict marks the entries over their bound, expired ones first, then the least
 // recently used, and returns the entries of logins that were alive. Complete and
-// pending logins are counted apart. Entries that are being ended, and the entry that
+// pending logins are counted separately. Entries that are being ended, and the entry that
 // the newest one replaces, do not count.
 //
-// The last use in an entry is that of the last look at its record. So look, which
-// updates it, is called for each candidate; it returns false for a login that has
-// ended.
+// The last use in an entry is as old as the last read of its record. So look, which
+// reads the record and updates the entry, is called for each candidate. It returns
+// false for a login that has ended.
 func (l *list) evict(now time.Time, bound int, replaced *Digest, look func(*Entry) (live bool)) (evicted []Entry) {
 	newest := l.entries[len(l.entries)-1]
 	pending := newest.Kind == Pending

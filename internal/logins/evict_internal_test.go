@@ -17,18 +17,18 @@ import (
 
 // park is a store with logins of one subject, of which n may be alive.
 type park struct {
-	t     *testing.T
-	store store.Memory
-	gets  atomic.Int64
-	told  []byte // the first bytes of the digests that Evicted was called for
-	lists *Lists
+	t        *testing.T
+	store    store.Memory
+	gets     atomic.Int64
+	reported []byte // the first bytes of the digests that Evicted was called for
+	lists    *Lists
 }
 
 func newPark(t *testing.T, bound int) *park {
 	p := &park{t: t}
 	p.lists = &Lists{
 		Store: counting{&p.store, &p.gets}, Bound: bound, DescribeSession: describe,
-		Evicted: func(_ context.Context, _ string, e Entry) { p.told = append(p.told, e.Digest[0]) },
+		Evicted: func(_ context.Context, _ string, e Entry) { p.reported = append(p.reported, e.Digest[0]) },
 		Fault:   func(_ context.Context, _ string, err error) { t.Error(err) },
 	}
 	return p
@@ -117,13 +117,13 @@ func TestTheLeastRecentlyUsedIsEvictedFirst(t *testing.T) {
 		if left := p.left(); !slices.Equal(left, []byte{0, 98, 99}) {
 			t.Errorf("%v are left", left)
 		}
-		if len(p.told) != 97 || slices.Contains(p.told, 0) {
-			t.Errorf("%v were reported", p.told)
+		if len(p.reported) != 97 || slices.Contains(p.reported, 0) {
+			t.Errorf("%v were reported", p.reported)
 		}
 	})
 }
 
-// What has ended by itself makes room first, and nothing is reported of it.
+// Expired logins make room first, and are not reported.
 func TestWhatHasEndedMakesRoomFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPark(t, 3)
@@ -134,21 +134,21 @@ func TestWhatHasEndedMakesRoomFirst(t *testing.T) {
 		p.login(2, Session, day, nil)
 		time.Sleep(70 * time.Second) // expired, by the minute, and still listed
 		p.login(3, Session, day, nil)
-		if left := p.left(); !slices.Equal(left, []byte{0, 2, 3}) || len(p.told) != 0 {
-			t.Errorf("%v are left, %v were reported", left, p.told)
+		if left := p.left(); !slices.Equal(left, []byte{0, 2, 3}) || len(p.reported) != 0 {
+			t.Errorf("%v are left, %v were reported", left, p.reported)
 		}
-		// One that has ended without its entry, such as by its idle timeout.
+		// One whose record has ended while its entry has not, as by its idle timeout.
 		if err := p.store.Delete(t.Context(), Digest{0}.Key()); err != nil {
 			t.Fatal(err)
 		}
 		p.login(4, Session, day, nil)
-		if left := p.left(); !slices.Equal(left, []byte{2, 3, 4}) || len(p.told) != 0 {
-			t.Errorf("%v are left, %v were reported", left, p.told)
+		if left := p.left(); !slices.Equal(left, []byte{2, 3, 4}) || len(p.reported) != 0 {
+			t.Errorf("%v are left, %v were reported", left, p.reported)
 		}
 	})
 }
 
-// Who knows the password alone ends no complete login.
+// A client that knows only the password cannot end a complete login.
 func TestPendingLoginsEvictEachOtherOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPark(t, 2)
@@ -161,10 +161,10 @@ func TestPendingLoginsEvictEachOtherOnly(t *testing.T) {
 		if left := p.left(); len(left) != 2+maxPending || left[0] != 0 || left[1] != 1 || left[2] != 13 {
 			t.Errorf("%v are left", left)
 		}
-		p.told = nil
+		p.reported = nil
 		p.login(2, Session, day, nil)
-		if left := p.left(); len(left) != 2+maxPending || left[0] != 1 || !slices.Equal(p.told, []byte{0}) {
-			t.Errorf("%v are left, %v were reported", left, p.told)
+		if left := p.left(); len(left) != 2+maxPending || left[0] != 1 || !slices.Equal(p.reported, []byte{0}) {
+			t.Errorf("%v are left, %v were reported", left, p.reported)
 		}
 	})
 }
@@ -176,8 +176,8 @@ func TestALoginOverAnotherEvictsNothing(t *testing.T) {
 		p.login(0, Session, day, nil)
 		p.login(1, Session, day, nil)
 		p.login(2, Session, day, &Digest{1})
-		if left := p.left(); !slices.Equal(left, []byte{0, 1, 2}) || len(p.told) != 0 {
-			t.Errorf("%v are left, %v were reported", left, p.told)
+		if left := p.left(); !slices.Equal(left, []byte{0, 1, 2}) || len(p.reported) != 0 {
+			t.Errorf("%v are left, %v were reported", left, p.reported)
 		}
 		// It evicts those that are over the bound without it.
 		p.lists.Bound = 1
@@ -194,7 +194,7 @@ func TestALoginOverAnotherEvictsNothing(t *testing.T) {
 	})
 }
 
-// A subject at its bound costs a login one look at another record, not one at each.
+// A login of a subject at its bound reads one other record, not all of them.
 func TestEvictionLooksAtFewRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const bound, more = 50, 100
@@ -212,8 +212,8 @@ func TestEvictionLooksAtFewRecords(t *testing.T) {
 			time.Sleep(time.Minute)
 			p.login(100+i, Session, day, nil)
 		}
-		// For each: the list, the record to end, the list to take it off, and a look.
-		// Once each that was used is looked at in vain.
+		// For each: the list, the record to end, the list to remove it from, and the
+		// record of the candidate. Each login that was used is read once in vain.
 		if n := p.gets.Load(); n > 4*more+bound {
 			t.Errorf("%d reads", n)
 		}
@@ -236,7 +236,7 @@ func TestALoginDoesNotEvictItself(t *testing.T) {
 	})
 }
 
-// A record that cannot be read counts as its entry knows it.
+// A record that cannot be read counts as its entry says.
 func TestEvictionKnowsADamagedRecordByItsEntry(t *testing.T) {
 	whole := session(time.Now(), time.Now().Add(time.Hour))
 	for rule, raw := range map[string][]byte{

@@ -17,19 +17,19 @@ import (
 
 const subject = "alice"
 
-// world is what a scenario knows of its logins: everything that an outsider
-// could have noticed.
-type world struct {
+// observed is what a scenario knows of its logins: everything that is visible outside
+// of the package.
+type observed struct {
 	model *interleave.Model
 	bound int
 
 	disclosed   []Digest // in this order
 	resurrected bool
-	mustEnd     map[string]map[Digest]bool // by the name of a log-out that has returned nil
+	mustEnd     map[string]map[Digest]bool // by the name of a logout that has returned nil
 }
 
-func newWorld(model *interleave.Model, bound int) *world {
-	w := &world{model: model, bound: bound, mustEnd: make(map[string]map[Digest]bool)}
+func newObserved(model *interleave.Model, bound int) *observed {
+	w := &observed{model: model, bound: bound, mustEnd: make(map[string]map[Digest]bool)}
 	model.Swapped = func(old, _ []byte) {
 		if _, tombstone := ParseTombstone(old); tombstone {
 			w.resurrected = true
@@ -38,7 +38,7 @@ func newWorld(model *interleave.Model, bound int) *world {
 	return w
 }
 
-func (w *world) lists(s store.Store) *Lists {
+func (w *observed) lists(s store.Store) *Lists {
 	return &Lists{Store: s, Bound: w.bound, Fault: func(context.Context, string, error) {}}
 }
 
@@ -47,7 +47,7 @@ func newDigest() (d Digest) {
 	return d
 }
 
-// liveRecord returns a live record, unlike any other.
+// liveRecord returns a unique live record.
 func liveRecord() []byte { return record.AppendWriteID([]byte{0x10}) }
 
 func entry(d Digest) Entry {
@@ -55,14 +55,14 @@ func entry(d Digest) Entry {
 }
 
 // existing makes a login before the actors start.
-func (w *world) existing() Digest {
+func (w *observed) existing() Digest {
 	d := newDigest()
 	w.login(d)(w.model)
 	return d
 }
 
 // login is what a mode does: create, list, disclose.
-func (w *world) login(d Digest) func(store.Store) {
+func (w *observed) login(d Digest) func(store.Store) {
 	return func(s store.Store) {
 		ctx := context.Background()
 		created, err := s.CompareAndSwap(ctx, d.Key(), nil, liveRecord(), time.Hour)
@@ -78,8 +78,8 @@ func (w *world) login(d Digest) func(store.Store) {
 }
 
 // logout ends logins. Those that were disclosed before it was called, and that
-// it picks, are dead once it has returned nil.
-func (w *world) logout(name string, pick func(Entry) bool) func(store.Store) {
+// it picks, have ended once it has returned nil.
+func (w *observed) logout(name string, pick func(Entry) bool) func(store.Store) {
 	return func(s store.Store) {
 		before := make(map[Digest]bool)
 		for _, d := range w.disclosed {
@@ -93,17 +93,17 @@ func (w *world) logout(name string, pick func(Entry) bool) func(store.Store) {
 	}
 }
 
-// leave is a log-out by a login's own credential.
-func (w *world) leave(d Digest) func(store.Store) {
+// leave is a logout with the login's own credential.
+func (w *observed) leave(d Digest) func(store.Store) {
 	return func(s store.Store) {
 		if err := w.lists(s).EndOne(context.Background(), subject, Session, d, LoggedOut); err == nil {
-			w.mustEnd["log-out of one"] = map[Digest]bool{d: true}
+			w.mustEnd["logout of one"] = map[Digest]bool{d: true}
 		}
 	}
 }
 
-// touch is a request that notes the use of a login.
-func (w *world) touch(d Digest) func(store.Store) {
+// touch is a request that records the use of a login.
+func (w *observed) touch(d Digest) func(store.Store) {
 	return func(s store.Store) {
 		ctx := context.Background()
 		raw, ok, err := s.Get(ctx, d.Key())
@@ -122,7 +122,7 @@ func (w *world) touch(d Digest) func(store.Store) {
 }
 
 // update is a client that keeps changing its record, as long as it is there.
-func (w *world) update(d Digest, times int) func(store.Store) {
+func (w *observed) update(d Digest, times int) func(store.Store) {
 	return func(s store.Store) {
 		ctx := context.Background()
 		for range times {
@@ -148,14 +148,14 @@ func (full) CompareAndSwap(context.Context, string, []byte, []byte, time.Duratio
 	return false, errFull
 }
 
-func (w *world) lives(d Digest) bool {
+func (w *observed) lives(d Digest) bool {
 	raw, ok, _ := w.model.Get(context.Background(), d.Key())
 	_, tombstone := ParseTombstone(raw)
 	return ok && !tombstone
 }
 
-// check is the invariants of the protocol.
-func (w *world) check() error {
+// check checks the invariants of the protocol.
+func (w *observed) check() error {
 	if w.resurrected || w.model.Recreated {
 		return errors.New("a login was resurrected")
 	}
@@ -175,8 +175,8 @@ func (w *world) check() error {
 	return nil
 }
 
-// entries returns which logins stand in the list, marked or not.
-func (w *world) entries() map[Digest]bool {
+// entries returns the logins in the list, marked or not.
+func (w *observed) entries() map[Digest]bool {
 	all := make(map[Digest]bool)
 	for _, e := range w.lists(w.model).All(subject) {
 		all[e.Digest] = true
@@ -185,11 +185,11 @@ func (w *world) entries() map[Digest]bool {
 }
 
 // facts are what check knows beyond the store.
-func (w *world) facts() string {
+func (w *observed) facts() string {
 	text := ""
 	for i, d := range w.disclosed {
 		text += fmt.Sprint(" ", i)
-		for _, name := range []string{"log-out everywhere", "log-out of one"} {
+		for _, name := range []string{"logout everywhere", "logout of one"} {
 			text += fmt.Sprint(w.mustEnd[name][d])
 		}
 	}
@@ -208,93 +208,93 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 		name   string
 		bound  int
 		faults int // where AUTH_LONG=1 is not set, three at once go without; 1 at most with -short
-		actors func(w *world) []func(store.Store)
+		actors func(w *observed) []func(store.Store)
 	}{
-		{"a login against log-out everywhere", 100, 2, func(w *world) []func(store.Store) {
+		{"a login against logout everywhere", 100, 2, func(w *observed) []func(store.Store) {
 			w.existing()
-			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything)}
+			return []func(store.Store){w.login(newDigest()), w.logout("logout everywhere", everything)}
 		}},
-		{"a login against log-out everywhere, and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"a login against logout everywhere, and a touch", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything), w.touch(a)}
+			return []func(store.Store){w.login(newDigest()), w.logout("logout everywhere", everything), w.touch(a)}
 		}},
-		{"log-out of one against log-out everywhere and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"logout of one against logout everywhere and a touch", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
 			w.existing()
-			return []func(store.Store){w.logout("log-out of one", only(a)), w.logout("log-out everywhere", everything), w.touch(a)}
+			return []func(store.Store){w.logout("logout of one", only(a)), w.logout("logout everywhere", everything), w.touch(a)}
 		}},
-		{"log-out of one against a login and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"logout of one against a login and a touch", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){w.logout("log-out of one", only(a)), w.login(newDigest()), w.touch(a)}
+			return []func(store.Store){w.logout("logout of one", only(a)), w.login(newDigest()), w.touch(a)}
 		}},
-		{"log-out by one's own credential against log-out everywhere", 100, 2, func(w *world) []func(store.Store) {
+		{"logout by its own credential against logout everywhere", 100, 2, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){w.leave(a), w.logout("log-out everywhere", everything)}
+			return []func(store.Store){w.leave(a), w.logout("logout everywhere", everything)}
 		}},
-		{"log-out by one's own credential against a login and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"logout by its own credential against a login and a touch", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.leave(a), w.login(newDigest()), w.touch(a)}
 		}},
-		{"eviction against a touch of the oldest", 1, 2, func(w *world) []func(store.Store) {
+		{"eviction against a touch of the oldest", 1, 2, func(w *observed) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.login(newDigest()), w.touch(a)}
 		}},
-		{"eviction against log-out everywhere", 1, 1, func(w *world) []func(store.Store) {
+		{"eviction against logout everywhere", 1, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){w.login(newDigest()), w.logout("log-out everywhere", everything), w.touch(a)}
+			return []func(store.Store){w.login(newDigest()), w.logout("logout everywhere", everything), w.touch(a)}
 		}},
-		{"two evictions at once", 1, 1, func(w *world) []func(store.Store) {
+		{"two evictions at once", 1, 1, func(w *observed) []func(store.Store) {
 			w.existing()
 			return []func(store.Store){w.login(newDigest()), w.login(newDigest())}
 		}},
-		{"a busy login against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login against logout everywhere", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){w.update(a, 4), w.logout("log-out everywhere", everything)}
+			return []func(store.Store){w.update(a, 4), w.logout("logout everywhere", everything)}
 		}},
-		{"a busy login against log-out by its own credential", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login against logout by its own credential", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.update(a, 4), w.leave(a)}
 		}},
-		{"a busy login against its eviction", 1, 1, func(w *world) []func(store.Store) {
+		{"a busy login against its eviction", 1, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
 			return []func(store.Store){w.update(a, 4), w.login(newDigest())}
 		}},
-		{"a busy login against both log-outs", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login against both logouts", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){w.update(a, 3), w.logout("log-out everywhere", everything), w.leave(a)}
+			return []func(store.Store){w.update(a, 3), w.logout("logout everywhere", everything), w.leave(a)}
 		}},
-		{"a busy login and its touch against log-out everywhere", 100, 1, func(w *world) []func(store.Store) {
+		{"a busy login and its touch against logout everywhere", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){w.update(a, 3), w.logout("log-out everywhere", everything), w.touch(a)}
+			return []func(store.Store){w.update(a, 3), w.logout("logout everywhere", everything), w.touch(a)}
 		}},
-		{"log-out everywhere on a full store against an update and a touch", 100, 1, func(w *world) []func(store.Store) {
+		{"logout everywhere on a full store against an update and a touch", 100, 1, func(w *observed) []func(store.Store) {
 			a := w.existing()
-			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), w.update(a, 1), w.touch(a)}
+			return []func(store.Store){onFull(w.logout("logout everywhere", everything)), w.update(a, 1), w.touch(a)}
 		}},
-		{"log-out everywhere on a full store against a login", 100, 2, func(w *world) []func(store.Store) {
+		{"logout everywhere on a full store against a login", 100, 2, func(w *observed) []func(store.Store) {
 			w.existing()
-			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), w.login(newDigest())}
+			return []func(store.Store){onFull(w.logout("logout everywhere", everything)), w.login(newDigest())}
 		}},
-		{"both log-outs on a full store", 100, 2, func(w *world) []func(store.Store) {
+		{"both logouts on a full store", 100, 2, func(w *observed) []func(store.Store) {
 			a := w.existing()
 			w.existing()
-			return []func(store.Store){onFull(w.logout("log-out everywhere", everything)), onFull(w.leave(a))}
+			return []func(store.Store){onFull(w.logout("logout everywhere", everything)), onFull(w.leave(a))}
 		}},
-		{"two logins against log-out everywhere", 100, 0, func(w *world) []func(store.Store) {
-			return []func(store.Store){w.login(newDigest()), w.login(newDigest()), w.logout("log-out everywhere", everything)}
+		{"two logins against logout everywhere", 100, 0, func(w *observed) []func(store.Store) {
+			return []func(store.Store){w.login(newDigest()), w.login(newDigest()), w.logout("logout everywhere", everything)}
 		}},
 	}
 	for _, scenario := range scenarios {
 		t.Run(scenario.name, func(t *testing.T) {
 			faults := scenario.faults
-			if actors := scenario.actors(newWorld(interleave.NewModel(), scenario.bound)); raceDetector || len(actors) > 2 && os.Getenv("AUTH_LONG") == "" {
+			if actors := scenario.actors(newObserved(interleave.NewModel(), scenario.bound)); raceDetector || len(actors) > 2 && os.Getenv("AUTH_LONG") == "" {
 				faults = 0
 			}
 			if testing.Short() {
 				faults = min(faults, 1)
 			}
 			states := interleave.Explore(t, func(model *interleave.Model) interleave.Scenario {
-				w := newWorld(model, scenario.bound)
+				w := newObserved(model, scenario.bound)
 				return interleave.Scenario{
 					Actors: scenario.actors(w),
 					Faults: faults,
@@ -315,7 +315,7 @@ func TestEveryInterleavingAndCrashPoint(t *testing.T) {
 	}
 }
 
-func (w *world) alive() (n int) {
+func (w *observed) alive() (n int) {
 	for _, d := range w.disclosed {
 		if w.lives(d) {
 			n++

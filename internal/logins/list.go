@@ -16,13 +16,13 @@ import (
 //	for each entry: digest (32 bytes) | expires | expires - used | bits (1 byte)
 //
 // expires is minutes since 1970, and expires - used is in tens of seconds. The bits
-// are the kind and, shifted by four, why the login is being ended. An entry of no
+// are the kind and, shifted by four, why the login is being ended. An entry without a
 // kind is not a login: its expires is the time lost. The checksum covers the list and its key:
 // an entry with a damaged byte would otherwise be a login that LogoutAll cannot
 // find. Format 0x01, which stays readable, has no checksum, no used, and expires in
 // seconds.
 type list struct {
-	raw     []byte // as it was read, nil if there was none
+	raw     []byte // as it was read, nil if it was missing
 	entries []Entry
 	lost    time.Time // until then, logins may be alive that a corrupt list has lost
 	corrupt bool      // raw is damaged; entries is what could be read of it
@@ -88,7 +88,7 @@ func (e Entry) append(b []byte) []byte {
 	return append(b, byte(e.Kind)|byte(e.Ending)<<4)
 }
 
-// usedUnit is how precisely a list knows the last use of a login, in seconds. With
+// usedUnit is the precision of the last use of a login in a list, in seconds. With
 // it, the list of one login takes no more memory than with format 0x01.
 const usedUnit = 10
 
@@ -107,8 +107,8 @@ func readEntry(in *record.Reader, format byte) (e Entry) {
 	return e
 }
 
-// repair makes a corrupt list one that can be written. What could be read of it
-// stays. The lost logins may be alive until the given time.
+// repair prepares a corrupt list for being written. The entries that could be read
+// stay. The lost logins may be alive until the given time.
 func (l *list) repair(now, until time.Time) {
 	l.remove(func(e Entry) bool { return e.Expires.After(now.Add(maxLifetime)) })
 	if until.After(l.lost) || l.lost.After(now.Add(maxLifetime)) {
@@ -124,7 +124,7 @@ func (l *list) expire(now time.Time) {
 	}
 }
 
-// ttl returns how long the store keeps the list: until the last entry has expired.
+// ttl returns how long the store keeps the list: until its last entry has expired.
 func (l *list) ttl(now time.Time) time.Duration {
 	longest := now
 	for _, e := range l.entries {
@@ -147,7 +147,7 @@ func (l *list) find(d Digest) int {
 	return -1
 }
 
-// remove removes the entries that leave returns true for.
+// remove removes the entries for which leave returns true.
 func (l *list) remove(leave func(Entry) bool) (changed bool) {
 	kept := l.entries[:0]
 	for _, e := range l.entries {

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden file of the current fo
 
 const goldenKey = "golden"
 
-// golden is what both golden files hold, but for what format 0x01 does not have.
+// golden is the list in both golden files. Format 0x01 lacks some of it.
 func golden() *list {
 	day := time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC).Local()
 	return &list{lost: day.Add(time.Hour), entries: []Entry{
@@ -30,7 +30,7 @@ func golden() *list {
 	}}
 }
 
-// What an earlier version has written stays readable, and what this one writes
+// Lists that an earlier version wrote stay readable, and the written form of this one
 // stays the same.
 func TestGoldenLists(t *testing.T) {
 	const current = "testdata/list-0x02.bin"
@@ -79,8 +79,8 @@ func TestAnEntryLosesNoTimeByBeingWritten(t *testing.T) {
 	}
 }
 
-// Whatever byte of a list is damaged, and however, the end of all logins is
-// either an error or true.
+// With any damaged byte in a list, ending all logins either returns an error or has
+// ended them.
 func TestADamagedListIsNeverTakenForComplete(t *testing.T) {
 	ctx := t.Context()
 	for at := 0; ; at++ {
@@ -118,13 +118,13 @@ func TestADamagedListIsNeverTakenForComplete(t *testing.T) {
 				}
 			}
 			if at >= record.Header && alive > 1 && slices.Contains([]byte{0x01, 0x10}, flip) && (at-record.Header)%39 < 32 {
-				t.Errorf("byte %d ^ %#x: %d are alive that could be found", at, flip, alive)
+				t.Errorf("byte %d ^ %#x: %d are alive that could have been found", at, flip, alive)
 			}
 		}
 	}
 }
 
-// A list that a store has mixed up with another one ends the logins of nobody else.
+// A list that a store returns for another key does not end logins of another subject.
 func TestTheListOfAnotherSubjectIsCorrupt(t *testing.T) {
 	raw := golden().encode("k")
 	if l, err := parseList("other", raw); err != nil || !l.corrupt {
@@ -142,7 +142,7 @@ func TestAListOfALaterFormatIsNotTouched(t *testing.T) {
 	}
 }
 
-// Rubbish that can be read as an entry stays for no longer than a login lasts.
+// Damaged bytes that can be read as an entry stay for no longer than a login lasts.
 func TestADamagedEntryDoesNotStayForEver(t *testing.T) {
 	ctx, s := t.Context(), &store.Memory{}
 	l := &Lists{Store: s, Bound: 10, Fault: func(context.Context, string, error) {}}
@@ -155,7 +155,7 @@ func TestADamagedEntryDoesNotStayForEver(t *testing.T) {
 	}
 }
 
-// What a corrupt list has lost is remembered through other changes of the list, for
+// That a corrupt list has lost logins is remembered through other changes of the list, for
 // a week at least, and for as long as the logins of the mode can be idle.
 func TestWhatACorruptListHasLostIsRemembered(t *testing.T) {
 	for _, idle := range []time.Duration{0, time.Hour, 20 * 24 * time.Hour} {
@@ -217,11 +217,11 @@ func TestAnEntryOutlastsItsLogin(t *testing.T) {
 	})
 }
 
-// The most important rule of the list: a login that is marked, by a log-out that was
-// broken off, is not listed any more, so it ends at its next touch.
+// The most important rule of the list: a login that is marked, by a logout that was
+// interrupted, is no longer listed, so it ends at its next touch.
 func TestALoginThatIsBeingEndedIsNotListed(t *testing.T) {
 	ctx, s := t.Context(), &store.Memory{}
-	broken := errors.New("broken off")
+	broken := errors.New("interrupted")
 	l := &Lists{Store: s, Bound: 10, Fault: func(context.Context, string, error) {}}
 	for i := range byte(2) {
 		if _, err := s.CompareAndSwap(ctx, Digest{i}.Key(), nil, []byte{sessionFormat}, time.Hour); err != nil {
@@ -266,7 +266,7 @@ func (f failing) Delete(ctx context.Context, key string) error {
 	return f.Store.Delete(ctx, key)
 }
 
-// Subjects of one name in two namespaces are two.
+// Subjects of the same name in two namespaces are two subjects.
 func TestNamespacesHaveListsOfTheirOwn(t *testing.T) {
 	ctx, s := t.Context(), &store.Memory{}
 	names := []string{"", "staff", "s"}
@@ -279,13 +279,13 @@ func TestNamespacesHaveListsOfTheirOwn(t *testing.T) {
 			t.Errorf("%q: %v, %v", namespace, left, err)
 		}
 	}
-	// "s" + "taff…" is not "staff" + "…": the namespace has its length before it.
+	// "s" + "taff…" is not "staff" + "…": the namespace is preceded by its length.
 	if (&Lists{Namespace: "s"}).key("taffalice") == (&Lists{Namespace: "staff"}).key("alice") {
 		t.Error("two namespaces meet")
 	}
 }
 
-// A tombstone outlives what is under way: answers, and access tokens of a family.
+// A tombstone outlives responses in flight, and the access tokens of a family.
 func TestTombstonesLastAsLongAsWhatIsUnderWay(t *testing.T) {
 	for kind, want := range map[Kind]time.Duration{Session: time.Minute, Pending: time.Minute, Family: time.Hour} {
 		if got := kind.TombstoneTTL(); got != want {
@@ -314,7 +314,7 @@ func TestALoginThatWasEndedBeforeItWasDisclosedIsNotListedAgain(t *testing.T) {
 	}
 }
 
-// overtaken is a store that loses the answer to its first swap.
+// overtaken is a store that loses the response to its first swap.
 type overtaken struct {
 	store.Memory
 	after func()
@@ -325,7 +325,7 @@ func (o *overtaken) CompareAndSwap(ctx context.Context, key string, old, new []b
 	if after := o.after; after != nil {
 		o.after = nil
 		after()
-		return false, errors.New("no answer")
+		return false, errors.New("no response")
 	}
 	return swapped, err
 }

@@ -3,13 +3,13 @@
 //
 // A login is a record under a key of its own and an entry in the list of its
 // subject. The two cannot change in one step, so they change in an order that
-// is safe to break off anywhere:
+// can safely be interrupted anywhere:
 //
 //   - A login creates its record, whose token is not disclosed yet, then has
 //     [Lists.Add] swap the entry in, and only then discloses the token.
 //   - Ending logins marks their entries by one swap, then ends their records,
 //     then removes the entries. The next login of the subject, or the next call
-//     that ends them, goes on with what was broken off. If the marks cannot be
+//     that ends them, continues what was interrupted. If the marks cannot be
 //     written, the records end all the same.
 //   - A record ends by a swap to a tombstone or, where it keeps changing or the
 //     store takes no swaps, by its deletion. Neither can be undone: a slow write
@@ -34,11 +34,11 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Lists are the lists of one namespace in one store.
+// Lists are the lists of one namespace in one store. They are safe for concurrent use.
 type Lists struct {
 	Store     store.Store
 	Namespace string // separates subjects of the same name
-	Bound     int    // logins of a subject at most; the least recently used is ended for a new one
+	Bound     int    // maximum of logins of a subject; a new one ends the least recently used
 
 	// Idle is the longest time that a login lasts without its use being recorded,
 	// and so without being looked up in its list. After it, logins that a corrupt
@@ -86,9 +86,9 @@ func (l *Lists) Create(ctx context.Context, kind Kind, fresh func() (Digest, []b
 		if failures++; failures > 1 {
 			return fmt.Errorf("logins: create a record: %w", err)
 		}
-		// The record may be there all the same. A second attempt under this key
-		// could not tell its own record from one that was ended, so the key is
-		// given up.
+		// The record may exist all the same. A second write under this key could not
+		// distinguish its own record from one that was ended, so the key is
+		// abandoned.
 		l.EndRecord(ctx, kind, d, Revoked)
 	}
 }
@@ -130,7 +130,7 @@ func (l *Lists) Add(ctx context.Context, subject string, e Entry, replaced *Dige
 // asideTimeout bounds the time that a login spends on other logins of its subject.
 const asideTimeout = time.Second
 
-// Remove removes a login from the list whose record has ended already.
+// Remove removes a login whose record has already ended from the list.
 func (l *Lists) Remove(ctx context.Context, subject string, d Digest) error {
 	return l.remove(ctx, subject, func(e Entry) bool { return e.Digest == d })
 }
@@ -249,7 +249,7 @@ func (l *Lists) write(ctx context.Context, key string, list *list) (bool, error)
 	return swapped, nil
 }
 
-// key is where the list of a subject is kept. It reveals neither the namespace nor
+// key returns the key of the list of a subject. It reveals neither the namespace nor
 // the subject.
 func (l *Lists) key(subject string) string {
 	h := sha256.New()

@@ -10,8 +10,8 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// shaky is a store that lets a test in before its next swap, or loses the answer
-// to it.
+// shaky is a store that calls a test before its next swap, or loses the response to
+// it.
 type shaky struct {
 	store.Memory
 	before func()
@@ -48,12 +48,12 @@ func listed(t *testing.T, s store.Store, n int) (l *Lists, digests []Digest) {
 	return l, digests
 }
 
-// Who was logged out is told, even if the swap that has marked them has said
-// nothing.
+// The logins that were ended are reported, even if the response to the swap that marked
+// them was lost.
 func TestEndReturnsWhatASwapOfUnknownOutcomeHasEnded(t *testing.T) {
 	s := &shaky{}
 	l, digests := listed(t, s, 3)
-	s.after = errors.New("no answer")
+	s.after = errors.New("no response")
 	ended, err := l.End(t.Context(), subject, Revoked, func(e Entry) bool { return e.Digest != digests[1] })
 	if err != nil || len(ended) != 2 || ended[0].Digest != digests[0] || ended[1].Digest != digests[2] {
 		t.Errorf("%v, %v", ended, err)
@@ -63,7 +63,7 @@ func TestEndReturnsWhatASwapOfUnknownOutcomeHasEnded(t *testing.T) {
 	}
 }
 
-// Who was logged out by somebody else meanwhile is told by them.
+// Logins that another call has ended meanwhile are reported by that call.
 func TestEndReturnsNothingThatAnotherHasEnded(t *testing.T) {
 	s := &shaky{}
 	l, digests := listed(t, s, 2)

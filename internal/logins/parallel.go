@@ -17,7 +17,7 @@ const (
 	minShare = time.Second
 )
 
-// result says whether a record has ended.
+// result is whether a record has ended.
 type result struct {
 	ended  bool
 	byThis bool // call, and not before
@@ -51,7 +51,7 @@ func timeLeft(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)
 	}
-	return time.Hour // the store has a bound of its own for each call
+	return time.Hour // the store limits each of its calls
 }
 
 // inParallel calls do for each number below n, starting at a random one, and returns
@@ -88,7 +88,7 @@ func inParallel(n int, do func(int)) {
 	}
 }
 
-// anyBelow returns a number below n, more or less evenly.
+// anyBelow returns a random number below n, about evenly distributed.
 func anyBelow(n int) int {
 	var b [8]byte
 	rand.Read(b[:])

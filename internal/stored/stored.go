@@ -1,5 +1,5 @@
-// Package stored has what all writes to a store, and the records in it, have in
-// common, whatever they hold.
+// Package stored bounds what a client's request leaves in a store: how long its writes
+// go on, and which of the client's text they keep.
 package stored
 
 import (
@@ -9,16 +9,16 @@ import (
 	"unicode"
 )
 
-// Writing returns the context for the writes of a call. They go on when the
-// client hangs up, so that no log-in or log-out is left half done and no count is
-// undone, but for 5 seconds at most.
+// Writing returns the context for the writes of a call. It lasts for at most 5 seconds
+// and is not cancelled with ctx: the writes go on when the client disconnects, so that
+// no login or logout is left half done and no count is undone.
 func Writing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-// Printable cuts what a client says of itself to what a list of devices or an
-// event can show: valid UTF-8 of so many bytes at most, without characters that
-// control how text is shown.
+// Printable returns the part of a client's text that a list of devices or an event can
+// show: valid UTF-8 of at most the given number of bytes, without unprintable
+// characters, so none controls how the text is displayed.
 func Printable(text string, most int) string {
 	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
 	return strings.Map(func(c rune) rune {
