@@ -8,6 +8,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/record"
 )
 
 func sample() Record {
@@ -45,6 +46,18 @@ func TestADamagedRecordIsCorrupt(t *testing.T) {
 	}
 	if _, _, err := Describe(logins.Digest{2}, raw); err != ErrCorrupt {
 		t.Errorf("under another digest: %v", err)
+	}
+}
+
+// The checksum of a cut record can be right: it is not a MAC.
+func TestACutRecordIsCorrupt(t *testing.T) {
+	d, r := logins.Digest{1}, sample()
+	r.Values = "" // which are the rest, of any length
+	raw := r.Encode(&d)
+	for n := record.Header; n < len(raw); n++ {
+		if _, live, err := Describe(d, record.Seal(bytes.Clone(raw[:n]), d[:])); live || err != ErrCorrupt {
+			t.Errorf("%d of %d bytes: %v, %v", n, len(raw), live, err)
+		}
 	}
 }
 
