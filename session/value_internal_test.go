@@ -4,15 +4,15 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/internal/sessionrecord"
-	"github.com/authlatch/auth/internal/stored"
 )
 
 // A value that cannot be read is an error, and not a value that is not there: an
 // application would take a corrupt limit or role for the default.
 func TestCorruptValuesAreAnErrorToReadAndToChange(t *testing.T) {
 	count := Key[int]("count")
-	whole := string(stored.AppendText(stored.AppendText(nil, "count"), "7"))
+	whole := string(record.AppendText(record.AppendText(nil, "count"), "7"))
 	if n, err := count.Get(&Session{record: sessionrecord.Record{Values: whole}}); n != 7 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}

@@ -45,22 +45,17 @@ func (f Formats) Check(raw, key []byte) State {
 	switch {
 	case len(raw) > 0 && raw[0] > f.Current && raw[0] <= f.Last:
 		return Newer
-	case len(raw) < Header || raw[0] < f.Oldest || raw[0] > f.Last, !Matches(raw, key):
+	case len(raw) < Header, raw[0] < f.Oldest, raw[0] > f.Last,
+		binary.BigEndian.Uint32(raw[checkAt:]) != checksum(raw, key):
 		return Corrupt
 	}
 	return Intact
 }
 
-// Matches reports whether a value has the checksum of a record that is stored under
-// key.
-func Matches(raw, key []byte) bool {
-	return len(raw) >= Header && binary.BigEndian.Uint32(raw[checkAt:]) == checksum(raw, key)
-}
-
 // Append appends the header of a record to b, which is empty. The caller appends the
 // body and then calls [Seal].
 func Append(b []byte, format byte) []byte {
-	return append(AppendWriteID(append(b, format)), 0, 0, 0, 0)
+	return append(AppendWriteID(append(b, format)), make([]byte, Header-checkAt)...)
 }
 
 // Seal sets the checksum of a finished record that will be stored under key, and

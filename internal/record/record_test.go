@@ -41,6 +41,13 @@ func TestOnlyIntactRecordsOfKnownFormatsAreRead(t *testing.T) {
 	}
 }
 
+func TestTheLastByteOfAKindCanBeItsCurrentFormat(t *testing.T) {
+	full := record.Formats{Oldest: 0x21, Current: 0x2f, Last: 0x2f}
+	if got := full.Check(sealed(0x2f, "key", "body"), []byte("key")); got != record.Intact {
+		t.Errorf("%v, want %v", got, record.Intact)
+	}
+}
+
 func TestEveryDamagedBitIsSeen(t *testing.T) {
 	raw := sealed(0x22, "key", "body")
 	for bit := range 8 * len(raw) {
@@ -76,6 +83,16 @@ func TestReaderReadsWhatWasWritten(t *testing.T) {
 	}
 	if r.Failed() || r.Rest() != "rest" {
 		t.Errorf("failed: %v, %q is left", r.Failed(), r.Rest())
+	}
+}
+
+func TestReaderReadsToTheEnd(t *testing.T) {
+	text, bytes := record.NewReader("\x04text"), record.NewReader("text")
+	if got := text.Text(); got != "text" || text.Failed() || text.Rest() != "" {
+		t.Errorf("text: %q, %v", got, text.Failed())
+	}
+	if got := bytes.Take(4); got != "text" || bytes.Failed() || bytes.Rest() != "" {
+		t.Errorf("bytes: %q, %v", got, bytes.Failed())
 	}
 }
 

@@ -27,7 +27,7 @@ import (
 )
 
 // packages are measured when the command line names none, fast ones first.
-var packages = []string{"cookie", "internal/claims", "internal/keyring", "internal/logins", "internal/rotation", "internal/sessionrecord", "internal/strictjson", "store", "internal/jose", "middleware", "session", "throttle", "token"}
+var packages = []string{"cookie", "internal/claims", "internal/keyring", "internal/logins", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/strictjson", "store", "internal/jose", "middleware", "session", "throttle", "token"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
