@@ -59,6 +59,12 @@ func TestEveryDamagedBitIsSeen(t *testing.T) {
 	}
 }
 
+func TestTheBodyFollowsTheHeader(t *testing.T) {
+	if raw := sealed(0x22, "key", "body"); string(raw[record.Header:]) != "body" {
+		t.Errorf("%x", raw)
+	}
+}
+
 func TestEveryRecordIsUnique(t *testing.T) {
 	if bytes.Equal(sealed(0x22, "key", "body"), sealed(0x22, "key", "body")) {
 		t.Error("two writes have the same bytes")
