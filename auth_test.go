@@ -87,7 +87,7 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"a lack of scope is forbidden", scope, false, false, true},
 		{"an old log-in is unauthenticated, and not without a credential", recent, true, false, false},
 		{"a lack of scope counts before an old log-in", both, false, false, true},
-		{"the empty lack lets nobody through as anonymous", &auth.InsufficientError{}, true, false, false},
+		{"an empty InsufficientError is not served as anonymous", &auth.InsufficientError{}, true, false, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -105,6 +105,6 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		t.Errorf("errors.As found %+v", as)
 	}
 	if scope.Error() == recent.Error() {
-		t.Errorf("both lacks say %q", scope)
+		t.Errorf("both errors read %q", scope)
 	}
 }

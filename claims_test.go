@@ -9,8 +9,8 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// registered repeats the list of claims.go on purpose: a name that is lost
-// there must not be lost here.
+// registered repeats the list of internal/registered on purpose: the test fails
+// if a name is removed there.
 var registered = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "auth_time",
 	"acr", "amr", "sid", "fam", "azp", "act", "may_act", "cnf",
@@ -51,7 +51,7 @@ func TestNewClaims(t *testing.T) {
 		{"not two values", json.RawMessage(`{"a":1}{"b":2}`), "", false},
 		{"not an empty text", json.RawMessage(``), "", false},
 
-		// ASVS 5.0, 1.5.3: one meaning.
+		// ASVS 5.0, 1.5.3: every parser reads the claims the same way.
 		{"not a member that stands twice", json.RawMessage(`{"a":1,"b":2,"a":3}`), "", false},
 		{"not a member that stands twice in two spellings", json.RawMessage(`{"a":1,"\u0061":3}`), "", false},
 		{"not a name that is no UTF-8", json.RawMessage("{\"\xff\":1}"), "", false},
@@ -77,7 +77,7 @@ func TestNewClaims(t *testing.T) {
 				t.Fatalf("NewClaims = %q, %v", got, err)
 			}
 			if err := (auth.Identity{Subject: "alice", Claims: got}).Validate(); err != nil {
-				t.Errorf("what NewClaims made is not valid: %v", err)
+				t.Errorf("the claims of NewClaims are not valid: %v", err)
 			}
 		})
 	}
@@ -88,8 +88,8 @@ func TestNewClaims(t *testing.T) {
 	}
 }
 
-// encoding/json folds U+017F and U+212A when it looks for the field of a
-// member. A name that it would take for a registered one is one.
+// encoding/json folds U+017F and U+212A when it matches a member to a field. A name
+// that it matches to a registered claim counts as registered.
 func TestNewClaimsFoldsNamesAsDecodersDo(t *testing.T) {
 	for _, name := range registered {
 		for _, folded := range []string{
@@ -104,7 +104,7 @@ func TestNewClaimsFoldsNamesAsDecodersDo(t *testing.T) {
 	}
 }
 
-// Claims that came from a store or a token are held to the same rules.
+// Claims from a store or a token follow the same rules.
 func TestValidateChecksClaimsThatNewClaimsDidNotMake(t *testing.T) {
 	for name, test := range map[string]struct {
 		claims auth.Claims
@@ -159,8 +159,8 @@ func TestClaimsDecode(t *testing.T) {
 	}
 }
 
-// Whatever is accepted is one object, without a registered name in the sense
-// of any decoder, and means the same when it is read again.
+// Accepted claims are one object that no decoder reads as having a registered name,
+// and they are unchanged when they are encoded again.
 func FuzzClaims(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `{"a":1}`, `{"a":1,"a":2}`, `{"sub":"x"}`, `{"ſub":1}`, `{"\u017fub":1}`, `[{}]`, `{"a":{"sub":1}}`,
@@ -186,12 +186,12 @@ func wellFormed(t *testing.T, claims auth.Claims) {
 	t.Helper()
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(claims), &members); err != nil || members == nil {
-		t.Fatalf("%q is no object: %v", claims, err)
+		t.Fatalf("%q is not an object: %v", claims, err)
 	}
 	if !utf8.ValidString(string(claims)) {
-		t.Fatalf("%q is no UTF-8", claims)
+		t.Fatalf("%q is not UTF-8", claims)
 	}
-	// A decoder finds no field for any member, in whatever case it looks.
+	// A decoder matches no member to a field of a registered claim, whatever the case.
 	var fields struct {
 		Iss, Sub, Aud, Exp, Nbf, Iat, Jti, Scope, Acr, Amr, Sid, Fam, Azp, Act, Cnf json.RawMessage
 

@@ -1,18 +1,20 @@
-// Package auth holds what every part of the toolkit speaks about: who sent a
-// request ([Identity]), the three ways in which a check can end, and what the
-// parts report while they work ([Event]).
+// Package auth defines the types that all packages of the toolkit share.
 //
-// HTTP is stateless, so a server must be told with each request who sent it.
-// Package session does that with a random token in a cookie and a record on
-// the server, package token with a signed token that any host verifies.
-// Package middleware guards handlers in front of either; handlers import this
-// package alone and do not know which of the two protects them:
+// [Identity] says who sent a request. [ErrUnauthenticated] and [ErrForbidden] are
+// the outcomes of a check that has refused a request. [Event] is what the packages
+// report while they work.
+//
+// HTTP is stateless, so each request must carry proof of its sender. Package
+// session uses a random token in a cookie and a record on the server. Package
+// token uses a signed token that any host can verify. Package middleware guards
+// handlers with either mode. Handlers import only this package and do not depend
+// on the mode:
 //
 //	func me(w http.ResponseWriter, r *http.Request) {
 //		id, _ := auth.FromContext(r.Context())
 //		fmt.Fprintln(w, "hello,", id.Subject)
 //	}
 //
-// The toolkit starts where the application has decided who somebody is. It is
-// no user database, no OAuth server and no log-in page.
+// The toolkit takes over after the application has verified the user. It is not a
+// user database, an OAuth server or a login page.
 package auth

@@ -2,95 +2,101 @@ package auth
 
 import "time"
 
-// Event is something that an operator may want to count, log or be woken up
-// for. The configurations of sessions, tokens, remote keys and throttles have one
-// hook for it, and so has a guard,
+// Event is an occurrence that an operator may want to count, log or be alerted
+// to. The configurations of sessions, tokens, remote keys and throttles have one
+// hook for events, and so has a guard:
 //
 //	Events func(context.Context, auth.Event)
 //
-// which is called before the call that caused it returns, by whichever
-// goroutine that is, with the context of the request. An event never holds a
-// secret: no token, cookie value, salt or key (ASVS 5.0, 16.2.5). Which fields
-// an event has stands with its kind.
+// The hook is called before the call that caused the event returns, with the
+// context of the request. It may be called on any goroutine, and by several at
+// once.
+//
+// An event never holds a secret: no token, cookie value, salt or key (ASVS 5.0,
+// 16.2.5). The documentation of each [EventKind] lists the fields that are set.
 type Event struct {
 	Kind    EventKind // what happened
 	Time    time.Time // in UTC
 	Source  string    // the source of the event: "session", "token", "guard" or "throttle"
-	Subject string    // whom it is about; empty if that is not known
-	LoginID string    // which of the subject's log-ins; empty if that is not known
-	Reason  string    // a fixed word or two, empty if Kind says it all
-	Err     error     // what went wrong, or nil
+	Subject string    // the subject that the event concerns; empty if unknown
+	LoginID string    // the login of the subject; empty if unknown
+	Reason  string    // one of a few fixed texts; empty if Kind is enough
+	Err     error     // the details of a failure, or nil
 }
 
-// EventKind is what an [Event] tells.
+// EventKind is the kind of an [Event].
 type EventKind string
 
 // The kinds of events. All have Kind, Time and Source.
 const (
-	// EventLogin is a log-in, with Subject and LoginID, and with "pending" as
-	// Reason if it waits for its second factor. That the browser's old log-in
-	// ends by it is not told apart.
-	EventLogin EventKind = "log-in"
+	// EventLogin reports a login, with Subject and LoginID. Reason is "pending"
+	// if the session waits for its second factor. No separate event is emitted
+	// for the login of the same browser that it replaces.
+	EventLogin EventKind = "login"
 
-	// EventLogout is a log-out by the subject itself, with Subject, unless
-	// the session was anonymous, and LoginID.
-	EventLogout EventKind = "log-out"
+	// EventLogout reports a logout by the subject itself, with LoginID, and with
+	// Subject unless the session was anonymous.
+	EventLogout EventKind = "logout"
 
-	// EventRevoked is the end of a log-in by other means, with Subject and
-	// LoginID. Reason is empty for LogoutOne and LogoutAll, and otherwise why,
-	// such as "evicted": the bound was reached.
+	// EventRevoked reports a login that was ended by other means, with Subject
+	// and LoginID. Reason is empty for LogoutOne and LogoutAll, and otherwise
+	// states the cause, such as "evicted" if the subject had the maximum number
+	// of logins.
 	EventRevoked EventKind = "revoked"
 
-	// EventExpired is a credential that was presented after its end, with
-	// LoginID, and with Subject unless the session was anonymous, or the store
-	// has forgotten whose it was and Reason is "unknown". Of an access token,
-	// Err says more.
+	// EventExpired reports a credential that was presented after its expiry, with
+	// LoginID. Subject is set unless the session was anonymous. If the store no
+	// longer has the record, Subject is empty and Reason is "unknown". For an
+	// access token, Err has the details.
 	EventExpired EventKind = "expired"
 
-	// EventRejected is a credential that is malformed, forged, doubled, unknown,
-	// not meant for here, of a log-in that is over, sent by another site, or
-	// without the attempt that a refresh needs, with the Reason. Subject and
-	// LoginID stand where they are known: of what is unknown or forged at most
-	// the LoginID that it names. Of an access token, Err says more. A session or
-	// refresh token that a slow tab sends after a log-out or another log-in is no
-	// event.
+	// EventRejected reports a request with a credential that is not accepted, with
+	// Reason. The credential is malformed, forged, sent twice, unknown, issued
+	// for another audience, or of a login that has ended; or another site made
+	// the browser send the request, or a refresh lacks its idempotency key.
+	// Subject and LoginID are set if they are known; for an unknown or forged
+	// credential at most the LoginID that it names. For an access token, Err has
+	// the details. No event is emitted for a session or refresh token that
+	// arrives after its logout, or after a login that replaced it (a late request
+	// from another tab).
 	EventRejected EventKind = "rejected"
 
-	// EventRenewed is a refresh token that was exchanged, with Subject and
+	// EventRenewed reports a refresh token that was exchanged, with Subject and
 	// LoginID.
 	EventRenewed EventKind = "renewed"
 
-	// EventReuse is a spent refresh token that came back, and has ended its
-	// log-in: with Subject, LoginID and Reason, and as Err who has refreshed
-	// last and who does now. Somebody should look at it.
+	// EventReuse reports a refresh token that was already used and came again,
+	// which has ended its login. Subject, LoginID and Reason are set; Err names
+	// the device of the last refresh and the device of this one. Alert on this
+	// event.
 	EventReuse EventKind = "reuse"
 
-	// EventRecovered is a client that got the answer that it had lost, with
-	// Subject and LoginID.
+	// EventRecovered reports a client that received the response to a refresh
+	// that it had lost, with Subject and LoginID.
 	EventRecovered EventKind = "recovered"
 
-	// EventHealed is a write that a store had lost and a client has brought
-	// back, with Subject and LoginID.
+	// EventHealed reports a write that the store had lost and that the token of a
+	// client has restored, with Subject and LoginID.
 	EventHealed EventKind = "healed"
 
-	// EventFailed is a wrong password, or another wrong proof, that a throttle
-	// has counted. Subject is the account that was tried.
+	// EventFailed reports a wrong password, or another wrong proof, that a
+	// throttle has counted. Subject is the account that was tried.
 	EventFailed EventKind = "failed"
 
-	// EventThrottled is an attempt that was refused without a look at the
-	// proof, since there were too many. Subject is the account; Reason is whose
-	// attempts they were: "account", "device" or "address".
+	// EventThrottled reports a login attempt that was refused before its proof
+	// was checked, because of too many attempts. Subject is the account. Reason
+	// names the limit that was reached: "account", "device" or "address".
 	EventThrottled EventKind = "throttled"
 
-	// EventDenied is a request whose sender is known and not allowed, with
-	// Subject, LoginID, and what is insufficient as Reason, which is empty for
-	// a rule of the application's own.
+	// EventDenied reports an authenticated request that is not allowed, with
+	// Subject and LoginID. Reason is what was insufficient; it is empty for a
+	// check of the application.
 	EventDenied EventKind = "denied"
 
-	// EventFault is a store, a key server or a check that failed, a record that
-	// cannot be, or a log-in that was asked for and cannot be made: with Err, with
-	// Subject and LoginID where they are known, and with Reason for a key server.
-	// The modes and the throttle tell of whatever they could not answer because of
-	// one, unless the client has gone.
+	// EventFault reports a failure: a store, a key server or a check failed, a
+	// record is corrupt, or a requested login cannot be made. Err is set, Subject
+	// and LoginID if they are known, and Reason for a key server. The modes and
+	// the throttle report each request that they could not answer because of a
+	// failure, unless the client has canceled it.
 	EventFault EventKind = "fault"
 )

@@ -8,13 +8,13 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// A handler needs no guard, cookie or token to be tested: put the identity
-// into the context of the request.
+// To test a handler without a guard, cookie or token, put the identity into the
+// context of the request.
 func ExampleNewContext() {
 	me := func(w http.ResponseWriter, r *http.Request) {
 		id, ok := auth.FromContext(r.Context())
 		if !ok {
-			http.Error(w, "nobody", http.StatusUnauthorized)
+			http.Error(w, "unauthenticated", http.StatusUnauthorized)
 			return
 		}
 		fmt.Fprintln(w, "hello,", id.Subject)
@@ -36,7 +36,7 @@ func ExampleNewContext() {
 	// you may read reports
 }
 
-// Claims are the application's own facts, decoded when they are asked for.
+// Claims are the application's own facts. Decode reads them.
 func ExampleClaims_Decode() {
 	type profile struct {
 		Name string `json:"name"`

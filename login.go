@@ -7,19 +7,19 @@ import "time"
 type Login struct {
 	Kind      LoginKind // how the server keeps it
 	ID        string    // the LoginID, as in [Identity] and for LogoutOne; not a secret
-	AuthTime  time.Time // when the subject proved itself
-	LastUsed  time.Time // of a session within a tenth of its idle timeout, of a login by token its last refresh
-	Expires   time.Time // when it ends at the latest; it ends earlier if it is not used
-	UserAgent string    // at login, as Config.Device of the mode says
-	Address   string    // likewise; empty by default
+	AuthTime  time.Time // when the subject last authenticated
+	LastUsed  time.Time // for a session exact to a tenth of its idle timeout; for a login by token its last refresh
+	Expires   time.Time // when it ends at the latest; it ends earlier if it is idle
+	UserAgent string    // at login, as the Device function of the mode returns it
+	Address   string    // at login, likewise; empty by default
 	Pending   bool      // it waits for its second factor and cannot authenticate
 }
 
-// LoginKind is how a [Login] is kept.
+// LoginKind is how the server keeps a [Login].
 type LoginKind string
 
-// The kinds of logins. Sessions and tokens of one store and namespace share the
-// list of a subject's logins.
+// The kinds of logins. The sessions and the logins by token of a subject are in
+// one list if they share the store and the namespace.
 const (
 	LoginSession LoginKind = "session"
 	LoginToken   LoginKind = "token"

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Words is an immutable list of words with single spaces between them, such as
-// "read write": the form in which scopes travel (RFC 6749, 3.3). The zero
-// value is the empty list.
+// Words is an immutable, space-separated list of words, such as "read write". It
+// has the form of the OAuth scope parameter (RFC 6749, 3.3): one space between two
+// words. The zero value is the empty list.
 type Words string
 
-// Has reports whether word is in the list. It is false for an empty word and
-// for one with a space in it.
+// Has reports whether word is in the list. It returns false for an empty word and
+// for a word with a space in it.
 func (w Words) Has(word string) bool {
 	if word == "" {
 		return false
@@ -25,7 +25,7 @@ func (w Words) Has(word string) bool {
 	return false
 }
 
-// All yields the words in their order.
+// All returns an iterator over the words, in their order.
 func (w Words) All() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for rest := string(w); rest != ""; {
@@ -48,10 +48,10 @@ func (w Words) validate() error {
 		switch c := w[i]; {
 		case c == ' ':
 			if i == 0 || i == len(w)-1 || w[i-1] == ' ' {
-				return errors.New("a space that separates no words")
+				return errors.New("a space that does not separate two words")
 			}
 		case c < '!' || c > '~' || c == '"' || c == '\\':
-			return errors.New("a character that no word may have")
+			return errors.New("a character that a word must not contain")
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ func TestWordsGrammar(t *testing.T) {
 		{"a word of one character", "r", true},
 		{"the first visible character", "!", true},
 		{"the last visible character", "~", true},
-		{"what URLs are made of", "https://api.example/read:all?x=1#y", true},
+		{"the characters of a URL", "https://api.example/read:all?x=1#y", true},
 		{"no space in front", " read", false},
 		{"no space behind", "read ", false},
 		{"no two spaces in a row", "read  write", false},

@@ -243,7 +243,7 @@ func (m *Manager) requestSession(r *http.Request, get func(context.Context, stri
 func (m *Manager) reportEnded(ctx context.Context, d logins.Digest, err error) {
 	var ended *endedError
 	if errors.As(err, &ended) && ended.reason != 0 && !ended.reason.Own() {
-		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "log-in is over"})
+		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "login has ended"})
 	}
 }
 

@@ -38,11 +38,11 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 		"one of a log-in that is over": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.LogoutAll(t.Context(), "alice"))
 			verify(t, i, tokens)
-		}, auth.EventRejected, "log-in is over", true, true, true},
+		}, auth.EventRejected, "login has ended", true, true, true},
 		"a refresh token of one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.LogoutAll(t.Context(), "alice"))
 			refresh(func([]byte) {})(t, i, tokens)
-		}, auth.EventRejected, "log-in is over", false, true, false},
+		}, auth.EventRejected, "login has ended", false, true, false},
 		"one of its own log-out, of a slow tab": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.Revoke(t.Context(), tokens.RefreshToken))
 			refresh(func([]byte) {})(t, i, tokens)

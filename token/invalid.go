@@ -41,7 +41,7 @@ func (e *invalid) reason() string {
 		{jose.ErrType, "wrong type"},
 		{jose.ErrAlgorithm, "wrong algorithm"},
 		{jose.ErrSignature, "wrong signature"},
-		{errOver, "log-in is over"},
+		{errOver, "login has ended"},
 		{claims.ErrIssuer, "wrong issuer"},
 		{claims.ErrAudience, "wrong audience"},
 	} {

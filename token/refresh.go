@@ -151,7 +151,7 @@ func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 			e.lists.Fault(ctx, subject, err)
 		}
 		e.event(ctx, auth.Event{
-			Kind: auth.EventReuse, Subject: subject, LoginID: loginID, Reason: "spent refresh token",
+			Kind: auth.EventReuse, Subject: subject, LoginID: loginID, Reason: "refresh token already used",
 			Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
 				s.family.Generation-e.token.Generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address),
 		})

@@ -44,7 +44,7 @@ func (e *refusal) Unwrap() error {
 func (i *Issuer) tellOver(ctx context.Context, digest logins.Digest, err error) {
 	var refused *refusal
 	if errors.As(err, &refused) && refused.reason != 0 && !refused.reason.Own() {
-		i.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: digest.LoginID(), Reason: "log-in is over"})
+		i.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: digest.LoginID(), Reason: "login has ended"})
 	}
 }
 

@@ -175,9 +175,9 @@ type situation struct {
 
 var situations = []situation{
 	// ASVS 5.0, 16.3.1.
-	{rule: "log-in", do: func(t *testing.T, s *site) { s.cookie = ""; s.login(t, "alice") }, want: []string{"log-in"}},
-	{rule: "log-in again, in the same browser", do: func(t *testing.T, s *site) { s.login(t, "alice") }, want: []string{"log-in"}},
-	{rule: "log-out", do: func(t *testing.T, s *site) { s.send("POST", "/logout") }, want: []string{"log-out"}},
+	{rule: "login", do: func(t *testing.T, s *site) { s.cookie = ""; s.login(t, "alice") }, want: []string{"login"}},
+	{rule: "login again, in the same browser", do: func(t *testing.T, s *site) { s.login(t, "alice") }, want: []string{"login"}},
+	{rule: "logout", do: func(t *testing.T, s *site) { s.send("POST", "/logout") }, want: []string{"logout"}},
 	{rule: "log-out everywhere", do: func(t *testing.T, s *site) { s.all(t.Context(), "alice") }, want: []string{"revoked"}},
 	{rule: "a session that is over", mode: "session", do: func(t *testing.T, s *site) {
 		time.Sleep(time.Hour)
@@ -233,7 +233,7 @@ var situations = []situation{
 		s.send("POST", "/logout")
 		s.take()
 		s.send("GET", "/me")
-	}, want: []string{"rejected log-in is over"}},
+	}, want: []string{"rejected login has ended"}},
 	{rule: "another site logs out", do: func(t *testing.T, s *site) {
 		s.send("POST", "/logout", "Sec-Fetch-Site", "cross-site")
 	}, want: []string{"rejected cross-origin request"}, nobody: true},
@@ -253,7 +253,7 @@ var situations = []situation{
 		time.Sleep(time.Minute)
 		s.take()
 		s.send("POST", "/refresh", "Cookie", stolen, "Refresh-Attempt", strings.Repeat("b", 22))
-	}, want: []string{"reuse spent refresh token"}},
+	}, want: []string{"reuse refresh token already used"}},
 
 	// ASVS 5.0, 16.3.4.
 	{rule: "a check that fails", do: func(t *testing.T, s *site) { s.send("GET", "/check") }, want: []string{"fault guard"}},

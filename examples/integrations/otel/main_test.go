@@ -96,15 +96,15 @@ func TestWhatHappensIsCountedAndStandsInItsTrace(t *testing.T) {
 		form                        url.Values
 		want                        []string
 	}{
-		{"POST", "/login", "", "", account, []string{"session: log-in"}},
+		{"POST", "/login", "", "", account, []string{"session: login"}},
 		{"GET", "/me", "", "", nil, nil},
 		{"POST", "/login", "", "", url.Values{"user": {"alice"}}, []string{"throttle: failed"}},
 		{"GET", "/reports", "", "", nil, []string{"guard: denied, insufficient scope"}},
 		{"POST", "/logout", "Origin", "https://elsewhere.example", nil, []string{"session: rejected, cross-origin request"}},
-		{"POST", "/logout", "", "", nil, []string{"session: log-out"}},
+		{"POST", "/logout", "", "", nil, []string{"session: logout"}},
 		{"GET", "/me", "Authorization", "Bearer made.up.token", nil, []string{"token: rejected, malformed token"}},
-		{"POST", "/token/login", "", "", account, []string{"token: log-in"}},
-		{"POST", "/token/logout", "Refresh-Attempt", "0123456789abcdefghijkl", nil, []string{"token: log-out"}},
+		{"POST", "/token/login", "", "", account, []string{"token: login"}},
+		{"POST", "/token/logout", "Refresh-Attempt", "0123456789abcdefghijkl", nil, []string{"token: logout"}},
 	} {
 		o.spans.Reset()
 		r, err := http.NewRequest(c.method, server.URL+c.path, strings.NewReader(c.form.Encode()))

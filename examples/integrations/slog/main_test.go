@@ -92,11 +92,11 @@ func TestEachKindOfEventIsARecordThatAMachineReads(t *testing.T) {
 // ASVS 5.0, 16.4.1.
 func TestNobodyWritesRecordsByTheirName(t *testing.T) {
 	for _, text := range []string{
-		"alice\r\n{\"level\":\"INFO\",\"msg\":\"auth event\",\"kind\":\"log-in\",\"subject\":\"bob\"}",
+		"alice\r\n{\"level\":\"INFO\",\"msg\":\"auth event\",\"kind\":\"login\",\"subject\":\"bob\"}",
 		"alice\n", "alice\r", "\x00alice", "a\x08b", "alice\x7f",
 		"alice\x1b[2K\x1b[1Abob", "alice\u009b2Kbob", "alice\x1b]0;title\x07",
 		"alice\u2028bob", "alice\u2029bob", "alice\u0085bob", "alice\u202ebob", "alice\u200bbob",
-		`alice","kind":"log-in`, `alice\`, `"alice\n"`, `alice kind=log-in level=INFO`, "alice\xff",
+		`alice","kind":"login`, `alice\`, `"alice\n"`, `alice kind=login level=INFO`, "alice\xff",
 	} {
 		event := auth.Event{
 			Kind: auth.EventFailed, Time: time.Now().UTC(), Source: "throttle",
@@ -196,8 +196,8 @@ func TestTheServiceLogsWhatHappens(t *testing.T) {
 		}
 	}
 	want := []string{
-		"session: log-in", "throttle: failed", "guard: denied", "throttle: rejected", "session: log-out",
-		"token: rejected", "token: log-in", "token: renewed", "token: log-out",
+		"session: login", "throttle: failed", "guard: denied", "throttle: rejected", "session: logout",
+		"token: rejected", "token: login", "token: renewed", "token: logout",
 	}
 	if !slices.Equal(told, want) {
 		t.Errorf("%q, want %q", told, want)

@@ -21,7 +21,7 @@ func attack(target, action string) string {
 func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
-	token, logins := s.token(b), s.shop.logged("msg=log-in")
+	token, logins := s.token(b), s.shop.logged("msg=login")
 	for _, host := range []string{foreign, sibling} {
 		for _, path := range []string{"/login", "/logout", "/cart"} {
 			s.serve(host, attack("_self", s.url(app, path)))
@@ -46,7 +46,7 @@ func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 func TestAFrameOrAScriptOfAnotherSiteIsRefused(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
-	token, logins := s.token(b), s.shop.logged("msg=log-in")
+	token, logins := s.token(b), s.shop.logged("msg=login")
 	for _, host := range []string{foreign, sibling} {
 		for _, path := range []string{"/login", "/logout", "/cart"} {
 			for name, page := range map[string]string{
@@ -73,7 +73,7 @@ func TestAFormOfAnotherSiteIsRefusedFromAnOldBrowser(t *testing.T) {
 	s := openSite(t)
 	s.old = true
 	b := s.customer(t)
-	token, logins := s.token(b), s.shop.logged("msg=log-in")
+	token, logins := s.token(b), s.shop.logged("msg=login")
 	for _, host := range []string{foreign, sibling} {
 		for _, path := range []string{"/login", "/logout", "/cart"} {
 			s.serve(host, attack("_self", s.url(app, path)))
@@ -92,7 +92,7 @@ func (s *site) nothingChanged(b tab, token string, logins int) {
 	if s.token(b) != token {
 		s.t.Error("the cookie has changed")
 	}
-	if s.shop.logged("msg=log-in") != logins || s.shop.logged("msg=log-out") != 0 {
+	if s.shop.logged("msg=login") != logins || s.shop.logged("msg=logout") != 0 {
 		s.t.Error("somebody was logged in or out")
 	}
 	if s.shop.logged("cross-origin request") == 0 {

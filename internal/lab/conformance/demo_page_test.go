@@ -106,7 +106,7 @@ func TestDemoTakesOneStepAtATime(t *testing.T) {
 	d := openDemo(t)
 	before := d.latest()
 	eval[any](d.tab, `{ const button = document.querySelector("#session form button"); for (let i = 0; i < 9; i++) button.click() }`)
-	if got := d.done(before); got != "You POST /session/login 200 OK log-in" {
+	if got := d.done(before); got != "You POST /session/login 200 OK login" {
 		t.Error(got)
 	}
 	if got := eval[int](d.tab, `document.querySelectorAll("#log > li").length`); got != 1 {

@@ -174,7 +174,7 @@ func TestDemoSessionStory(t *testing.T) {
 	d.wants("session", "logout", "You POST /session/logout 204 No Content", "Nobody was logged in")
 	d.wants("session", "everywhere", "You POST /session/logout-everywhere 401 Unauthorized", "Nobody is logged in on this side")
 
-	d.wants("session", "login", "You POST /session/login 200 OK log-in", "sets a cookie with a random number")
+	d.wants("session", "login", "You POST /session/login 200 OK login", "sets a cookie with a random number")
 	d.who("alice", "nobody")
 	d.wants("session", "me", "You GET /session/me 200 OK", "sent the cookie by itself")
 	d.shows("hello, alice")
@@ -191,7 +191,7 @@ func TestDemoSessionStory(t *testing.T) {
 		t.Errorf("%d cookies are left", len(cookies))
 	}
 	d.does("session", "login")
-	d.wants("session", "logout", "You POST /session/logout 204 No Content log-out", "over at once")
+	d.wants("session", "logout", "You POST /session/logout 204 No Content logout", "over at once")
 	d.who("nobody", "nobody")
 }
 
@@ -200,7 +200,7 @@ func TestDemoTokenStory(t *testing.T) {
 	d.wants("token", "me", "You POST /token/refresh 401 Unauthorized; You GET /token/me 401 Unauthorized", "There is no access token")
 	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized", "a new log-in is needed")
 	d.wants("token", "steal", "Thief has nothing", "no cookie here to steal")
-	d.wants("token", "login", "You POST /token/login 200 OK log-in", "The body has the access token")
+	d.wants("token", "login", "You POST /token/login 200 OK login", "The body has the access token")
 	d.who("nobody", "alice")
 	d.wants("token", "me", "You GET /token/me 200 OK", "asked no store")
 	d.shows("hello, alice")
@@ -208,7 +208,7 @@ func TestDemoTokenStory(t *testing.T) {
 	d.wants("token", "renew", "You POST /token/refresh 200 OK renewed", "was exchanged")
 	d.wants("token", "renew", "You POST /token/refresh 200 OK", "less than 5 s ago")
 	d.wants("token", "read", "", "no token in cookies or storage")
-	d.wants("token", "logout", "You POST /token/logout 204 No Content log-out", "forgotten the access token")
+	d.wants("token", "logout", "You POST /token/logout 204 No Content logout", "forgotten the access token")
 	d.who("nobody", "nobody")
 	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no access token")
 }
@@ -224,7 +224,7 @@ func TestDemoTheftEndsTheLogIn(t *testing.T) {
 	if why := d.why(); !strings.Contains(why, "ends the log-in for both") {
 		t.Error(why)
 	}
-	d.shows("spent refresh token")
+	d.shows("refresh token already used")
 	d.shows("urn:authlatch:refresh:reused")
 	d.who("nobody", "nobody")
 	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "refreshes nothing")
