@@ -7,12 +7,12 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// AttemptHeader is the header in which a browser sends the attempt of a refresh
-// (see [Issuer.Refresh]), and of a logout. No form of another site can send
-// it, so it also proves that the page is ours.
+// AttemptHeader is the header in which a browser sends the idempotency key of a
+// refresh (see [Issuer.Refresh]) or a logout. A form of another site cannot send
+// this header, so it also protects against CSRF.
 const AttemptHeader = "Refresh-Attempt"
 
-// checkAttempt refuses what is not an attempt of a client.
+// checkAttempt refuses a malformed idempotency key, or a missing one if it is required.
 func (i *Issuer) checkAttempt(ctx context.Context, attempt string) error {
 	if i.attemptAllowed(attempt) {
 		return nil
@@ -21,7 +21,7 @@ func (i *Issuer) checkAttempt(ctx context.Context, attempt string) error {
 	return errAttempt
 }
 
-// attemptAllowed reports whether a client may send this attempt.
+// attemptAllowed reports whether a client may send this idempotency key.
 func (i *Issuer) attemptAllowed(attempt string) bool {
 	if attempt == "" {
 		return i.config.AttemptOptional
@@ -37,4 +37,4 @@ func (i *Issuer) attemptAllowed(attempt string) bool {
 	return true
 }
 
-var errAttempt = fmt.Errorf("token: a refresh needs a Refresh-Attempt of 22 to 128 base64url characters: %w", auth.ErrForbidden)
+var errAttempt = fmt.Errorf("token: the Refresh-Attempt header is not 22 to 128 base64url characters: %w", auth.ErrForbidden)

@@ -13,16 +13,21 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 )
 
-// Authenticate returns the identity of the access token that the request
-// carries, with a *[Token] as its Credential. The token stands in the one
-// Authorization field, after "Bearer" and one space or more (RFC 6750, 2.1), or in the
-// cookie, if there is a policy for one. Query and body are not looked at (ASVS
-// 5.0, 14.2.1).
+// Authenticate returns the identity of the access token of a request, with a
+// *[Token] as its Credential. It reads the token from the Authorization header, after
+// "Bearer" and one or more spaces (RFC 6750, 2.1), or from the cookie, if there is an
+// AccessCookie. It never reads the token from the query or the body (ASVS 5.0,
+// 14.2.1).
 //
-// The error wraps [auth.ErrNoCredential] if there is no token;
-// [auth.ErrUnauthenticated] if the request carries one in a malformed way or
-// more than one; [auth.ErrForbidden] if it is in the cookie and another site
-// made the browser send it. All others are those of [Verifier.Verify].
+// The error wraps
+//
+//   - [auth.ErrNoCredential] if there is no token,
+//   - [auth.ErrUnauthenticated] if the request carries a token in a malformed way, or
+//     two credentials,
+//   - [auth.ErrForbidden] if the token is in the cookie and another site made the
+//     browser send it.
+//
+// Other errors are those of [Verifier.Verify].
 func (v *Verifier) Authenticate(r *http.Request) (auth.Identity, error) {
 	token, err := v.credential(r)
 	if err == errNoToken {
@@ -43,11 +48,11 @@ var (
 	errNoToken     = fmt.Errorf("token: no access token: %w", auth.ErrNoCredential)
 	errCrossOrigin = fmt.Errorf("token: cross-origin request: %w", auth.ErrForbidden)
 
-	errField = &invalid{errors.New("token: the Authorization field is malformed"), true}
-	errTwice = &invalid{errors.New("token: the request carries two credentials"), true}
+	errHeader = &invalid{errors.New("token: the Authorization header is malformed"), true}
+	errTwice  = &invalid{errors.New("token: the request carries two credentials"), true}
 )
 
-// credential finds the token of a request.
+// credential returns the token of a request.
 func (v *Verifier) credential(r *http.Request) (string, error) {
 	token, err := bearer(r.Header["Authorization"])
 	if v.cookie == (cookie.Policy{}) || err != nil && err != errNoToken {
@@ -67,8 +72,8 @@ func (v *Verifier) credential(r *http.Request) (string, error) {
 	return inCookie, nil
 }
 
-// bearer returns the token in the values of the Authorization field. Another
-// scheme is another's business.
+// bearer returns the token in the values of the Authorization header. It ignores
+// other schemes.
 func bearer(values []string) (string, error) {
 	switch len(values) {
 	case 0:
@@ -80,19 +85,19 @@ func bearer(values []string) (string, error) {
 	scheme, token, spaced := strings.Cut(values[0], " ")
 	token = strings.TrimLeft(token, " ") // 1*SP
 	switch {
-	case !spaced || !letters(scheme):
-		return "", errField
+	case !spaced || !isScheme(scheme):
+		return "", errHeader
 	case !strings.EqualFold(scheme, "Bearer"):
 		return "", errNoToken
 	case token == "":
-		return "", errField
+		return "", errHeader
 	}
 	return token, nil
 }
 
-// letters reports whether text can be the name of a scheme. All that are
-// registered are of letters, digits and hyphens.
-func letters(text string) bool {
+// isScheme reports whether text can be the name of a scheme. All registered names
+// consist of letters, digits and hyphens.
+func isScheme(text string) bool {
 	for i := range len(text) {
 		switch c := text[i]; {
 		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', c == '-':
@@ -103,11 +108,11 @@ func letters(text string) bool {
 	return text != ""
 }
 
-// Challenge adds WWW-Authenticate to the answer to a request that was refused
-// because of err: a bare "Bearer" if it carried no credential, and otherwise
-// what is wrong with the token, or lacking (RFC 6750, 3; RFC 9470, 3). An
-// access token in a cookie is not deleted: the one that follows it may be on
-// its way.
+// Challenge adds WWW-Authenticate to the header h of the response to a request that
+// was refused because of err. The challenge is a bare "Bearer" if the request carried
+// no credential. Otherwise it says what is wrong with the token, or insufficient (RFC
+// 6750, 3; RFC 9470, 3). Challenge does not delete an access token in a cookie,
+// because a response with its successor may be on its way.
 func (v *Verifier) Challenge(h http.Header, _ *http.Request, err error) {
 	var lacks *auth.InsufficientError
 	var bad *invalid
@@ -133,7 +138,8 @@ func (v *Verifier) Challenge(h http.Header, _ *http.Request, err error) {
 	h.Add("WWW-Authenticate", challenge)
 }
 
-// scopeParameter leaves out what is no scope, and would end the quotation.
+// scopeParameter returns "" if scope is malformed: a quotation mark in it would end the
+// quoted string.
 func scopeParameter(scope auth.Words) string {
 	if (auth.Identity{Subject: "probe", Scopes: scope}).Validate() != nil {
 		return ""

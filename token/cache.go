@@ -6,27 +6,27 @@ import (
 	"sync"
 )
 
-// cache remembers verified tokens, so that one that comes again costs no
-// signature. It is sound by these rules, each of which has a test:
+// cache remembers verified tokens, so that a token that comes again needs no
+// verification of its signature. It is sound by these rules, each of which has a test:
 //
-//   - Only a token that has passed every check gets in. What does not verify
-//     takes no room.
-//   - Its key is a SHA-256 sum over a random prefix and the token's text. The
-//     prefix is the cache's own and the cache is its verifier's own, so nobody
-//     can foresee which tokens share a shard, and no token that one verifier
-//     accepts is known to another. The text itself is not kept.
-//   - On every hit the verifier compares the dates with the clock, sees whether
-//     the very key that verified the token is still in the set, and makes its
-//     RevocationCheck. What a route asks for is checked outside by its guard.
-//   - It is bounded in entries and in bytes, and to make room costs the same
-//     however full it is: one account can have many tokens.
-//   - All requests share what a hit returns. Nobody can change it.
+//   - Only a token that has passed every check is stored. A token that does not
+//     verify takes no room.
+//   - The key of an entry is a SHA-256 sum over a random prefix and the token's text.
+//     Each cache has its own prefix and each verifier its own cache, so an attacker
+//     cannot predict which tokens share a shard, and a token that one verifier accepts
+//     is unknown to another. The text itself is not kept.
+//   - On every hit the verifier compares the dates with the clock, checks that the same
+//     key that verified the token is still in the set, and makes its RevocationCheck.
+//     The guard of a route checks what the route requires, outside the cache.
+//   - It is bounded in entries and in bytes, and making room costs the same however
+//     full it is, because one account can have many tokens.
+//   - All requests share the token that a hit returns. It is immutable.
 type cache struct {
 	prefix [sha256.Size]byte
 	shards []shard
 }
 
-// cacheKey stands for a token.
+// cacheKey identifies a token in a cache.
 type cacheKey [sha256.Size]byte
 
 // shard is a part of a cache with a lock of its own.
@@ -34,7 +34,7 @@ type shard struct {
 	mu    sync.Mutex
 	index map[cacheKey]int // into slots
 	slots []slot
-	hand  int // where the search for a victim goes on, or one after the last
+	hand  int // the index at which the next eviction starts, at most len(slots)
 	size  int // of all slots
 
 	maxSlots, maxSize       int
@@ -45,12 +45,12 @@ type slot struct {
 	key   cacheKey
 	token *Token
 	size  int
-	used  bool // since the hand last passed
+	used  bool // read since an eviction last passed it
 }
 
 const (
 	maxShards = 32
-	perEntry  = 2 << 10 // bytes of an entry on average, at most
+	perEntry  = 2 << 10 // maximum bytes of an entry, on average
 	overhead  = 640     // bytes of an entry without its strings
 )
 
@@ -68,7 +68,7 @@ func newCache(entries int) *cache {
 	return c
 }
 
-// keyOf costs no allocation for a token of up to a kilobyte or so.
+// keyOf does not allocate for a token of up to about 1500 bytes.
 func (c *cache) keyOf(token string) cacheKey {
 	var space [1536]byte
 	return sha256.Sum256(append(append(space[:0], c.prefix[:]...), token...))
@@ -76,7 +76,7 @@ func (c *cache) keyOf(token string) cacheKey {
 
 func (c *cache) shardOf(key cacheKey) *shard { return &c.shards[int(key[0])%len(c.shards)] }
 
-// get returns nil if the token is not there.
+// get returns nil if the cache does not have the token.
 func (c *cache) get(key cacheKey) *Token {
 	s := c.shardOf(key)
 	s.mu.Lock()
@@ -91,7 +91,7 @@ func (c *cache) get(key cacheKey) *Token {
 	return s.slots[i].token
 }
 
-// put remembers a token. One that is larger than its shard may be is left out.
+// put stores a token. It ignores a token that is larger than the maximum of a shard.
 func (c *cache) put(key cacheKey, t *Token) {
 	s, size := c.shardOf(key), t.size()
 	if size > s.maxSize {
@@ -115,8 +115,8 @@ func (c *cache) remove(key cacheKey) {
 	s.remove(key)
 }
 
-// evict drops an entry that was not used lately. It asks a few only, and then
-// takes what comes.
+// evict removes an entry that was not used recently. It looks at 8 entries at most,
+// and then removes the next one.
 func (s *shard) evict() {
 	const patience = 8
 	at := s.hand % len(s.slots)
@@ -128,7 +128,7 @@ func (s *shard) evict() {
 		at = (at + 1) % len(s.slots)
 	}
 	s.remove(s.slots[at].key)
-	s.hand = at + 1 // what moved into this place is the newest
+	s.hand = at + 1 // the entry that moved into this place is the newest
 	s.evictions++
 }
 
@@ -149,21 +149,21 @@ func (s *shard) remove(key cacheKey) {
 	s.slots = s.slots[:last]
 }
 
-// size is what the token takes in memory, about.
+// size estimates the memory of the token in bytes.
 func (t *Token) size() int {
 	id := &t.identity
 	return overhead + len(id.Subject) + len(id.Scopes) + len(id.Methods) + len(id.LoginID) + len(id.Claims) +
 		len(t.id) + len(t.clientID) + len(t.familyKey)
 }
 
-// CacheStats counts what the cache of verified tokens has done. A token whose
-// key is gone counts as a hit first, and is verified again all the same.
+// CacheStats are counts of the cache of verified tokens. A cached token whose key
+// has been removed counts as a hit, although it is verified again.
 type CacheStats struct {
-	Hits, Misses, Evictions uint64 // since the start
-	Entries, Bytes          int    // now; bytes are an estimate
+	Hits, Misses, Evictions uint64 // since NewVerifier
+	Entries, Bytes          int    // current; Bytes is an estimate
 }
 
-// CacheStats returns the counts of this moment, zeros without a cache.
+// CacheStats returns the current counts. They are zero without a cache.
 func (v *Verifier) CacheStats() CacheStats {
 	var sum CacheStats
 	if v.cache == nil {

@@ -1,5 +1,5 @@
-// Package token keeps a log-in in a signed token: one server signs it, any
-// other verifies it without a database.
+// Package token issues and verifies logins that are kept in signed tokens: one
+// server signs an access token, and any other verifies it without a database.
 //
 //	issuer, err := token.NewIssuer(token.IssuerConfig{
 //		Keys: keys, Store: &store.Memory{},
@@ -7,14 +7,16 @@
 //	})
 //	guard := &middleware.Guard{Authenticator: issuer}
 //
-// A handler that has checked a password calls [Issuer.Login]. The answer has an
-// access token (RFC 9068), valid for minutes, which the client sends with each
-// request, and a refresh token, which [Issuer.RefreshHandler] exchanges for new
-// ones. A refresh token is for single use: one that comes back after it was
-// spent is in other hands, and ends the log-in. Clients that lose an answer, or
-// ask twice at once, get the same answer again.
+// A handler that has checked a password calls [Issuer.Login]. The response has an
+// access token (RFC 9068) and a refresh token. The access token is valid for
+// minutes, and the client sends it with each request. [Issuer.RefreshHandler]
+// exchanges the refresh token for new tokens.
 //
-// Another host needs a [Verifier] alone, with the public keys at
-// [KeySet.JWKSHandler], which [NewRemoteKeySet] fetches. Browsers use package
-// token/browser, Go clients package token/tokenclient.
+// Each refresh token can be used once. Reuse indicates theft and ends the login. A
+// client that loses a response, or sends a refresh twice at once, receives the same
+// successor again.
+//
+// Another host needs only a [Verifier]. [NewRemoteKeySet] fetches its public keys
+// from [KeySet.JWKSHandler]. Browsers use package token/browser, Go clients package
+// token/tokenclient.
 package token

@@ -25,4 +25,4 @@ func FamilyRecord(ends time.Time) []byte {
 }
 
 // SeeLive notes that the log-in of a token was found to go on at a time.
-func SeeLive(t *Token, at time.Time) { t.seenLive.Store(at.UnixNano()) }
+func SeeLive(t *Token, at time.Time) { t.liveAt.Store(at.UnixNano()) }

@@ -19,35 +19,36 @@ import (
 	"github.com/authlatch/auth/internal/wire"
 )
 
-// Login logs id in for a browser. It answers with the access token in the body,
-// as JSON (see [Tokens]), and sets the cookie with the refresh token; a log-in
-// that the browser had is ended. A wish in id.Expires is cut to
-// [IssuerConfig.MaxLifetime].
+// Login logs id in for a browser. It responds with the access token in the body, as
+// JSON (see [Tokens]), and sets the cookie with the refresh token. It ends the
+// previous login of the browser. An id.Expires is a requested expiry, which
+// [IssuerConfig.MaxLifetime] caps.
 //
-// What was proved before Login must still hold after it: a log-in whose password
-// was checked before a change of password, and whose Login comes after the
-// [Issuer.LogoutAll] of that change, lives on. So look again after Login whether
-// what was checked still counts, and end the log-in if not. Where the change
-// replaces the hash first, and calls LogoutAll then, no gap is left.
+// After Login, check once more that what was proved before it still holds, and end
+// the login if not. Otherwise a login whose password was checked before a change of
+// password, and whose Login runs after the [Issuer.LogoutAll] of that change, stays
+// valid. If the change first replaces the hash and then calls LogoutAll, the second
+// check leaves no gap.
 //
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
-// request; otherwise id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty and its Expires not past), a cookie cannot be set here, or the
-// store could not answer. Nothing is answered then, nobody is logged in by this
-// call, and the browser's old log-in goes on unless it had been ended already.
+// request. Any other error means that id is not valid (see [auth.Identity.Validate];
+// its Issuer must be empty and its Expires not in the past), that a cookie cannot be
+// set in this response, or that the store could not answer. After an error, no
+// response has been written and this call has logged in no user. The previous login
+// of the browser remains valid, unless it had been ended already.
 func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	if err := i.checkOrigin(r); err != nil {
 		return err
 	}
-	// A cookie that cannot be set is found out before anything is written.
+	// Find a cookie that cannot be set before anything is written.
 	for _, policy := range i.cookies() {
 		if err := policy.Set(make(http.Header), r, "probe"); err != nil {
-			return i.unanswered(r.Context(), id.Subject, "", fmt.Errorf("token: log in: %w", err))
+			return i.fault(r.Context(), id.Subject, "", fmt.Errorf("token: log in: %w", err))
 		}
 	}
 	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
-	old, err := i.presented(ctx, r)
+	old, err := i.presentedLogin(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -55,32 +56,32 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 	if err != nil {
 		return err
 	}
-	if err := i.disclose(w, r, tokens); err != nil {
-		i.abandon(ctx, fresh)
-		return i.unanswered(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
+	if err := i.writeTokens(w, r, tokens); err != nil {
+		i.rollback(ctx, fresh)
+		return i.fault(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
 	}
 	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.digest.LoginID()})
 	return nil
 }
 
-// RefreshHandler answers a browser's POST with a new access token, in exchange
-// for the refresh token in its cookie. A 401 says that the log-in is over: it has
-// a problem detail (RFC 9457) of the type urn:authlatch:refresh:missing, invalid,
-// expired, revoked (with a "reason") or reused. Any other failure leaves all as
-// it is, to be tried again. A failed refresh never touches the cookie, since the
-// browser may have a newer one by then.
+// RefreshHandler responds to a browser's POST with a new access token, in exchange
+// for the refresh token in its cookie. A 401 means that the login has ended. It has a
+// problem detail (RFC 9457) of the type urn:authlatch:refresh:missing, invalid,
+// expired, revoked (with a "reason") or reused. After any other failure the login is
+// unchanged, and the refresh can be repeated. A failed refresh never deletes the
+// cookie, because the browser may have a newer one by then.
 //
-// Where [IssuerConfig.NativeClients] says so, a client without the cookie sends
-// {"refresh_token": "…"} as JSON, and gets both tokens in the body.
+// With [IssuerConfig.NativeClients], a client without the cookie sends
+// {"refresh_token": "…"} as JSON, and receives both tokens in the body.
 func (i *Issuer) RefreshHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := i.renew(w, r); err != nil {
-			i.fail(w, err)
+			i.writeError(w, err)
 		}
 	})
 }
 
-// renew answers a refresh, if it can.
+// renew responds to a refresh, unless it returns an error.
 func (i *Issuer) renew(w http.ResponseWriter, r *http.Request) error {
 	if err := i.checkPost(r); err != nil {
 		return err
@@ -96,15 +97,15 @@ func (i *Issuer) renew(w http.ResponseWriter, r *http.Request) error {
 	if native {
 		err = writeJSON(w, http.StatusOK, "application/json", tokens.Tokens)
 	} else {
-		err = i.disclose(w, r, tokens)
+		err = i.writeTokens(w, r, tokens)
 	}
 	if err != nil {
-		return i.unanswered(r.Context(), "", "", fmt.Errorf("token: refresh: %w", err))
+		return i.fault(r.Context(), "", "", fmt.Errorf("token: refresh: %w", err))
 	}
 	return nil
 }
 
-// cookies returns the policies that are in use.
+// cookies returns the policies of the cookies that the issuer sets.
 func (i *Issuer) cookies() []cookie.Policy {
 	if i.config.AccessCookie == (cookie.Policy{}) {
 		return []cookie.Policy{i.config.Cookie}
@@ -112,8 +113,8 @@ func (i *Issuer) cookies() []cookie.Policy {
 	return []cookie.Policy{i.config.Cookie, i.config.AccessCookie}
 }
 
-// checkPost refuses what is no POST from our own pages, with the field that only
-// they can send.
+// checkPost refuses a request that is not a POST, that another site made the browser
+// send, or that lacks the header that only own pages can send.
 func (i *Issuer) checkPost(r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return fmt.Errorf("token: %w: %w", crossorigin.ErrNotPost, auth.ErrForbidden)
@@ -124,9 +125,9 @@ func (i *Issuer) checkPost(r *http.Request) error {
 	return i.checkAttempt(r.Context(), r.Header.Get(AttemptHeader))
 }
 
-// fail answers an error of a handler. What went wrong with a refresh token is
-// told by the type of the problem; nothing else is told.
-func (i *Issuer) fail(w http.ResponseWriter, err error) {
+// writeError responds to an error of a handler. The type of the problem says what is wrong
+// with a refresh token. The response discloses nothing else.
+func (i *Issuer) writeError(w http.ResponseWriter, err error) {
 	var refused *refusal
 	switch {
 	case errors.Is(err, crossorigin.ErrNotPost):
@@ -170,9 +171,9 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, body any) 
 	return nil
 }
 
-// disclose answers with tokens. After an error w is as it was: a cookie that
-// cannot be set leaves no other one behind.
-func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens granted) error {
+// writeTokens responds with tokens. After an error w is unchanged: if one cookie
+// cannot be set, none is.
+func (i *Issuer) writeTokens(w http.ResponseWriter, r *http.Request, tokens granted) error {
 	h := http.Header{"Set-Cookie": w.Header()["Set-Cookie"]}
 	seconds := max(time.Until(tokens.ends).Truncate(time.Second), time.Second)
 	if err := i.config.Cookie.MaxAge(seconds).Set(h, r, tokens.RefreshToken); err != nil {
@@ -189,8 +190,8 @@ func (i *Issuer) disclose(w http.ResponseWriter, r *http.Request, tokens granted
 	return writeJSON(w, http.StatusOK, "application/json", tokens.Tokens)
 }
 
-// presentedToken returns the refresh token of a request: that of the cookie or,
-// for a native client, that of the body.
+// presentedToken returns the refresh token of a request, from the cookie or, for a
+// native client, from the body.
 func (i *Issuer) presentedToken(r *http.Request) (text string, native bool, err error) {
 	text, ok, err := i.config.Cookie.Read(r)
 	switch {
@@ -206,7 +207,7 @@ func (i *Issuer) presentedToken(r *http.Request) (text string, native bool, err 
 		if err != nil {
 			return "", false, fmt.Errorf("token: read a request: %w", err)
 		}
-		json.Unmarshal(text, &body) // what it is not is missing
+		json.Unmarshal(text, &body) // a malformed body has no token
 	}
 	if body.RefreshToken == "" {
 		return "", false, &refusal{code: codeMissing}
@@ -214,21 +215,21 @@ func (i *Issuer) presentedToken(r *http.Request) (text string, native bool, err 
 	return body.RefreshToken, true, nil
 }
 
-// presented returns the log-in that the request's cookie is a token of, and nil
-// if there is none that lives.
-func (i *Issuer) presented(ctx context.Context, r *http.Request) (*login, error) {
+// presentedLogin returns the login to which the refresh token in the request's cookie
+// belongs, and nil if there is none that is live.
+func (i *Issuer) presentedLogin(ctx context.Context, r *http.Request) (*login, error) {
 	text, ok, err := i.config.Cookie.Read(r)
 	if err != nil || !ok {
-		return nil, nil // a malformed cookie names no log-in
+		return nil, nil // a malformed cookie names no login
 	}
 	login, err := i.owner(ctx, text)
 	if errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, rotation.ErrCorrupt) || errors.Is(err, keyring.ErrUnknown) {
-		return nil, nil // what refreshes nothing here locks nobody out
+		return nil, nil // a token that cannot be refreshed must not prevent a login
 	}
 	return login, err
 }
 
-// owner returns the log-in that a refresh token, of whatever generation, is of.
+// owner returns the login of a refresh token of any generation.
 func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
 	t, ok := rotation.ParseToken(text)
 	if !ok {
@@ -251,7 +252,7 @@ func (i *Issuer) device(r *http.Request) rotation.Device {
 	return rotation.Device{UserAgent: stored.Printable(userAgent, 256), Address: stored.Printable(address, 64)}
 }
 
-// checkOrigin refuses what another site made the browser send.
+// checkOrigin refuses a request that another site made the browser send.
 func (i *Issuer) checkOrigin(r *http.Request) error {
 	if err := crossorigin.Check(i.config.CrossOrigin, r); err != nil {
 		i.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})

@@ -11,18 +11,18 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// invalid is the error of an access token, or of a request with one, that is
-// refused. What it says is for logs; a client is told a constant.
+// invalid is the error of a refused access token, or of a refused request with one.
+// Its text is for logs. The response to the client has a constant instead.
 type invalid struct {
 	cause   error
-	request bool // the way in which the token was sent is wrong
+	request bool // the request is malformed, not the token
 }
 
 func (e *invalid) Error() string { return "token: refused: " + e.cause.Error() }
 
 func (e *invalid) Unwrap() []error { return []error{auth.ErrUnauthenticated, e.cause} }
 
-// asInvalid says of an error that it makes a token invalid, and nothing of nil.
+// asInvalid wraps an error that makes a token invalid. It returns nil for nil.
 func asInvalid(err error) error {
 	if err == nil {
 		return nil
@@ -30,7 +30,7 @@ func asInvalid(err error) error {
 	return &invalid{cause: err}
 }
 
-// reason returns a word or two for an event.
+// reason returns the Reason of an event.
 func (e *invalid) reason() string {
 	for _, kind := range [...]struct {
 		is   error
@@ -41,7 +41,7 @@ func (e *invalid) reason() string {
 		{jose.ErrType, "wrong type"},
 		{jose.ErrAlgorithm, "wrong algorithm"},
 		{jose.ErrSignature, "wrong signature"},
-		{errOver, "login has ended"},
+		{errEnded, "login has ended"},
 		{claims.ErrIssuer, "wrong issuer"},
 		{claims.ErrAudience, "wrong audience"},
 	} {
@@ -59,12 +59,12 @@ func (e *invalid) reason() string {
 	return "wrong claims"
 }
 
-// report tells of a token that is not accepted. t is nil if nothing is known of
-// it.
+// report reports a token that is not accepted. t is nil if the token could not be
+// read.
 func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 	event := auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Source: "token", Err: err}
 	if t != nil {
-		// An issuer elsewhere may have put anything into them.
+		// A foreign issuer may have put any bytes into them.
 		event.Subject, event.LoginID = stored.Printable(t.identity.Subject, claims.MaxSubject), stored.Printable(t.identity.LoginID, claims.MaxID)
 	}
 	var bad *invalid
@@ -73,12 +73,12 @@ func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 		event.Kind = auth.EventExpired
 	case errors.As(err, &bad):
 		event.Kind, event.Reason = auth.EventRejected, bad.reason()
-	case errors.Is(err, errNewKey): // anybody can write such a token
+	case errors.Is(err, errNewKey): // such a token needs no valid signature
 		event.Kind, event.Reason = auth.EventRejected, "unknown key"
 	case errors.Is(err, auth.ErrForbidden):
 		event.Kind, event.Reason = auth.EventRejected, "cross-origin request"
 	case errors.Is(err, context.Canceled):
-		return // whoever asked does not wait for the answer
+		return // the caller no longer waits
 	}
 	v.events(ctx, event)
 }

@@ -17,111 +17,111 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// IssuerConfig says how an [Issuer] works. Keys, Store, Issuer, Audience and ClientID
-// are required; other zero fields have safe defaults.
+// IssuerConfig configures an [Issuer]. Keys, Store, Issuer, Audience and ClientID are
+// required; other zero fields have safe defaults.
 type IssuerConfig struct {
-	// Keys sign access tokens and authenticate refresh tokens. They are
-	// required.
+	// Keys sign access tokens and authenticate refresh tokens. Keys is required.
 	Keys *KeySet
 
-	// Store is where refresh families are kept. It is required. What it holds
-	// refreshes nothing by itself.
+	// Store is where refresh families are kept. It is required. A copy of its records
+	// is not enough to refresh.
 	Store store.Store
 
 	// Issuer, Audience and ClientID are the claims iss, aud and client_id of
-	// access tokens (RFC 9068, 2.2): who signs them, whom they are for, and
-	// which application asked. They are required.
+	// access tokens (RFC 9068, 2.2): the server that signs them, the API that accepts
+	// them, and the application that requests them. They are required.
 	Issuer, Audience, ClientID string
 
-	// Namespace separates subjects of different worlds in one store. The default
-	// is the one world "". Sessions and tokens of one namespace and store share
-	// the list of a subject's log-ins. A Verifier elsewhere does not know of it:
-	// give each namespace an Issuer or an Audience of its own.
+	// Namespace separates the subjects of different applications or tenants in one
+	// store. The default is "". Sessions and tokens of one namespace and store share
+	// the list of a subject's logins. A Verifier on another host does not check the
+	// namespace, so give each namespace an Issuer or an Audience of its own.
 	Namespace string
 
-	// AccessLifetime is how long an access token is valid. Without RevocationCheck a
-	// log-out takes as long to be seen. The default is 10 minutes, or Lifetime if
-	// that is shorter, the most one hour (RFC 6750, 5.3).
+	// AccessLifetime is how long an access token is valid. Without RevocationCheck,
+	// it stays valid for that long after a logout. The default is 10 minutes, or
+	// Lifetime if that is shorter. The minimum is one second, the maximum one hour
+	// (RFC 6750, 5.3).
 	AccessLifetime time.Duration
 
-	// IdleTimeout is how long a log-in lasts without being refreshed (ASVS 5.0,
-	// 7.3.1). The default is 3 hours, or Lifetime if that is shorter. It is not
-	// shorter than AccessLifetime, and not longer than Lifetime.
+	// IdleTimeout is how long a login lasts without a refresh (ASVS 5.0, 7.3.1). The
+	// default is 3 hours, or Lifetime if that is shorter. The minimum is
+	// AccessLifetime, the maximum Lifetime.
 	IdleTimeout time.Duration
 
-	// Lifetime is how long a log-in lasts, however often it is refreshed (ASVS
-	// 5.0, 10.4.8). The default is 12 hours.
+	// Lifetime is how long a login lasts, however often it is refreshed (ASVS 5.0,
+	// 10.4.8). The default is 12 hours, the minimum one second.
 	Lifetime time.Duration
 
-	// MaxLifetime is what a log-in may wish for in its Expires at most. The
-	// default is Lifetime.
+	// MaxLifetime is the maximum lifetime that a login may request by its Expires.
+	// The default and the minimum are Lifetime, the maximum is 400 days.
 	MaxLifetime time.Duration
 
-	// GracePeriod is the time after a refresh in which the spent refresh token is
-	// still answered, with the same successor, for requests that were under
-	// way at once and answers that were lost. The default is 10 seconds, the
-	// most a minute. A thief who uses a stolen token within it, whenever its
-	// owner does, is not seen.
+	// GracePeriod is the time after a refresh in which the used refresh token is
+	// still accepted, and returns the same successor. It tolerates concurrent
+	// requests and lost responses. The default is 10 seconds, the minimum one second,
+	// the maximum one minute. A thief who always uses a stolen token within the
+	// GracePeriod of its owner's refresh is not detected.
 	GracePeriod time.Duration
 
-	// AttemptOptional admits clients that send no Refresh-Attempt. Such a client
-	// that loses an answer, and asks again after the GracePeriod, is taken for a
-	// thief and loses its log-in. What keeps other sites out is then
-	// CrossOrigin alone.
+	// AttemptOptional admits clients that do not send the Refresh-Attempt header. If
+	// such a client loses a response and repeats the refresh after the GracePeriod,
+	// that counts as reuse and ends its login. CrossOrigin is then the only
+	// protection against CSRF.
 	AttemptOptional bool
 
-	// NativeClients admits clients that keep the refresh token themselves to
-	// RefreshHandler and LogoutHandler, with the token in the body. The default
-	// is browsers alone.
+	// NativeClients admits clients that keep the refresh token themselves, and send it
+	// in the body, to Logout, LogoutHandler and RefreshHandler. The default admits
+	// only browsers.
 	NativeClients bool
 
-	// MaxLogins is how many log-ins a subject has at most, sessions of the same
-	// namespace included; a further one ends one that has expired or, without
-	// such, the least recently used. The default is 100, the most 1000.
+	// MaxLogins is the maximum number of logins of a subject, including sessions of
+	// the same store and namespace. A further login removes one that has expired, or
+	// else ends the least recently used one. The default is 100, the maximum 1000.
 	MaxLogins int
 
-	// Cookie is the policy of the cookie with a browser's refresh token. The
-	// default is [cookie.Refresh]: Strict, HttpOnly and Secure.
+	// Cookie is the policy of the cookie with a browser's refresh token. It must be
+	// HttpOnly. The default is [cookie.Refresh]: Strict, HttpOnly and Secure.
 	Cookie cookie.Policy
 
-	// AccessCookie is the policy of a cookie for the access token. The default
-	// is none: the browser's script gets the token in the body and sends it in
-	// the Authorization field. With one, no script sees the token, the
-	// cross-origin check stands before every request, and no other host gets it.
+	// AccessCookie is the policy of a cookie for the access token. It must be
+	// HttpOnly. The default is no such cookie: the browser's script receives the
+	// token in the body and sends it in the Authorization header. With the cookie,
+	// scripts cannot read the token, the cross-origin check applies to every request
+	// that carries it, and no other host receives it.
 	AccessCookie cookie.Policy
 
-	// CrossOrigin refuses what another site makes a browser send to log-in,
-	// refresh and log-out (ASVS 5.0, 3.5.1), and with an AccessCookie to
+	// CrossOrigin refuses login, refresh and logout requests that another site makes
+	// a browser send (ASVS 5.0, 3.5.1), and with an AccessCookie such requests to
 	// Authenticate. The default trusts no other origin. [auth.RequireOrigin] also
-	// refuses what says nothing of where it comes from. NativeClients say nothing,
-	// so both together are an error.
+	// refuses requests with neither Sec-Fetch-Site nor Origin. Native clients send
+	// neither, so RequireOrigin together with NativeClients is an error.
 	CrossOrigin auth.CrossOrigin
 
-	// RevocationCheck makes Authenticate look whether the log-in goes on, so that a
-	// log-out is seen at once. The default is not to look.
+	// RevocationCheck makes Authenticate check that the login has not ended, so that a
+	// logout is seen at once. The default is no check.
 	RevocationCheck bool
 
-	// Leeway is that of [VerifierConfig].
+	// Leeway is the Leeway of [VerifierConfig].
 	Leeway time.Duration
 
-	// CacheSize is that of [VerifierConfig].
+	// CacheSize is the CacheSize of [VerifierConfig].
 	CacheSize int
 
-	// Device says what to keep of the browser that logs in or refreshes, for the
-	// subject's list of devices and for events. The default is the User-Agent
-	// field and no address.
+	// Device returns the description of the browser that logs in or refreshes, for
+	// the subject's list of devices and for events. The default is the User-Agent
+	// header and no address.
 	Device func(r *http.Request) (userAgent, address string)
 
-	// Events hears of log-ins and their ends, and of what goes wrong. The
-	// default is nobody.
+	// Events receives the events of logins, refreshes, logouts and failures. The
+	// default discards them.
 	Events func(context.Context, auth.Event)
 }
 
-// Issuer logs in by tokens: it issues and refreshes them, and ends what they
-// stand for. It embeds the [Verifier] of its own tokens, so it is the
-// Authenticator of a guard as well. Create it with [NewIssuer]. It has no state
-// of its own but for its configuration and a cache, so several processes may use
-// one store. It is safe for concurrent use.
+// Issuer issues and refreshes tokens, and ends the logins that they belong to. It
+// embeds the [Verifier] of its own tokens, so it is also an Authenticator for a guard.
+// Create it with [NewIssuer]. It has no state except its configuration and a cache, so
+// several processes may use one store. It is safe for concurrent use.
 type Issuer struct {
 	*Verifier // of the issuer's own tokens
 
@@ -130,8 +130,8 @@ type Issuer struct {
 	lists  logins.Lists
 }
 
-// NewIssuer returns an Issuer, or an error that names the field of the
-// configuration that cannot work. It does no I/O.
+// NewIssuer returns an Issuer, or an error that names the invalid field of the
+// configuration. It does no I/O.
 func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	for _, check := range [...]func() error{c.required, c.limits, c.cookies} {
 		if err := check(); err != nil {
@@ -169,7 +169,8 @@ func (i *Issuer) newLists() logins.Lists {
 	}
 }
 
-// required refuses what lacks a field, or has two that exclude each other.
+// required refuses a configuration without a required field, or with two fields that
+// exclude each other.
 func (c *IssuerConfig) required() error {
 	switch {
 	case c.Keys == nil:
@@ -180,7 +181,7 @@ func (c *IssuerConfig) required() error {
 		return errors.New("token: IssuerConfig.Issuer, Audience and ClientID are required")
 	}
 	if _, required := c.CrossOrigin.(crossorigin.Required); required && c.NativeClients {
-		return errors.New("token: IssuerConfig.CrossOrigin is of RequireOrigin, which is for browsers, and IssuerConfig.NativeClients is set")
+		return errors.New("token: IssuerConfig.CrossOrigin is from auth.RequireOrigin, which refuses native clients, and IssuerConfig.NativeClients is set")
 	}
 	if _, err := c.Keys.currentSecret(); err != nil {
 		return fmt.Errorf("token: IssuerConfig.Keys: %w", err)
@@ -202,7 +203,7 @@ func (c *IssuerConfig) verifier() VerifierConfig {
 	return v
 }
 
-// cookies fills in the default and refuses what gives a token away.
+// cookies sets the default and refuses policies that disclose a token.
 func (c *IssuerConfig) cookies() error {
 	if c.Cookie == (cookie.Policy{}) {
 		c.Cookie = cookie.Refresh()
@@ -218,12 +219,12 @@ func (c *IssuerConfig) cookies() error {
 	case access && !c.AccessCookie.HTTPOnly():
 		return errors.New("token: IssuerConfig.AccessCookie is readable by scripts")
 	case access && c.AccessCookie.Name() == c.Cookie.Name():
-		return errors.New("token: IssuerConfig.Cookie and IssuerConfig.AccessCookie have one name")
+		return errors.New("token: IssuerConfig.Cookie and IssuerConfig.AccessCookie have the same name")
 	}
 	return nil
 }
 
-// limits fills in the defaults and refuses limits that contradict each other.
+// limits sets the defaults and refuses limits that contradict each other.
 func (c *IssuerConfig) limits() error {
 	c.Lifetime = cmp.Or(c.Lifetime, 12*time.Hour)
 	if c.Lifetime < time.Second {
@@ -234,7 +235,7 @@ func (c *IssuerConfig) limits() error {
 	c.MaxLifetime = cmp.Or(c.MaxLifetime, c.Lifetime)
 	c.GracePeriod = cmp.Or(c.GracePeriod, 10*time.Second)
 	c.MaxLogins = cmp.Or(c.MaxLogins, 100)
-	const browsersCut = 400 * 24 * time.Hour
+	const browserMaxAge = 400 * 24 * time.Hour
 	for _, limit := range [...]struct {
 		refused bool
 		says    string
@@ -243,7 +244,7 @@ func (c *IssuerConfig) limits() error {
 		{c.IdleTimeout < c.AccessLifetime, "IdleTimeout is shorter than IssuerConfig.AccessLifetime"},
 		{c.Lifetime < c.IdleTimeout, "Lifetime is shorter than IssuerConfig.IdleTimeout"},
 		{c.MaxLifetime < c.Lifetime, "MaxLifetime is shorter than IssuerConfig.Lifetime"},
-		{c.MaxLifetime > browsersCut, "MaxLifetime is longer than the 400 days that browsers keep a cookie"},
+		{c.MaxLifetime > browserMaxAge, "MaxLifetime is longer than the 400 days that browsers keep a cookie"},
 		{c.GracePeriod < time.Second || c.GracePeriod > time.Minute, "GracePeriod is not between a second and a minute"},
 		{c.MaxLogins < 0 || c.MaxLogins > 1000, "MaxLogins is not between 1 and 1000"},
 	} {
@@ -254,10 +255,9 @@ func (c *IssuerConfig) limits() error {
 	return nil
 }
 
-// unanswered tells of a question that could not be answered, and returns the
-// error. A client that does not wait for the answer is no fault. The subject may be
-// one that log-in has refused, of any length.
-func (i *Issuer) unanswered(ctx context.Context, subject, loginID string, err error) error {
+// fault reports a failure and returns err. It does not report a request that its
+// client has canceled. The subject may be one that Login has refused, of any length.
+func (i *Issuer) fault(ctx context.Context, subject, loginID string, err error) error {
 	if !errors.Is(err, context.Canceled) {
 		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: stored.Printable(subject, 255), LoginID: loginID, Err: err})
 	}

@@ -249,7 +249,7 @@ func TestReuseIsToldWithItsEvidence(t *testing.T) {
 		if e.Kind != auth.EventReuse || e.Subject != "alice" || e.LoginID == "" {
 			t.Fatalf("%+v", e)
 		}
-		for _, part := range []string{"1 behind", "Owner's", "Thief's", "192.0.2.7"} {
+		for _, part := range []string{"refreshes behind: 1", "Owner's", "Thief's", "192.0.2.7"} {
 			if !strings.Contains(e.Err.Error(), part) {
 				t.Errorf("%q lacks %q", e.Err, part)
 			}

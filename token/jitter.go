@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// The pauses of this file spread load. They are no secrets: nothing is lost if
-// an attacker predicts one.
+// The random times of this file spread load. They are not secrets, so math/rand is
+// enough.
 
-// jitter is 1 to 5 percent of a time, at random and at least a second, so that
-// clients that started together do not refresh together.
+// jitter returns a random time of 1 to 5 percent of seconds, and at least one second,
+// so that clients that logged in together do not refresh together.
 func jitter(seconds int64) int64 {
-	least, most := max(seconds/100, 1), max(seconds/20, 1)
-	return min(least+rand.Int64N(most-least+1), seconds)
+	low, high := max(seconds/100, 1), max(seconds/20, 1)
+	return min(low+rand.Int64N(high-low+1), seconds)
 }
 
-// jitterOf returns up to a tenth of a time, at random, so that hosts that
-// started together do not ask together.
+// jitterOf returns a random time of up to a tenth of d, so that hosts that started
+// together do not fetch together.
 func jitterOf(d time.Duration) time.Duration { return rand.N(d/10 + 1) }

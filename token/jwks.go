@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// JWKSHandler publishes the public halves of the signing keys as a JWK Set
-// (RFC 7517, 5), the next one included, so that verifiers learn it before it
-// is used. Caches may keep it for 5 minutes. Secrets and private halves are
-// never part of it; with [HS256] keys the set is empty. Methods other than GET
-// and HEAD are answered with 405.
+// JWKSHandler returns a handler that serves the public keys of the set as a JWK Set
+// (RFC 7517, 5). The next key is included, so that verifiers know it before it is
+// used. Caches may keep the document for 5 minutes. It never includes secrets or
+// private keys; with [HS256] keys it is empty. The response to methods other than GET
+// and HEAD is 405.
 func (s *KeySet) JWKSHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k := s.keys.Load()

@@ -13,37 +13,38 @@ import (
 	"github.com/authlatch/auth/internal/private"
 )
 
-// Algorithm is how access tokens are signed. The key decides it; a token can
-// only agree (RFC 8725, 3.1).
+// Algorithm is the signature algorithm of access tokens. The key determines it: a token
+// whose header names another algorithm is refused (RFC 8725, 3.1).
 type Algorithm string
 
-// The algorithms of own keys.
+// The algorithms of the keys that an issuer can have.
 const (
-	// Ed25519 is the default, for issuer and verifiers on different hosts. The
-	// header calls it EdDSA, as verifiers of any age do (RFC 8037, 3.1).
+	// Ed25519 is the default, for issuer and verifiers on different hosts. The header
+	// names it EdDSA, which old and new verifiers accept (RFC 8037, 3.1).
 	Ed25519 Algorithm = "EdDSA"
-	// ES256 is ECDSA over P-256, for verifiers that do not know Ed25519.
+	// ES256 is ECDSA over P-256, for verifiers that do not support Ed25519.
 	ES256 Algorithm = "ES256"
 	// PS256 is RSA-PSS. New keys have 3072 bits.
 	PS256 Algorithm = "PS256"
-	// HS256 is HMAC, where issuer and verifier are one. Nothing is published.
+	// HS256 is HMAC, for an issuer that is the only verifier. No key is published.
 	HS256 Algorithm = "HS256"
 )
 
-// KeySet is the keys of an issuer: those that sign access tokens, and the
-// secrets behind refresh tokens. Of both there is a current one, a next one
-// that every host and verifier learns before it is used, and former ones that
-// still verify. The kid of a signing key is its thumbprint (RFC 7638).
+// KeySet holds the keys of an issuer: the keys that sign access tokens, and the secrets
+// that authenticate refresh tokens. Each kind has a current key, a next key that every
+// host and verifier learns before it is used, and former keys that still verify. The
+// kid of a signing key is its thumbprint (RFC 7638).
 //
-// Create it with [NewKeySet] or [LoadKeySet]. All methods may be called by many
-// goroutines at once; tokens are signed and verified while the keys change.
+// Create it with [NewKeySet] or [LoadKeySet]. It is safe for concurrent use: tokens can
+// be signed and verified while the keys change.
 type KeySet struct {
-	mu   sync.Mutex // held by those that change the keys
+	mu   sync.Mutex // held while the keys are changed
 	keys atomic.Pointer[keyring.Keys]
 }
 
-// NewKeySet makes new keys in memory: a current and a next one for signing,
-// and two refresh secrets. An empty algorithm means [Ed25519].
+// NewKeySet returns a KeySet with new keys: a current and a next signing key, and a
+// current and a next refresh secret. They are in memory until [KeySet.Save]. An empty
+// algorithm means [Ed25519].
 func NewKeySet(algorithm Algorithm) (*KeySet, error) {
 	if algorithm == "" {
 		algorithm = Ed25519
@@ -57,42 +58,45 @@ func NewKeySet(algorithm Algorithm) (*KeySet, error) {
 	return set, nil
 }
 
-// SetSigner puts keys that are kept elsewhere, such as in a KMS, in the place
-// of all signing keys. The signer signs from now on; the others, the next key
-// and former ones, are published and verify. They are Ed25519, ECDSA P-256 or
-// RSA keys of at least 3072 bits, and RSA signers must sign RSA-PSS. SetSigner
-// signs once to see whether the signer's halves belong together.
+// SetSigner replaces all signing keys by keys that are kept elsewhere, such as in a KMS.
+// The signer signs from now on. The others are the next key and former keys: they are
+// published, and they verify. All must be Ed25519, ECDSA P-256 or RSA keys of at least
+// 3072 bits, and an RSA signer must sign RSA-PSS. SetSigner signs once, to check that
+// the signer's private and public keys match.
 //
-// From then on [KeySet.Save] keeps only the refresh secrets, and SetSigner
-// itself rotates the signing keys: with next among the others first, and once
-// all verifiers have learned it, with next as the signer.
+// After SetSigner, [KeySet.Save] writes only the refresh secrets. Rotate the signing
+// keys by SetSigner too: first with the next key among the others, and once all
+// verifiers have learned it, with the next key as the signer.
 func (s *KeySet) SetSigner(signer crypto.Signer, others ...crypto.PublicKey) error {
-	signing, err := keyring.NewSigning(signer, others...) // before the lock: it calls the signer
+	signing, err := keyring.NewSigning(signer, others...) // before the lock, because it calls the signer
 	if err != nil {
 		return err
 	}
 	return s.change(func(k *keyring.Keys) (*keyring.Keys, error) { return k.With(signing) })
 }
 
-// Rotate makes the next keys current and the current ones former, and makes
-// new next keys of the same algorithm, for signing and for refresh tokens. If
-// there is no next key yet, it only makes one. Call [KeySet.Save] after it.
+// Rotate makes the next keys current and the current keys former, and creates new next
+// keys of the same algorithm, for signing and for refresh tokens. If there is no next
+// key yet, it only creates one. Call [KeySet.Save] after it.
 //
-// A next key must be known everywhere before the Rotate that makes it current:
-// let every host load the file, and wait as long as verifiers keep a JWK Set
-// (5 minutes by the header of [KeySet.JWKSHandler]). Signing keys of
-// [KeySet.SetSigner] stay as they are.
+// Every host and verifier must know a next key before the Rotate that makes it current.
+// So let every host load the file, and wait as long as verifiers keep a JWK Set (5
+// minutes by the header of [KeySet.JWKSHandler]). Rotate does not change signing keys
+// of [KeySet.SetSigner].
 func (s *KeySet) Rotate() error {
 	return s.change((*keyring.Keys).Rotated)
 }
 
-// DropFormer drops the keys that have been former for at least age, and
-// reports how many; with zero all of them. Tokens that they signed are refused
-// from then on. Let it be at least the lifetime of access tokens, and of the
-// longest log-in. After a leak of the file call Rotate twice first, since the
-// next key has leaked as well, and then DropFormer(0). A refresh secret leaves
-// its kid behind, so that its log-ins end as revoked instead of waiting for a
-// key. Call [KeySet.Save] after it.
+// DropFormer drops the keys that have been former for at least age, and returns their
+// number. An age of zero drops all former keys. Tokens of a dropped key are refused
+// from then on, so age should be at least the lifetime of access tokens and of the
+// longest login. Call [KeySet.Save] after it.
+//
+// After a leak of the file, call Rotate twice, because the next key has leaked as well,
+// and then DropFormer(0).
+//
+// The kid of a dropped refresh secret is kept, so that its logins are refused as
+// revoked, instead of as unanswerable for want of a key.
 func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
 	err = s.change(func(k *keyring.Keys) (without *keyring.Keys, err error) {
 		without, dropped, err = k.WithoutFormer(age)
@@ -101,16 +105,22 @@ func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
 	return dropped, err
 }
 
-// LoadKeySet reads the keys from the private file that [KeySet.Save] wrote.
-// The error wraps [fs.ErrNotExist] if there is none. A file that its group or
-// others may read or write is refused, and so are one that belongs to another
-// user than that of the process or root, one that is not a regular file, one in a
-// folder where others may replace it (unless it has the sticky bit), and keys that are weak,
-// malformed or twice there, halves that do not belong together, and HMAC
-// secrets beside asymmetric keys. No error shows a key.
+// LoadKeySet reads the keys from the private file that [KeySet.Save] wrote. The error
+// wraps [fs.ErrNotExist] if there is no file. No error shows a key.
 //
-// If the file holds refresh secrets only, call [KeySet.SetSigner] before the
-// first token is signed.
+// LoadKeySet refuses a file
+//
+//   - that its group or others may read or write,
+//   - that belongs to a user other than that of the process or root,
+//   - that is not a regular file,
+//   - in a folder in which other users may replace it, unless the folder has the sticky
+//     bit.
+//
+// It also refuses keys that are weak, malformed or duplicated, private and public keys
+// that do not match, and HMAC secrets together with asymmetric keys.
+//
+// If the file holds only refresh secrets, call [KeySet.SetSigner] before the first token
+// is signed.
 func LoadKeySet(path string) (*KeySet, error) {
 	set := new(KeySet)
 	if err := set.Reload(path); err != nil {
@@ -119,9 +129,9 @@ func LoadKeySet(path string) (*KeySet, error) {
 	return set, nil
 }
 
-// Reload reads the file again, after another process has rotated its keys. If
-// it cannot be used, the keys stay as they are. The signing keys of
-// [KeySet.SetSigner] stay if the file has none.
+// Reload reads the file again, after another process has rotated its keys. After an
+// error the keys are unchanged. The signing keys of [KeySet.SetSigner] remain if the
+// file has no signing keys.
 func (s *KeySet) Reload(path string) error {
 	text, err := private.ReadFile(path)
 	if err != nil {
@@ -137,10 +147,10 @@ func (s *KeySet) Reload(path string) error {
 	return nil
 }
 
-// Save writes the keys to a file of mode 0600, which it puts in the place of
-// the old one as a whole: whoever loads it sees the old keys or the new ones.
-// Keys of [KeySet.SetSigner] are not part of it. Let one process at a time
-// load, change and save.
+// Save writes the keys to a file of mode 0600. It replaces an existing file atomically,
+// so a concurrent load reads either the old keys or the new ones. Keys of
+// [KeySet.SetSigner] are not written. Only one process at a time may load, change and
+// save the keys.
 func (s *KeySet) Save(path string) error {
 	k := s.keys.Load()
 	if k == nil {
@@ -156,7 +166,7 @@ func (s *KeySet) Save(path string) error {
 	return nil
 }
 
-// change replaces the keys by changed ones, as a whole or not at all.
+// change replaces the keys atomically. After an error they are unchanged.
 func (s *KeySet) change(change func(*keyring.Keys) (*keyring.Keys, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,20 +182,20 @@ func (s *KeySet) change(change func(*keyring.Keys) (*keyring.Keys, error)) error
 	return nil
 }
 
-// verificationSet returns the keys that verify at this moment.
+// verificationSet returns the keys that currently verify.
 func (s *KeySet) verificationSet() *jose.Set { return s.keys.Load().Set() }
 
 // mint signs the payload of an access token with the current key.
 func (s *KeySet) mint(payload []byte) (string, error) { return s.keys.Load().Mint(payload) }
 
-// currentSecret returns the secret for new families. Nobody changes its bytes.
+// currentSecret returns the secret for new families. Do not modify its bytes.
 func (s *KeySet) currentSecret() (keyring.Secret, error) { return s.keys.Load().Current() }
 
 // secret returns the refresh secret of a kid.
 func (s *KeySet) secret(id string) ([]byte, error) { return s.keys.Load().Secret(id) }
 
-// retired reports whether a secret is gone for good, and its log-ins with it. One
-// that is not known here may be known to another host.
+// retired reports whether a secret was dropped, which ends its logins. A secret that is
+// merely unknown here is not retired: another host may know it.
 func (s *KeySet) retired(id string) bool {
 	if s == nil {
 		return false

@@ -15,19 +15,23 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// Logout ends the log-in of a browser and deletes its cookies (ASVS 5.0, 7.4.1).
-// It is no error if there is none. The cookies stay if the log-in had been logged
-// out or replaced before, since the browser may have newer ones by now. After nil
-// only header fields have been written, and the handler answers.
+// Logout ends the login of a browser and deletes its cookies (ASVS 5.0, 7.4.1). Without
+// a login it is a no-op. If the login had been logged out or replaced before, the
+// cookies stay, because the browser may have newer ones by now. Logout only sets
+// headers; after nil the handler writes the response.
 //
-// Logout wants a POST: after anything else the error wraps [auth.ErrForbidden], and
-// middleware.Deny answers it with 405. So is a request forbidden that another site
-// made the browser send, or that carries no attempt in the field [AttemptHeader],
-// unless [IssuerConfig.AttemptOptional] says so. A doubled cookie is
-// deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
-// which log-in to end, so none has ended. After any other error the store could
-// not answer, or a cookie cannot be deleted here; the cookies stay, and the
-// log-out can be tried again.
+// The error wraps [auth.ErrForbidden] if
+//
+//   - the method is not POST (middleware.Deny responds with 405),
+//   - another site made the browser send the request,
+//   - the request lacks an idempotency key in the header [AttemptHeader], unless
+//     [IssuerConfig.AttemptOptional] is set.
+//
+// If the refresh cookie was sent twice, Logout cannot tell which login to end. It
+// deletes the cookies, ends no login, and returns an error that wraps
+// [auth.ErrUnauthenticated]. Any other error means that the store could not answer, or
+// that a cookie cannot be deleted in this response. The cookies then stay, and Logout
+// can be repeated.
 //
 // Native clients send their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
@@ -54,36 +58,37 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 	return i.deleteCookies(w.Header(), r)
 }
 
-// LogoutHandler does what [Issuer.Logout] does, and answers with 204, or with a
-// problem detail as [Issuer.RefreshHandler] does.
+// LogoutHandler returns a handler that calls [Issuer.Logout], and responds with 204, or
+// with a problem detail as [Issuer.RefreshHandler] does.
 func (i *Issuer) LogoutHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := i.Logout(w, r); err != nil {
-			i.fail(w, err)
+			i.writeError(w, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
 
-// deleteCookies deletes what the request carries: a slow answer to one without
-// cookies must not meet those of a newer log-in.
+// deleteCookies deletes only the cookies that the request carries, because a late
+// response to a request without cookies must not delete those of a newer login.
 func (i *Issuer) deleteCookies(h http.Header, r *http.Request) error {
 	for _, policy := range i.cookies() {
 		if _, ok, err := policy.Read(r); ok || err != nil {
 			if err := policy.Delete(h, r); err != nil {
-				return i.unanswered(r.Context(), "", "", fmt.Errorf("token: log out: %w", err))
+				return i.fault(r.Context(), "", "", fmt.Errorf("token: log out: %w", err))
 			}
 		}
 	}
 	return nil
 }
 
-// Revoke ends the log-in that a refresh token is of, of whatever generation:
-// log-out, for clients that keep the token themselves. The error wraps
-// [auth.ErrUnauthenticated] if the token is not good, or its log-in is over
-// already; after any other it may go on, and the call can be repeated. It is
-// told as [auth.EventLogout]; what LogoutOne and LogoutAll end is told as
+// Revoke ends the login of a refresh token of any generation. It is the logout of clients
+// that keep the token themselves.
+//
+// The error wraps [auth.ErrUnauthenticated] if the token is not valid, or if its login
+// has already ended. After any other error the login may still be live, and the call
+// can be repeated. Revoke emits [auth.EventLogout]; LogoutOne and LogoutAll emit
 // [auth.EventRevoked].
 func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
 	ctx, cancel := stored.Writing(ctx)
@@ -93,31 +98,30 @@ func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
 		return err
 	}
 	if err := i.lists.EndOne(ctx, login.subject, logins.Family, login.digest, logins.LoggedOut); err != nil {
-		return i.unanswered(ctx, login.subject, login.digest.LoginID(), fmt.Errorf("token: log out: %w", err))
+		return i.fault(ctx, login.subject, login.digest.LoginID(), fmt.Errorf("token: log out: %w", err))
 	}
 	i.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: login.subject, LoginID: login.digest.LoginID()})
 	return nil
 }
 
-// Logins returns the logins of a subject that live, oldest first: its logins by
-// token, and its sessions in the same store and namespace (ASVS 5.0, 7.5.2). It
+// Logins returns the live logins of a subject, oldest first: its logins by token, and its sessions in the same store and namespace (ASVS 5.0, 7.5.2). It
 // reads the list and one record for each login from the store. A login whose refresh
 // secret is retired is not shown: it cannot be refreshed.
 //
-// An Issuer does not know the idle timeouts of a session.Manager: a session that has
-// ended by not being used is shown until its record leaves the store, a minute
-// later. A record that is corrupt is left out and reported as [auth.EventFault]. An
-// error means that the store could not answer, or that a newer version of the
-// program has written a record.
+// An Issuer does not know the idle timeout of a session.Manager: a session that has
+// ended because it was idle is shown until its record leaves the store, a minute later.
+// A corrupt record is left out and reported as [auth.EventFault]. An error means that
+// the store could not answer, or that a newer version of the program has written a
+// record.
 func (i *Issuer) Logins(ctx context.Context, subject string) ([]auth.Login, error) {
 	list, err := i.lists.Logins(ctx, subject)
 	if err != nil {
-		return nil, i.unanswered(ctx, subject, "", fmt.Errorf("token: list logins: %w", err))
+		return nil, i.fault(ctx, subject, "", fmt.Errorf("token: list logins: %w", err))
 	}
 	return list, nil
 }
 
-// describe is rotation.Describe for an issuer, which knows what secrets are retired.
+// describe describes a family for the list. A family whose secret is retired is not live.
 func (i *Issuer) describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
 	f, err := rotation.Parse(raw)
 	if err != nil {
@@ -126,10 +130,10 @@ func (i *Issuer) describe(d logins.Digest, raw []byte) (login auth.Login, live b
 	return f.Describe(d), time.Now().Before(f.Ends()) && !i.config.Keys.retired(f.KeyID), nil
 }
 
-// LogoutOne ends the login of a subject that has the given LoginID, a login by token
-// or a session in the same store and namespace. A subject ends only its own logins;
-// an unknown LoginID is a no-op. After nil the login has ended and cannot be
-// refreshed; its access token stays valid until it expires, where nothing looks with
+// LogoutOne ends the login of a subject that has the given LoginID: a login by token, or
+// a session in the same store and namespace. It ends only a login of this subject; an
+// unknown LoginID is a no-op. After nil the login has ended and cannot be refreshed. Its
+// access token stays valid until it expires, except for a Verifier with a
 // RevocationCheck. After an error the call can be repeated.
 func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 	ctx, cancel := stored.Writing(ctx)
@@ -138,14 +142,17 @@ func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 	return i.revoked(ctx, subject, ended, err)
 }
 
-// LogoutAll ends all log-ins of a subject, sessions in the same namespace
-// included, but for those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and
-// 7.4.3). After nil, no log-in that was there before the call goes on. After an
-// error some may, and the call can be repeated: it has ended what could be ended
-// within its 5 seconds, and does not try that again. If the list of the subject was
-// corrupt, it is an error for as long as a login that the list has lost may be
-// alive: [IssuerConfig.IdleTimeout], and at least 7 days. For a Login that is under way,
-// see [Issuer.Login].
+// LogoutAll ends all logins of a subject, including sessions in the same store and
+// namespace, except those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and 7.4.3). For a
+// concurrent Login, see [Issuer.Login].
+//
+// After nil, every login that existed before the call has ended, except those in keep.
+// After an error some may be live, and the call can be repeated. A call ends as many
+// logins as it can within 5 seconds, and a repeated call continues with the others.
+//
+// If the list of the subject was corrupt, LogoutAll returns an error for as long as a
+// login that the list has lost may be live: [IssuerConfig.IdleTimeout], and at least 7
+// days.
 func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -155,13 +162,13 @@ func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) 
 	return i.revoked(ctx, subject, ended, err)
 }
 
-// revoked reports the logins that were ended, and the error of others.
+// revoked reports the logins that were ended, and the error for the others.
 func (i *Issuer) revoked(ctx context.Context, subject string, ended []logins.Entry, err error) error {
 	for _, e := range ended {
 		i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
 	}
 	if err != nil {
-		return i.unanswered(ctx, subject, "", fmt.Errorf("token: revoke: %w", err))
+		return i.fault(ctx, subject, "", fmt.Errorf("token: revoke: %w", err))
 	}
 	return nil
 }

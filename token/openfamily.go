@@ -12,20 +12,20 @@ import (
 	"github.com/authlatch/auth/internal/rotation"
 )
 
-// readFamily reads what the store has of a family.
+// readFamily reads the record of a family.
 func (i *Issuer) readFamily(ctx context.Context, digest logins.Digest) ([]byte, error) {
 	raw, ok, err := i.store.Get(ctx, digest.Key())
 	switch {
 	case err != nil:
-		return nil, i.unanswered(ctx, "", digest.LoginID(), fmt.Errorf("token: read a family: %w", err))
+		return nil, i.fault(ctx, "", digest.LoginID(), fmt.Errorf("token: read a family: %w", err))
 	case !ok:
 		return nil, i.refuse(ctx, auth.EventExpired, "", digest.LoginID(), codeExpired, "unknown")
 	}
 	return raw, nil
 }
 
-// openFamily reads a family for a token that must be ours, and returns the secret
-// of its tokens.
+// openFamily parses a family and checks that t is an authentic token of it. It also
+// returns the secret of its tokens.
 func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byte, t rotation.Token) (*rotation.Family, []byte, error) {
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
 		return nil, nil, &refusal{code: codeRevoked, reason: tombstone.Reason}
@@ -50,7 +50,7 @@ func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byt
 	return f, secret, nil
 }
 
-// secret returns the key of the MAC for a kid.
+// secret returns the MAC key for a kid.
 func (i *Issuer) secret(id string) ([]byte, error) {
 	secret, err := i.config.Keys.secret(id)
 	if err != nil {
@@ -59,7 +59,7 @@ func (i *Issuer) secret(id string) ([]byte, error) {
 	return i.bound(secret), nil
 }
 
-// bound is a secret for the tokens of this issuer alone.
+// bound derives a secret that is valid only for the tokens of this issuer.
 func (i *Issuer) bound(secret []byte) []byte {
 	return rotation.BoundSecret(secret, i.config.Issuer, i.config.Audience, i.config.ClientID)
 }

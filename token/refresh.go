@@ -13,23 +13,25 @@ import (
 	"github.com/authlatch/auth/internal/stored"
 )
 
-// ErrReused is the error of a refresh token that was spent before, and not in a
-// way that a lost answer or a second tab explains: somebody else has it. The
-// log-in has been ended, for the thief and for its owner. It wraps
-// [auth.ErrUnauthenticated].
-var ErrReused = fmt.Errorf("token: a spent refresh token was used again: %w", auth.ErrUnauthenticated)
+// ErrReused is the error of a refresh token that was already used, in a way that neither
+// a lost response nor a second tab explains. Reuse indicates theft, so the login has
+// been ended, for the thief and for its owner. It wraps [auth.ErrUnauthenticated].
+var ErrReused = fmt.Errorf("token: the refresh token was already used: %w", auth.ErrUnauthenticated)
 
-// Refresh exchanges a refresh token for new tokens, for clients that keep it
-// themselves; browsers use [Issuer.RefreshHandler]. attempt is 22 to 128
-// characters of base64url that the client makes up, at random, for each refresh
-// and keeps until it has an answer: with it a client that has lost the answer
-// gets it again. It may be empty only where [IssuerConfig.AttemptOptional] says so.
+// Refresh exchanges a refresh token for new tokens, for clients that keep it themselves.
+// Browsers use [Issuer.RefreshHandler].
 //
-// A refresh token is for single use. Within [IssuerConfig.GracePeriod] of its use it is
-// answered once more with the same successor; later it ends the log-in, with
-// [ErrReused]. Other errors that wrap [auth.ErrUnauthenticated] say that the
-// token is malformed, forged, expired or revoked. Any other error means that the
-// question could not be answered, and the client keeps its tokens.
+// attempt is the idempotency key of the refresh: 22 to 128 characters of base64url,
+// which the client generates at random for each refresh and keeps until it has received
+// a response. A client that has lost the response repeats the refresh with the same
+// attempt, and receives the same successor. attempt may be empty only with
+// [IssuerConfig.AttemptOptional]; otherwise the error wraps [auth.ErrForbidden].
+//
+// A refresh token can be used once. Within [IssuerConfig.GracePeriod] of its use it
+// returns the same successor again. After that, reuse ends the login, and the error is
+// [ErrReused]. Other errors that wrap [auth.ErrUnauthenticated] mean that the token is
+// malformed, forged, expired or revoked. Any other error means that the refresh could
+// not be completed, and the client must keep its tokens.
 func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
 	if err := i.checkAttempt(ctx, attempt); err != nil {
 		return Tokens{}, err
@@ -38,18 +40,18 @@ func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tok
 	return tokens.Tokens, err
 }
 
-// refresh follows the rules of rotation for a checked attempt. They are, in this
-// order:
+// refresh applies the rules of rotation for a checked attempt, in this order:
 //
-//  1. A malformed token is invalid, without asking the store.
-//  2. No family: it has expired, or never was. A tombstone: it was revoked. A
-//     family that makes no sense, or a store that fails: not to be answered.
-//  3. A MAC that is not ours is invalid, and changes nothing.
+//  1. A malformed token is invalid. The store is not read.
+//  2. If there is no family, it has expired, or never existed. If there is a tombstone,
+//     it was revoked. If the family is corrupt, or the store fails, the refresh cannot
+//     be completed.
+//  3. A token without an authentic MAC is invalid, and changes nothing.
 //  4. A family past its limits has expired.
-//  5. What [rotation.Family.Judge] says holds, and a write counts only if its swap has
-//     succeeded. If another refresh was faster, all starts over.
+//  5. [rotation.Family.Judge] decides, and a write counts only if its compare-and-swap
+//     succeeds. If a concurrent refresh was faster, the rules apply again from 2.
 //
-// Nothing is answered that is not in the store.
+// Only tokens of a family that is in the store are returned.
 func (i *Issuer) refresh(ctx context.Context, text, attempt string, from rotation.Device) (granted, error) {
 	t, ok := rotation.ParseToken(text)
 	if !ok {
@@ -70,20 +72,20 @@ type exchange struct {
 	digest  logins.Digest
 }
 
-// step is what an exchange does to the family, or has tried to do.
+// step is a change that an exchange makes to the family, or has tried to make.
 type step struct {
 	verdict rotation.Verdict
-	family  *rotation.Family // as it stands after the step
+	family  *rotation.Family // after the step
 	secret  []byte
-	value   []byte // what is written; nil if nothing is
+	value   []byte // to write; nil for no write
 	ttl     time.Duration
 }
 
-// casAttempts is how often a refresh is tried against others of its family.
+// casAttempts is how often a refresh is tried while others change its family.
 const casAttempts = 4
 
-// run tries until a step is in the store. A swap that says nothing may have
-// happened: then the next read returns what was written.
+// run tries until a step is in the store. A swap that returned an error may have
+// happened. If it has, the next read returns the value that it wrote.
 func (e *exchange) run(ctx context.Context) (granted, error) {
 	var unknown *step // its swap had an unknown outcome
 	for failures, try := 0, 0; try < casAttempts; try++ {
@@ -108,22 +110,22 @@ func (e *exchange) run(ctx context.Context) (granted, error) {
 		case err == nil:
 			unknown = nil
 		case failures > 0 && next.verdict == rotation.Reuses && e.lists.EndRecord(ctx, logins.Family, e.digest, logins.Reused) == nil:
-			return e.done(ctx, next) // a full store still deletes
+			return e.done(ctx, next) // a full store can still delete
 		case failures > 0:
-			return granted{}, e.unanswered(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+			return granted{}, e.fault(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 		default:
 			unknown = next
 			failures++
 		}
 	}
-	return granted{}, e.unanswered(ctx, "", e.digest.LoginID(), errors.New("token: refresh: other refreshes of the same login were faster each time"))
+	return granted{}, e.fault(ctx, "", e.digest.LoginID(), errors.New("token: refresh: concurrent refreshes of the same login won every compare-and-swap"))
 }
 
-// next returns the step that a family asks for.
+// next returns the step that follows from the family's record.
 func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 	f, secret, err := e.openFamily(ctx, e.digest, raw, e.token)
 	if err != nil {
-		e.tellOver(ctx, e.digest, err)
+		e.reportEnded(ctx, e.digest, err)
 		return nil, err
 	}
 	now := time.Now()
@@ -143,7 +145,7 @@ func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 	return next, nil
 }
 
-// done answers a step that is in the store.
+// done returns the result of a step that is in the store.
 func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 	subject, loginID := s.family.Subject, e.digest.LoginID()
 	if s.verdict == rotation.Reuses {
@@ -152,14 +154,14 @@ func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 		}
 		e.event(ctx, auth.Event{
 			Kind: auth.EventReuse, Subject: subject, LoginID: loginID, Reason: "refresh token already used",
-			Err: fmt.Errorf("%d behind; last refreshed by %q %q, now %q %q",
+			Err: fmt.Errorf("refreshes behind: %d; last refreshed by %q %q, now %q %q",
 				s.family.Generation-e.token.Generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address),
 		})
 		return granted{}, &refusal{code: codeReused}
 	}
 	tokens, err := e.tokens(s.family, e.token.Seed, s.secret)
 	if err != nil {
-		return granted{}, e.unanswered(ctx, subject, loginID, fmt.Errorf("token: refresh: %w", err))
+		return granted{}, e.fault(ctx, subject, loginID, fmt.Errorf("token: refresh: %w", err))
 	}
 	if kind, ok := events[s.verdict]; ok {
 		e.event(ctx, auth.Event{Kind: kind, Subject: subject, LoginID: loginID})
@@ -167,22 +169,22 @@ func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 	return tokens, nil
 }
 
-// events are what verdicts are reported as; the others change nothing.
+// events are the event kinds of verdicts. Other verdicts are not reported.
 var events = map[rotation.Verdict]auth.EventKind{
 	rotation.Rotates:  auth.EventRenewed,
 	rotation.Recovers: auth.EventRecovered,
 	rotation.Heals:    auth.EventHealed,
 }
 
-// listed looks whether a login that is about to be written still stands in its
-// subject's list, and ends it if not: a store has lost a write then.
+// listed checks that a login that is about to be written is still in its subject's
+// list. If it is not, the store has lost a write, and listed ends the login.
 func (i *Issuer) listed(ctx context.Context, f *rotation.Family, digest logins.Digest) error {
 	ok, err := i.lists.Listed(ctx, f.Subject, digest)
 	if err == nil && !ok {
 		err = i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked)
 	}
 	if err != nil {
-		return i.unanswered(ctx, f.Subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+		return i.fault(ctx, f.Subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 	}
 	if ok {
 		return nil

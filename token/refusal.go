@@ -9,13 +9,13 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 )
 
-// refusal is the error of a refresh token that is not, or no longer, good.
+// refusal is the error of a refresh token that is not, or no longer, valid.
 type refusal struct {
 	code   code
-	reason logins.Reason // why it was revoked
+	reason logins.Reason // of a revoked token
 }
 
-// code tells the kinds of refusal apart, in errors and for clients.
+// code is the kind of a refusal, in errors and in responses.
 type code string
 
 const (
@@ -40,8 +40,8 @@ func (e *refusal) Unwrap() error {
 	return auth.ErrUnauthenticated
 }
 
-// tellOver tells of who comes back after a log-out from elsewhere.
-func (i *Issuer) tellOver(ctx context.Context, digest logins.Digest, err error) {
+// reportEnded reports a token whose login was ended by other means than its own logout.
+func (i *Issuer) reportEnded(ctx context.Context, digest logins.Digest, err error) {
 	var refused *refusal
 	if errors.As(err, &refused) && refused.reason != 0 && !refused.reason.Own() {
 		i.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: digest.LoginID(), Reason: "login has ended"})

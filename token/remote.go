@@ -15,46 +15,45 @@ import (
 	"github.com/authlatch/auth/internal/wire"
 )
 
-// RemoteConfig says how a [RemoteKeySet] works. All fields have safe defaults.
+// RemoteConfig configures a [RemoteKeySet]. The zero value has safe defaults.
 type RemoteConfig struct {
-	// MaxStale is how long keys are used after they were last fetched, while
-	// their host does not answer. Then no token can be verified, which is
-	// served as 503. The default is 6 hours, the least 5 minutes. It is also how
-	// long somebody who cuts the line can keep a removed key in use.
+	// MaxStale is how long keys are used after their last fetch while their host does
+	// not respond. After that no token can be verified, which a guard serves as 503.
+	// It is also how long an attacker who blocks the JWKS endpoint can keep a removed
+	// key in use. The default is 6 hours, the minimum 5 minutes.
 	MaxStale time.Duration
 
-	// Client carries the requests, for a private CA, say, or for a host that
-	// wants a credential. Redirects are not followed and no cookies are kept,
-	// whatever it says. The default is a client of the set's own, which goes
-	// through the proxy of the environment.
+	// Client sends the requests, for example with a private CA, or with a credential
+	// for the host. Its CheckRedirect and Jar are ignored: redirects are not followed
+	// and cookies are not kept. The default is a separate client, which uses the
+	// proxy of the environment.
 	Client *http.Client
 
-	// InsecureHTTP admits a URL of plain http for any host. An attacker between
-	// the two can then sign tokens of the issuer, so it is for networks that
-	// protect the connection otherwise, such as a service mesh. The default
-	// admits plain http for loopback hosts only.
+	// InsecureHTTP accepts a plain http URL for any host. An attacker on the network
+	// can then forge tokens of the issuer, so set it only in networks that protect the
+	// connection otherwise, such as a service mesh. The default accepts plain http only
+	// for loopback hosts.
 	InsecureHTTP bool
 
-	// Events hears of fetches that fail and of keys that cannot be used. The
-	// default is nobody.
+	// Events receives the events of failed fetches and of keys that cannot be used.
+	// The default discards them.
 	Events func(context.Context, auth.Event)
 }
 
-// RemoteKeySet is the published keys of an issuer elsewhere (RFC 7517, 5). They
-// are fetched in the background, as often as the host's Cache-Control says,
-// between every minute and every hour, 5 minutes without one. A key that is
-// published no longer verifies nothing from the next fetch on.
+// RemoteKeySet fetches the published keys of an issuer on another host (RFC 7517, 5). It
+// fetches them in the background, at the interval of the host's Cache-Control, which is
+// limited to between one minute and one hour; the default is 5 minutes. A key that is no
+// longer published does not verify from the next fetch on.
 //
-// A token with a kid that is not known makes it fetch at once, every 10 seconds
-// at most, and the request waits for that fetch. If the kid is still unknown,
-// the token is refused only if it is older than the set: if the fetch began at
-// least 30 seconds after the token was issued (iat), so that neither a clock nor
-// a cache in between explains it. Until then the question cannot be answered,
-// which is served as 503: a rotation at the issuer makes no valid token a 401.
+// A token with an unknown kid triggers a fetch at once, at most every 10 seconds, and its
+// request waits for that fetch. If the kid is still unknown, the token is refused only
+// if the fetch began at least 30 seconds after the token was issued (iat), so that
+// neither a difference of clocks nor an intermediate cache explains the missing key.
+// Until then the result is an error that a guard serves as 503, so a rotation at the
+// issuer never makes a valid token a 401.
 //
-// Create it with [NewRemoteKeySet], once and not for each request, and Close it.
-// All methods may be called by many goroutines at once, and one set may serve
-// several verifiers of one issuer.
+// Create it with [NewRemoteKeySet], once and not for each request, and Close it. It is
+// safe for concurrent use, and several verifiers of one issuer may share it.
 type RemoteKeySet struct {
 	url      string
 	client   *http.Client
@@ -68,35 +67,35 @@ type RemoteKeySet struct {
 
 	mu      sync.Mutex
 	closed  bool
-	round   chan struct{} // closed when the fetch that is due is done; nil if none is
-	started time.Time     // when the last fetch was
+	round   chan struct{} // closed when the fetch that is due is done; nil if none is due
+	started time.Time     // when the last fetch began
 	failure error         // of the last fetch
 }
 
-// remoteKeys is what one fetch has brought. It is immutable.
+// remoteKeys is the result of one fetch. It is immutable.
 type remoteKeys struct {
 	set   *jose.Set
-	asOf  time.Time // what was published then is in it
-	stale time.Time // not to be used from then on
+	asOf  time.Time // the set has the keys that were published then
+	stale time.Time // the set must not be used from then on
 }
 
 const (
 	defaultStale = 6 * time.Hour
-	leastStale   = 5 * time.Minute
+	minStale     = 5 * time.Minute
 )
 
-// NewRemoteKeySet returns the keys that an issuer publishes under an https URL,
-// or an http URL of a loopback host. It fetches them in the background, from
-// now on until [RemoteKeySet.Close]; requests wait for the first fetch, as long
-// as their context lasts.
+// NewRemoteKeySet returns the keys that an issuer publishes at an https URL, or at an
+// http URL of a loopback host. It fetches them in the background until
+// [RemoteKeySet.Close]. Requests wait for the first fetch, as long as their context
+// lasts. An error names the invalid URL or field of the configuration.
 //
-// No redirect is followed, and there are no cookies. A fetch takes 10 seconds
-// at most, and a document has a mebibyte and 100 keys at most. A key that
-// cannot be used is left out. A document with a secret or a private key in it,
-// or without any key that can be used, is refused, and the keys before it stay. One kid may stand
-// there once for each algorithm; two keys of one kid and algorithm are left out.
+// A fetch follows no redirect and sends no cookie. It takes at most 10 seconds, and a
+// document has at most 1 MiB and 100 keys.
 //
-// An error names the URL or the field of the configuration that cannot work.
+// A key that cannot be used is left out. A kid may occur once for each algorithm; two
+// keys with the same kid and algorithm are both left out. A document that contains a
+// secret or a private key, or no key that can be used, is refused, and the previous
+// keys remain.
 func NewRemoteKeySet(url string, c RemoteConfig) (*RemoteKeySet, error) {
 	return newRemoteKeySet(url, c, newTransport())
 }
@@ -112,7 +111,7 @@ func newRemoteKeySet(address string, c RemoteConfig, transport http.RoundTripper
 		client = *c.Client
 	}
 	c.MaxStale = cmp.Or(c.MaxStale, defaultStale)
-	if c.MaxStale < leastStale {
+	if c.MaxStale < minStale {
 		return nil, errors.New("token: RemoteConfig.MaxStale is shorter than 5 minutes")
 	}
 	if c.Events == nil {
@@ -128,16 +127,16 @@ func newRemoteKeySet(address string, c RemoteConfig, transport http.RoundTripper
 	return k, nil
 }
 
-// Close ends the fetching and waits until it has. No token is verified after. Do
-// not call it from the hook for events, which it would wait for.
+// Close stops the fetching and waits until it has stopped. After Close no token is
+// verified. Do not call Close from the Events hook: it would deadlock.
 func (k *RemoteKeySet) Close() error {
 	k.stop()
 	<-k.stopped
 	return nil
 }
 
-// Ready reports whether tokens can be verified: nil if there are keys that are
-// not stale, or why not.
+// Ready returns nil if tokens can be verified, and otherwise an error that says why there
+// are no keys, or only stale ones.
 func (k *RemoteKeySet) Ready() error {
 	if k.verificationSet() != nil {
 		return nil
@@ -154,7 +153,7 @@ func (k *RemoteKeySet) unavailable() error {
 	return fmt.Errorf("%w: %w", errUnavailable, k.failure)
 }
 
-// verificationSet returns nil if there are no keys, or if they are stale.
+// verificationSet returns the keys, or nil if there are none or they are stale.
 func (k *RemoteKeySet) verificationSet() *jose.Set {
 	keys := k.current.Load()
 	if keys == nil || !time.Now().Before(keys.stale) {

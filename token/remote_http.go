@@ -14,11 +14,11 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
-// fetchTimeout bounds a whole fetch, from the name's look-up to the last byte.
+// fetchTimeout limits a whole fetch, from the DNS lookup to the last byte.
 const fetchTimeout = 10 * time.Second
 
-// newTransport shares no connection with anybody and keeps none, since minutes
-// pass between two fetches.
+// newTransport returns a transport that keeps no idle connections, because minutes pass
+// between two fetches.
 func newTransport() http.RoundTripper {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -28,16 +28,16 @@ func newTransport() http.RoundTripper {
 	}
 }
 
-// withoutRedirects follows no redirect, which could lead inside the network, and
-// has no cookies.
+// withoutRedirects returns a copy of client that does not keep cookies and does not
+// follow redirects, which could lead to hosts inside the network.
 func withoutRedirects(client http.Client) *http.Client {
 	client.Jar = nil
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client
 }
 
-// download returns a document, how long it is fresh, and how old a cache says
-// that its copy is.
+// download returns a document, how long it is fresh, and the age of the copy according
+// to an intermediate cache.
 func (k *RemoteKeySet) download(ctx context.Context) (document []byte, fresh, age time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -53,7 +53,7 @@ func (k *RemoteKeySet) download(ctx context.Context) (document []byte, fresh, ag
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, 0, 0, fmt.Errorf("token: keys: %s answers %d, not 200", k.url, response.StatusCode)
+		return nil, 0, 0, fmt.Errorf("token: keys: the response of %s has status %d, not 200", k.url, response.StatusCode)
 	}
 	document, err = readDocument(response)
 	if err != nil {
@@ -62,9 +62,9 @@ func (k *RemoteKeySet) download(ctx context.Context) (document []byte, fresh, ag
 	return document, freshFor(response.Header), ageOf(response.Header), nil
 }
 
-// readDocument reads one byte more than a document may have at most. Some hosts
-// compress it though nobody has asked for that; the bound holds for what comes
-// out.
+// readDocument reads at most one byte more than the maximum of a document. Some hosts
+// send gzip although the request does not accept it; the maximum applies to the
+// decompressed document as well.
 func readDocument(response *http.Response) ([]byte, error) {
 	var body io.Reader = response.Body
 	switch encoding := strings.ToLower(strings.TrimSpace(strings.Join(response.Header["Content-Encoding"], ","))); encoding {
@@ -76,12 +76,12 @@ func readDocument(response *http.Response) ([]byte, error) {
 		}
 		body = unpacked
 	default:
-		return nil, errors.New("its Content-Encoding is neither identity nor gzip")
+		return nil, errors.New("the Content-Encoding is neither identity nor gzip")
 	}
 	return io.ReadAll(io.LimitReader(body, jose.MaxDocument+1))
 }
 
-// ageOf reads how old a response is that comes from a cache (RFC 9111, 5.1).
+// ageOf returns the Age of a response from a cache (RFC 9111, 5.1).
 func ageOf(h http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(h.Get("Age"), 10, 31)
 	if err != nil {
@@ -90,11 +90,11 @@ func ageOf(h http.Header) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxAge)
 }
 
-// maxAge bounds what a cache can say of itself.
+// maxAge limits the Age that a cache may state.
 const maxAge = 24 * time.Hour
 
-// freshFor reads how long a document is fresh (RFC 9111, 5.2.2), within bounds
-// that no host can move.
+// freshFor returns how long a document is fresh by its Cache-Control (RFC 9111, 5.2.2),
+// limited to minInterval and maxInterval.
 func freshFor(h http.Header) time.Duration {
 	fresh := defaultInterval
 	for directive := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {

@@ -21,7 +21,7 @@ const (
 
 var errClosed = errors.New("token: the key set is closed")
 
-// run fetches until it is stopped. All fetches are made here, one at a time.
+// run fetches the keys, one fetch at a time, until ctx is canceled.
 func (k *RemoteKeySet) run(ctx context.Context) {
 	defer close(k.stopped)
 	defer k.end()
@@ -38,8 +38,9 @@ func (k *RemoteKeySet) run(ctx context.Context) {
 	}
 }
 
-// pause waits before the next fetch, and not longer than it takes until one may
-// begin for an unknown kid, once there is one. It reports whether to go on.
+// pause waits until the next fetch is due. If an unknown kid is seen, the fetch is due
+// as soon as unknownInterval has passed since the last one. pause returns false if ctx
+// was canceled.
 func (k *RemoteKeySet) pause(ctx context.Context, wait time.Duration) bool {
 	due := time.Now().Add(wait)
 	timer := time.NewTimer(wait)
@@ -59,8 +60,8 @@ func (k *RemoteKeySet) pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// fetch fetches the keys once, and lets go those who wait for it. It returns
-// how long the keys are fresh.
+// fetch fetches the keys once, and releases the requests that wait for it. It returns how
+// long the keys are fresh.
 func (k *RemoteKeySet) fetch(ctx context.Context) (time.Duration, error) {
 	k.begin()
 	document, fresh, age, err := k.download(ctx)
@@ -78,12 +79,12 @@ func (k *RemoteKeySet) fetch(ctx context.Context) (time.Duration, error) {
 	return min(fresh, k.maxStale/2), err
 }
 
-// begin makes the round known to those who come from now on.
+// begin starts a round, for which requests that come from now on wait.
 func (k *RemoteKeySet) begin() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	select {
-	case <-k.wake: // asked while the timer rang: this round is for them too
+	case <-k.wake: // a request asked when the timer fired: this round serves it too
 	default:
 	}
 	if k.round == nil {
@@ -92,18 +93,18 @@ func (k *RemoteKeySet) begin() {
 	k.started = time.Now()
 }
 
-// errEmpty is a failure of the host: no issuer works without keys, and some
-// publish an empty set for a moment. The keys before it stay.
+// errEmpty reports a set without usable keys. It is a failure of the host, because some
+// issuers publish an empty set for a moment. The previous keys remain.
 var errEmpty = errors.New("token: keys: the document has no key that can be used")
 
-// take puts the keys of a document into the place of those before. A key that
-// stays is the very same, so what it verified stays verified.
+// take replaces the keys by those of a document. A key that is in both sets keeps its
+// identity, so tokens that it verified stay in the cache.
 func (k *RemoteKeySet) take(ctx context.Context, document []byte, asOf time.Time) error {
 	var previous *jose.Set
 	if keys := k.current.Load(); keys != nil {
 		previous = keys.set
 	}
-	// What foreign issuers use is for the verifier to admit or not.
+	// The verifier decides whether to accept the keys of foreign issuers.
 	rules := jose.KeyRules{RS256: true, RSA2048: true, WithoutID: true}
 	set, skipped, err := jose.ParseSet(document, rules, previous)
 	switch {
@@ -121,7 +122,7 @@ func (k *RemoteKeySet) take(ctx context.Context, document []byte, asOf time.Time
 	return nil
 }
 
-// end lets nobody wait, or verify, any longer.
+// end releases all waiting requests and removes the keys.
 func (k *RemoteKeySet) end() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	unknownInterval = 10 * time.Second // between fetches for unknown kids, at least
-	newKeyMargin    = 30 * time.Second // see mayBeNew
+	unknownInterval = 10 * time.Second // minimum between fetches for unknown kids
+	newKeyMargin    = 30 * time.Second // see mayLack
 )
 
-// errNewKey says of a token that its key may have been published since the last
-// fetch. It is no verdict.
+// errNewKey reports that the key of a token may have been published since the last
+// fetch. It does not mean that the token is invalid.
 var errNewKey = fmt.Errorf("%w: the token may be newer than the last fetch", errUnavailable)
 
-// verify runs the envelope. Over a kid that is not known it looks for newer
-// keys first. No other error makes it look: an attacker who writes a bad
-// signature makes nobody fetch anything.
+// verify checks the header and the signature of a token. If the kid is unknown, it
+// fetches the keys again first. No other error triggers a fetch, so an attacker cannot
+// trigger one by a wrong signature.
 func (k *RemoteKeySet) verify(ctx context.Context, token string, form jose.Form) (jose.Verified, error) {
 	set, err := k.first(ctx)
 	if err != nil {
@@ -47,8 +47,8 @@ func (k *RemoteKeySet) verify(ctx context.Context, token string, form jose.Form)
 	return jose.Verified{}, k.missing(unknown)
 }
 
-// current reports whether a token of these dates, which nobody has signed yet,
-// could be valid if there were a key for it. No verifier's Leeway is greater.
+// current reports whether a token with these dates, which are not authenticated yet,
+// could be valid if its key were known. It allows the maximum Leeway of a verifier.
 func current(d jose.Dates, now time.Time) bool {
 	return d.IssuedAt != 0 && !time.Unix(d.IssuedAt, 0).After(now.Add(maxLeeway)) &&
 		now.Before(time.Unix(d.Expires, 0).Add(maxLeeway))
@@ -84,14 +84,14 @@ func await(ctx context.Context, round chan struct{}) error {
 	}
 }
 
-// ask returns the fetch that may bring a kid which the set does not have, or
-// nil if none is under way and none may begin yet.
+// ask returns the fetch that may return a kid which the set does not have, or nil if no
+// fetch is under way and none may begin yet.
 func (k *RemoteKeySet) ask(set *jose.Set) chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case k.closed, k.verificationSet() != set:
-		return nil // there are others by now
+		return nil // the keys have changed since
 	case k.round == nil && time.Since(k.started) >= unknownInterval:
 		k.round = make(chan struct{})
 		k.look()
@@ -99,17 +99,17 @@ func (k *RemoteKeySet) ask(set *jose.Set) chan struct{} {
 	return k.round
 }
 
-// look makes run fetch as soon as it may.
+// look makes run fetch as soon as unknownInterval allows.
 func (k *RemoteKeySet) look() {
 	select {
 	case k.wake <- struct{}{}:
-	default: // it has been told
+	default: // run has been notified already
 	}
 }
 
-// missing returns the error for a kid that the keys do not have. Nothing is
-// remembered of the kid, so nothing grows with made-up ones, and one that is
-// published later is found.
+// missing returns the error for a kid that the keys do not have. The kid is not
+// remembered, so made-up kids take no memory, and a kid that is published later is
+// found.
 func (k *RemoteKeySet) missing(unknown *jose.UnknownKeyError) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -125,9 +125,9 @@ func (k *RemoteKeySet) missing(unknown *jose.UnknownKeyError) error {
 	return asInvalid(unknown)
 }
 
-// mayLack reports whether the key of a token issued at a time may have been
-// published after these keys. The margin is for clocks that differ, for dates
-// that are cut to seconds, and for caches that do not tell how old their copy is.
+// mayLack reports whether the key of a token issued at a time may have been published
+// after these keys. The margin allows for clocks that differ, for dates truncated to
+// seconds, and for caches that do not send an Age.
 func (r *remoteKeys) mayLack(issued time.Time) bool {
 	return r.asOf.Before(issued.Add(newKeyMargin))
 }

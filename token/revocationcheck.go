@@ -10,23 +10,24 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// RevocationCheck lets a [Verifier] look whether the log-in behind a token goes on,
-// for APIs that must see a log-out at once (ASVS 5.0, 7.4.1). It costs a read
-// of the store. A token without a log-in behind it is refused.
+// RevocationCheck makes a [Verifier] check that the login of a token has not ended,
+// for APIs that must see a logout at once (ASVS 5.0, 7.4.1). It costs a read of the
+// store. A token without a login in the store is refused.
 //
-// A log-in whose refresh secret has been dropped is over as well, where Keys is
-// a [KeySet]: a [RemoteKeySet] does not know of refresh secrets.
+// If Keys is a [KeySet], a login whose refresh secret has been dropped is refused as
+// well. A [RemoteKeySet] does not have refresh secrets.
 type RevocationCheck struct {
-	// Store is that of the issuer. It is required. If it is a near cache, what
-	// it has at hand counts: a log-out is then seen as late as it promises.
+	// Store is the store of the issuer. It is required. If it is a near cache
+	// (client-side caching), cached records are used: a logout is then seen within
+	// the delay that the near cache guarantees.
 	Store store.Store
 
-	// Namespace is that of the issuer.
+	// Namespace is the namespace of the issuer.
 	Namespace string
 
-	// Every is how long a token whose log-in was found to go on is not looked
-	// up again. The default is to look on each request. Without the cache of
-	// verified tokens each request looks anyhow.
+	// Every is how long a token is not checked again after a check has found its
+	// login live. The default is to check on each request. Without the cache of
+	// verified tokens, every request is checked in any case.
 	Every time.Duration
 }
 
@@ -40,61 +41,61 @@ func (l *RevocationCheck) check() error {
 	return nil
 }
 
-// revocationCheck is a RevocationCheck at work.
+// revocationCheck makes the checks of a RevocationCheck.
 type revocationCheck struct {
 	get       func(context.Context, string) ([]byte, bool, error)
 	namespace string
 	every     time.Duration
-	keys      *KeySet // nil if the refresh secrets are not known here
+	keys      *KeySet // nil if this host does not have the refresh secrets
 }
 
 func newRevocationCheck(l RevocationCheck, keys Keys) *revocationCheck {
-	live := &revocationCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
-	live.keys, _ = keys.(*KeySet)
+	check := &revocationCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
+	check.keys, _ = keys.(*KeySet)
 	if near, ok := l.Store.(store.Cached); ok {
-		live.get = near.GetCached
+		check.get = near.GetCached
 	}
-	return live
+	return check
 }
 
 var (
-	errOver     = errors.New("token: its log-in is over")
-	errNoFamily = errors.New("token: no log-in is behind it")
+	errEnded    = errors.New("token: its login has ended")
+	errNoFamily = errors.New("token: it has no login in this namespace")
 )
 
-// bind notes where the log-in of a token is stored.
+// bind sets the key under which the login of a token is stored.
 func (l *revocationCheck) bind(t *Token, family string) error {
 	if family == "" {
 		return asInvalid(errNoFamily)
 	}
 	digest := rotation.Digest(l.namespace, family)
 	if digest.LoginID() != t.identity.LoginID {
-		return asInvalid(errNoFamily) // of this namespace
+		return asInvalid(errNoFamily) // the login is of another namespace
 	}
 	t.familyKey = digest.Key()
 	return nil
 }
 
-// check looks whether the log-in goes on. What it notes is the time before the
-// look, so nothing counts as newer than it is.
+// check checks that the login has not ended. It records the time before the read, so
+// that a result never counts as newer than it is.
 func (l *revocationCheck) check(ctx context.Context, t *Token, now time.Time) error {
-	if age := now.UnixNano() - t.seenLive.Load(); 0 <= age && age < int64(l.every) {
+	if age := now.UnixNano() - t.liveAt.Load(); 0 <= age && age < int64(l.every) {
 		return nil
 	}
 	raw, ok, err := l.get(ctx, t.familyKey)
 	if err != nil {
-		return fmt.Errorf("token: live check: %w", err)
+		return fmt.Errorf("token: revocation check: %w", err)
 	}
 	if !ok {
-		return asInvalid(errOver)
+		return asInvalid(errEnded)
 	}
 	f, err := rotation.Living(raw, now)
 	if err != nil {
-		return fmt.Errorf("token: live check: %w", err)
+		return fmt.Errorf("token: revocation check: %w", err)
 	}
 	if f == nil || f.Subject != t.identity.Subject || l.keys.retired(f.KeyID) {
-		return asInvalid(errOver) // or it is another subject's
+		return asInvalid(errEnded) // or the record is of another subject
 	}
-	t.seenLive.Store(now.UnixNano())
+	t.liveAt.Store(now.UnixNano())
 	return nil
 }

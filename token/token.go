@@ -9,10 +9,9 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
-// Token is an access token that has been verified. It is the Credential of an
-// identity that a [Verifier] returns. It is immutable and shared by all
-// requests that carry the same token. However it is printed, it shows neither
-// that token nor a key.
+// Token is a verified access token. It is the Credential of an identity that a
+// [Verifier] returns. It is immutable, and all requests that carry the same token
+// share it. Printing it, with any verb, discloses neither the token's text nor a key.
 type Token struct {
 	identity auth.Identity
 	id       string
@@ -21,10 +20,10 @@ type Token struct {
 	dates     jose.Dates
 	key       *jose.VerificationKey // that verified it
 	familyKey string                // in the store; empty without a RevocationCheck
-	seenLive  atomic.Int64          // when its family last was, in ns since 1970
+	liveAt    atomic.Int64          // when its family was last found live, in ns since 1970
 }
 
-// newToken makes the token of claims that have been accepted.
+// newToken returns a Token with accepted claims.
 func newToken(c *claims.Access, key *jose.VerificationKey, dates jose.Dates) *Token {
 	t := &Token{id: c.ID, clientID: c.ClientID, dates: dates, key: key}
 	t.identity = auth.Identity{
@@ -41,14 +40,14 @@ func newToken(c *claims.Access, key *jose.VerificationKey, dates jose.Dates) *To
 	return t
 }
 
-// Identity returns who the token speaks for. Its Subject is unique within its
-// Issuer alone (ASVS 5.0, 10.3.3). AuthTime is zero and LoginID empty if the
-// token does not tell them.
+// Identity returns the identity that the token authenticates. Its Subject is unique
+// only within its Issuer (ASVS 5.0, 10.3.3). AuthTime is zero, or LoginID empty, if
+// the token does not have the claim.
 func (t *Token) Identity() auth.Identity { return t.identity }
 
-// ID returns the claim jti, by which to name the token in a log or a list of
-// revoked ones: its text has more than one spelling. It is empty only in a
-// token admitted by [Foreign.WithoutID].
+// ID returns the claim jti. Use it to name the token in a log or a list of revoked
+// tokens, because the same token can be encoded as more than one text. It is empty
+// only in a token accepted by [Foreign.WithoutID].
 func (t *Token) ID() string { return t.id }
 
 // ClientID returns the claim client_id: the application that the token was

@@ -17,11 +17,11 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// Tokens are what a log-in or a refresh gives to a client. As JSON they are an
-// answer of the form of RFC 6749, 5.1. They are secrets: answer them with
-// Cache-Control: no-store, and keep them out of logs.
+// Tokens are the tokens that a login or a refresh issues to a client. As JSON they
+// are a response of RFC 6749, 5.1. They are secrets: send them with Cache-Control:
+// no-store, and keep them out of logs.
 type Tokens struct {
-	// AccessToken goes into the Authorization field of requests, after Bearer.
+	// AccessToken goes into the Authorization header of requests, after Bearer.
 	// It has at most 4096 bytes.
 	AccessToken string `json:"access_token,omitempty"`
 
@@ -31,47 +31,47 @@ type Tokens struct {
 	// ExpiresIn is how long the access token is valid, in seconds from now.
 	ExpiresIn int64 `json:"expires_in"`
 
-	// RefreshAfter is when to refresh, in seconds from now: a little before the
-	// token expires, and not at the same moment for all clients.
+	// RefreshAfter is when to refresh, in seconds from now. It is a little before
+	// ExpiresIn, by a random time, so that clients do not refresh at the same moment.
 	RefreshAfter int64 `json:"refresh_after"`
 
-	// RefreshToken is for one call of [Issuer.Refresh]. It is empty in answers
-	// to browsers, which get it in a cookie. It has at most 128 bytes.
+	// RefreshToken is for one call of [Issuer.Refresh]. It is empty in responses to
+	// browsers, which receive it in a cookie. It has at most 128 bytes.
 	RefreshToken string `json:"refresh_token,omitempty"`
 
-	// Generation counts the refreshes of the log-in. Of two answers the one of
-	// the higher generation is the newer.
+	// Generation counts the refreshes of the login. Of two responses, the one with
+	// the higher generation is newer.
 	Generation uint64 `json:"gen"`
 
-	// LoginID names the login, as in [auth.Identity] and in lists of devices. It
-	// is not a secret. A client compares it: tokens of another login are never
-	// used in the place of those that it has.
+	// LoginID names the login, as in [auth.Identity] and in lists of devices. It is
+	// not a secret. A client compares it with that of its own tokens, and does not
+	// replace them by tokens of another login.
 	LoginID string `json:"login_id"`
 }
 
-// granted are tokens that have been made, with the end of the refresh token.
+// granted are issued tokens, with the expiry of the refresh token.
 type granted struct {
 	Tokens
 	ends time.Time
 }
 
-// Format writes no token, whatever the verb: tokens end up in logs by mistake.
-// fmt does not ask it where they stand in an unexported field.
+// Format implements [fmt.Formatter]. It writes no token for any verb, because tokens
+// are logged by mistake. fmt does not call it for Tokens in an unexported field.
 func (t Tokens) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "token.Tokens{expires_in: %d, gen: %d}", t.ExpiresIn, t.Generation)
 }
 
-// LogValue is Format for log/slog.
+// LogValue implements [slog.LogValuer]. Like Format, it writes no token.
 func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 
-// Issue logs id in for a native client or a service, which keeps both tokens
-// itself; browsers use [Issuer.Login]. That says what to look at again after a
-// log-in. A wish in id.Expires is cut to [IssuerConfig.MaxLifetime].
+// Issue logs id in for a native client or a service, which keeps both tokens itself.
+// Browsers use [Issuer.Login], whose documentation says what to check again after a
+// login. An id.Expires is a requested expiry, which [IssuerConfig.MaxLifetime] caps.
 //
-// An error says that id is not valid (see [auth.Identity.Validate]; its Issuer
-// must be empty and its Expires not past), or that the store could not answer;
-// nobody is logged in then. The writes go on if ctx is cancelled, for 5 seconds
-// at most.
+// An error means that id is not valid (see [auth.Identity.Validate]; its Issuer must
+// be empty and its Expires not in the past), or that the store could not answer. After
+// an error, no user has been logged in. If ctx is canceled, the writes continue for 5
+// seconds at most.
 func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -83,14 +83,15 @@ func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 	return tokens.Tokens, nil
 }
 
-// login is a log-in that somebody has, or is about to have.
+// login identifies a login and its subject.
 type login struct {
 	subject string
 	digest  logins.Digest
 }
 
-// issue makes a family, lists it, ends the log-in that it replaces, if any, and
-// only then gives its tokens away: there are never two that work.
+// issue creates a family, adds it to the list, ends the login that it replaces, if
+// any, and only then returns its tokens, so that the browser never has two live
+// logins.
 func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Device, old *login) (granted, *login, error) {
 	f, secret, err := i.newFamily(id, from)
 	var seed [16]byte
@@ -99,7 +100,7 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 		seed, digest, err = i.create(ctx, f)
 	}
 	if err != nil {
-		return granted{}, nil, i.unanswered(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
+		return granted{}, nil, i.fault(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
 	}
 	fresh := &login{f.Subject, digest}
 	tokens, err := i.tokens(f, seed, secret)
@@ -107,8 +108,8 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 		err = i.enlist(ctx, fresh, time.UnixMilli(f.Expires), old)
 	}
 	if err != nil {
-		i.abandon(ctx, fresh)
-		return granted{}, nil, i.unanswered(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
+		i.rollback(ctx, fresh)
+		return granted{}, nil, i.fault(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
 	}
 	return tokens, fresh, nil
 }
@@ -126,9 +127,9 @@ func (i *Issuer) enlist(ctx context.Context, fresh *login, expires time.Time, ol
 	return i.lists.EndOne(ctx, old.subject, logins.Family, old.digest, logins.Replaced)
 }
 
-// abandon ends a log-in that could not be disclosed. If that fails as well,
-// nobody has its tokens, and it ends by its own time.
-func (i *Issuer) abandon(ctx context.Context, l *login) {
+// rollback ends a login whose tokens could not be sent. If that fails as well, no
+// client has its tokens, and it expires.
+func (i *Issuer) rollback(ctx context.Context, l *login) {
 	if err := i.lists.EndOne(ctx, l.subject, logins.Family, l.digest, logins.Revoked); err != nil {
 		i.lists.Fault(ctx, l.subject, err)
 	}
@@ -140,14 +141,14 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 		return nil, nil, err
 	}
 	if id.Issuer != "" {
-		return nil, nil, errors.New("the issuer is the configuration's to say")
+		return nil, nil, errors.New("the Issuer of the identity must be empty: IssuerConfig.Issuer sets it")
 	}
 	now := time.Now()
 	lifetime := i.config.Lifetime
 	if !id.Expires.IsZero() {
 		lifetime = min(id.Expires.Sub(now), i.config.MaxLifetime)
 		if lifetime <= 0 {
-			return nil, nil, errors.New("the identity has expired")
+			return nil, nil, errors.New("the Expires of the identity is in the past")
 		}
 	}
 	current, err := i.config.Keys.currentSecret()
@@ -168,7 +169,7 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 	return f, i.bound(current.Bytes), nil
 }
 
-// create stores a family that nobody has a token of yet.
+// create stores a family before any of its tokens is sent.
 func (i *Issuer) create(ctx context.Context, f *rotation.Family) (seed [16]byte, digest logins.Digest, err error) {
 	if len(f.Encode()) > store.MaxValue {
 		return seed, digest, errors.New("the identity is too large to be stored")
@@ -182,7 +183,7 @@ func (i *Issuer) create(ctx context.Context, f *rotation.Family) (seed [16]byte,
 	return seed, digest, err
 }
 
-// tokens makes the refresh token of the current generation of a family, and an
+// tokens returns the refresh token of the current generation of a family, and a new
 // access token.
 func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (granted, error) {
 	now := time.Now().Truncate(time.Millisecond) // as in a family

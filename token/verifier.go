@@ -16,73 +16,73 @@ import (
 	"github.com/authlatch/auth/internal/rotation"
 )
 
-// Keys are what a [Verifier] verifies with: a *[KeySet] or a *[RemoteKeySet].
+// Keys are the keys of a [Verifier]: a *[KeySet] or a *[RemoteKeySet].
 type Keys interface {
-	// verificationSet returns the keys of this moment, or nil.
+	// verificationSet returns the current keys, or nil.
 	verificationSet() *jose.Set
-	// verify runs the envelope. An error that is not [auth.ErrUnauthenticated]
-	// says that there are no keys.
+	// verify checks the header and the signature of a token. An error that does not
+	// wrap [auth.ErrUnauthenticated] means that there are no keys.
 	verify(ctx context.Context, token string, form jose.Form) (jose.Verified, error)
 }
 
-// VerifierConfig says how a [Verifier] works. Keys, Issuer and Audience are
-// required; other zero fields have safe defaults.
+// VerifierConfig configures a [Verifier]. Keys, Issuer and Audience are required; other zero fields have safe defaults.
 type VerifierConfig struct {
-	// Keys verify the signatures. They belong to Issuer, and to no other. They
-	// are required.
+	// Keys verify the signatures. They must be the keys of Issuer and of no other
+	// issuer. Keys is required.
 	Keys Keys
 
-	// Issuer is the claim iss of the tokens, byte for byte. It is required.
+	// Issuer is the claim iss of the tokens, compared byte for byte. It is required.
 	Issuer string
 
-	// Audience is what the claim aud must be or contain, byte for byte: the
-	// name of this resource (RFC 9068, 4; ASVS 5.0, 9.2.3). It is required.
+	// Audience is the name of this API, which the claim aud must be or contain, byte
+	// for byte (RFC 9068, 4; ASVS 5.0, 9.2.3). It is required.
 	Audience string
 
-	// Leeway is how far the clocks of issuer and verifier may differ, for exp,
-	// nbf and iat alike. The default is 30 seconds, the most 5 minutes; [NoLeeway]
-	// is for one clock.
+	// Leeway is how far the clocks of issuer and verifier may differ. It applies to
+	// exp, nbf and iat. The default is 30 seconds, the maximum 5 minutes. [NoLeeway] is
+	// for an issuer and a verifier with the same clock.
 	Leeway time.Duration
 
-	// CacheSize is how many verified tokens are remembered, so that one that
-	// comes again costs no signature. They take at most 2 KiB each on average.
-	// The default is 16384; [NoCache] remembers none. What ends a token, its time or
-	// the removal of its key, ends it in the cache at once.
+	// CacheSize is the maximum number of verified tokens to remember, so that the
+	// signature of a token that comes again is not verified again. They take at most 2
+	// KiB each on average. The default is 16384, the maximum 4194304; [NoCache]
+	// remembers none. A token that expires, or whose key is removed, is refused at
+	// once, cached or not.
 	CacheSize int
 
-	// AccessCookie is the policy of an HttpOnly cookie in which a request may
-	// carry the token instead of the Authorization field, which then stays
-	// possible. It is the AccessCookie of the issuer's [IssuerConfig]. The default is
-	// none.
+	// AccessCookie is the policy of an HttpOnly cookie in which a request may carry the
+	// token, as an alternative to the Authorization header. It must be the AccessCookie
+	// of the issuer's [IssuerConfig]. The default is no cookie.
 	AccessCookie cookie.Policy
 
-	// CrossOrigin refuses what another site makes a browser send with that
-	// cookie (ASVS 5.0, 3.5.1), the handshakes of WebSockets included. The
-	// default trusts no other origin. [auth.RequireOrigin] also refuses what says
-	// nothing of where it comes from. A token in the Authorization field passes
-	// without this check.
+	// CrossOrigin refuses requests with that cookie that another site makes a browser
+	// send (ASVS 5.0, 3.5.1), including WebSocket handshakes. The default trusts no
+	// other origin. [auth.RequireOrigin] also refuses requests with neither
+	// Sec-Fetch-Site nor Origin. The check does not apply to a token in the
+	// Authorization header.
 	CrossOrigin auth.CrossOrigin
 
-	// RevocationCheck looks whether the log-in behind a token goes on. The default is
-	// not to look: a token is then valid until it expires, log-out or not.
+	// RevocationCheck checks that the login of a token has not ended. The default is no
+	// check: a token is then valid until it expires, even after a logout.
 	RevocationCheck *RevocationCheck
 
-	// Foreign loosens the rules for an issuer that does not follow RFC 9068.
-	// The default loosens nothing.
+	// Foreign relaxes the rules for an issuer that does not follow RFC 9068. The
+	// default relaxes nothing.
 	Foreign *Foreign
 
-	// Events hears of refused tokens and of faults. The default is nobody.
+	// Events receives the events of refused tokens and of faults. The default discards
+	// them.
 	Events func(context.Context, auth.Event)
 
 	namespace *string // of an Issuer that verifies its own tokens
 }
 
 const (
-	// NoLeeway is a Leeway for an issuer and a verifier with one clock. It is not
-	// zero, which is the default.
+	// NoLeeway is a Leeway for an issuer and a verifier with the same clock. It is one
+	// nanosecond, because zero selects the default.
 	NoLeeway = time.Nanosecond
 
-	// NoCache is a CacheSize that remembers no token.
+	// NoCache is a CacheSize that disables the cache.
 	NoCache = -1
 )
 
@@ -92,16 +92,16 @@ const (
 // A Verifier is the Authenticator, and the Challenger, of a guard in package
 // middleware.
 type Verifier struct {
-	keys    Keys
-	rules   claims.Rules
-	form    jose.Form
-	foreign *Foreign
-	cookie  cookie.Policy // zero: none
-	origin  auth.CrossOrigin
-	world   *string          // the namespace of an Issuer's own tokens, or nil
-	live    *revocationCheck // nil: none
-	cache   *cache           // nil: none
-	events  func(context.Context, auth.Event)
+	keys       Keys
+	rules      claims.Rules
+	form       jose.Form
+	foreign    *Foreign
+	cookie     cookie.Policy // zero: none
+	origin     auth.CrossOrigin
+	namespace  *string          // the namespace of an Issuer's own tokens, or nil
+	revocation *revocationCheck // nil: none
+	cache      *cache           // nil: none
+	events     func(context.Context, auth.Event)
 }
 
 const (
@@ -111,14 +111,14 @@ const (
 	maxCacheSize     = 1 << 22
 )
 
-// NewVerifier returns a Verifier, or an error that names the field of the
-// configuration that cannot work. It does no I/O.
+// NewVerifier returns a Verifier, or an error that names the invalid field of the
+// configuration. It does no I/O.
 func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: c.Keys, cookie: c.AccessCookie, origin: crossorigin.OrDefault(c.CrossOrigin), events: c.Events, world: c.namespace,
+		keys: c.Keys, cookie: c.AccessCookie, origin: crossorigin.OrDefault(c.CrossOrigin), events: c.Events, namespace: c.namespace,
 		form: jose.Form{Types: []string{keyring.AccessType}},
 		rules: claims.Rules{
 			Issuer: c.Issuer, Audience: c.Audience, Leeway: c.Leeway, Lifetime: claims.OwnLifetime,
@@ -127,7 +127,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	if c.Foreign != nil {
 		foreign := *c.Foreign
-		if err := foreign.loosen(&v.rules, &v.form); err != nil {
+		if err := foreign.relax(&v.rules, &v.form); err != nil {
 			return nil, err
 		}
 		v.foreign = &foreign
@@ -141,12 +141,12 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		v.events = func(context.Context, auth.Event) {}
 	}
 	if c.RevocationCheck != nil {
-		v.live = newRevocationCheck(*c.RevocationCheck, c.Keys)
+		v.revocation = newRevocationCheck(*c.RevocationCheck, c.Keys)
 	}
 	return v, nil
 }
 
-// check refuses what cannot work.
+// check returns an error that names an invalid field.
 func (c *VerifierConfig) check() error {
 	switch keys := c.Keys.(type) {
 	case *KeySet:
@@ -194,21 +194,19 @@ func (c *VerifierConfig) checkCookie() error {
 }
 
 var (
-	// ErrExpired is the kind of [auth.ErrUnauthenticated] (it wraps it) in
-	// which an access token is over and otherwise as it should be: the client
-	// refreshes.
+	// ErrExpired wraps [auth.ErrUnauthenticated]. It reports that an access token has
+	// expired but is otherwise valid. The client should refresh.
 	ErrExpired = fmt.Errorf("token: expired: %w", auth.ErrUnauthenticated)
 
 	errUnavailable = errors.New("token: the keys of the issuer are not available")
 )
 
-// Verify returns what an access token says, if it is valid now. It makes no
-// I/O, but for a RevocationCheck, and for waiting for keys that a [RemoteKeySet] does
-// not have yet.
+// Verify verifies an access token and returns its contents. It does no I/O, except for a
+// RevocationCheck, and for waiting for keys that a [RemoteKeySet] does not have yet.
 //
-// The error wraps [auth.ErrUnauthenticated] if the token is not valid, by
-// [ErrExpired] if only its time is over. Any other error says that the question
-// could not be answered, for want of keys or because of the store.
+// The error wraps [auth.ErrUnauthenticated] if the token is not valid; it wraps
+// [ErrExpired] if the token has expired but is otherwise valid. Any other error means
+// that the token could not be verified, because there are no keys or the store failed.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	t, err := v.verify(ctx, token)
 	if err != nil {
@@ -218,10 +216,10 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 	return t, nil
 }
 
-// verify may return the token beside an error, for the event.
+// verify may return the token together with an error, for the event.
 func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
-	if most := v.maxToken(); len(token) > most {
-		return nil, asInvalid(fmt.Errorf("%w: it has %d bytes, and %d are admitted", jose.ErrTooLong, len(token), most))
+	if limit := v.maxToken(); len(token) > limit {
+		return nil, asInvalid(fmt.Errorf("%w: it has %d bytes, the maximum is %d", jose.ErrTooLong, len(token), limit))
 	}
 	var key cacheKey
 	var t *Token
@@ -245,7 +243,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 	return t, nil
 }
 
-// maxToken is how long a token may be.
+// maxToken returns the maximum length of a token in bytes.
 func (v *Verifier) maxToken() int {
 	if v.form.Long {
 		return jose.MaxLongToken
@@ -253,8 +251,8 @@ func (v *Verifier) maxToken() int {
 	return jose.MaxToken
 }
 
-// cached returns a token that was verified before, if the very key that did so
-// is still trusted.
+// cached returns a token that was verified before, if the key that verified it is still
+// in the set.
 func (v *Verifier) cached(key cacheKey) *Token {
 	t := v.cache.get(key)
 	if t == nil {
@@ -267,7 +265,7 @@ func (v *Verifier) cached(key cacheKey) *Token {
 	return t
 }
 
-// current checks what may change from one request to the next.
+// current checks the properties that may change between two requests: dates and revocation.
 func (v *Verifier) current(ctx context.Context, t *Token) error {
 	now := time.Now()
 	if err := v.rules.CheckStart(t.dates, now); err != nil {
@@ -276,10 +274,10 @@ func (v *Verifier) current(ctx context.Context, t *Token) error {
 	if v.rules.Expired(t.dates, now) {
 		return asInvalid(ErrExpired)
 	}
-	if v.live == nil {
+	if v.revocation == nil {
 		return nil
 	}
-	return v.live.check(ctx, t, now)
+	return v.revocation.check(ctx, t, now)
 }
 
 // open verifies a token that is not in the cache.
@@ -296,18 +294,19 @@ func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
 		return nil, asInvalid(err)
 	}
 	t := newToken(c, verified.Key, verified.Dates)
-	if v.world != nil && rotation.Digest(*v.world, c.Family).LoginID() != c.SID {
-		return nil, asInvalid(errNoFamily) // the tokens of another namespace, with our keys
+	if v.namespace != nil && rotation.Digest(*v.namespace, c.Family).LoginID() != c.SID {
+		return nil, asInvalid(errNoFamily) // a token of another namespace, signed with the same keys
 	}
-	if v.live != nil {
-		if err := v.live.bind(t, c.Family); err != nil {
+	if v.revocation != nil {
+		if err := v.revocation.bind(t, c.Family); err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
 }
 
-// verify runs the envelope. Without keys nothing can be said of any token.
+// verify checks the header and the signature of a token. Without keys it returns
+// errUnavailable.
 func (s *KeySet) verify(_ context.Context, token string, form jose.Form) (jose.Verified, error) {
 	set := s.verificationSet()
 	if set == nil || set.Len() == 0 {

@@ -15,9 +15,9 @@ func TestOneHandlerServesBothModes(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	b.login(sessionMode)
-	b.tells("browser POST /session/login 200 log-in")
+	b.tells("browser POST /session/login 200 login")
 	access := b.login(tokenMode)
-	b.tells("browser POST /token/login 200 log-in")
+	b.tells("browser POST /token/login 200 login")
 	for mode, header := range map[string]http.Header{sessionMode: nil, tokenMode: bearer(access)} {
 		if status, body := b.step("me", mode, "GET", "/"+mode+"/me", nil, header); status != http.StatusOK || body != "hello, alice\n" {
 			t.Errorf("%s: %d %q", mode, status, body)

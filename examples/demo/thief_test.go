@@ -20,7 +20,7 @@ func TestAStolenSessionWorksUntilItEnds(t *testing.T) {
 	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
 	b.tells("thief GET /session/me 200")
 	b.step("logout", sessionMode, "POST", "/session/logout", url.Values{}, nil)
-	b.tells("browser POST /session/logout 204 log-out")
+	b.tells("browser POST /session/logout 204 logout")
 	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
 	b.tells("thief GET /session/me 401")
 }

@@ -238,7 +238,7 @@ const reasons = {
     return tells(xs, 'reuse') ? 'whyStealToken' : thiefServed(xs) ?? 'whyAgainToken';
   },
   elsewhere: (xs, mode) => (mode === 'token' ? 'whyElsewhereToken' : answered(xs, '/transfer') === 200 ? 'whyElsewhereSession' : 'whyElsewhereSessionOut'),
-  logout: (xs, mode) => (!tells(xs, 'log-out') ? 'whyLogoutNobody' : either(mode, 'whyLogoutSession', 'whyLogoutToken')),
+  logout: (xs, mode) => (!tells(xs, 'logout') ? 'whyLogoutNobody' : either(mode, 'whyLogoutSession', 'whyLogoutToken')),
   everywhere: (xs) => {
     if (answered(xs, '/logout-everywhere') !== 204) return 'whyEverywhereOut';
     const session = answered(xs, '/session/me') === 401;

@@ -1,6 +1,6 @@
 /**
- * Why a log-in is over. The words are those of the server's refusal of a
- * refresh; "replaced" and "logged out" are also said by other tabs.
+ * Why a login has ended. The values are those of the server's response to a refused
+ * refresh. "replaced" and "logged out" may also come from other tabs.
  */
 export type Reason =
   | 'missing'
@@ -14,95 +14,95 @@ export type Reason =
   | 'unknown';
 
 /**
- * How a client works. All fields are optional, and count if they are the
- * object's own.
+ * Options of createClient. All properties are optional. Inherited properties are
+ * ignored.
  */
 export interface Options {
-  /** Where RefreshHandler is. The default is "/refresh". */
+  /** The URL of RefreshHandler. The default is "/refresh". */
   readonly refresh?: string | URL;
 
-  /** Where LogoutHandler is. The default is "/logout". */
+  /** The URL of LogoutHandler. The default is "/logout". */
   readonly logout?: string | URL;
 
   /**
-   * The origins that get the access token, such as "https://api.example.com".
-   * The default is the page's own origin; a list that is given stands instead
-   * of it. Requests to others go without. Browsers take the token away from a
-   * redirect to another origin.
+   * The origins that receive the access token, such as "https://api.example.com".
+   * The default is the page's own origin; a list replaces it. Requests to other
+   * origins are sent without a token. Browsers remove the token from a redirect to
+   * another origin.
    */
   readonly origins?: readonly string[];
 
   /**
-   * Called once for each log-in that ends without this page having asked for
-   * it; then the page may show its log-in form. The default does nothing. It is
-   * not called if nobody was logged in when the page was loaded: that is for
-   * ready to say. The reason is "replaced" also where the cookie turns out to be
-   * of another log-in than the page, which sends nothing as that one.
+   * Called once for each login that ends without a logout by this page, for example to
+   * show the login form. The default does nothing. It is not called if no user was
+   * logged in when the page was loaded: use ready for that. The reason is "replaced" also
+   * if the cookie belongs to another login than the page; the page sends no request as
+   * the other login.
    */
   readonly onSessionLost?: (reason: Reason) => void;
 
   /**
-   * What carries the requests. The default is the fetch of the page at the time
-   * of createClient, so the page may replace it by that of the client later.
+   * The function that sends the requests. The default is the fetch of the page at the
+   * time of createClient, so the page may later replace its fetch by that of the client.
    */
   readonly fetch?: typeof globalThis.fetch;
 }
 
-/** A browser's log-in. Make one for a page. Its functions need no this. */
+/** A browser's login. Create one client for each page. Its functions do not use this. */
 export interface Client {
   /**
-   * Like the fetch of the browser, with the access token if the request goes to
-   * one of the origins. A token that is due is refreshed first. A request that
-   * is answered with a 401 that concerns the token is sent again once, with a
-   * newer one; a ReadableStream is not. If nobody is logged in, the request
-   * goes out without a token; if the log-in ends while it waits, it is not
-   * sent, and the answer is a 401.
+   * Works like the fetch of the browser, and adds the access token to requests to one
+   * of the origins. It refreshes a token that is due first. If no user is logged in, the
+   * request is sent without a token. If the login ends while the request waits, the
+   * request is not sent, and the response is a 401.
    *
-   * A 401 that demands a newer log-in is returned as it is: ask for the password,
-   * log in, and send the request again.
+   * A request whose response is a 401 for the token is sent again once, with a newer
+   * token. A request with a ReadableStream as body is not.
    *
-   * A POST too is sent again only after a 401 from before its handler. One that
-   * must not happen twice has an Idempotency-Key of its own, which is kept.
+   * A 401 that requires a newer login is returned unchanged: ask for the password, log
+   * in, and send the request again.
    *
-   * A request with an Authorization field of its own is left alone.
+   * A POST is also sent again, but only after a 401 that precedes its handler. Give a
+   * POST that must not run twice an Idempotency-Key of its own; it is kept.
    *
-   * It rejects with a TypeError, as after a network error, if there is no valid
-   * token and none can be had now: nobody is logged out by that.
+   * A request that has an Authorization header is sent unchanged.
+   *
+   * Rejects with a TypeError, as after a network error, if there is no valid token and
+   * the refresh fails. The user stays logged in.
    */
   readonly fetch: typeof globalThis.fetch;
 
   /**
-   * Resolves to whether somebody is logged in. After true the access token is
-   * good. Like fetch, it rejects if that cannot be found out now.
+   * Resolves to true if a user is logged in; the access token is then valid. Resolves to
+   * false if not. Rejects, like fetch, if a refresh is needed and fails.
    */
   readonly ready: () => Promise<boolean>;
 
   /**
-   * Sends the request that logs in, which Issuer.Login answers, and begins to
-   * use its tokens, here and in other tabs. It resolves to the response,
-   * whatever that says: a wrong password is not ok, and a log-in that waits for
-   * a second factor has no tokens yet. The cookie is stored for another origin
-   * too, if that allows it.
+   * Sends the login request, to which Issuer.Login responds, and uses its tokens, here
+   * and in other tabs. Resolves to the response in any case: after a wrong password it is
+   * not ok, and a login that waits for a second factor has no tokens yet. The cookie of
+   * another origin is stored too, if that origin allows it.
    *
-   * It rejects with a TypeError if an answer of success ends early or is not the
-   * JSON that it says it is: the cookie may be that of the new log-in by then, so
-   * the former one is over in all tabs, with "replaced" as the reason.
+   * Rejects with a TypeError if a successful response ends early, or is not JSON although
+   * its Content-Type says so. The cookie may then be that of the new login, so the
+   * previous login ends in all tabs, with the reason "replaced".
    */
   readonly login: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 
   /**
-   * Logs out, here and in other tabs. The tokens are forgotten in any case. If
-   * it rejects, the server has not heard of it, and the cookie is still good:
-   * call it again.
+   * Logs out, here and in other tabs. The tokens are removed from memory in any case. If
+   * it rejects, the server has not confirmed the logout, and the cookie may still be
+   * valid: call it again.
    */
   readonly logout: () => Promise<void>;
 
-  /** Stops listening to other tabs, and forgets the tokens. */
+  /** Stops listening to other tabs, and removes the tokens from memory. */
   readonly close: () => void;
 }
 
 /**
- * Returns a client. It sends nothing before it is used. It throws a TypeError if
- * one of the origins is none.
+ * Returns a client. It sends no request before it is used. Throws a TypeError if one of
+ * the origins is not an origin.
  */
 export function createClient(options?: Options): Client;

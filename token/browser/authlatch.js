@@ -1,6 +1,6 @@
-// The browser's side of package token of github.com/authlatch/auth. It keeps the
-// access token in a closure, sends it to the API, and renews it when it is due.
-// The refresh token is in an HttpOnly cookie, which no script sees.
+// The browser client of package token of github.com/authlatch/auth. It keeps the access
+// token in a closure, sends it to the API, and refreshes it when it is due. The refresh
+// token is in an HttpOnly cookie, which scripts cannot read.
 //
 //   import { createClient } from '/authlatch.js';
 //
@@ -9,21 +9,22 @@
 //   // in the form: await client.login('/login', { method: 'POST', body });
 //   const response = await client.fetch('/me');
 //
-// The page and the API are of one site (app.example.com and api.example.com):
-// the cookie is SameSite=Strict. From another origin, a 401 is understood only
-// with Access-Control-Expose-Headers: WWW-Authenticate. EventSource, WebSocket
-// and <img> cannot carry the token: fetch a one-time ticket for them, and await
-// ready() before they connect again. Make one client for a page.
+// The page and the API must be same-site (app.example.com and api.example.com), because
+// the cookie is SameSite=Strict. An API of another origin must send
+// Access-Control-Expose-Headers: WWW-Authenticate, so that the client can read its 401.
+// EventSource, WebSocket and <img> cannot send the token: fetch a one-time ticket for
+// them, and await ready() before they connect again. Create one client for each page.
 
 const HEADER = 'Refresh-Attempt';
 const PROBLEM = 'urn:authlatch:refresh:';
-const TIMEOUT = 10_000; // milliseconds, like the following
+const TIMEOUT = 10_000; // in milliseconds, like the next three
 const LOCK_TIMEOUT = 500;
-const LEAST_BACKOFF = 1_000;
-const MOST_BACKOFF = 60_000;
+const MIN_BACKOFF = 1_000;
+const MAX_BACKOFF = 60_000;
 
-// What handles the token is taken when the module is loaded, so a script that
-// patches these later does not see it. It is a hurdle and no wall: see the guide.
+// The functions that handle the token are captured when the module is loaded, so a script
+// that patches them later does not see the token. This makes theft harder and does not
+// prevent it: see the guide.
 const { apply } = Reflect;
 const { hasOwn } = Object;
 const { get, set, delete: remove } = Headers.prototype;
@@ -36,26 +37,26 @@ export function createClient(options) {
   const logout = own(options, 'logout') ?? '/logout';
   const origins = own(options, 'origins') ?? [location.origin];
   const onSessionLost = own(options, 'onSessionLost') ?? (() => {});
-  const send = (own(options, 'fetch') ?? globalThis.fetch).bind(globalThis); // kept before a page replaces it by ours
+  const send = (own(options, 'fetch') ?? globalThis.fetch).bind(globalThis); // captured before the page replaces it by client.fetch
   const refreshURL = new Request(refresh).url;
   const logoutURL = new Request(logout).url;
-  const name = 'authlatch:' + refreshURL; // of what the tabs share
+  const name = 'authlatch:' + refreshURL; // of the record and the channel that the tabs share
   const trusted = new Set(origins.map(checkedOrigin));
   const channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
-  const issued = new Set(); // the latest access tokens, to know them again
+  const issued = new Set(); // the latest access tokens, to recognize them
 
-  // { access, gen, login, id, refreshAt, expiresAt }: somebody is logged in. login
-  // is the tabs' name for the log-in, id the server's, its LoginID.
+  // { access, gen, login, id, refreshAt, expiresAt } while a user is logged in. login is
+  // the tabs' name for the login, id its LoginID.
   let tokens;
-  let over; // why nobody is, as soon as that is certain
-  let flight; // the refresh that is under way; one that is not here counts no more
-  let changing; // the log-in or log-out that is under way; never rejects
+  let ended; // the reason, once it is certain that no user is logged in
+  let flight; // the refresh that is under way; the result of any other is ignored
+  let changing; // the login or logout that is under way; never rejects
   let failure, backoff = 0, retryAt = 0; // of the last refresh, if it failed
-  let kept; // the record, where there is no storage
+  let kept; // the record, if there is no storage
 
-  // The record is { login, gen, key }: a name for the log-in, and the attempt to
-  // leave generation gen, while there is one. It is no secret that opens anything
-  // without the cookie. All tabs share it: see attempt.
+  // The record is { login, gen, key }: a name for the login, a generation, and the
+  // idempotency key of the refresh of that generation, if one is under way. The record
+  // grants no access without the cookie. All tabs share it: see attempt.
   function read() {
     if (kept) return kept;
     try {
@@ -72,7 +73,7 @@ export function createClient(options) {
     kept = undefined;
     try {
       localStorage.setItem(name, JSON.stringify(record));
-      if (!read()) kept = record; // some storages only pretend
+      if (!read()) kept = record; // some storages accept a write and do not store it
     } catch {
       kept = record;
     }
@@ -82,12 +83,13 @@ export function createClient(options) {
     kept = undefined;
     try {
       localStorage.removeItem(name);
-    } catch { /* there is none */ }
+    } catch { /* there is no storage */ }
   }
 
-  // attempt returns the record to refresh with. Its key stays the same, in all
-  // tabs, until an answer has arrived: so the server tells a lost answer that is
-  // asked for again, however late, from a thief. The next attempt has a new one.
+  // attempt returns the record to refresh with. Its key stays the same in all tabs until
+  // a response has arrived. So the server can distinguish a client that has lost a
+  // response, and repeats the refresh at any later time, from a thief. The refresh of the
+  // next generation has a new key.
   function attempt() {
     const record = read();
     const gen = tokens && (!record || tokens.login === record.login) ? tokens.gen : 0;
@@ -95,7 +97,7 @@ export function createClient(options) {
     const login = record?.login ?? tokens?.login ?? random();
     const mine = { login, gen: Math.max(gen, record?.gen ?? 0), key: random() };
     write(mine);
-    return read() ?? mine; // that of another tab, if it was a little later
+    return read() ?? mine; // the record of another tab, if that tab wrote later
   }
 
   function begin() {
@@ -120,16 +122,16 @@ export function createClient(options) {
     });
     const received = performance.now();
     const answer = await parsed(response).catch(() => undefined);
-    // Nothing comes of it if the log-in is another one by now, here or in the
-    // storage, of which another tab will tell. What follows is not interrupted.
+    // The result is ignored if the login has changed since, here or in the storage;
+    // another tab then posts the change. There is no await below.
     if (flight !== mine) return;
     const type = String(own(answer, 'type'));
-    const ended = response.status === 401 && type.startsWith(PROBLEM);
+    const hasEnded = response.status === 401 && type.startsWith(PROBLEM);
     const record = read();
-    if (record ? record.login !== sent.login : !ended) {
+    if (record ? record.login !== sent.login : !hasEnded) {
       discard();
       if (!record) end('logged out');
-    } else if (ended) {
+    } else if (hasEnded) {
       const reason = own(answer, 'reason') ?? type.slice(PROBLEM.length);
       drop();
       end(reason);
@@ -146,19 +148,19 @@ export function createClient(options) {
 
   function fail(error, wait = 0) {
     failure = error;
-    backoff = Math.min(Math.max(2 * backoff, LEAST_BACKOFF), MOST_BACKOFF);
-    retryAt = performance.now() + Math.min(Math.max(backoff, wait), MOST_BACKOFF);
+    backoff = Math.min(Math.max(2 * backoff, MIN_BACKOFF), MAX_BACKOFF);
+    retryAt = performance.now() + Math.min(Math.max(backoff, wait), MAX_BACKOFF);
   }
 
-  // isAnother reports whether tokens are of another log-in than that of this tab:
-  // the cookie has been replaced by a log-in that the client has not seen.
+  // isAnother reports whether tokens belong to another login than that of this tab. Then
+  // a login that the client has not seen has replaced the cookie.
   function isAnother(answer) {
     const id = own(answer, 'login_id');
     return tokens?.id !== undefined && id !== undefined && id !== tokens.id;
   }
 
-  // adopt begins to use tokens. Times count from when they were received, by a
-  // clock that nobody sets.
+  // adopt uses tokens from now on. Times count from when they were received, by a
+  // monotonic clock.
   function adopt(login, answer, received) {
     tokens = {
       login, access: own(answer, 'access_token'), gen: answer.gen,
@@ -168,36 +170,37 @@ export function createClient(options) {
     };
     issued.add(tokens.access);
     if (issued.size > 16) issued.delete(issued.values().next().value);
-    over = undefined;
+    ended = undefined;
     backoff = retryAt = 0;
   }
 
-  // end is the end of a log-in that nobody here has asked for.
+  // end ends a login without a logout by this page.
   function end(reason) {
-    if (tokens) Promise.resolve(reason).then(onSessionLost); // once: then there are none
+    if (tokens) Promise.resolve(reason).then(onSessionLost); // once, because tokens is undefined afterwards
     tokens = undefined;
-    over = reason;
+    ended = reason;
   }
 
-  // discard lets nothing come of the refresh that is under way.
+  // discard cancels the refresh that is under way, and ignores its result.
   function discard() {
     flight?.controller.abort();
     flight = undefined;
     backoff = retryAt = 0;
   }
 
-  // receive hears other tabs. A log-in or log-out there is one here too; other
-  // news count only if they are of our log-in. Tokens of another one make this tab
-  // look at once what the cookie says: the news may be late.
+  // receive handles messages of other tabs. A login or logout there applies here too.
+  // Other messages apply only if they are of the login of this tab. After tokens of
+  // another login, this tab refreshes at once, because the message may be late and only
+  // the cookie is current.
   function receive({ data }) {
     const login = own(data, 'login');
-    const ended = own(data, 'ended');
+    const reason = own(data, 'ended');
     const answer = own(data, 'answer');
-    if (ended) {
+    if (reason) {
       if (login && login !== tokens?.login) return;
       discard();
       kept = undefined;
-      end(ended);
+      end(reason);
     } else if (!isTokens(answer)) {
       return;
     } else if (own(data, 'entered')) {
@@ -206,34 +209,34 @@ export function createClient(options) {
       if (tokens) end('replaced');
       adopt(login, answer, performance.now());
     } else if (isAnother(answer)) {
-      doubt();
-    } else if (tokens ? login === tokens.login && answer.gen >= tokens.gen : !over && login === read()?.login) {
+      verifyLogin();
+    } else if (tokens ? login === tokens.login && answer.gen >= tokens.gen : !ended && login === read()?.login) {
       adopt(login, answer, performance.now());
     }
   }
 
-  // doubt refreshes at once, to find out whether our log-in is still that of the
-  // cookie.
-  function doubt() {
+  // verifyLogin refreshes at once, to check that the cookie still belongs to the login of
+  // this tab.
+  function verifyLogin() {
     if (!tokens) return;
     tokens.refreshAt = -Infinity;
     fresh().catch(() => {});
   }
 
-  // fresh returns tokens other than refused, and nothing if nobody is logged in.
-  // It refreshes if that is due or needed, together with all others who wait; a
-  // 401 that is late only finds what is newer already. If the refresh fails, the
-  // old token serves as long as it is valid.
+  // fresh returns tokens other than refused, or undefined if no user is logged in. It
+  // refreshes if that is due or needed; all requests that wait share the refresh. After a
+  // late 401 it returns the newer tokens that exist already. If the refresh fails, it
+  // returns the old tokens as long as they are valid.
   async function fresh(refused, signal) {
     for (let tried = false; ;) {
       const now = performance.now();
-      const rests = tried || now < retryAt;
-      if (tokens && tokens !== refused && now < (rests ? tokens.expiresAt : tokens.refreshAt)) return tokens;
+      const paused = tried || now < retryAt;
+      if (tokens && tokens !== refused && now < (paused ? tokens.expiresAt : tokens.refreshAt)) return tokens;
       if (changing) {
         await unlessAborted(changing, signal);
-      } else if (over) {
+      } else if (ended) {
         return undefined;
-      } else if (rests) {
+      } else if (paused) {
         throw new TypeError('Failed to fetch: the access token cannot be refreshed now', { cause: failure });
       } else {
         if (!flight) begin();
@@ -247,7 +250,7 @@ export function createClient(options) {
     const headers = apply(headersOf, request, []);
     const credential = apply(get, headers, ['Authorization']);
     if (credential && issued.has(credential.replace(/^Bearer /i, ''))) {
-      apply(remove, headers, ['Authorization']); // an old one of ours
+      apply(remove, headers, ['Authorization']); // an old token of this client
     } else if (credential) {
       return send(request);
     }
@@ -256,18 +259,19 @@ export function createClient(options) {
 
     const before = tokens;
     const first = await fresh(undefined, request.signal);
-    if (before && first?.login !== before.login) return refusal(over); // it was meant for that log-in
-    const stream = typeof init?.body?.getReader === 'function'; // is read once
+    if (before && first?.login !== before.login) return refusal(ended); // the request began under that login
+    const stream = typeof init?.body?.getReader === 'function'; // can be read only once
     const response = await send(withToken(stream ? request : request.clone(), first));
     if (!first || !concernsToken(response, trusted)) return response;
     const second = await fresh(first, request.signal);
     if (stream || second?.login !== first.login) return response;
-    response.body?.cancel().catch(() => {}); // frees the connection
+    response.body?.cancel().catch(() => {}); // releases the connection
     return send(withToken(request, second));
   }
 
-  // change does what writes the cookie: one thing at a time, and no refresh is
-  // under way or begins meanwhile, whose late answer would write it again.
+  // change runs an action that writes the cookie. Actions run one at a time, and no
+  // refresh is under way meanwhile, because its late response would write the cookie
+  // again.
   function change(action) {
     const before = Promise.all([changing, flight?.done]);
     discard();
@@ -279,15 +283,15 @@ export function createClient(options) {
     return running;
   }
 
-  // enter logs in. An answer that cannot be read may have replaced the cookie, so
-  // it is the end of the log-in before; where one has no tokens, the cookie tells.
+  // enter logs in. A response that cannot be read may have replaced the cookie, so it ends
+  // the previous login. After a response without tokens, a refresh checks the cookie.
   async function enter(input, init) {
     let response, answer;
     try {
       response = await send(new Request(input, { __proto__: null, credentials: 'include', ...init }));
       if (!response.ok) return response;
     } catch (error) {
-      doubt();
+      verifyLogin();
       throw error;
     }
     const received = performance.now();
@@ -297,8 +301,8 @@ export function createClient(options) {
       const login = tokens?.login;
       drop();
       end('replaced');
-      if (login) channel?.postMessage({ login, ended: over });
-      throw new TypeError('authlatch: log in: the answer cannot be read, and the former log-in is over', { cause });
+      if (login) channel?.postMessage({ login, ended });
+      throw new TypeError('authlatch: log in: the response cannot be read, and the previous login has ended', { cause });
     }
     if (isTokens(answer)) {
       const login = random();
@@ -306,7 +310,7 @@ export function createClient(options) {
       adopt(login, answer, received);
       channel?.postMessage({ login, answer, entered: true });
     } else {
-      doubt();
+      verifyLogin();
     }
     return response;
   }
@@ -320,15 +324,15 @@ export function createClient(options) {
       });
       if (!response.ok) throw new Error(`authlatch: log out: status ${response.status}`);
     } finally {
-      // Once more, after the server: until then a refresh of another tab succeeds.
+      // Again, after the server's response: until then a refresh of another tab succeeds.
       forget();
-      channel?.postMessage({ ended: over });
+      channel?.postMessage({ ended });
     }
   }
 
   function forget() {
     tokens = undefined;
-    over = 'logged out';
+    ended = 'logged out';
     drop();
   }
 
@@ -339,7 +343,7 @@ export function createClient(options) {
   function close() {
     discard();
     tokens = undefined;
-    over ??= 'closed';
+    ended ??= 'closed';
     channel?.close();
     globalThis.document?.removeEventListener('visibilitychange', wake);
   }
@@ -355,21 +359,21 @@ export function createClient(options) {
   });
 }
 
-// own reads a property that is the object's own. What a script has put on
-// Object.prototype counts nowhere.
+// own returns an own property of an object. It ignores properties that a script has put
+// on Object.prototype.
 function own(object, name) {
   return typeof object === 'object' && object !== null && hasOwn(object, name) ? object[name] : undefined;
 }
 
-// parsed reads a body as JSON.
+// parsed returns a body, parsed as JSON.
 function parsed(response) {
   const native = response instanceof NativeResponse && !hasOwn(response, 'json');
   return native ? apply(json, response, []) : response.json();
 }
 
-// entryOf reads the answer to a log-in: tokens, or whatever a page or a step of a
-// log-in answers. It rejects if the answer has ended early, or is no JSON though
-// it says so.
+// entryOf returns the parsed response to a login, or undefined if it is a page or another
+// step of a login that is not JSON. It rejects if the response ended early, or is not
+// JSON although its Content-Type says so.
 async function entryOf(response) {
   const text = await response.text();
   try {
@@ -381,18 +385,18 @@ async function entryOf(response) {
 }
 
 function checkedOrigin(text) {
-  if (new URL(text).origin !== text) throw new TypeError(`authlatch: ${text} is no origin`);
+  if (new URL(text).origin !== text) throw new TypeError(`authlatch: ${text} is not an origin`);
   return text;
 }
 
-// random returns 128 bits.
+// random returns 128 random bits in hexadecimal.
 function random() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-// locked runs action while no other tab does, if that can be had soon: it is only
-// for the storage, and nothing depends on it.
+// locked runs action while no other tab does. If the lock is not available soon, it runs
+// action without it: the lock only avoids needless writes to the storage.
 async function locked(name, action) {
   try {
     return await navigator.locks.request(name, { __proto__: null, signal: AbortSignal.timeout(LOCK_TIMEOUT) }, action);
@@ -401,8 +405,8 @@ async function locked(name, action) {
   }
 }
 
-// isTokens tells tokens from other answers. They have no access_token if the
-// server keeps that in a cookie as well.
+// isTokens reports whether a response has tokens. It has no access_token if the server
+// keeps that in a cookie as well.
 function isTokens(answer) {
   return Number.isSafeInteger(own(answer, 'gen')) && own(answer, 'expires_in') >= 0;
 }
@@ -412,9 +416,10 @@ function withToken(request, tokens) {
   return request;
 }
 
-// concernsToken reports whether a newer token can help: after a 401 from before
-// the handler, with a Bearer challenge (RFC 6750, 3) that says nothing else, such
-// as that a new log-in is wanted (RFC 9470, 3). A redirect may have led away.
+// concernsToken reports whether a newer token may help: the response is a 401 that
+// precedes the handler, with a Bearer challenge (RFC 6750, 3) that does not require
+// anything else, such as a new login (RFC 9470, 3). A response after a redirect to another
+// origin does not count.
 function concernsToken(response, trusted) {
   if (response.status !== 401 || (response.url && !trusted.has(new URL(response.url).origin))) return false;
   const challenge = /(?:^|,)\s*Bearer(?=[\s,]|$)(.*)/i.exec(response.headers.get('WWW-Authenticate') ?? '');
@@ -422,13 +427,14 @@ function concernsToken(response, trusted) {
   return challenge !== null && (error === null || error[1] === 'invalid_token');
 }
 
-// refusal is the answer to a request whose log-in has ended before it was sent.
+// refusal returns the response to a request whose login ended before it was sent.
 function refusal(reason = 'replaced') {
   const problem = { title: 'Unauthorized', status: 401, reason };
   return new Response(JSON.stringify(problem), { __proto__: null, status: 401, headers: { __proto__: null, 'Content-Type': 'application/problem+json' } });
 }
 
-// retryAfter reads the field of that name: seconds, or a date.
+// retryAfter returns the Retry-After header in milliseconds. The header is in seconds or
+// a date.
 function retryAfter(response) {
   const text = response.headers.get('Retry-After');
   return /^\d+$/.test(text) ? 1000 * text : Date.parse(text) - Date.now() || 0;

@@ -2,7 +2,7 @@ import type { AxiosAdapter, AxiosStatic } from 'axios';
 import type { Client } from './authlatch.js';
 
 /**
- * Returns an adapter for axios.create, which sends requests by client.fetch. It
- * throws a TypeError if axios is older than 1.12.
+ * Returns an adapter for axios.create that sends requests by client.fetch. Throws a
+ * TypeError if axios is older than 1.12.
  */
 export function createAdapter(axios: Pick<AxiosStatic, 'getAdapter'>, client: Pick<Client, 'fetch'>): AxiosAdapter;

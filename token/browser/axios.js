@@ -1,4 +1,4 @@
-// The way through a client of authlatch.js for axios 1.12 and newer:
+// An adapter for axios 1.12 and newer that sends requests by a client of authlatch.js:
 //
 //   import axios from 'axios';
 //   import { createClient } from '/authlatch.js';
@@ -7,10 +7,10 @@
 //   const client = createClient();
 //   const api = axios.create({ baseURL: '/api', adapter: createAdapter(axios, client) });
 //
-// It is the fetch adapter of axios with client.fetch in it. So a request is sent
-// again below axios: data is transformed once, interceptors run once, no token
-// stands in a configuration, and whatever fails is the error that axios makes of
-// a failed fetch. Log in with client.login.
+// It is the fetch adapter of axios with client.fetch as its fetch. The client refreshes
+// and repeats requests below axios: data is transformed once, interceptors run once, no
+// token is in a configuration, and failures are the errors that axios makes of a failed
+// fetch. Log in with client.login.
 
 export function createAdapter(axios, client) {
   const adapter = axios.getAdapter?.('fetch', { env: { fetch: client.fetch } });

@@ -1,5 +1,5 @@
-// Package browser serves the browser's side of package token: authlatch.js, an
-// ES module without dependencies, to be imported by pages as it is.
+// Package browser serves the browser client of package token: authlatch.js, an ES module
+// without dependencies. Pages import it without a build step.
 //
 //	import { createClient } from '/authlatch.js';
 //
@@ -7,17 +7,18 @@
 //	await client.login('/login', { method: 'POST', body: new FormData(form) });
 //	const response = await client.fetch('/me');
 //
-// The module keeps the access token in a closure and tells it to nobody but the
-// site's other tabs, over a BroadcastChannel. It refreshes it for all requests and
-// tabs together, and sends a request again that came with an old one. If another
-// login takes the place of its own in the cookie, it ends, and sends nothing as
-// that one.
+// The module keeps the access token in a closure, and shares it only with the other tabs
+// of the origin, over a BroadcastChannel. All requests and tabs share one refresh. A
+// request that was refused because of an old token is sent again. If another login
+// replaces the login of the client in the cookie, the client's login ends, and the client
+// sends no request as the other login.
 //
-// The closure hides the token from script that looks into storage and globals, and
-// from no other: injected script can act as the user while the page is open, and get
-// a token by a refresh of its own. With an AccessCookie it gets none. It is tested in real
-// browsers against package token. Beside it stand axios.js, an adapter for axios,
-// and the TypeScript declarations of both.
+// The closure hides the token only from script that reads storage and globals. Injected
+// script (XSS) can act as the user while the page is open, and can obtain a token by a
+// refresh of its own. With an AccessCookie it cannot obtain a token.
+//
+// The package also serves axios.js, an adapter for axios, and the TypeScript declarations
+// of both modules. The module is tested in browsers against package token.
 package browser
 
 import (
@@ -40,13 +41,13 @@ var (
 	adapterTypes string
 )
 
-// Handler serves the files by their names: authlatch.js, axios.js, authlatch.d.ts
-// and axios.d.ts. Anything else is 404; methods but GET and HEAD are 405. Under a
-// longer path it is used with [http.StripPrefix]. It needs no guard, and is safe
-// for concurrent use.
+// Handler returns a handler that serves the files by their names: authlatch.js, axios.js,
+// authlatch.d.ts and axios.d.ts. The response to another path is 404, and to methods
+// other than GET and HEAD 405. Use [http.StripPrefix] under a longer path. The handler
+// needs no guard, and is safe for concurrent use.
 //
-// Browsers ask each time whether their copy is the newest (RFC 9111, 5.2.2.4),
-// which a 304 answers: a client that is updated is updated at once.
+// Browsers revalidate their copy each time (Cache-Control: no-cache; RFC 9111, 5.2.2.4),
+// and receive a 304 if it is current, so an update takes effect at once.
 func Handler() http.Handler {
 	const script, types = "text/javascript; charset=utf-8", "text/plain; charset=utf-8" // RFC 9239
 	files := map[string]file{
@@ -70,7 +71,7 @@ func Handler() http.Handler {
 	})
 }
 
-// file is what is served under a name.
+// file is a file to serve.
 type file struct {
 	content, contentType, etag string
 }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// concernsToken reports whether a newer token can help: after a 401 from before
-// the handler, with a Bearer challenge that does not ask for a newer login (RFC
-// 9470, 3), or without any challenge, as gateways send it.
+// concernsToken reports whether a newer token may help: the response is a 401 with a
+// Bearer challenge that does not require a newer login (RFC 9470, 3), or a 401 without
+// any challenge, as gateways send it. Such a 401 precedes the handler.
 func concernsToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -21,15 +21,15 @@ func concernsToken(response *http.Response) bool {
 	return strings.TrimSpace(strings.Join(fields, "")) == ""
 }
 
-// challenge is one of a WWW-Authenticate header.
+// challenge is a challenge of a WWW-Authenticate header.
 type challenge struct {
 	scheme     string            // in lower case
 	parameters map[string]string // names in lower case; nil if there are none
 }
 
-// challenges reads those of all values of the header (RFC 9110, 11.6.1): the
-// comma separates challenges as well as parameters, and a quoted string may hold
-// either. What is malformed ends the value that it stands in.
+// challenges parses the challenges in all values of the header (RFC 9110, 11.6.1). A
+// comma separates challenges as well as parameters, and a quoted string may contain
+// commas. A malformed part ends the parsing of its value.
 func challenges(values []string) (all []challenge) {
 	for _, value := range values {
 		for rest := skipSeparators(value); rest != ""; rest = skipSeparators(rest) {
@@ -57,7 +57,7 @@ func challenges(values []string) (all []challenge) {
 	return all
 }
 
-// malformed stands for a rest that cannot be read. No rest is ever a NUL.
+// malformed is the rest of a value that cannot be parsed. A header never contains NUL.
 const malformed = "\x00"
 
 func skipSeparators(text string) string { return strings.TrimLeft(text, " \t,") }
@@ -75,8 +75,8 @@ func isTokenByte(c byte) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// skipToken68 skips the token68 that may follow a scheme. It is told apart from
-// a parameter by what follows: the end, or a comma.
+// skipToken68 skips the token68 that may follow a scheme. Unlike the name of a
+// parameter, a token68 is followed by a comma or by the end of the value.
 func skipToken68(text string) string {
 	rest := strings.TrimLeft(text, " ")
 	end := 0

@@ -1,6 +1,6 @@
-// Package tokenclient is the client of package token for Go programs that call an
-// API: a [Transport] sends the access token with each request, and renews it
-// when it is due. It links none of the code that signs and verifies tokens.
+// Package tokenclient is the client of package token for Go programs that call an API.
+// A [Transport] adds the access token to each request, and refreshes it when it is
+// due. The package links none of the code that signs and verifies tokens.
 //
 //	transport, err := tokenclient.New(tokenclient.Config{
 //		Origins: []string{"https://api.example"},
@@ -8,6 +8,6 @@
 //	})
 //	client := &http.Client{Transport: transport}
 //
-// After a login, [Transport.SetTokens] takes the [Tokens] that the issuer has
-// answered. Once [ErrLoginEnded] comes back, the program must log in again.
+// After a login, pass the [Tokens] of the issuer's response to [Transport.SetTokens].
+// When a request returns [ErrLoginEnded], the program must log in again.
 package tokenclient

@@ -10,25 +10,25 @@ import (
 	"github.com/authlatch/auth"
 )
 
-// flight is a refresh that is under way, or over. It counts as long as it is
-// the pending one of its Transport.
+// flight is a refresh, under way or completed. Its result is used only while it is the
+// pending one of its Transport.
 type flight struct {
 	cancel context.CancelFunc
-	done   chan struct{} // closed when it is over
-	err    error         // why there are no new tokens, though the login goes on
+	done   chan struct{} // closed when it is complete
+	err    error         // why there are no new tokens, although the login has not ended
 }
 
 const (
 	refreshTimeout = 10 * time.Second
-	leastBackoff   = time.Second
-	mostBackoff    = time.Minute
+	minBackoff     = time.Second
+	maxBackoff     = time.Minute
 )
 
-// fresh returns an access token to send for a login. It refreshes if there is
-// none, if it is time, or if the newest is refused, which an API has answered
-// with a 401; a 401 that is late only gets what is newer already.
+// fresh returns an access token for a request of a login. It refreshes if there is no
+// token, if a refresh is due, or if the newest token is refused, the token of a 401
+// response. After a late 401 for an older token, it returns the newer token.
 func (t *Transport) fresh(ctx context.Context, login, refused string) (string, error) {
-	usable, pending, err := t.present(login, refused)
+	usable, pending, err := t.usableToken(login, refused)
 	if pending == nil {
 		return usable, err
 	}
@@ -49,10 +49,9 @@ func (t *Transport) fresh(ctx context.Context, login, refused string) (string, e
 	return state.AccessToken, nil
 }
 
-// present returns the access token, if it need not be refreshed now. Otherwise
-// it returns the refresh that is under way, and the token to go on with if that
-// fails, if there is one.
-func (t *Transport) present(login, refused string) (usable string, pending *flight, err error) {
+// usableToken returns the access token if no refresh is due. Otherwise it returns the
+// refresh that is under way, and the token to use if that fails, if there is one.
+func (t *Transport) usableToken(login, refused string) (usable string, pending *flight, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, state := time.Now(), t.state()
@@ -68,15 +67,15 @@ func (t *Transport) present(login, refused string) (usable string, pending *flig
 	case now.Before(t.retryAt) && usable != "":
 		return usable, nil, nil
 	case now.Before(t.retryAt):
-		return "", nil, errors.New("tokenclient: refresh: it has failed a moment ago")
+		return "", nil, errors.New("tokenclient: refresh: the previous refresh has failed, and the next is not due yet")
 	case t.pending == nil:
 		t.begin()
 	}
 	return usable, t.pending, nil
 }
 
-// login names the login of requests that begin now. Where a refresh is due, that
-// is the one that another process may have put into the file.
+// login returns the name of the login of requests that begin now. If a refresh is due,
+// login reads the file first, because another process may have stored a newer login.
 func (t *Transport) login() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,8 +89,8 @@ func (t *Transport) login() string {
 // to a refresh of the Transport, and must not wait for it.
 type refreshOf struct{ transport *Transport }
 
-// begin lets a refresh start, on a context of its own: those who wait for it may
-// give up.
+// begin starts a refresh on a context of its own, because the requests that wait for it
+// may be canceled.
 func (t *Transport) begin() {
 	ctx := context.WithValue(context.Background(), refreshOf{t}, true)
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
@@ -99,7 +98,7 @@ func (t *Transport) begin() {
 	go t.refresh(ctx, t.pending)
 }
 
-// discard forgets what belongs to a login that is no longer ours.
+// discard cancels the pending refresh and clears the backoff, when the login changes.
 func (t *Transport) discard() {
 	if t.pending != nil {
 		t.pending.cancel()
@@ -115,14 +114,15 @@ func (t *Transport) refresh(ctx context.Context, f *flight) {
 	if err == nil && sent.Attempt != "" {
 		tokens, err = t.config.Refresh(ctx, sent.RefreshToken, sent.Attempt)
 		if err == nil && (tokens.AccessToken == "" || tokens.RefreshToken == "") {
-			err = errors.New("the answer has no tokens")
+			err = errors.New("the response has no tokens")
 		}
 	}
 	t.land(f, sent, tokens, err)
 }
 
-// prepare returns what to refresh with, its attempt kept. It has no attempt if
-// there is nothing to do: another process has done it, or the login is over.
+// prepare returns the state to refresh with, after storing its attempt. The state has no
+// attempt if no refresh is needed: another process has refreshed, or the login has
+// ended.
 func (t *Transport) prepare(f *flight) (clientState, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -142,21 +142,21 @@ func (t *Transport) prepare(f *flight) (clientState, error) {
 	return t.state(), nil
 }
 
-// land ends a flight with what has come of it.
+// land completes a flight with its result.
 func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pending != f {
-		return // another login, or none, since
+		return // the login has been replaced or cleared since
 	}
 	t.pending = nil
-	over := errors.Is(err, auth.ErrUnauthenticated) || err == nil && anotherLogin(sent, tokens)
-	if sent.Attempt != "" && (err == nil || over) {
+	ended := errors.Is(err, auth.ErrUnauthenticated) || err == nil && anotherLogin(sent, tokens)
+	if sent.Attempt != "" && (err == nil || ended) {
 		switch {
 		case t.overtaken(sent.RefreshToken):
 			err = nil
-		case over:
-			t.forget() // what may stay in the file is dead
+		case ended:
+			t.forget() // tokens that remain in the file cannot be refreshed
 			err = nil
 		default:
 			next := newClientState(tokens, time.Now())
@@ -172,20 +172,20 @@ func (t *Transport) land(f *flight, sent clientState, tokens Tokens, err error) 
 	t.backoff = 0
 }
 
-// anotherLogin reports whether a refresh was answered with the tokens of another
-// login, as by a cache that mixes up its users. They are not used, and since the
-// refresh token of this login is used up, it is over.
+// anotherLogin reports whether the response to a refresh has the tokens of another
+// login, for example from a cache that mixes up its users. These tokens are not used.
+// The login of the Transport has ended then, because its refresh token has been used.
 func anotherLogin(sent clientState, tokens Tokens) bool {
 	return sent.LoginID != "" && tokens.LoginID != "" && sent.LoginID != tokens.LoginID
 }
 
-// backOff says when the next refresh may be, after one that has failed.
+// backOff sets the time of the next refresh after a failed one.
 func (t *Transport) backOff(err error) {
-	t.backoff = min(max(2*t.backoff, leastBackoff), mostBackoff)
+	t.backoff = min(max(2*t.backoff, minBackoff), maxBackoff)
 	wait := t.backoff
 	var status *statusError
 	if errors.As(err, &status) {
-		wait = min(max(wait, status.retryAfter), mostBackoff)
+		wait = min(max(wait, status.retryAfter), maxBackoff)
 	}
 	t.retryAt = time.Now().Add(wait)
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/authlatch/auth/internal/wire"
 )
 
-// ErrReused is the error of a refresh token that was used before, and not by a
-// request that was repeated: somebody else may have it. The issuer has ended the
-// login. It wraps [auth.ErrUnauthenticated].
-var ErrReused = fmt.Errorf("tokenclient: a refresh token that was already used was used again: %w", auth.ErrUnauthenticated)
+// ErrReused is the error of a refresh token that was already used, and not by a repeated
+// request. Reuse indicates theft, so the issuer has ended the login. It wraps
+// [auth.ErrUnauthenticated].
+var ErrReused = fmt.Errorf("tokenclient: the refresh token was already used: %w", auth.ErrUnauthenticated)
 
-// RefreshAt returns a function for [Config.Refresh] that asks the
-// token.Issuer.RefreshHandler at a URL, which must admit native clients. The client carries the request; nil means
-// [http.DefaultClient]. Redirects are not followed, and plain http is for
-// loopback hosts only.
+// RefreshAt returns a function for [Config.Refresh] that sends refreshes to the
+// token.Issuer.RefreshHandler at a URL. The issuer must admit native clients. The client
+// sends the requests; nil means [http.DefaultClient]. Redirects are not followed. Plain
+// http is accepted only for loopback hosts.
 func RefreshAt(url string, client *http.Client) func(ctx context.Context, refreshToken, attempt string) (Tokens, error) {
 	if client == nil {
 		client = http.DefaultClient
@@ -41,7 +41,7 @@ func RefreshAt(url string, client *http.Client) func(ctx context.Context, refres
 		}
 		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 		if err != nil {
-			return Tokens{}, errors.New("the URL to refresh at is none")
+			return Tokens{}, errors.New("the URL of the refresh handler is malformed")
 		}
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Refresh-Attempt", attempt)
@@ -54,8 +54,8 @@ func RefreshAt(url string, client *http.Client) func(ctx context.Context, refres
 	}
 }
 
-// readTokens tells tokens, the end of the login, and failures apart. Only our
-// own problem detail is an end: any proxy can answer 401.
+// readTokens returns the tokens of a response, or an error. Only the issuer's own problem
+// detail means that the login has ended, because any proxy can respond with 401.
 func readTokens(response *http.Response) (Tokens, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if err != nil {
@@ -65,7 +65,7 @@ func readTokens(response *http.Response) (Tokens, error) {
 	case http.StatusOK:
 		var tokens Tokens
 		if err := json.Unmarshal(body, &tokens); err != nil {
-			return Tokens{}, errors.New("the answer is no JSON")
+			return Tokens{}, errors.New("the response is not JSON")
 		}
 		return tokens, nil
 	case http.StatusUnauthorized:
@@ -80,7 +80,7 @@ func readTokens(response *http.Response) (Tokens, error) {
 	return Tokens{}, &statusError{response.StatusCode, retryAfter(response.Header)}
 }
 
-// statusError is an answer that says nothing of the login.
+// statusError is a response after which the login may still be live.
 type statusError struct {
 	status     int
 	retryAfter time.Duration
@@ -88,8 +88,8 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("status %d", e.status) }
 
-// retryAfter reads the field of that name (RFC 9110, 10.2.3): seconds, or a
-// date.
+// retryAfter returns the value of the Retry-After header (RFC 9110, 10.2.3), which is in
+// seconds or a date.
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {

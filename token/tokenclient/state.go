@@ -13,18 +13,19 @@ import (
 	"github.com/authlatch/auth/internal/private"
 )
 
-// clientState is what a Transport knows and keeps in its file.
+// clientState is the state of a Transport, which it keeps in its file.
 type clientState struct {
-	Login        string    `json:"login,omitempty"`    // a name that SetTokens makes up
-	LoginID      string    `json:"login_id,omitempty"` // as the issuer says it, if it does
+	Login        string    `json:"login,omitempty"`    // a random name that SetTokens generates
+	LoginID      string    `json:"login_id,omitempty"` // of the issuer's response; may be empty
 	AccessToken  string    `json:"access_token"`
 	RefreshToken string    `json:"refresh_token"`
 	Generation   uint64    `json:"gen"`
 	Expires      time.Time `json:"expires"`       // of the access token, by our clock
 	RefreshAfter time.Time `json:"refresh_after"` // likewise
 
-	// Attempt is that of a refresh that has no answer yet. It is kept before the
-	// refresh is sent: with it a lost answer can be got again, however late.
+	// Attempt is the idempotency key of a refresh that has no response yet. It is
+	// stored before the refresh is sent, so that a refresh whose response was lost can
+	// be repeated at any later time.
 	Attempt string `json:"attempt,omitempty"`
 }
 
@@ -57,9 +58,9 @@ func random() string {
 
 func (t *Transport) set(state clientState) { t.state = func() clientState { return state } }
 
-// overtaken takes over what stands in the file, and reports whether another
-// process has put it there since known did: newer tokens, those of another
-// login, or none, after a logout.
+// overtaken reads the state from the file, and reports whether another process has
+// replaced the known refresh token: by newer tokens, by those of another login, or by
+// none, after a logout.
 func (t *Transport) overtaken(known string) bool {
 	kept, err := t.load()
 	if err != nil {
@@ -69,7 +70,7 @@ func (t *Transport) overtaken(known string) bool {
 	return kept.RefreshToken != known
 }
 
-// load reads the file, if there is one.
+// load returns the state in the file. Without a file it returns the current state.
 func (t *Transport) load() (state clientState, err error) {
 	if t.config.File == "" {
 		return t.state(), nil
@@ -82,12 +83,12 @@ func (t *Transport) load() (state clientState, err error) {
 		err = json.Unmarshal(text, &state)
 	}
 	if err != nil {
-		return clientState{}, fmt.Errorf("tokenclient: the tokens in the file: %w", err)
+		return clientState{}, fmt.Errorf("tokenclient: read the tokens in Config.File: %w", err)
 	}
 	return state, nil
 }
 
-// keep replaces the tokens, first those in the file, if there is one.
+// keep replaces the tokens, first in the file, if there is one, and then in memory.
 func (t *Transport) keep(state clientState) error {
 	if t.config.File != "" {
 		text, err := json.Marshal(state)
@@ -95,7 +96,7 @@ func (t *Transport) keep(state clientState) error {
 			err = private.ReplaceFile(t.config.File, text)
 		}
 		if err != nil {
-			return fmt.Errorf("tokenclient: keep the tokens in the file: %w", err)
+			return fmt.Errorf("tokenclient: write the tokens to Config.File: %w", err)
 		}
 	}
 	t.set(state)
@@ -109,7 +110,7 @@ func (t *Transport) forget() error {
 		return nil
 	}
 	if err := os.Remove(t.config.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("tokenclient: forget the tokens in the file: %w", err)
+		return fmt.Errorf("tokenclient: remove the tokens in Config.File: %w", err)
 	}
 	return nil
 }

@@ -5,9 +5,9 @@ import (
 	"log/slog"
 )
 
-// Tokens are what an issuer answers to a login or a refresh of a client that
-// keeps both tokens itself. They have the JSON form of token.Tokens, which is
-// that of RFC 6749, 5.1. They are secrets: keep them out of logs.
+// Tokens are the response of an issuer to a login or a refresh, for a client that keeps
+// both tokens itself. They have the JSON form of token.Tokens, which is that of RFC
+// 6749, 5.1. They are secrets: keep them out of logs.
 type Tokens struct {
 	// AccessToken goes into the Authorization header of requests, after Bearer.
 	AccessToken string `json:"access_token,omitempty"`
@@ -27,16 +27,16 @@ type Tokens struct {
 	// Generation counts the refreshes of the login.
 	Generation uint64 `json:"gen"`
 
-	// LoginID names the login, and is not a secret. Tokens of another login are
-	// never used in the place of those that a Transport has.
+	// LoginID names the login. It is not a secret. A Transport does not replace its
+	// tokens by those of a refresh with another LoginID.
 	LoginID string `json:"login_id"`
 }
 
-// Format writes no token, whatever the verb: tokens end up in logs by mistake.
-// fmt does not call it for Tokens in an unexported field.
+// Format implements [fmt.Formatter]. It writes no token for any verb, because tokens
+// are logged by mistake. fmt does not call it for Tokens in an unexported field.
 func (t Tokens) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "tokenclient.Tokens{expires_in: %d, gen: %d}", t.ExpiresIn, t.Generation)
 }
 
-// LogValue is Format for log/slog.
+// LogValue implements [slog.LogValuer]. Like Format, it writes no token.
 func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }

@@ -16,65 +16,68 @@ import (
 	"github.com/authlatch/auth/internal/wire"
 )
 
-// Config says how a [Transport] works. Origins and Refresh are required.
+// Config configures a [Transport]. Origins and Refresh are required; other zero fields
+// have safe defaults.
 type Config struct {
-	// Origins are where the access token is sent, such as
-	// "https://api.example.com"; plain http is for loopback hosts only. Requests
-	// to anywhere else, also those that a redirect leads to, go without. At
-	// least one is required.
+	// Origins are the origins to which the access token is sent, such as
+	// "https://api.example.com". At least one is required. Plain http is accepted only
+	// for loopback hosts. Requests to other origins, including redirected requests,
+	// are sent without a token.
 	Origins []string
 
-	// Refresh exchanges a refresh token, such as [RefreshAt] does over HTTP. It
-	// is required. An error that wraps [auth.ErrUnauthenticated] says that the
-	// login has ended; after any other error the tokens are kept. It returns when
-	// ctx ends, which is after 10 seconds.
+	// Refresh exchanges a refresh token for new tokens, as [RefreshAt] does over HTTP.
+	// It is required. attempt is the idempotency key of the refresh. An error that
+	// wraps [auth.ErrUnauthenticated] means that the login has ended; after any other
+	// error the tokens are kept. Refresh must return when ctx is done, which is after
+	// 10 seconds at the latest.
 	Refresh func(ctx context.Context, refreshToken, attempt string) (Tokens, error)
 
-	// File is where the tokens are kept between runs of the program, mode 0600.
-	// Several processes may use one file: what another one has put there, or
-	// removed by its Clear, counts from the next refresh on. The default is to
-	// keep them in memory.
+	// File is the path of the file in which the tokens are kept between runs of the
+	// program, with mode 0600. Several processes may share a file: tokens that another
+	// process has stored, or removed by its Clear, take effect at the next refresh.
+	// The default is to keep the tokens only in memory.
 	File string
 
-	// Base carries the requests. The default is [http.DefaultTransport].
+	// Base sends the requests. The default is [http.DefaultTransport].
 	Base http.RoundTripper
 }
 
-// Transport is an [http.RoundTripper] for clients of an API, and refreshes their
-// access token when it is due. One refresh is under way at a time, whoever
-// needs it, and it is not lost when the one who began it gives up: it goes on
-// for 10 seconds at most. [Transport.Clear] ends it, so no Close is needed.
+// Transport is an [http.RoundTripper] that adds the access token to requests to an API,
+// and refreshes it when it is due. Create it with [New]. It holds one login, and is safe
+// for concurrent use.
 //
-// A request that is answered with a 401 that concerns the token, by a Bearer
-// challenge or by having no challenge at all, is sent again once, with a newer
-// one, if its body is empty or can be got again ([http.Request.GetBody]); a stream
-// is not, but the next request has the newer token. A request with an Authorization field of its own is left alone. A 403,
-// and a demand for a newer login, refresh nothing.
+// Concurrent requests share one refresh. The refresh continues if the request that began
+// it is canceled, for 10 seconds at most. [Transport.Clear] cancels it, so there is no
+// Close.
 //
-// Create it with [New]. It is for one login, and safe for concurrent use.
+// After a 401 with a Bearer challenge, or without any challenge, Transport refreshes and
+// sends the request again once, if its body is empty or [http.Request.GetBody] returns
+// it. A request with a stream is not sent again, but the next request has the newer
+// token. A 403, or a challenge that requires a newer login, does not cause a refresh.
+//
+// A request that has an Authorization header is sent unchanged.
 type Transport struct {
 	config Config
 
 	mu      sync.Mutex
-	state   func() clientState // a function, into which no verb of fmt looks
+	state   func() clientState // a function, because fmt does not print its result
 	pending *flight            // the refresh that is under way, or nil
-	retryAt time.Time          // no refresh before, after one that has failed
+	retryAt time.Time          // no refresh before this time, after a failed one
 	backoff time.Duration      // doubles with each failure
 }
 
-// ErrLoginEnded is the error of requests after their login has ended, and
-// before [Transport.SetTokens]. It wraps [auth.ErrUnauthenticated].
+// ErrLoginEnded is the error of requests whose login has ended, and of requests before
+// the first [Transport.SetTokens]. It wraps [auth.ErrUnauthenticated].
 var ErrLoginEnded = fmt.Errorf("tokenclient: the login has ended: %w", auth.ErrUnauthenticated)
 
-// ErrLoginReplaced is the kind of [ErrLoginEnded] (it wraps it) of a request
-// that began under one login and was not sent, or not sent again, because
-// another login had taken its place: no request of one account is sent as
-// another. Requests that begin later use the new login.
-var ErrLoginReplaced = fmt.Errorf("tokenclient: another login has replaced that of the request: %w", ErrLoginEnded)
+// ErrLoginReplaced wraps [ErrLoginEnded]. It reports that a request began under one login
+// and was not sent, or not sent again, because another login had replaced it. A request
+// of one account is never sent as another. Requests that begin later use the new login.
+var ErrLoginReplaced = fmt.Errorf("tokenclient: the login of the request has been replaced by another: %w", ErrLoginEnded)
 
-// New returns a Transport, or an error that names the field of the
-// configuration that cannot work. It reads File, if there is one; if that has
-// no tokens yet, call [Transport.SetTokens].
+// New returns a Transport, or an error that names the invalid field of the configuration.
+// It reads File, if it is set. Without tokens in the file, call [Transport.SetTokens]
+// before the first request.
 func New(c Config) (*Transport, error) {
 	if len(c.Origins) == 0 {
 		return nil, errors.New("tokenclient: Config.Origins is required")
@@ -86,7 +89,7 @@ func New(c Config) (*Transport, error) {
 	for i, text := range c.Origins {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || wire.CheckAddress(text, false) != nil {
-			return nil, errors.New("tokenclient: Config.Origins: one is not of the form https://host[:port]")
+			return nil, fmt.Errorf("tokenclient: Config.Origins[%d] is not of the form https://host[:port]", i)
 		}
 		c.Origins[i] = origin(u)
 	}
@@ -103,9 +106,9 @@ func New(c Config) (*Transport, error) {
 	return t, nil
 }
 
-// SetTokens takes the tokens of a new login in the place of any others. An error
-// says that they lack something, or could not be kept in the file; the Transport
-// is as it was then.
+// SetTokens replaces the tokens by those of a new login. An error means that a token is
+// missing, or that the tokens could not be written to the file. After an error the
+// Transport is unchanged.
 func (t *Transport) SetTokens(tokens Tokens) error {
 	if tokens.AccessToken == "" || tokens.RefreshToken == "" {
 		return errors.New("tokenclient: SetTokens: the access token or the refresh token is missing")
@@ -121,10 +124,10 @@ func (t *Transport) SetTokens(tokens Tokens) error {
 	return nil
 }
 
-// Clear forgets the tokens, and returns the refresh token for the issuer to
-// revoke; it is empty if there was none. A refresh that is under way is
-// cancelled, and nothing comes of it. An error says that the file is still
-// there.
+// Clear removes the tokens, and returns the refresh token, so that the program can send
+// it to the issuer's logout. It is empty if there was none. A refresh that is under way
+// is canceled, and its result is not used. An error means that the file could not be
+// removed.
 func (t *Transport) Clear() (refreshToken string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -133,13 +136,16 @@ func (t *Transport) Clear() (refreshToken string, err error) {
 	return refreshToken, t.forget()
 }
 
-// RoundTrip sends a request, with the access token if it goes to one of the
-// Origins. It does not change r. Errors are those of Base; [ErrLoginEnded], as
-// [ErrLoginReplaced] if another login came while the request waited; or that of
-// a refresh which failed while there was no token to go on with.
+// RoundTrip sends a request, with the access token if it goes to one of the Origins. It
+// does not change r. The error is
 //
-// A request that Refresh makes with its context goes to Base as it is, so the
-// client of [RefreshAt] may have this Transport.
+//   - an error of Base,
+//   - [ErrLoginEnded], or [ErrLoginReplaced] if another login came while the request
+//     waited,
+//   - the error of a refresh that failed while there was no valid token.
+//
+// A request that Refresh makes with its context goes to Base unchanged, so the client of
+// [RefreshAt] may use this Transport.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	refreshing := r.Context().Value(refreshOf{t}) != nil
 	if refreshing || !slices.Contains(t.config.Origins, origin(r.URL)) || r.Header.Get("Authorization") != "" {
@@ -165,9 +171,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body, ok := bodyAgain(r)
 	if !ok {
-		return response, nil // a stream was read and cannot be sent again
+		return response, nil // a stream has been read and cannot be sent again
 	}
-	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // lets the connection be used again
+	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be reused
 	closeBody(response.Body)
 	return t.config.Base.RoundTrip(withToken(r, body, newer))
 }
@@ -183,7 +189,7 @@ func withToken(r *http.Request, body io.ReadCloser, access string) *http.Request
 	return c
 }
 
-// bodyAgain returns the body of r once more, if it can be had.
+// bodyAgain returns the body of r to send again, if that is possible.
 func bodyAgain(r *http.Request) (io.ReadCloser, bool) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r.Body, true
@@ -201,7 +207,7 @@ func closeBody(body io.Closer) {
 	}
 }
 
-// origin returns scheme, host and port, the port always there.
+// origin returns scheme, host and port. The port is always included.
 func origin(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
