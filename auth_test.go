@@ -85,8 +85,8 @@ func TestOutcomesAreToldApart(t *testing.T) {
 		{"forbidden is not unauthenticated", auth.ErrForbidden, false, false, true},
 		{"another error is none of them", io.ErrUnexpectedEOF, false, false, false},
 		{"a lack of scope is forbidden", scope, false, false, true},
-		{"an old log-in is unauthenticated, and not without a credential", recent, true, false, false},
-		{"a lack of scope counts before an old log-in", both, false, false, true},
+		{"an old login is unauthenticated, and not without a credential", recent, true, false, false},
+		{"a lack of scope counts before an old login", both, false, false, true},
 		{"an empty InsufficientError is not served as anonymous", &auth.InsufficientError{}, true, false, false},
 	}
 	for _, test := range tests {

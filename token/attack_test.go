@@ -358,7 +358,7 @@ func addOrder(s []byte) {
 }
 
 // ASVS 5.0, 9.1.2.
-// Whoever knows the public key, as everybody does, signs with it as a secret
+// An attacker uses the public key, which is published, as an HMAC secret
 // (CVE-2015-9235 and its like).
 func TestPublicKeyIsNoSecret(t *testing.T) {
 	m := newMinter(t)

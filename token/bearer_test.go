@@ -202,7 +202,7 @@ func TestChallengesOfGuards(t *testing.T) {
 		want   string
 	}{
 		{"a scope", guard.RequireScope("delete admin"), 403, `Bearer error="insufficient_scope", scope="delete admin"`},
-		{"a recent log-in", guard.RequireRecent(5 * time.Minute), 401, `Bearer error="insufficient_user_authentication", max_age="300"`},
+		{"a recent login", guard.RequireRecent(5 * time.Minute), 401, `Bearer error="insufficient_user_authentication", max_age="300"`},
 		{"a second factor", guard.RequireMethods("otp"), 401, `Bearer error="insufficient_user_authentication"`},
 		{"a scope that is none", guard.RequireThat(func(auth.Identity) error {
 			return &auth.InsufficientError{Scope: "a\", error=\"x\r\nX: y"}

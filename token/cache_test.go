@@ -157,7 +157,7 @@ func TestCacheIsBoundedInEntriesAndBytes(t *testing.T) {
 	}
 }
 
-// An entry that is larger than all the room there is pushes out nobody.
+// An entry that is larger than the whole cache evicts no other.
 func TestTooLargeATokenIsNotRemembered(t *testing.T) {
 	m := newMinter(t)
 	v := m.verifier(func(v *token.VerifierConfig) { v.CacheSize = 1 })
@@ -182,7 +182,7 @@ func TestTokensInUseStay(t *testing.T) {
 	}
 }
 
-// Without a use all go in the order in which they came, and none is passed over.
+// Unused entries are evicted in the order in which they came, and none is skipped.
 func TestTokensOutOfUseGo(t *testing.T) {
 	m := newMinter(t)
 	v := m.verifier(func(v *token.VerifierConfig) { v.CacheSize = 10 })
@@ -201,9 +201,9 @@ func TestTokensOutOfUseGo(t *testing.T) {
 	}
 }
 
-// Rule 8: nobody can change what others get. An identity is a value of strings
+// Rule 8: no caller can change the token that others receive. An identity is a value of strings
 // and times, and a Token has no field that one could set.
-func TestHitsShareWhatNobodyCanChange(t *testing.T) {
+func TestHitsShareAnImmutableToken(t *testing.T) {
 	m := newMinter(t)
 	v, text := m.verifier(), m.mint(with(map[string]any{"role": "user"}))
 	first, err := v.Verify(t.Context(), text)

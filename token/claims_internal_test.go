@@ -52,7 +52,7 @@ func TestClaimsComeBackAsTheyWere(t *testing.T) {
 		"no facts":            func(c *claims.Access) { c.Application = "" },
 		"no scopes":           func(c *claims.Access) { c.Scopes = "" },
 		"no methods":          func(c *claims.Access) { c.Methods = "" },
-		"no log-in":           func(c *claims.Access) { c.SID, c.Family = "", "" },
+		"no login":            func(c *claims.Access) { c.SID, c.Family = "", "" },
 		"no time of proof":    func(c *claims.Access) { c.AuthTime = time.Time{} },
 		"a subject to escape": func(c *claims.Access) { c.Subject = "a\"\\<&>\u2028\u00e4\U0001f600\n" },
 		"facts of all kinds": func(c *claims.Access) {
@@ -128,7 +128,7 @@ func TestFactsNeverShadow(t *testing.T) {
 	}
 }
 
-func TestClaimsThatNobodyWouldAcceptAreNotMinted(t *testing.T) {
+func TestClaimsThatNoVerifierAcceptsAreNotMinted(t *testing.T) {
 	for name, change := range map[string]func(*claims.Access){
 		"no subject":     func(c *claims.Access) { c.Subject = "" },
 		"a long subject": func(c *claims.Access) { c.Subject = strings.Repeat("x", 256) },
@@ -260,7 +260,7 @@ func FuzzClaims(f *testing.F) {
 		}
 		id := auth.Identity{Subject: got.Subject, Scopes: got.Scopes, Methods: got.Methods, Claims: got.Application}
 		if err := id.Validate(); err != nil {
-			t.Errorf("%s gives what no log-in accepts: %v", payload, err)
+			t.Errorf("%s gives claims that Login refuses: %v", payload, err)
 		}
 		var all, facts map[string]json.RawMessage
 		check(t, json.Unmarshal([]byte(payload), &all))

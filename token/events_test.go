@@ -9,9 +9,9 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// What has proved nothing is about nobody. What is wrong with an access token
-// is told in an error as well.
-func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
+// The event of an unauthenticated credential has no subject. The event of an access
+// token also has an error.
+func TestEventNamesOnlyAnAuthenticatedSubject(t *testing.T) {
 	refresh := func(change func([]byte)) func(*testing.T, *token.Issuer, token.Tokens) {
 		return func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			i.Refresh(t.Context(), respell(tokens.RefreshToken, change), newAttempt())
@@ -32,10 +32,10 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 			i.Refresh(t.Context(), tokens.RefreshToken[1:], newAttempt())
 		}, auth.EventRejected, "malformed refresh token", false, false, false},
 		"a forged one":                 {0, audienceName, refresh(func(b []byte) { b[len(b)-1]++ }), auth.EventRejected, "forged refresh token", false, true, false},
-		"one of a log-in that is gone": {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true, false},
+		"one of a login that is gone":  {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true, false},
 		"one that is over":             {3*time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true, false},
 		"an access token that is over": {11 * time.Minute, audienceName, verify, auth.EventExpired, "", true, true, true},
-		"one of a log-in that is over": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+		"one of a login that is over": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.LogoutAll(t.Context(), "alice"))
 			verify(t, i, tokens)
 		}, auth.EventRejected, "login has ended", true, true, true},
@@ -43,7 +43,7 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 			must(t, i.LogoutAll(t.Context(), "alice"))
 			refresh(func([]byte) {})(t, i, tokens)
 		}, auth.EventRejected, "login has ended", false, true, false},
-		"one of its own log-out, of a slow tab": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+		"one of its own logout, of a slow tab": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.Revoke(t.Context(), tokens.RefreshToken))
 			refresh(func([]byte) {})(t, i, tokens)
 		}, auth.EventLogout, "", true, true, false},
@@ -61,7 +61,7 @@ func TestAnEventIsAboutWhomTheCredentialProves(t *testing.T) {
 			}), tokens)
 			events := j.take()
 			if len(events) == 0 {
-				t.Fatal("nothing is told")
+				t.Fatal("no event was emitted")
 			}
 			e := events[len(events)-1]
 			if e.Kind != c.kind || e.Reason != c.reason || (e.Subject == "alice") != c.subject || (len(e.LoginID) == 22) != c.loginID || (e.Err != nil) != c.err {

@@ -34,7 +34,7 @@ func ExampleNewVerifier() {
 }
 
 // Access tokens of an Amazon Cognito user pool have no aud and no typ. The
-// claim token_use tells them from ID tokens.
+// claim token_use distinguishes them from ID tokens.
 func ExampleForeign() {
 	pool := "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_example"
 	keys, err := token.NewRemoteKeySet(pool+"/.well-known/jwks.json", token.RemoteConfig{})

@@ -12,7 +12,7 @@ var NewRemoteKeySetVia = newRemoteKeySet
 // FamilyKey is where a family is stored.
 func FamilyKey(namespace, famID string) string { return rotation.Digest(namespace, famID).Key() }
 
-// FamilyLoginID is the name of a family's log-in.
+// FamilyLoginID is the name of a family's login.
 func FamilyLoginID(namespace, famID string) string {
 	return rotation.Digest(namespace, famID).LoginID()
 }
@@ -24,5 +24,5 @@ func FamilyRecord(ends time.Time) []byte {
 	return f.Encode()
 }
 
-// SeeLive notes that the log-in of a token was found to go on at a time.
+// SeeLive records that the login of a token was found live at a time.
 func SeeLive(t *Token, at time.Time) { t.liveAt.Store(at.UnixNano()) }

@@ -18,7 +18,7 @@ import (
 // holder is a struct of an application. fmt calls no method of what it holds.
 type holder struct{ held any }
 
-// printed is a value as every verb that somebody may try prints it.
+// printed is a value as every verb prints it.
 func printed(v any) string {
 	var text strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%t", "%e"} {
@@ -39,7 +39,7 @@ func spellings(secret []byte) []string {
 	}
 }
 
-// What is printed by mistake, in whatever way, shows no key and no token.
+// Printing a value by mistake, with any verb, shows no key and no token.
 func TestNothingThatIsPrintedShowsASecret(t *testing.T) {
 	for _, algorithm := range []token.Algorithm{token.HS256, token.Ed25519, token.ES256} {
 		keys := newKeys(t, algorithm)

@@ -21,7 +21,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// These tests run log-ins, refreshes and log-outs over one store in every order
+// These tests run logins, refreshes and logouts over one store in every order
 // in which their calls can happen, with faults and crashes at every place.
 
 const exploredWindow = time.Minute
@@ -45,15 +45,15 @@ type known struct {
 	seed     [16]byte
 	salt     [16]byte
 	digest   logins.Digest
-	answered uint64 // the highest generation that somebody was told of
-	replaced bool   // a log-in that replaces it was answered
+	answered uint64 // the highest generation that was returned
+	replaced bool   // a login that replaces it was answered
 }
 
 // theatre is what a scenario knows: everything that an outsider could notice.
 type theatre struct {
 	model    *interleave.Model
 	families []*known // that are disclosed
-	mustEnd  []*known // by a log-out everywhere that has returned nil
+	mustEnd  []*known // by a logout everywhere that has returned nil
 	reuses   map[string]int
 	broken   error
 }
@@ -106,7 +106,7 @@ func (w *theatre) learn(text string) *known {
 	return k
 }
 
-// existing makes a log-in before the actors start, refreshed so often, and for
+// existing makes a login before the actors start, refreshed so often, and for
 // the last time so long ago, by actorA.
 func (w *theatre) existing(generation uint64, ago time.Duration) *known {
 	tokens, err := w.issuer(w.model).Issue(context.Background(), auth.Identity{Subject: "alice"})
@@ -154,7 +154,7 @@ func (w *theatre) login(s store.Store) {
 	}
 }
 
-// loginOver logs in with the cookie of another log-in.
+// loginOver logs in with the cookie of another login.
 func (w *theatre) loginOver(k *known, generation uint64, subject string) func(store.Store) {
 	return func(s store.Store) {
 		r := httptest.NewRequest("POST", "https://app.example/login", nil)
@@ -201,22 +201,22 @@ func (w *theatre) check() error {
 		switch {
 		case f == nil:
 		case !w.listed(k):
-			return fmt.Errorf("log-in %d lives and is not listed", n)
+			return fmt.Errorf("login %d lives and is not listed", n)
 		case f.Generation < k.answered:
-			return fmt.Errorf("generation %d of log-in %d was answered and is not in the store", k.answered, n)
+			return fmt.Errorf("generation %d of login %d was answered and is not in the store", k.answered, n)
 		case slices.Contains(w.mustEnd, k):
-			return fmt.Errorf("log-in %d has outlived a log-out", n)
+			return fmt.Errorf("login %d has outlived a logout", n)
 		case k.replaced:
-			return fmt.Errorf("log-in %d lives beside the one that replaces it", n)
+			return fmt.Errorf("login %d lives beside the one that replaces it", n)
 		}
 		if w.reuses[k.digest.LoginID()] > 1 {
-			return fmt.Errorf("a theft was told twice")
+			return fmt.Errorf("a theft was reported twice")
 		}
 	}
 	return nil
 }
 
-// listed reports whether the log-in stands in a list, also as one that ends.
+// listed reports whether the login stands in a list, also as one that ends.
 func (w *theatre) listed(k *known) bool {
 	for _, subject := range []string{"alice", "bob"} {
 		key := sha256.Sum256([]byte("authlatch/logins\x00" + subject))
@@ -237,7 +237,7 @@ func (w *theatre) facts() string {
 }
 
 // ASVS 5.0, 2.3.3 and 15.4.2.
-func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
+func TestEveryInterleavingOfLoginsAndRefreshes(t *testing.T) {
 	const open, shut = time.Second, time.Hour
 	type actors = []func(store.Store)
 	for _, scenario := range []struct {
@@ -257,11 +257,11 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 2, actorA), w.refresh(k, 3, actorB)}
 		}},
-		{"a refresh against log-out everywhere", 1, func(w *theatre) actors {
+		{"a refresh against logout everywhere", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 3, actorA), w.logoutAll}
 		}},
-		{"a refresh against log-out", 1, func(w *theatre) actors {
+		{"a refresh against logout", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 3, actorA), w.revoke(k, 1)}
 		}},
@@ -273,27 +273,27 @@ func TestEveryInterleavingOfLogInsAndRefreshes(t *testing.T) {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 1, actorA), w.refresh(k, 2, actorB)}
 		}},
-		{"a reuse against log-out everywhere", 1, func(w *theatre) actors {
+		{"a reuse against logout everywhere", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 1, actorA), w.logoutAll}
 		}},
-		{"a log-in against log-out everywhere", 0, func(w *theatre) actors {
+		{"a login against logout everywhere", 0, func(w *theatre) actors {
 			w.existing(3, shut)
 			return actors{w.login, w.logoutAll}
 		}},
-		{"a log-in over another against its refresh", 1, func(w *theatre) actors {
+		{"a login over another against its refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.loginOver(k, 3, "alice"), w.refresh(k, 3, actorA)}
 		}},
-		{"a log-in of another subject against its refresh", 1, func(w *theatre) actors {
+		{"a login of another subject against its refresh", 1, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.loginOver(k, 2, "bob"), w.refresh(k, 3, actorA)}
 		}},
-		{"two log-ins over one", 0, func(w *theatre) actors {
+		{"two logins over one", 0, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.loginOver(k, 3, "alice"), w.loginOver(k, 3, "alice")}
 		}},
-		{"a reuse, a refresh and log-out everywhere", 0, func(w *theatre) actors {
+		{"a reuse, a refresh and logout everywhere", 0, func(w *theatre) actors {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 1, actorA), w.refresh(k, 3, actorB), w.logoutAll}
 		}},

@@ -31,7 +31,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		"longer than browsers keep": func(c *token.IssuerConfig) { c.MaxLifetime = 400*day + 1 },
 		"a window of a moment":      func(c *token.IssuerConfig) { c.GracePeriod = time.Second - 1 },
 		"a window of over a minute": func(c *token.IssuerConfig) { c.GracePeriod = time.Minute + 1 },
-		"more log-ins than 1000":    func(c *token.IssuerConfig) { c.MaxLogins = 1001 },
+		"more logins than 1000":     func(c *token.IssuerConfig) { c.MaxLogins = 1001 },
 		"a leeway too long":         func(c *token.IssuerConfig) { c.Leeway = time.Hour },
 		"a negative cache":          func(c *token.IssuerConfig) { c.CacheSize = -2 },
 		"a cookie for scripts":      func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").ReadableByScripts() },
@@ -51,7 +51,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 	}
 }
 
-// What is negative is refused by its own name, whatever is derived from it.
+// A negative field is refused by its own name, not by that of a derived one.
 func TestNegativeLimitsAreNamed(t *testing.T) {
 	for field, change := range map[string]func(*token.IssuerConfig){
 		"AccessLifetime": func(c *token.IssuerConfig) { c.AccessLifetime = -1 },
@@ -99,8 +99,8 @@ func TestLimitsOfTheIssuerAreWithin(t *testing.T) {
 		"400 days":             func(c *token.IssuerConfig) { c.MaxLifetime = 400 * 24 * time.Hour },
 		"a window of a second": func(c *token.IssuerConfig) { c.GracePeriod = time.Second },
 		"a window of a minute": func(c *token.IssuerConfig) { c.GracePeriod = time.Minute },
-		"one log-in":           func(c *token.IssuerConfig) { c.MaxLogins = 1 },
-		"1000 log-ins":         func(c *token.IssuerConfig) { c.MaxLogins = 1000 },
+		"one login":            func(c *token.IssuerConfig) { c.MaxLogins = 1 },
+		"1000 logins":          func(c *token.IssuerConfig) { c.MaxLogins = 1000 },
 		"a cookie of its own":  func(c *token.IssuerConfig) { c.Cookie = cookie.New("r").Path("/auth").SameSiteLax() },
 	} {
 		i := newIssuer(t, change)
@@ -133,7 +133,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 			issued(t, i)
 		}
 		if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) != 100 {
-			t.Errorf("%d log-ins, %v", len(list), err)
+			t.Errorf("%d logins, %v", len(list), err)
 		}
 	})(t)
 }

@@ -228,12 +228,12 @@ func (j *journal) kinds() (kinds []auth.EventKind) {
 	return kinds
 }
 
-// wantsFault checks that the one event so far is that of an error of a log-in.
+// wantsFault checks that the only event so far is the fault of a failed login.
 func (j *journal) wantsFault(t testing.TB, rule, subject string, err error) {
 	t.Helper()
 	events := j.take()
 	if len(events) != 1 || events[0].Kind != auth.EventFault || events[0].Err != err || events[0].Subject != subject || err == nil || !strings.HasPrefix(err.Error(), "token: log in: ") {
-		t.Errorf("%s: %v tells %+v", rule, err, events)
+		t.Errorf("%s: %v emits %+v", rule, err, events)
 	}
 }
 

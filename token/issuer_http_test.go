@@ -58,7 +58,7 @@ func problemOf(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 		t.Errorf("body %s", w.Body)
 	}
 	if status != 401 && (a.Type != "" || a.Reason != "") {
-		t.Errorf("%d tells %q %q", status, a.Type, a.Reason)
+		t.Errorf("%d has type %q, reason %q", status, a.Type, a.Reason)
 	}
 	return strings.TrimSpace(strings.TrimPrefix(a.Type, "urn:authlatch:refresh:") + " " + a.Reason)
 }
@@ -100,7 +100,7 @@ func TestCookiesAreGolden(t *testing.T) {
 		golden(b.post(i.RefreshHandler()), "90", "90")
 		golden(b.post(i.LogoutHandler()), "0", "0")
 		if b.refresh != "" || b.access != "" {
-			t.Error("log-out leaves a cookie")
+			t.Error("logout leaves a cookie")
 		}
 	})(t)
 }
@@ -217,7 +217,7 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 				problemOf(t, refresh, 403)
 				problemOf(t, logout, 403)
 				if !errors.Is(err, auth.ErrForbidden) || w.Body.Len() > 0 || len(w.Header()) > 0 {
-					t.Errorf("%s: log-in: %v %v", rule, err, w.Header())
+					t.Errorf("%s: login: %v %v", rule, err, w.Header())
 				}
 				if gets, swaps, _ := s.reset(); gets+swaps > 0 || b.refresh != old {
 					t.Errorf("%s: the store is asked", rule)
@@ -234,7 +234,7 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 	}
 }
 
-// The field that no form can send is required, of refresh and of log-out.
+// Refresh and logout require the header that a form cannot send.
 func TestAttemptFieldIsRequired(t *testing.T) {
 	strict, lax := newIssuer(t), newIssuer(t, func(c *token.IssuerConfig) { c.AttemptOptional = true })
 	for attempt, status := range map[string][2]int{
@@ -267,7 +267,7 @@ func TestAttemptFieldIsRequired(t *testing.T) {
 
 // ASVS 5.0, 4.1.1.
 // Each refusal has a type of its own, and none touches the cookie.
-func TestRefusalsTellThemselvesApart(t *testing.T) {
+func TestRefusalsAreDistinguished(t *testing.T) {
 	other := newIssuer(t)
 	for rule, c := range map[string]struct {
 		prepare func(t *testing.T, i *token.Issuer, b *browser)
@@ -287,9 +287,9 @@ func TestRefusalsTellThemselvesApart(t *testing.T) {
 		"one of another host": {func(t *testing.T, _ *token.Issuer, b *browser) { b.refresh = issued(t, other).RefreshToken }, "expired"},
 		"after the idle time": {func(*testing.T, *token.Issuer, *browser) { time.Sleep(3 * time.Hour) }, "expired"},
 		"long after":          {func(*testing.T, *token.Issuer, *browser) { time.Sleep(30 * time.Hour) }, "expired"},
-		"after log-out":       {func(t *testing.T, i *token.Issuer, b *browser) { must(t, i.Revoke(t.Context(), b.refresh)) }, "revoked logged out"},
-		"after all log-outs":  {func(t *testing.T, i *token.Issuer, _ *browser) { must(t, i.LogoutAll(t.Context(), "alice")) }, "revoked revoked"},
-		"after another log-in": {func(t *testing.T, i *token.Issuer, b *browser) {
+		"after logout":        {func(t *testing.T, i *token.Issuer, b *browser) { must(t, i.Revoke(t.Context(), b.refresh)) }, "revoked logged out"},
+		"after all logouts":   {func(t *testing.T, i *token.Issuer, _ *browser) { must(t, i.LogoutAll(t.Context(), "alice")) }, "revoked revoked"},
+		"after another login": {func(t *testing.T, i *token.Issuer, b *browser) {
 			again := *b
 			_, err := again.login(i, "alice")
 			must(t, err)
@@ -349,8 +349,8 @@ func TestFailuresAreToBeTriedAgain(t *testing.T) {
 	}
 }
 
-// A cookie that cannot be set leaves no other one behind, nor a log-in.
-func TestCookieThatCannotBeSetIsNoLogIn(t *testing.T) {
+// If one cookie cannot be set, no cookie is set and no login is created.
+func TestCookieThatCannotBeSetIsNoLogin(t *testing.T) {
 	j := &journal{}
 	claims, err := auth.NewClaims(map[string]any{"long": strings.Repeat("x", 2400)})
 	must(t, err)
@@ -372,7 +372,7 @@ func TestCookieThatCannotBeSetIsNoLogIn(t *testing.T) {
 			t.Errorf("%s: %v %v", rule, list, err)
 		}
 		if slices.Contains(j.kinds(), auth.EventLogin) {
-			t.Errorf("%s: a log-in is told", rule)
+			t.Errorf("%s: a login is reported", rule)
 		}
 	}
 }
@@ -431,14 +431,14 @@ func TestNativeClientsSendTheTokenInTheBody(t *testing.T) {
 				t.Fatalf("%s: %d %v", rule, w.Code, w.Header())
 			}
 			if w := native(open.LogoutHandler(), c.contentType, strings.ReplaceAll(c.body, "TOKEN", *a.RefreshToken)); w.Code != 204 || w.Header()["Set-Cookie"] != nil {
-				t.Errorf("%s: log-out: %d", rule, w.Code)
+				t.Errorf("%s: logout: %d", rule, w.Code)
 			}
 			wants(t, open, *a.RefreshToken, refusedAs)
 		}
 	})(t)
 }
 
-// A body that could not be read says nothing of a log-in.
+// A body that could not be read does not end a login.
 func TestBodyThatBreaksOffIsNoLogOut(t *testing.T) {
 	i := newIssuer(t, func(c *token.IssuerConfig) { c.NativeClients = true })
 	for _, h := range []http.Handler{i.RefreshHandler(), i.LogoutHandler()} {
@@ -451,7 +451,7 @@ func TestBodyThatBreaksOffIsNoLogOut(t *testing.T) {
 	}
 }
 
-// A native client cannot be served another log-in than that of its cookie.
+// A request with a cookie is served only the login of its cookie.
 func TestCookieGoesBeforeTheBody(t *testing.T) {
 	i := newIssuer(t, func(c *token.IssuerConfig) { c.NativeClients = true })
 	b := loggedIn(t, i, "alice")

@@ -72,7 +72,7 @@ func TestAuthTimeIsNowAtTheLatest(t *testing.T) {
 	})(t)
 }
 
-// A wish for another end is cut to what the configuration allows.
+// A requested expiry is capped at MaxLifetime.
 func TestWishedEndIsCut(t *testing.T) {
 	const hour, day = time.Hour, 24 * time.Hour
 	for rule, c := range map[string]struct {
@@ -141,7 +141,7 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 	}
 }
 
-// A log-in whose cookie cannot be set is a 503 of which somebody hears.
+// A login whose cookie cannot be set is a 503 and is reported.
 func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
 	s, j := &meter{}, &journal{}
 	i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").Insecure() })
@@ -157,9 +157,9 @@ func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
 }
 
 // ASVS 5.0, 7.2.4.
-// Log-in ends what the browser had, of whatever generation and subject, and
+// Login ends the browser's previous login, of any generation and subject, and
 // nothing that only looks like it.
-func TestLoginEndsTheOldLogIn(t *testing.T) {
+func TestLoginEndsTheOldLogin(t *testing.T) {
 	for rule, c := range map[string]struct {
 		subject string
 		cookie  func(t *testing.T, i *token.Issuer, old string) string
@@ -200,9 +200,9 @@ func TestLoginEndsTheOldLogIn(t *testing.T) {
 }
 
 // ASVS 5.0, 2.3.3.
-// A log-in that fails at any call of the store leaves never two that work:
-// either the old one goes on and there is no new one, or nobody has the new one.
-func TestLoginThatFailsLeavesNoSecondLogIn(t *testing.T) {
+// A login that fails at any call of the store never leaves two live logins: either the
+// old login is live and there is no new one, or no client has the tokens of the new one.
+func TestLoginThatFailsLeavesNoSecondLogin(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		for n := 1; ; n++ {
 			s := &meter{}
@@ -236,7 +236,7 @@ func TestLoginThatFailsLeavesNoSecondLogIn(t *testing.T) {
 			if outcome(err) != unavailable || w.Body.Len() > 0 || len(w.Header()) > 0 || b.refresh != old {
 				t.Errorf("call %d: %v %v", n, err, w.Header())
 			}
-			// The next one succeeds, whatever was left.
+			// The next login succeeds in any case.
 			_, err = b.login(i, "alice")
 			must(t, err)
 			wants(t, i, b.refresh, valid)
@@ -245,7 +245,7 @@ func TestLoginThatFailsLeavesNoSecondLogIn(t *testing.T) {
 	}
 }
 
-// A log-in that comes to nothing leaves the old one alone.
+// A failed login does not end the previous login.
 func TestLoginThatComesToNothingLeavesTheOldOne(t *testing.T) {
 	s := &meter{}
 	i := newIssuer(t, over(s, cheapKeys(t)))
@@ -272,13 +272,13 @@ func TestLoginThatComesToNothingLeavesTheOldOne(t *testing.T) {
 		}
 		s.before, b.header = nil, nil
 		if w := b.post(i.RefreshHandler()); w.Code != 200 {
-			t.Errorf("%s: the old one is over", rule)
+			t.Errorf("%s: the previous login has ended", rule)
 		}
 	}
 }
 
-// Each failure by itself is got over, or told.
-func TestLoginGetsOverOneFailure(t *testing.T) {
+// Each single failure is tolerated, or reported.
+func TestLoginToleratesOneFailure(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		for n := 1; n < 16; n++ {
 			s := &meter{}
@@ -302,13 +302,13 @@ func TestLoginGetsOverOneFailure(t *testing.T) {
 				wants(t, i, old, refusedAs)
 				wants(t, i, b.refresh, valid)
 			} else if len(list) > 1 {
-				t.Errorf("call %d: %d log-ins", n, len(list))
+				t.Errorf("call %d: %d logins", n, len(list))
 			}
 		}
 	}
 }
 
-// A family that nobody can read any longer locks nobody out.
+// An unreadable family does not prevent a login.
 func TestLoginGoesOverACorruptFamily(t *testing.T) {
 	s := &store.Memory{}
 	i := newIssuer(t, over(s, cheapKeys(t)))
@@ -350,7 +350,7 @@ func TestLoginAndLogoutGoOnWhenTheClientHangsUp(t *testing.T) {
 		}
 		text := b.refresh
 		if w := hangUp(i.LogoutHandler(), "/logout"); w.Code != 204 {
-			t.Errorf("log-out: %d", w.Code)
+			t.Errorf("logout: %d", w.Code)
 		}
 		wants(t, i, text, refusedAs)
 	}
@@ -358,7 +358,7 @@ func TestLoginAndLogoutGoOnWhenTheClientHangsUp(t *testing.T) {
 
 // ASVS 5.0, 15.4.1.
 // Many at once never see each other.
-func TestManyLogInsAtOnceStayApart(t *testing.T) {
+func TestManyLoginsAtOnceStayApart(t *testing.T) {
 	i := newIssuer(t)
 	var wg sync.WaitGroup
 	for n := range 200 {
@@ -384,7 +384,7 @@ func TestManyLogInsAtOnceStayApart(t *testing.T) {
 
 // The LoginID stays the same from one refresh to the next, and is that of the
 // access token.
-func TestTokensTellTheirLogin(t *testing.T) {
+func TestTokensNameTheirLogin(t *testing.T) {
 	i := newIssuer(t)
 	first := issued(t, i)
 	second, err := i.Refresh(t.Context(), first.RefreshToken, newAttempt())

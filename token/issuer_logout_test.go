@@ -20,7 +20,7 @@ import (
 )
 
 // ASVS 5.0, 7.4.1 and 10.4.9.
-// Log-out is 204 whatever the cookie is. It deletes what is dead, and leaves a
+// Logout is 204 for any cookie. It deletes the cookie of an ended login, and leaves a
 // cookie that a newer one may have replaced.
 func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 	for rule, c := range map[string]struct {
@@ -60,7 +60,7 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 			w := b.post(i.LogoutHandler())
 			status := 204
 			if rule == "two of them" {
-				status = 401 // it does not tell which log-in to end
+				status = 401 // it is ambiguous which login to end
 			}
 			if w.Code != status || status == 204 && w.Body.Len() > 0 || w.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("%d %v", w.Code, w.Header())
@@ -69,19 +69,19 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 				t.Errorf("cookies %v", b.set)
 			}
 			if rule == "two of them" {
-				wants(t, i, text, valid) // nobody can tell which is ours
+				wants(t, i, text, valid) // it is ambiguous which is ours
 				return
 			}
 			wants(t, i, text, refusedAs)
 			left := slices.Contains([]string{"none", "a malformed one", "a forged one", "one that was replaced"}, rule)
 			if list, err := i.Logins(t.Context(), "alice"); err != nil || (len(list) == 1) != left {
-				t.Errorf("%d log-ins are left, %v", len(list), err)
+				t.Errorf("%d logins are left, %v", len(list), err)
 			}
 		}))
 	}
 }
 
-// A slow answer to a log-out without cookies meets no newer cookie.
+// A late response to a logout without cookies deletes no newer cookie.
 func TestLogoutDeletesOnlyWhatItWasSent(t *testing.T) {
 	i := newIssuer(t, func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access") })
 	b := &browser{access: "left over"}
@@ -90,7 +90,7 @@ func TestLogoutDeletesOnlyWhatItWasSent(t *testing.T) {
 	}
 }
 
-// A handler of one's own answers a log-out as it likes, once that has worked.
+// An own handler can write any response after a successful logout.
 func TestLogoutLeavesTheAnswerToTheHandler(t *testing.T) {
 	i := newIssuer(t)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -239,15 +239,15 @@ func TestSessionsAndTokensShareAList(t *testing.T) {
 	a, _, cookies, sessionID = start()
 	must(t, sessions.LogoutAll(t.Context(), "alice", sessionID))
 	if !lives(cookies) {
-		t.Error("the session is over")
+		t.Error("the session has ended")
 	}
 	wants(t, tokens, a.RefreshToken, refusedAs)
 	wants(t, elsewhere, other.RefreshToken, valid)
 }
 
 // ASVS 5.0, 2.3.4.
-// The bound counts all log-ins of a subject, and the oldest goes.
-func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
+// MaxLogins counts all logins of a subject, and the oldest is ended.
+func TestBoundOfLoginsIsSharedWithSessions(t *testing.T) {
 	s, keys := &store.Memory{}, cheapKeys(t)
 	i := newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.MaxLogins = 3 })
 	sessions, err := session.New(session.Config{Store: s, MaxLogins: 3})
@@ -271,7 +271,7 @@ func TestBoundOfLogInsIsSharedWithSessions(t *testing.T) {
 	wants(t, i, third.RefreshToken, valid)
 }
 
-// Over the bound the log-in ends that was not used for longest.
+// Above MaxLogins the least recently used login is ended.
 func TestTheLeastRecentlyRefreshedIsEvictedFirst(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, over(&store.Memory{}, cheapKeys(t)), func(c *token.IssuerConfig) { c.MaxLogins = 3 })
@@ -304,7 +304,7 @@ func TestLoginsAtOnceOfOneSubjectAllSucceed(t *testing.T) {
 	}
 	wg.Wait()
 	if calls := s.gets + s.swaps; calls > 5*n {
-		t.Errorf("%d calls for %d log-ins", calls, n)
+		t.Errorf("%d calls for %d logins", calls, n)
 	}
 	if err := i.LogoutAll(t.Context(), "alice"); err != nil {
 		t.Error(err)

@@ -22,7 +22,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// dump keeps a copy of whatever is written.
+// dump keeps a copy of every write.
 type dump struct {
 	store.Memory
 	mu     sync.Mutex
@@ -129,9 +129,9 @@ func TestStoreAndSecretTogetherMakeAToken(t *testing.T) {
 }
 
 // ASVS 5.0, 16.2.5.
-// No event, error or answer has a secret in it, whatever happens; and each
-// thing that happens is told by its kind.
-func TestNoSecretIsTold(t *testing.T) {
+// No event, error or response contains a secret, in any case, and each case is reported
+// by an event of its kind.
+func TestNoSecretIsReported(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j, d, keys := &journal{}, &dump{}, cheapKeys(t)
 		i := newIssuer(t, over(d, keys), heard(j), func(c *token.IssuerConfig) { c.NativeClients = true })
@@ -199,7 +199,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			auth.EventRenewed, auth.EventReuse, auth.EventRecovered, auth.EventHealed, auth.EventFault,
 		} {
 			if !slices.Contains(kinds, want) {
-				t.Errorf("nothing is told of kind %q", want)
+				t.Errorf("no event of kind %q", want)
 			}
 		}
 		for _, raw := range token.RefreshSecrets(keys) {
@@ -223,7 +223,7 @@ func TestNoSecretIsTold(t *testing.T) {
 		}
 		for _, secret := range secrets {
 			if secret != "" && strings.Contains(told.String(), secret) {
-				t.Errorf("%q is told", secret)
+				t.Errorf("%q is disclosed", secret)
 			}
 		}
 	})(t)
@@ -232,7 +232,7 @@ func TestNoSecretIsTold(t *testing.T) {
 // ASVS 5.0, 16.3.3 and 16.4.1.
 // The reuse event has what an owner asks for: who was here before, and who is
 // now.
-func TestReuseIsToldWithItsEvidence(t *testing.T) {
+func TestReuseIsReportedWithItsEvidence(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j := &journal{}
 		i := newIssuer(t, heard(j), func(c *token.IssuerConfig) {

@@ -308,7 +308,7 @@ func TestKeysChangeWhileTheySign(t *testing.T) {
 	wg.Wait()
 }
 
-// kms is a crypto.Signer whose key nobody can export.
+// kms is a crypto.Signer whose key cannot be exported.
 type kms struct {
 	crypto.Signer
 	public crypto.PublicKey // nil: that of the signer
@@ -639,7 +639,7 @@ func TestFileWithoutStatesTakesTheFirstAsCurrent(t *testing.T) {
 	before := header()
 	check(t, loaded.Rotate()) // there was no next key, so none is used
 	if header() != before {
-		t.Error("a key was used that nobody has seen")
+		t.Error("a key was used that was never published")
 	}
 	check(t, loaded.Rotate())
 	if header() == before {
@@ -656,7 +656,7 @@ func TestFormerKeysLoseTheirPrivateHalf(t *testing.T) {
 		check(t, set.Rotate())
 		path := saved(t, set)
 		if strings.Contains(string(readFile(t, path)), d.(string)) {
-			t.Error("the file still holds what nobody needs")
+			t.Error("the file still holds unneeded keys")
 		}
 		loaded, err := LoadKeySet(path)
 		check(t, err)
@@ -678,7 +678,7 @@ func TestFormerKeyOfAFileLosesItsPrivateHalfWhenItIsLoaded(t *testing.T) {
 	loaded, err := LoadKeySet(path)
 	check(t, err)
 	if strings.Contains(string(readFile(t, saved(t, loaded))), d) {
-		t.Error("the file still holds what nobody needs")
+		t.Error("the file still holds unneeded keys")
 	}
 }
 

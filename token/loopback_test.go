@@ -31,7 +31,7 @@ func TestOnlyHTTPSAndLoopbackAreFetchedFrom(t *testing.T) {
 			continue
 		}
 		if strings.Contains(err.Error(), "secret") {
-			t.Errorf("the error tells a secret: %v", err)
+			t.Errorf("the error discloses a secret: %v", err)
 		}
 	}
 	for _, c := range []token.RemoteConfig{{MaxStale: -1}, {MaxStale: 5*time.Minute - 1}} {

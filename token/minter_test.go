@@ -27,7 +27,7 @@ const (
 
 var b64 = base64.RawURLEncoding
 
-// minter signs whatever it is told to, with a key that a KeySet has. It shares
+// minter signs any header and payload, with a key that a KeySet has. It shares
 // no code with the package.
 type minter struct {
 	t      testing.TB

@@ -11,7 +11,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// ASVS 5.0, 3.5.2: refresh and log-out want a field that makes a browser ask
+// ASVS 5.0, 3.5.2: refresh and logout want a field that makes a browser ask
 // first, so what a page of another site can send without asking reaches neither
 // the store nor a cookie, even where no other field tells of that site.
 func TestRequestWithoutPreflightReachesNothing(t *testing.T) {
@@ -22,7 +22,7 @@ func TestRequestWithoutPreflightReachesNothing(t *testing.T) {
 		})
 		b := loggedIn(t, i, "alice")
 		attempt := newAttempt()
-		for handler, h := range map[string]http.Handler{"refresh": i.RefreshHandler(), "log-out": i.LogoutHandler()} {
+		for handler, h := range map[string]http.Handler{"refresh": i.RefreshHandler(), "logout": i.LogoutHandler()} {
 			for rule, c := range map[string]struct{ contentType, body string }{
 				"plain text":                {"text/plain", `{"refresh_token":"` + b.refresh + `"}`},
 				"plain text with a charset": {"text/plain;charset=UTF-8", "Refresh-Attempt: " + attempt},
@@ -56,12 +56,12 @@ func TestRequestWithoutPreflightReachesNothing(t *testing.T) {
 		}
 		b.post(i.RefreshHandler())
 		if len(b.set) != 2 {
-			t.Error("the log-in is over")
+			t.Error("the login has ended")
 		}
 	}
 }
 
-// Where the field is optional it is no defence, and the cross-origin check is.
+// If the header is optional, the cross-origin check is the only protection.
 func TestOptionalAttemptLeavesTheOriginCheck(t *testing.T) {
 	s := &meter{}
 	i := newIssuer(t, over(s, cheapKeys(t)), func(c *token.IssuerConfig) { c.AttemptOptional, c.CrossOrigin = true, auth.RequireOrigin(nil) })

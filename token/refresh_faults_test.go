@@ -19,7 +19,7 @@ import (
 )
 
 // ASVS 5.0, 2.3.3 and 16.5.2.
-// A store that fails is never a log-out. Whichever call fails, before or
+// A store failure never ends a login. Whichever call fails, before or
 // after it was done, the same client gets its answer by trying again.
 func TestI13FailingStoreIsNoLogOut(t *testing.T) {
 	errDown := errors.New("down")
@@ -170,8 +170,8 @@ func TestLostWriteIsHealed(t *testing.T) {
 	})(t)
 }
 
-// A refresh that writes looks whether its log-in is still listed, and ends it
-// if not: the list has lost it, or a log-out was lost.
+// A refresh that writes checks that its login is still listed, and ends it
+// if not: the list has lost it, or a logout was lost.
 func TestRefreshEndsWhatIsNotListed(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, j := &meter{}, &journal{}

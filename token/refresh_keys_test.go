@@ -39,7 +39,7 @@ func TestI4LostAnswerIsGotAgainByItsAttempt(t *testing.T) {
 
 // ASVS 5.0, 11.2.2.
 // New keys in the middle of a window change no answer.
-func TestI15KeysRotateInsideAWindow(t *testing.T) {
+func TestI15KeysRotateInsideAGracePeriod(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys := &store.Memory{}, cheapKeys(t)
 		a, b := newIssuer(t, over(s, keys)), newIssuer(t, over(s, keys))
@@ -56,7 +56,7 @@ func TestI15KeysRotateInsideAWindow(t *testing.T) {
 	})(t)
 }
 
-// A secret that is gone for good ends its log-ins; one that is not here yet
+// A dropped secret ends its logins; one that is not here yet
 // ends nothing.
 func TestI15RetiredSecretRevokesAndUnknownOneWaits(t *testing.T) {
 	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
@@ -77,7 +77,7 @@ func TestI15RetiredSecretRevokesAndUnknownOneWaits(t *testing.T) {
 }
 
 // A client that sends no attempt is served where that is allowed, and loses its
-// log-in with a lost answer.
+// login with a lost answer.
 func TestAttemptIsRequiredUnlessOptional(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		strict, lax := newIssuer(t), newIssuer(t, func(c *token.IssuerConfig) { c.AttemptOptional = true })

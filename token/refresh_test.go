@@ -86,7 +86,7 @@ func TestI2ParallelRefreshesHaveOneAnswer(t *testing.T) {
 	}
 }
 
-// Whatever order the answers come in, the browser can go on.
+// The browser stays logged in, whatever the order of the responses.
 func TestI3AnswersComeInAnyOrder(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t)
@@ -130,9 +130,9 @@ func permutations(n int) func(func([]int) bool) {
 	}
 }
 
-// A retry has the same answer, and moves nothing. A spent token dies when
+// A retry has the same response, and changes nothing. A used token is refused when
 // its window ends, however often it is tried.
-func TestI4RetriesDoNotKeepTheWindowOpen(t *testing.T) {
+func TestI4RetriesDoNotExtendTheGracePeriod(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}
 		i := newIssuer(t, over(s, cheapKeys(t)))
@@ -160,8 +160,8 @@ func TestI4RetriesDoNotKeepTheWindowOpen(t *testing.T) {
 }
 
 // ASVS 5.0, 10.4.5.
-// A spent token ends the family, on every host, and once.
-func TestI5SpentTokenEndsTheLogIn(t *testing.T) {
+// Reuse of a token ends the family, on every host, and once.
+func TestI5UsedTokenEndsTheLogin(t *testing.T) {
 	for rule, c := range map[string]struct {
 		refreshes int
 		pause     time.Duration
@@ -222,9 +222,8 @@ func TestI5SpentTokenEndsTheLogIn(t *testing.T) {
 	}
 }
 
-// That the store does not tell whether it has written does not hide a theft,
-// nor tell it twice.
-func TestI5ReuseIsToldOnceThoughTheStoreFails(t *testing.T) {
+// If the store does not confirm a write, a theft is still reported, and only once.
+func TestI5ReuseIsReportedOnceThoughTheStoreFails(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		inBubble(func(t *testing.T) {
 			s, j := &meter{}, &journal{}
@@ -253,8 +252,8 @@ func TestI5ReuseIsToldOnceThoughTheStoreFails(t *testing.T) {
 	}
 }
 
-// A log-in that was ended by a theft does not count against the bound.
-func TestI5EndedLogInLeavesTheList(t *testing.T) {
+// A login that was ended by a theft does not count towards MaxLogins.
+func TestI5EndedLoginLeavesTheList(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLogins = 2 })
 		oldest, spent := issued(t, i).RefreshToken, issued(t, i).RefreshToken
@@ -369,13 +368,13 @@ func gate(s *meter, key string) (reached <-chan struct{}, open func()) {
 }
 
 // ASVS 5.0, 7.4.1.
-// A refresh that was under way when its log-in ended brings nothing back,
+// A refresh that was under way when its login ended does not restore it,
 // also once the tombstone has gone.
-func TestI8EndedLogInStaysEnded(t *testing.T) {
+func TestI8EndedLoginStaysEnded(t *testing.T) {
 	type end func(t *testing.T, i *token.Issuer, text string)
 	for rule, e := range map[string]end{
-		"log-out":            func(t *testing.T, i *token.Issuer, text string) { must(t, i.Revoke(t.Context(), text)) },
-		"log-out everywhere": func(t *testing.T, i *token.Issuer, _ string) { must(t, i.LogoutAll(t.Context(), "alice")) },
+		"logout":            func(t *testing.T, i *token.Issuer, text string) { must(t, i.Revoke(t.Context(), text)) },
+		"logout everywhere": func(t *testing.T, i *token.Issuer, _ string) { must(t, i.LogoutAll(t.Context(), "alice")) },
 	} {
 		// A context of a store call ends after 5 seconds; the swap may still be
 		// under way.
@@ -446,7 +445,7 @@ func TestI9NothingOutlivesItsLimits(t *testing.T) {
 }
 
 // ASVS 5.0, 7.3.1.
-func TestI9IdleLogInEnds(t *testing.T) {
+func TestI9IdleLoginEnds(t *testing.T) {
 	for idle, want := range map[time.Duration]string{3*time.Hour - time.Millisecond: valid, 3 * time.Hour: refusedAs, 3*time.Hour + 30*time.Second: refusedAs, 20 * time.Hour: refusedAs} {
 		inBubble(func(t *testing.T) {
 			i := newIssuer(t)
@@ -457,7 +456,7 @@ func TestI9IdleLogInEnds(t *testing.T) {
 	}
 }
 
-// The last access token ends with the log-in.
+// The last access token ends with the login.
 func TestI9LastAccessTokenIsCutToTheEnd(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, func(c *token.IssuerConfig) { c.Lifetime, c.IdleTimeout = 3*time.Hour, 3*time.Hour })
@@ -473,8 +472,8 @@ func TestI9LastAccessTokenIsCutToTheEnd(t *testing.T) {
 	})(t)
 }
 
-// The end of a family ends its access tokens where somebody looks.
-func TestI11EndIsSeenWhereSomebodyLooks(t *testing.T) {
+// With a RevocationCheck, the end of a family ends its access tokens.
+func TestI11RevocationCheckSeesTheEnd(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys := &store.Memory{}, cheapKeys(t)
 		live := newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.RevocationCheck = true })
@@ -508,8 +507,8 @@ func TestI11EndIsSeenWhereSomebodyLooks(t *testing.T) {
 	})(t)
 }
 
-// A rotation of which the store does not tell is told once, as what it was.
-func TestRotationIsToldOnceThoughTheStoreFails(t *testing.T) {
+// A rotation whose write the store does not confirm is reported once, as a rotation.
+func TestRotationIsReportedOnceThoughTheStoreFails(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		s, j := &meter{}, &journal{}
 		i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
@@ -534,7 +533,7 @@ func TestRotationIsToldOnceThoughTheStoreFails(t *testing.T) {
 }
 
 // A client in a loop writes once in a window.
-func TestI14OneRotationInAWindow(t *testing.T) {
+func TestI14OneRotationInAGracePeriod(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}
 		i := newIssuer(t, over(s, cheapKeys(t)))

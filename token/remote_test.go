@@ -19,7 +19,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// fakeHost publishes what it is told to, under a clock of a bubble.
+// fakeHost publishes a given document, in a synctest bubble.
 type fakeHost struct {
 	mu       sync.Mutex
 	document string
@@ -146,7 +146,7 @@ func TestFirstUseWaitsForOneFetch(t *testing.T) {
 	})
 }
 
-func TestWhoeverWaitsIsBoundedByItsContext(t *testing.T) {
+func TestWaitIsBoundedByTheContext(t *testing.T) {
 	remote(t, func(h *fakeHost) { h.delay = 5 * time.Second }, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -304,7 +304,7 @@ func TestUnknownKeysMakeFewFetches(t *testing.T) {
 	})
 }
 
-// Nobody makes us fetch by a signature, or anything else that is wrong.
+// A wrong signature, or any other error, does not trigger a fetch.
 func TestOnlyAnUnknownKidMakesAFetch(t *testing.T) {
 	remote(t, asIs, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {
 		text := m.mint(claims())
@@ -393,7 +393,7 @@ func TestKeysAreFetchedBeforeTheyAreStale(t *testing.T) {
 	})
 }
 
-// During an outage nobody knows whether a new kid is good.
+// During an outage, a token with a new kid is neither accepted nor refused.
 func TestUnknownKeyDuringAnOutageIsNeitherYesNorNo(t *testing.T) {
 	remote(t, asIs, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {
 		verdict(t, v, m)
@@ -549,7 +549,7 @@ func TestFetchSendsNothingButItself(t *testing.T) {
 	})
 }
 
-func TestCloseLetsThoseGoWhoWait(t *testing.T) {
+func TestCloseReleasesWaiters(t *testing.T) {
 	remote(t, func(h *fakeHost) { h.delay = time.Hour }, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {
 		var wg sync.WaitGroup
 		start := time.Now()
@@ -567,7 +567,7 @@ func TestCloseLetsThoseGoWhoWait(t *testing.T) {
 	})
 }
 
-// Whoever asks at the moment of Close is not forgotten.
+// A request at the moment of Close is released.
 func TestCloseAndAskAtOnce(t *testing.T) {
 	for range 20 {
 		remote(t, asIs, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {

@@ -60,7 +60,7 @@ func TestNewKeyRightAfterAFetchIsNever401(t *testing.T) {
 		if got := verdict(t, v, next); got != "unknown" {
 			t.Error(got)
 		}
-		// Nobody has to ask again for the fetch to happen.
+		// The fetch happens without a further request.
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		h.set(func(h *fakeHost) { h.err = errors.New("no route") })
@@ -70,7 +70,7 @@ func TestNewKeyRightAfterAFetchIsNever401(t *testing.T) {
 	})
 }
 
-// A cache that tells the age of its copy may keep it for longer.
+// A cache that sends an Age may keep its copy for longer.
 func TestAgeOfACopyIsCounted(t *testing.T) {
 	remote(t, hourly, func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier) {
 		verdict(t, v, m)
@@ -275,8 +275,8 @@ func TestRotationOverTheNetworkIsNever401(t *testing.T) {
 	}
 }
 
-// "Cannot tell" is a 503 with Retry-After, and since anybody can write such a
-// token it is no fault that wakes an operator.
+// An unknown kid that may be new is a 503 with Retry-After. An attacker can make up such
+// a token, so it is not reported as a fault.
 func TestUnknownKidThatMayBeNewIsServedAs503(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMinter(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// spy is a Store that counts reads, and fails if told to.
+// spy is a Store that counts reads, and fails on request.
 type spy struct {
 	store.Store
 	reads int
@@ -110,7 +110,7 @@ func TestLogOutIsSeenAtOnce(t *testing.T) {
 	hits(t, blind, text)
 }
 
-func TestTokenWithoutALogInIsNotLive(t *testing.T) {
+func TestTokenWithoutALoginIsNotLive(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	refuses(t, liveVerifier(m, s, 0), m.mint(claims()))
 	if s.reads != 0 {
@@ -125,8 +125,8 @@ func TestRevocationCheckIsOfOneNamespace(t *testing.T) {
 	refuses(t, other, m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
 }
 
-// The log-in behind a token is that of its subject, and the one that it names.
-func TestRevocationCheckIsOfTheTokensOwnLogIn(t *testing.T) {
+// The login of a token must be of its subject, and be the one that it names.
+func TestRevocationCheckIsOfTheTokensOwnLogin(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour))) // of alice
 	mine := map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}
@@ -209,7 +209,7 @@ func TestRevocationCheckUsesANearCache(t *testing.T) {
 	}
 }
 
-func TestEndedLogInIsAnEvent(t *testing.T) {
+func TestEndedLoginIsAnEvent(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	var heard []auth.Event
 	v := m.verifier(func(c *token.VerifierConfig) {
@@ -227,9 +227,9 @@ func TestEndedLogInIsAnEvent(t *testing.T) {
 	}
 }
 
-// A log-in whose refresh secret is retired can be refreshed no more: it is over
+// A login whose refresh secret is retired can be refreshed no more: it is over
 // for the live check and for the list of devices as well.
-func TestLogInOfARetiredSecretIsOverEverywhere(t *testing.T) {
+func TestLoginOfARetiredSecretHasEndedEverywhere(t *testing.T) {
 	s, keys := &store.Memory{}, cheapKeys(t)
 	i := newIssuer(t, over(s, keys), func(c *token.IssuerConfig) { c.RevocationCheck = true })
 	elsewhere := newIssuer(t, over(s, cheapKeys(t))) // does not know the secret

@@ -203,7 +203,7 @@ func TestLimitsOfTheConfigurationAreWithin(t *testing.T) {
 	}
 }
 
-// Without keys nobody can say whether a token is good: that is no 401.
+// Without keys a token can be neither accepted nor refused: it is not a 401.
 func TestNoKeysIsNeitherYesNorNo(t *testing.T) {
 	m := newMinter(t)
 	// The file of keys whose signer is elsewhere has no signing key.

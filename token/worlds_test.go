@@ -20,7 +20,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// worlds returns two issuers that share keys and store, and differ as told.
+// worlds returns two issuers that share keys and store, and differ as given.
 func worlds(t *testing.T, one, other func(*token.IssuerConfig)) (a, b *token.Issuer) {
 	keys, s := cheapKeys(t), &store.Memory{}
 	make := func(change func(*token.IssuerConfig)) *token.Issuer {
@@ -33,7 +33,7 @@ func worlds(t *testing.T, one, other func(*token.IssuerConfig)) (a, b *token.Iss
 	return make(one), make(other)
 }
 
-// RFC 6749, 6: a refresh token is for whom it was issued.
+// RFC 6749, 6: a refresh token is bound to the client to which it was issued.
 func TestRefreshTokenOpensNothingAtAnotherIssuer(t *testing.T) {
 	for rule, change := range map[string]func(*token.IssuerConfig){
 		"another issuer":    func(c *token.IssuerConfig) { c.Issuer = "https://other.example" },
@@ -48,15 +48,15 @@ func TestRefreshTokenOpensNothingAtAnotherIssuer(t *testing.T) {
 			t.Errorf("%s: %v", rule, err)
 		}
 		if err := b.Revoke(t.Context(), tokens.RefreshToken); outcome(err) != "bad" {
-			t.Errorf("%s: log-out: %v", rule, err)
+			t.Errorf("%s: logout: %v", rule, err)
 		}
 		if _, err := a.Refresh(t.Context(), tokens.RefreshToken, newAttempt()); err != nil {
-			t.Errorf("%s: it was spent elsewhere: %v", rule, err)
+			t.Errorf("%s: another issuer has used it: %v", rule, err)
 		}
 	}
 }
 
-// Subjects of two namespaces are two, even where their names and keys are one.
+// Subjects of two namespaces are distinct, even with the same names and keys.
 func TestAccessTokenOpensNothingInAnotherNamespace(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		staff, customers := worlds(t,
@@ -89,7 +89,7 @@ func TestWebSocketOfASiblingIsRefusedWithTheCookie(t *testing.T) {
 	}
 }
 
-// An issuer that has lost its secrets locks nobody out of logging in again.
+// An issuer that has lost its secrets still lets users log in again.
 func TestUnknownSecretStopsNoLogin(t *testing.T) {
 	s := &store.Memory{}
 	issuers := [2]*token.Issuer{}
@@ -149,13 +149,13 @@ func TestSubjectsOfTwoIssuersAreTwo(t *testing.T) {
 		}
 		seen[auth.Identity{Issuer: id.Issuer, Subject: id.Subject}] = true
 	}
-	refuses(t, ours, other.mint(claims())) // who claims to be the other
+	refuses(t, ours, other.mint(claims())) // which claims to be from the other
 	if len(seen) != 2 {
 		t.Error("they are one subject")
 	}
 }
 
-// reentrant is a signer that asks the key set for which it signs.
+// reentrant is a signer that calls the key set for which it signs.
 type reentrant struct {
 	crypto.Signer
 	keys *token.KeySet
@@ -169,7 +169,7 @@ func (s reentrant) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts)
 	return s.Signer.Sign(random, digest, opts)
 }
 
-// Hooks and signers may call what calls them: no lock is held meanwhile.
+// Hooks and signers may call their caller: no lock is held meanwhile.
 //
 // ASVS 5.0, 15.4.3.
 func TestHooksAndSignersMayCallBack(t *testing.T) {

@@ -61,7 +61,7 @@ func ExampleTransport() {
 	body, _ := io.ReadAll(response.Body)
 	fmt.Println(response.StatusCode, string(body))
 
-	// Once the login is over, every request says so.
+	// Once the login has ended, every request returns ErrLoginEnded.
 	refreshToken, _ := transport.Clear()
 	if err := issuer.Revoke(context.Background(), refreshToken); err != nil {
 		panic(err)

@@ -112,7 +112,7 @@ func TestClient23AttemptIsKeptBeforeItIsSent(t *testing.T) {
 }
 
 // What cannot be kept is not sent: without its attempt a lost answer would end
-// the log-in. That is trouble, and no end.
+// the login. That is a failure, and does not end the login.
 func TestAttemptThatCannotBeKeptIsNotSent(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, path := newSite(t), tokenFile(t)
@@ -177,7 +177,7 @@ func TestLoginThatCannotBeKeptChangesNothing(t *testing.T) {
 	gets(t, client, ended)
 }
 
-// 11: several processes use one file. Who comes second takes what the first one
+// 11: several processes use one file. The second process takes what the first one
 // has got.
 func TestClient11ProcessesShareAFile(t *testing.T) {
 	inBubble(func(t *testing.T) {
@@ -203,12 +203,12 @@ func TestClient11ProcessesShareAFile(t *testing.T) {
 			wg.Wait()
 		}
 		if !good(s.issuer, inFileAt(t, path).RefreshToken) || tokens.RefreshToken == "" {
-			t.Error("the log-in has ended")
+			t.Error("the login has ended")
 		}
 	})(t)
 }
 
-// 12: a log-out in one process is one in all. A refresh that is under way in
+// 12: a logout in one process is one in all. A refresh that is under way in
 // another brings nothing back.
 func TestClient12LogoutInAnotherProcess(t *testing.T) {
 	inBubble(func(t *testing.T) {
@@ -240,10 +240,10 @@ func TestClient12LogoutInAnotherProcess(t *testing.T) {
 	})(t)
 }
 
-// Another log-in in another process is taken over, whichever generation it is
-// of, and is not removed when the old one turns out to be over. A request that
+// Another login in another process is taken over, whichever generation it is
+// of, and is not removed when the old one turns out to have ended. A request that
 // waited for a refresh of the old one is not sent as the new one.
-func TestNewLogInInAnotherProcessIsTakenOver(t *testing.T) {
+func TestNewLoginInAnotherProcessIsTakenOver(t *testing.T) {
 	for rule, during := range map[string]bool{"before the refresh": false, "during the refresh": true} {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			s, path := newSite(t), tokenFile(t)
@@ -270,7 +270,7 @@ func TestNewLogInInAnotherProcessIsTakenOver(t *testing.T) {
 			gets(t, a, 200)
 			gets(t, b, 200)
 			if k := inFileAt(t, path); !good(s.issuer, k.RefreshToken) {
-				t.Error("the new log-in has ended")
+				t.Error("the new login has ended")
 			}
 		}))
 	}

@@ -88,7 +88,7 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.atAPI(w, got, string(body))
 	}
 	if err := r.Context().Err(); err != nil {
-		return nil, err // nobody waits for the answer
+		return nil, err // the client no longer waits
 	}
 	response := w.Result()
 	response.Request = r

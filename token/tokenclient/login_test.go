@@ -72,7 +72,7 @@ func TestRequestIsNotSentAgainAsAnotherLogin(t *testing.T) {
 	s.sees(0, 1)
 }
 
-// The same where another process has logged in, over the file.
+// The same if another process has logged in, through the file.
 func TestRequestIsNotSentAsTheLoginOfAnotherProcess(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, path := newSite(t), tokenFile(t)
@@ -91,7 +91,7 @@ func TestRequestIsNotSentAsTheLoginOfAnotherProcess(t *testing.T) {
 	})(t)
 }
 
-// Whoever mixes up the answers, a cache or a proxy: tokens of another login are
+// If a cache or a proxy mixes up responses, tokens of another login are
 // never used.
 func TestRefreshThatAnswersAnotherLoginEndsTheLogin(t *testing.T) {
 	inBubble(func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestRefreshThatAnswersAnotherLoginEndsTheLogin(t *testing.T) {
 			}
 		})
 		if tokens.LoginID == "" || tokens.LoginID == bob.LoginID {
-			t.Fatal("login IDs do not tell logins apart")
+			t.Fatal("login IDs do not distinguish logins")
 		}
 		time.Sleep(expiry)
 		if err := post(client, "of alice"); !errors.Is(err, tokenclient.ErrLoginEnded) {

@@ -164,12 +164,12 @@ func TestClient9OnlyA401OfTheTokenRefreshes(t *testing.T) {
 		"in one field, in front":     {401, []string{`Bearer realm="x", error="invalid_token", Negotiate YII=`}, true},
 		"after a token68":            {401, []string{"Negotiate YII==, Bearer"}, true},
 		"quoted":                     {401, []string{`Basic realm="x, Bearer y"`}, false},
-		"a newer log-in, in a field": {401, []string{`Basic realm="x", Bearer max_age=60, error=insufficient_user_authentication`}, false},
+		"a newer login, in a field":  {401, []string{`Basic realm="x", Bearer max_age=60, error=insufficient_user_authentication`}, false},
 		"a word of a description":    {401, []string{`Bearer error="invalid_token", error_description="not insufficient_user_authentication"`}, true},
 		"malformed":                  {401, []string{`Digest realm="x`}, false},
 		"another scheme":             {401, []string{`Basic realm="Bearer"`}, false},
 		"a scheme that begins alike": {401, []string{"Bearerish"}, false},
-		"a newer log-in":             {401, []string{`Bearer error="insufficient_user_authentication", max_age="60"`}, false},
+		"a newer login":              {401, []string{`Bearer error="insufficient_user_authentication", max_age="60"`}, false},
 		"a missing right":            {403, []string{`Bearer error="insufficient_scope"`}, false},
 		"a server that is down":      {503, []string{`Bearer error="invalid_token"`}, false},
 		"success":                    {200, []string{`Bearer error="invalid_token"`}, false},
@@ -187,8 +187,8 @@ func TestClient9OnlyA401OfTheTokenRefreshes(t *testing.T) {
 	}
 }
 
-// 12: what comes of a refresh after the log-out is discarded, and so is what
-// comes after another log-in.
+// 12: the result of a refresh that arrives after a logout, or after another login, is
+// discarded.
 func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
 	for _, again := range []bool{false, true} {
 		inBubble(func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
 				must(t, s.issuer.Revoke(t.Context(), text))
 			}
 			if got := <-answer; got != ended {
-				t.Errorf("the one who waited got %d", got)
+				t.Errorf("the waiting request got %d", got)
 			}
 			if synctest.Wait(); !cancelled {
 				t.Error("the refresh goes on")
@@ -234,7 +234,7 @@ func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
 	}
 }
 
-// 16: the token goes to the origins that are named, and to nobody else; each
+// 16: the token goes to the origins that are named, and to no other; each
 // hop of a redirect is a request of its own.
 func TestClient16TokenGoesToItsOriginsAlone(t *testing.T) {
 	s := newSite(t)
@@ -285,7 +285,7 @@ func TestClient17FieldOfTheCallerIsLeftAlone(t *testing.T) {
 	s.sees(0, 2)
 }
 
-// 18: whoever waits may give up, the first one too; the refresh goes on for the
+// 18: any waiting request may be canceled, the first one too; the refresh goes on for the
 // others.
 func TestClient18GivingUpEndsTheWaitAndNotTheRefresh(t *testing.T) {
 	inBubble(func(t *testing.T) {
@@ -314,7 +314,7 @@ func TestClient18GivingUpEndsTheWaitAndNotTheRefresh(t *testing.T) {
 	})(t)
 }
 
-// 18: a refresh that nobody waits for any longer ends by itself, after 10
+// 18: a refresh without waiting requests ends by itself, after 10
 // seconds.
 func TestClient18RefreshEndsByItself(t *testing.T) {
 	inBubble(func(t *testing.T) {
@@ -330,8 +330,8 @@ func TestClient18RefreshEndsByItself(t *testing.T) {
 	})(t)
 }
 
-// 22: nothing happens by itself. A token that nobody has used for long is
-// refreshed at its next use, whatever the clock has done.
+// 22: nothing runs without a request. A token that was not used for long is refreshed at
+// its next use, whatever the clock has done.
 func TestClient22RefreshesAtTheNextUse(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)
@@ -383,7 +383,7 @@ func TestClient23AttemptIsKeptUntilThereIsAnAnswer(t *testing.T) {
 	})(t)
 }
 
-// Over real connections, with the handlers as they are.
+// Over real connections, with the real handlers.
 func TestClientOverHTTP(t *testing.T) {
 	issuer := newIssuer(t)
 	login := httptest.NewServer(issuer.RefreshHandler())
@@ -462,7 +462,7 @@ func TestLoginOfATransportWantsBothTokens(t *testing.T) {
 	s.sees(0, 0)
 }
 
-// 25: one Transport serves many goroutines, whatever they do.
+// 25: one Transport serves many goroutines at once.
 func TestClient25IsSafeForConcurrentUse(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/authlatch/auth/token/tokenclient"
 )
 
-// 10: trouble with a refresh is no log-out. The token is used while it lasts,
+// 10: a failed refresh does not end the login. The token is used while it lasts,
 // and the issuer is left in peace for a while.
 func TestClient10TroubleIsNoLogOut(t *testing.T) {
 	answering := func(status int, header http.Header, body string) func(http.ResponseWriter, *http.Request) bool {
@@ -135,8 +135,8 @@ func TestClient10HeedsRetryAfter(t *testing.T) {
 	})(t)
 }
 
-// 10, 19: a log-in that is over is one error, which stays, and asks no more.
-func TestClient10DefinitiveRefusalEndsTheLogIn(t *testing.T) {
+// 10, 19: an ended login returns the same error each time, without a further refresh.
+func TestClient10DefinitiveRefusalEndsTheLogin(t *testing.T) {
 	for rule, end := range map[string]func(t *testing.T, s *site, tokens tokenclient.Tokens){
 		"revoked": func(t *testing.T, s *site, tokens tokenclient.Tokens) {
 			must(t, s.issuer.Revoke(t.Context(), tokens.RefreshToken))
@@ -144,7 +144,7 @@ func TestClient10DefinitiveRefusalEndsTheLogIn(t *testing.T) {
 		"expired": func(*testing.T, *site, tokenclient.Tokens) { time.Sleep(13 * time.Hour) },
 		"reused": func(t *testing.T, s *site, tokens tokenclient.Tokens) {
 			refreshed(t, s.issuer, tokens.RefreshToken)
-			time.Sleep(11 * time.Second) // over the issuer's window
+			time.Sleep(11 * time.Second) // longer than the issuer's grace period
 		},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestClient10DefinitiveRefusalEndsTheLogIn(t *testing.T) {
 	}
 }
 
-func TestRefreshAtTellsReuseApart(t *testing.T) {
+func TestRefreshAtDistinguishesReuse(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)
 		first := issued(t, s.issuer).RefreshToken
@@ -173,7 +173,7 @@ func TestRefreshAtTellsReuseApart(t *testing.T) {
 		if err != nil || tokens.Generation != 1 || !good(s.issuer, tokens.RefreshToken) {
 			t.Error(err)
 		}
-		time.Sleep(11 * time.Second) // over the issuer's window
+		time.Sleep(11 * time.Second) // longer than the issuer's grace period
 		if _, err := at(t.Context(), first, newAttempt()); !errors.Is(err, tokenclient.ErrReused) {
 			t.Error(err)
 		}
