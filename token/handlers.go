@@ -68,7 +68,7 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 // for the refresh token in its cookie. A 401 means that the login has ended. It has a
 // problem detail (RFC 9457) of the type urn:authlatch:refresh:missing, invalid,
 // expired, revoked (with a "reason") or reused. After any other failure the login is
-// unchanged, and the refresh can be repeated. A failed refresh never deletes the
+// unchanged, and the refresh can be repeated. A failed refresh never changes the
 // cookie, because the browser may have a newer one by then.
 //
 // With [IssuerConfig.NativeClients], a client without the cookie sends

@@ -439,7 +439,7 @@ func TestNativeClientsSendTheTokenInTheBody(t *testing.T) {
 }
 
 // A body that could not be read does not end a login.
-func TestBodyThatBreaksOffIsNoLogOut(t *testing.T) {
+func TestBodyThatBreaksOffIsNoLogout(t *testing.T) {
 	i := newIssuer(t, func(c *token.IssuerConfig) { c.NativeClients = true })
 	for _, h := range []http.Handler{i.RefreshHandler(), i.LogoutHandler()} {
 		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(`{"refresh`), iotest.ErrReader(io.ErrUnexpectedEOF)))

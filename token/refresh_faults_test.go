@@ -21,7 +21,7 @@ import (
 // ASVS 5.0, 2.3.3 and 16.5.2.
 // A store failure never ends a login. Whichever call fails, before or
 // after it was done, the same client gets its answer by trying again.
-func TestI13FailingStoreIsNoLogOut(t *testing.T) {
+func TestI13FailingStoreIsNoLogout(t *testing.T) {
 	errDown := errors.New("down")
 	for _, applied := range []bool{false, true} {
 		for n := 1; ; n++ {

@@ -98,7 +98,7 @@ func TestRevocationCheckAnswersByTheFamily(t *testing.T) {
 
 // ASVS 5.0, 7.4.1 and 8.3.2.
 // Revocation stands outside of the cache.
-func TestLogOutIsSeenAtOnce(t *testing.T) {
+func TestLogoutIsSeenAtOnce(t *testing.T) {
 	m, s := newMinter(t), &store.Memory{}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
 	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))

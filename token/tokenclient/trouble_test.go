@@ -15,7 +15,7 @@ import (
 
 // 10: a failed refresh does not end the login. The token is used while it lasts,
 // and the issuer is left in peace for a while.
-func TestClient10TroubleIsNoLogOut(t *testing.T) {
+func TestClient10TroubleIsNoLogout(t *testing.T) {
 	answering := func(status int, header http.Header, body string) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, _ *http.Request) bool {
 			for name, values := range header {
