@@ -83,7 +83,7 @@ const (
 	// throttle has counted. Subject is the account that was tried.
 	EventFailed EventKind = "failed"
 
-	// EventThrottled reports a login attempt that was refused before its proof
+	// EventThrottled reports an attempt that was refused before its proof
 	// was checked, because of too many attempts. Subject is the account. Reason
 	// names the limit that was reached: "account", "device" or "address".
 	EventThrottled EventKind = "throttled"
