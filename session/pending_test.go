@@ -60,7 +60,7 @@ func TestAPendingLoginIsToldApart(t *testing.T) {
 	for _, e := range j.events {
 		reasons = append(reasons, string(e.Kind)+" "+e.Reason)
 	}
-	if want := []string{"log-in pending", "log-in "}; !slices.Equal(reasons, want) {
+	if want := []string{"login pending", "login "}; !slices.Equal(reasons, want) {
 		t.Errorf("%q, want %q", reasons, want)
 	}
 }

@@ -38,7 +38,7 @@ func TestI4LostAnswerIsGotAgainByItsAttempt(t *testing.T) {
 }
 
 // ASVS 5.0, 11.2.2.
-// New keys in the middle of a window change no answer.
+// New keys within a grace period change no response.
 func TestI15KeysRotateInsideAGracePeriod(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys := &store.Memory{}, cheapKeys(t)

@@ -131,7 +131,7 @@ func permutations(n int) func(func([]int) bool) {
 }
 
 // A retry has the same response, and changes nothing. A used token is refused when
-// its window ends, however often it is tried.
+// its grace period ends, however often it is tried.
 func TestI4RetriesDoNotExtendTheGracePeriod(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}
@@ -532,7 +532,7 @@ func TestRotationIsReportedOnceThoughTheStoreFails(t *testing.T) {
 	}
 }
 
-// A client in a loop writes once in a window.
+// A client in a loop writes once in a grace period.
 func TestI14OneRotationInAGracePeriod(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}
