@@ -479,3 +479,36 @@ func TestTokenInTheURLIsNotSeen(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What a cookie says of its end does not show when the login was last refreshed by
+// another client: a thief could follow each refresh of the owner within its grace period.
+func TestMaxAgeDoesNotShowWhenAnotherClientRefreshed(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		i := newIssuer(t)
+		b := loggedIn(t, i, "alice")
+		first, attempt := b.refresh, newAttempt()
+		maxAge := func(refresh, attempt string) int {
+			t.Helper()
+			r := httptest.NewRequest(http.MethodPost, "https://app.example/refresh", nil)
+			r.Header.Set(token.AttemptHeader, attempt)
+			r.Header.Set("Cookie", "__Host-Http-refresh="+refresh)
+			w := httptest.NewRecorder()
+			i.RefreshHandler().ServeHTTP(w, r)
+			cookies := w.Result().Cookies()
+			if w.Code != http.StatusOK || len(cookies) != 1 {
+				t.Fatal(w.Code, cookies)
+			}
+			b.refresh = cookies[0].Value
+			return cookies[0].MaxAge
+		}
+		want := maxAge(first, attempt)
+		for range 3 {
+			time.Sleep(window / 2)
+			if got := maxAge(b.refresh, newAttempt()); got != want { // answered without a write
+				t.Errorf("Max-Age %d, then %d", want, got)
+			}
+			time.Sleep(window)
+			maxAge(b.refresh, newAttempt())
+		}
+	})(t)
+}

@@ -112,3 +112,36 @@ func TestAttemptIsRequiredUnlessOptional(t *testing.T) {
 		}
 	})(t)
 }
+
+// A client that has presented the token which it recovered has not lost it: from then
+// on its idempotency key recovers nothing, and to repeat it is reuse.
+func TestPresentingTheRecoveredTokenEndsItsRecovery(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := &meter{}
+		i := newIssuer(t, over(s, cheapKeys(t)))
+		first, attempt := issued(t, i).RefreshToken, newAttempt()
+		refresh := func(text, attempt, want string) (tokens token.Tokens) {
+			t.Helper()
+			tokens, err := i.Refresh(t.Context(), text, attempt)
+			if errors.Is(err, token.ErrReused) != (want == reused) || (err == nil) != (want == valid) {
+				t.Fatalf("%v, want %s", err, want)
+			}
+			return tokens
+		}
+		refresh(first, attempt, valid) // the response is lost
+		time.Sleep(window + time.Second)
+		current := refresh(first, attempt, valid).RefreshToken
+		s.reset()
+		if again := refresh(current, newAttempt(), valid).RefreshToken; again != current {
+			t.Error("it rotates while other responses may be in flight")
+		}
+		if _, _, writes := s.reset(); writes != 1 {
+			t.Errorf("%d writes note the presentation", writes)
+		}
+		time.Sleep(window / 2)
+		refresh(first, attempt, valid) // it was in flight
+		time.Sleep(window)
+		refresh(first, attempt, reused)
+		refresh(current, newAttempt(), refusedAs)
+	})(t)
+}

@@ -215,5 +215,8 @@ func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (grant
 		Generation:   f.Generation,
 		LoginID:      loginID,
 	}
-	return granted{tokens, f.Ends()}, nil
+	// The end is counted from now and not read from the family, which notes it at
+	// writes only: the Max-Age of a cookie would show a thief each refresh of the owner.
+	ends := min(now.Add(i.config.IdleTimeout).UnixMilli(), f.Expires)
+	return granted{tokens, time.UnixMilli(ends)}, nil
 }

@@ -36,10 +36,11 @@ const (
 //     grace period.
 //   - Any other token was already used, by another client.
 //
-// Only a rotation starts the grace period. So a client that repeats its idempotency
-// key admits no other client, and a thief who repeats it is detected as soon as the
-// owner of the login refreshes: either the owner's token is the previous one, or it is
-// the current one, and its presentation ends the use of the thief's key.
+// Only a rotation, and the adoption of a lost generation, start the grace period. So a
+// client that repeats its idempotency key admits no other client. A thief who repeats it
+// is detected when the owner of the login refreshes with the previous token, or, if the
+// owner has the current token, when the thief repeats the key once more later: the
+// presentation has ended its use.
 //
 // A time that the clock of another host puts far into the future starts no period.
 func (f *Family) Judge(generation uint64, attempt string, now time.Time, grace time.Duration) Verdict {

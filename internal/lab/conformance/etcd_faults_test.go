@@ -46,7 +46,7 @@ var etcdFaults = []struct {
 		for _, m := range c {
 			m.Start()
 		}
-	}, true},
+	}, false},
 	{"leader: paused", func(t *testing.T, c servers.EtcdCluster) {
 		leader, _ := c.Leader()
 		leader.Pause()

@@ -121,7 +121,7 @@ func TestRedisNeedsTheseRightsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(readme), "a user's rights | `")
+	_, rest, _ := strings.Cut(string(readme), "rights of the user | `")
 	rights, _, ok := strings.Cut(strings.ReplaceAll(rest, `\|`, "|"), "`")
 	if !ok {
 		t.Fatal("the README lists no rights")

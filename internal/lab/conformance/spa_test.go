@@ -293,7 +293,7 @@ func TestSPALogOutIsOneInAllTabs(t *testing.T) {
 	b := s.open(a.another(), "hello, alice")
 	a.press("#logout")
 	a.says("You are logged out.")
-	b.says("Your log-in is over: logged out.")
+	b.says("Your session has ended: logged out.")
 	if len(a.cookies(s.page)) != 0 {
 		t.Error("the cookie is still there")
 	}
@@ -312,7 +312,7 @@ func TestSPAShowsTheFormWhereTheLogInEnds(t *testing.T) {
 		eval[any](b, `globalThis.stays = true; location.hash = "here"`)
 		time.Sleep(2100 * time.Millisecond)
 		b.press(button)
-		b.says("Your log-in is over: expired.")
+		b.says("Your session has ended: expired.")
 		if !eval[bool](b, `stays === true && location.hash === "#here"`) {
 			t.Errorf("after %s the page is another one", button)
 		}

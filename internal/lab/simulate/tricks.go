@@ -14,9 +14,9 @@ var Tricks = map[string]Trick{
 	"refreshes like a browser":           func(b *burglar) { b.every(9*time.Minute, b.refresh) },
 	"refreshes as often as it can":       func(b *burglar) { b.every(justAfter, b.refresh) },
 	"repeats its own attempt":            (*burglar).repeats,
-	"repeats it with other attempts":     (*burglar).alternates,
+	"repeats it, and its token with it":  (*burglar).alternates,
 	"replays a request of the owner":     (*burglar).replays,
-	"knows when the owner will refresh":  (*burglar).waits,
+	"expects the owner by its schedule":  (*burglar).waits,
 	"races the owner with many requests": func(b *burglar) { b.every(justAfter, b.races) },
 	"does any of this":                   (*burglar).anything,
 }
