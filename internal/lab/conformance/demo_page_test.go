@@ -44,8 +44,8 @@ func TestDemoTellsTheTruthAfterAReload(t *testing.T) {
 	d.wants("token", "me", "You GET /token/me 200 OK", "")
 	d.does("token", "steal")
 	d.load()
-	d.who("alice", "nobody")
-	if why := d.why(); !strings.Contains(why, "a log-in that is over") {
+	d.who("alice", "not logged in")
+	if why := d.why(); !strings.Contains(why, "a login that has ended") {
 		t.Error(why)
 	}
 }
@@ -61,7 +61,7 @@ func TestDemoTwoTabsShowTheSame(t *testing.T) {
 	other.wants("token", "me", "You GET /token/me 200 OK", "")
 	d.who("alice", "alice")
 	other.does("token", "logout")
-	d.who("alice", "nobody")
+	d.who("alice", "not logged in")
 	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "no access token")
 }
 
@@ -70,13 +70,13 @@ func TestDemoShowsWhatHasExpired(t *testing.T) {
 	d := openDemo(t, "-access", "2s", "-idle", "6s")
 	d.does("session", "login")
 	d.does("token", "login")
-	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "access token over; the next call renews it")
+	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "access token expired; the next call renews it")
 	if got := d.does("token", "me"); got != "You POST /token/refresh 200 OK renewed; You GET /token/me 200 OK" {
 		t.Error(got)
 	}
-	d.who("nobody", "nobody")
+	d.who("not logged in", "not logged in")
 	d.waitFor(`document.querySelector("#logins").textContent`, "none") // as the server says
-	d.wants("session", "me", "You GET /session/me 401 Unauthorized expired", "This cookie's session is over")
+	d.wants("session", "me", "You GET /session/me 401 Unauthorized expired", "The session of this cookie has ended")
 }
 
 func TestDemoGoesOnAfterTheServerHasRestarted(t *testing.T) {
@@ -90,15 +90,15 @@ func TestDemoGoesOnAfterTheServerHasRestarted(t *testing.T) {
 	d.stop()
 	d.press(`#session [data-step="me"]`)
 	d.waitFor(`document.querySelector("#notice").checkVisibility()`, "true")
-	d.waitFor(`document.querySelector("#said").textContent`, "The server cannot be reached. Nobody is logged out by that.")
+	d.waitFor(`document.querySelector("#said").textContent`, "The server cannot be reached. This does not log the user out.")
 	startProgram(t, "examples/demo", demoProgram, "-addr", net.JoinHostPort("127.0.0.1", address.Port()))
 	d.waitFor(`document.querySelector("#notice").checkVisibility()`, "false")
-	d.wants("session", "me", "You GET /session/me 401 Unauthorized rejected", "This cookie's session is over")
-	d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized expired", "There is no access token that is valid")
-	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no access token that is valid")
-	d.who("nobody", "nobody")
+	d.wants("session", "me", "You GET /session/me 401 Unauthorized rejected", "The session of this cookie has ended")
+	d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized expired", "There is no valid access token")
+	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no valid access token")
+	d.who("not logged in", "not logged in")
 	d.does("session", "login")
-	d.who("alice", "nobody")
+	d.who("alice", "not logged in")
 }
 
 // Buttons that are pressed while a step is under way do nothing.
@@ -120,8 +120,8 @@ func TestDemoByTheKeyboardAlone(t *testing.T) {
 	for _, step := range []struct{ selector, why string }{
 		{`#session input[name="user"]`, ""},
 		{`#session form button`, "sets a cookie with a random number"},
-		{`#session [data-step="me"]`, "sent the cookie by itself"},
-		{`#session [data-step="steal"]`, "serves the thief"},
+		{`#session [data-step="me"]`, "sent the cookie automatically"},
+		{`#session [data-step="steal"]`, "works for the thief"},
 		{`#token form button`, "The body has the access token"},
 		{`#token [data-step="everywhere"]`, "that is the difference"},
 	} {
@@ -182,10 +182,10 @@ func TestDemoSpeaksKorean(t *testing.T) {
 		t.Errorf("not in Korean: %s", left)
 	}
 	d.press(`[data-language="en"]`)
-	d.who("nobody", "nobody")
+	d.who("not logged in", "not logged in")
 	d.waitFor(`document.cookie`, "__Host-language=en")
 	d.load()
-	d.who("nobody", "nobody")
+	d.who("not logged in", "not logged in")
 	if got := eval[string](d.tab, `document.documentElement.lang`); got != "en" {
 		t.Error(got)
 	}
@@ -272,7 +272,7 @@ func TestDemoLeadsFrom127001ToLocalhost(t *testing.T) {
 	if host := eval[string](d.tab, "location.hostname"); host != "localhost" {
 		t.Error(host)
 	}
-	d.shows("You came by http://127.0.0.1")
+	d.shows("You opened http://127.0.0.1")
 }
 
 // Safari sends no Secure cookies to http://localhost.
@@ -286,5 +286,5 @@ func TestDemoTellsOfCookiesThatDoNotComeBack(t *testing.T) {
 		};
 		document.dispatchEvent(new Event("visibilitychange"));
 	}`)
-	d.waitFor(`document.querySelector("#notice").checkVisibility() && document.querySelector("#notice").textContent.includes("Safari takes no Secure cookies")`, "true")
+	d.waitFor(`document.querySelector("#notice").checkVisibility() && document.querySelector("#notice").textContent.includes("Safari accepts no Secure cookies")`, "true")
 }

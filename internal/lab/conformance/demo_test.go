@@ -167,16 +167,16 @@ func (d *demo) who(session, token string) {
 
 func TestDemoSessionStory(t *testing.T) {
 	d := openDemo(t)
-	d.who("nobody", "nobody")
-	d.wants("session", "me", "You GET /session/me 401 Unauthorized", "No cookie came along")
+	d.who("not logged in", "not logged in")
+	d.wants("session", "me", "You GET /session/me 401 Unauthorized", "The request had no cookie")
 	d.wants("session", "steal", "Thief has nothing", "no cookie here to steal")
 	d.wants("session", "again", "Thief has nothing", "nothing yet")
-	d.wants("session", "logout", "You POST /session/logout 204 No Content", "Nobody was logged in")
-	d.wants("session", "everywhere", "You POST /session/logout-everywhere 401 Unauthorized", "Nobody is logged in on this side")
+	d.wants("session", "logout", "You POST /session/logout 204 No Content", "There was no login here")
+	d.wants("session", "everywhere", "You POST /session/logout-everywhere 401 Unauthorized", "There is no login on this side")
 
 	d.wants("session", "login", "You POST /session/login 200 OK login", "sets a cookie with a random number")
-	d.who("alice", "nobody")
-	d.wants("session", "me", "You GET /session/me 200 OK", "sent the cookie by itself")
+	d.who("alice", "not logged in")
+	d.wants("session", "me", "You GET /session/me 200 OK", "sent the cookie automatically")
 	d.shows("hello, alice")
 	d.wants("session", "read", "", "cookie is HttpOnly")
 	stolen := d.does("session", "steal")
@@ -184,33 +184,33 @@ func TestDemoSessionStory(t *testing.T) {
 		t.Errorf("steal: %q", stolen)
 	}
 	d.wants("session", "again", "Thief GET /session/me 200 OK", "still works for the thief")
-	d.wants("session", "everywhere", "You POST /session/logout-everywhere 204 No Content revoked; You GET /session/me 401 Unauthorized rejected", "out at its next request")
-	d.who("nobody", "nobody")
-	d.wants("session", "again", "Thief GET /session/me 401 Unauthorized rejected", "The session is over")
+	d.wants("session", "everywhere", "You POST /session/logout-everywhere 204 No Content revoked; You GET /session/me 401 Unauthorized rejected", "refused at its next request")
+	d.who("not logged in", "not logged in")
+	d.wants("session", "again", "Thief GET /session/me 401 Unauthorized rejected", "The session has ended")
 	if cookies := d.cookies(d.url); len(cookies) != 1 || cookies[0].Name != "__Host-Http-visitor" {
 		t.Errorf("%d cookies are left", len(cookies))
 	}
 	d.does("session", "login")
-	d.wants("session", "logout", "You POST /session/logout 204 No Content logout", "over at once")
-	d.who("nobody", "nobody")
+	d.wants("session", "logout", "You POST /session/logout 204 No Content logout", "takes effect at once")
+	d.who("not logged in", "not logged in")
 }
 
 func TestDemoTokenStory(t *testing.T) {
 	d := openDemo(t, "-window", "5s")
-	d.wants("token", "me", "You POST /token/refresh 401 Unauthorized; You GET /token/me 401 Unauthorized", "There is no access token")
-	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized", "a new log-in is needed")
+	d.wants("token", "me", "You POST /token/refresh 401 Unauthorized; You GET /token/me 401 Unauthorized", "There is no valid access token")
+	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized", "a new login is needed")
 	d.wants("token", "steal", "Thief has nothing", "no cookie here to steal")
 	d.wants("token", "login", "You POST /token/login 200 OK login", "The body has the access token")
-	d.who("nobody", "alice")
-	d.wants("token", "me", "You GET /token/me 200 OK", "asked no store")
+	d.who("not logged in", "alice")
+	d.wants("token", "me", "You GET /token/me 200 OK", "without the store")
 	d.shows("hello, alice")
-	d.wants("token", "live", "You GET /token/live/me 200 OK", "asks the store")
+	d.wants("token", "live", "You GET /token/live/me 200 OK", "checks in the store")
 	d.wants("token", "renew", "You POST /token/refresh 200 OK renewed", "was exchanged")
 	d.wants("token", "renew", "You POST /token/refresh 200 OK", "less than 5 s ago")
 	d.wants("token", "read", "", "no token in cookies or storage")
-	d.wants("token", "logout", "You POST /token/logout 204 No Content logout", "forgotten the access token")
-	d.who("nobody", "nobody")
-	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no access token")
+	d.wants("token", "logout", "You POST /token/logout 204 No Content logout", "deleted the access token from memory")
+	d.who("not logged in", "not logged in")
+	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no valid access token")
 }
 
 // A spent refresh token ends the log-in for thief and owner.
@@ -221,13 +221,13 @@ func TestDemoTheftEndsTheLogIn(t *testing.T) {
 	if want := "You POST /token/refresh 200 OK renewed; Thief POST /token/refresh 401 Unauthorized reuse; You POST /token/refresh 401 Unauthorized rejected"; story != want {
 		t.Errorf("%q, want %q", story, want)
 	}
-	if why := d.why(); !strings.Contains(why, "ends the log-in for both") {
+	if why := d.why(); !strings.Contains(why, "revokes the login for both") {
 		t.Error(why)
 	}
 	d.shows("refresh token already used")
 	d.shows("urn:authlatch:refresh:reused")
-	d.who("nobody", "nobody")
-	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "refreshes nothing")
+	d.who("not logged in", "not logged in")
+	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "cannot be refreshed")
 }
 
 // A thief who is the first to use the token is found out by its owner.
@@ -236,11 +236,11 @@ func TestDemoAThiefWhoIsFirstIsFoundOut(t *testing.T) {
 	d.does("token", "login")
 	// The page is left in the middle of the theft, before its owner refreshes.
 	d.copyToken()
-	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "The owner's next refresh, if it comes more than 1 s later, brings the theft to light")
+	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "The user's next refresh, if it comes more than 1 s later, reveals the theft")
 	time.Sleep(1100 * time.Millisecond) // the window
-	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new log-in is needed")
-	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "refreshes nothing")
-	d.who("nobody", "nobody")
+	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new login is needed")
+	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "cannot be refreshed")
+	d.who("not logged in", "not logged in")
 }
 
 // The page of the attacker is on 127.0.0.1, which is another site.
@@ -249,12 +249,12 @@ func TestDemoRefusesTheOtherSite(t *testing.T) {
 	d.wants("session", "elsewhere", "You POST /session/transfer 401 Unauthorized; Other site POST /session/transfer 401 Unauthorized; Other site POST /session/logout 403 Forbidden rejected", "Log in first")
 	d.does("session", "login")
 	d.does("token", "login")
-	d.wants("session", "elsewhere", "You POST /session/transfer 200 OK; Other site POST /session/transfer 401 Unauthorized; Other site POST /session/logout 403 Forbidden rejected", "keeps the SameSite cookie back")
+	d.wants("session", "elsewhere", "You POST /session/transfer 200 OK; Other site POST /session/transfer 401 Unauthorized; Other site POST /session/logout 403 Forbidden rejected", "withholds the SameSite cookie")
 	fields := eval[string](d.tab, `[...document.querySelectorAll("#log > li:first-child details")].slice(1).map((x) => x.querySelector(".request").innerText).join("\n")`)
 	if strings.Contains(fields, "__Host-") || strings.Count(fields, "Sec-Fetch-Site: cross-site") != 2 || strings.Count(fields, "Origin: http://127.0.0.1:") != 2 {
 		t.Errorf("the browser has sent %q", fields)
 	}
-	d.wants("token", "elsewhere", "Other site POST /token/refresh 403 Forbidden rejected; Other site OPTIONS /token/refresh 405 Method Not Allowed", "says cross-site")
+	d.wants("token", "elsewhere", "Other site POST /token/refresh 403 Forbidden rejected; Other site OPTIONS /token/refresh 405 Method Not Allowed", "marks them as cross-site")
 	d.who("alice", "alice")
 	d.wants("session", "me", "You GET /session/me 200 OK", "")
 }
@@ -273,7 +273,7 @@ func TestDemoSameSiteKeepsTheCookieBack(t *testing.T) {
 	}
 	d.load()
 	d.shows("Other site POST /session/transfer 401 Unauthorized")
-	d.who("alice", "nobody")
+	d.who("alice", "not logged in")
 }
 
 // Log-out everywhere is seen by a session at once, and by an API of tokens where
@@ -284,10 +284,10 @@ func TestDemoLogOutEverywhereIsTheDifference(t *testing.T) {
 		d.does("session", "login")
 		d.does("token", "login")
 		d.wants(mode, "everywhere", "You POST /"+mode+"/logout-everywhere 204 No Content revoked × 2; You GET /session/me 401 Unauthorized rejected; You GET /token/me 200 OK", "that is the difference")
-		d.who("nobody", "ended, still let in")
-		d.wants("token", "me", "You GET /token/me 200 OK", "asked no store")
+		d.who("not logged in", "logged out, still accepted")
+		d.wants("token", "me", "You GET /token/me 200 OK", "without the store")
 		d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized rejected", "sees at once")
-		d.who("nobody", "nobody")
+		d.who("not logged in", "not logged in")
 	}
 }
 
@@ -297,5 +297,5 @@ func TestDemoWrongPassword(t *testing.T) {
 		d.fill("#"+mode+" input[name=password]", "wrong")
 		d.wants(mode, "login", "You POST /"+mode+"/login 401 Unauthorized", "does not say which")
 	}
-	d.who("nobody", "nobody")
+	d.who("not logged in", "not logged in")
 }

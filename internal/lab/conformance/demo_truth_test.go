@@ -46,7 +46,7 @@ func TestDemoKeepsTheAccessTokenWhenNoRefreshIsAnswered(t *testing.T) {
 	d.does("token", "login")
 	d.stop()
 	d.press(button("token", "renew"))
-	d.waitFor(`document.querySelector("#said").textContent`, "The server cannot be reached. Nobody is logged out by that.")
+	d.waitFor(`document.querySelector("#said").textContent`, "The server cannot be reached. This does not log the user out.")
 	d.waitFor(heldAccess, "true")
 }
 
@@ -83,10 +83,10 @@ func TestDemoSaysThatTheThiefHasBeenLetIn(t *testing.T) {
 func TestDemoSaysThatNoTokenWasSent(t *testing.T) {
 	d := openDemo(t)
 	const out = "You GET /token/live/me 401 Unauthorized"
-	d.wants("token", "live", "You POST /token/refresh 401 Unauthorized; "+out, "There is no access token")
+	d.wants("token", "live", "You POST /token/refresh 401 Unauthorized; "+out, "There is no valid access token")
 	d.does("token", "login")
 	d.does("token", "logout")
-	d.wants("token", "live", out, "There is no access token")
+	d.wants("token", "live", out, "There is no valid access token")
 }
 
 // That an API asks no store is seen, and not only said.
@@ -112,7 +112,7 @@ func TestDemoShowsTheWorkOfTheStore(t *testing.T) {
 func TestDemoShowsWhatAnAccessTokenSays(t *testing.T) {
 	d := openDemo(t)
 	d.does("token", "login")
-	d.shows("It is signed, and not secret")
+	d.shows("They are signed, and not secret")
 	d.shows(`"sub":"alice"`)
 	d.load()
 	d.shows(`"sub":"alice"`)
@@ -133,17 +133,17 @@ func TestDemoDoesNotMistakeTheModeOfWhatHasEnded(t *testing.T) {
 func TestDemoSaysWhenUseWasNoted(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
-	if kept := eval[string](d.tab, `document.querySelector("#session [data-value=server]").textContent`); !strings.HasPrefix(kept, "a record, use noted ") {
+	if kept := eval[string](d.tab, `document.querySelector("#session [data-value=server]").textContent`); !strings.HasPrefix(kept, "a record, last use ") {
 		t.Error(kept)
 	}
-	d.shows("a log-in after 3 minutes without use and after 15 minutes in any case. The use of a session is noted at most every 18 seconds.")
+	d.shows("a login after 3 minutes without use and after 15 minutes in any case. The last use of a session is recorded at most every 18 seconds.")
 }
 
 // That somebody is logged in by the other mode does not make them known here.
 func TestDemoSaysThatNobodyOfThisModeAsked(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
-	d.wants("token", "everywhere", "You POST /token/refresh 401 Unauthorized; You POST /token/logout-everywhere 401 Unauthorized", "Nobody is logged in on this side: 401.")
+	d.wants("token", "everywhere", "You POST /token/refresh 401 Unauthorized; You POST /token/logout-everywhere 401 Unauthorized", "There is no login on this side: 401.")
 }
 
 // No cookie is kept back where there is none.
