@@ -109,8 +109,14 @@ func (e *exchange) run(ctx context.Context) (granted, error) {
 			return e.done(ctx, next)
 		case err == nil:
 			unknown = nil
-		case failures > 0 && next.verdict == rotation.Reuses && e.lists.EndRecord(ctx, logins.Family, e.digest, logins.Reused) == nil:
-			return e.done(ctx, next) // a full store can still delete
+		case failures > 0 && next.verdict == rotation.Reuses: // a full store can still delete
+			byThis, err := e.lists.EndRecordByThis(ctx, logins.Family, e.digest, logins.Reused)
+			switch {
+			case err != nil:
+				return granted{}, e.fault(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+			case byThis:
+				return e.done(ctx, next)
+			} // otherwise the next read shows who has ended it
 		case failures > 0:
 			return granted{}, e.fault(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 		default:

@@ -139,12 +139,13 @@ const endTries = 3
 // or, where that does not succeed, by its deletion. Ending a missing or ended record
 // is a no-op: the first reason stays.
 func (l *Lists) EndRecord(ctx context.Context, kind Kind, d Digest, reason Reason) error {
-	_, err := l.endRecord(ctx, kind, d, reason)
+	_, err := l.EndRecordByThis(ctx, kind, d, reason)
 	return err
 }
 
-// endRecord is EndRecord, and reports whether the record has ended by this call.
-func (l *Lists) endRecord(ctx context.Context, kind Kind, d Digest, reason Reason) (byThis bool, err error) {
+// EndRecordByThis is EndRecord, and reports whether this call has ended the record. A
+// login that another call ended was reported by that call.
+func (l *Lists) EndRecordByThis(ctx context.Context, kind Kind, d Digest, reason Reason) (byThis bool, err error) {
 	key, tombstone := d.Key(), NewTombstone(kind, reason)
 	for conflicts, failures := 0, 0; conflicts < endTries && failures < 2; {
 		raw, ok, err := l.Store.Get(ctx, key)

@@ -40,7 +40,7 @@ func (l *Lists) endRecords(ctx context.Context, entries []Entry) []result {
 	inParallel(len(entries), func(i int) {
 		ctx, cancel := context.WithTimeout(ctx, share)
 		defer cancel()
-		byThis, err := l.endRecord(ctx, entries[i].Kind, entries[i].Digest, entries[i].Ending)
+		byThis, err := l.EndRecordByThis(ctx, entries[i].Kind, entries[i].Digest, entries[i].Ending)
 		results[i] = result{err == nil, byThis, err}
 	})
 	return results
