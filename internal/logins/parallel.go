@@ -2,8 +2,7 @@ package logins
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -62,7 +61,7 @@ func inParallel(n int, do func(int)) {
 		return
 	}
 	numbers := make(chan int, n)
-	for i, start := 0, anyBelow(n); i < n; i++ {
+	for i, start := 0, rand.IntN(n); i < n; i++ {
 		numbers <- (start + i) % n
 	}
 	close(numbers)
@@ -86,11 +85,4 @@ func inParallel(n int, do func(int)) {
 		panic(p)
 	default:
 	}
-}
-
-// anyBelow returns a random number below n, about evenly distributed.
-func anyBelow(n int) int {
-	var b [8]byte
-	rand.Read(b[:])
-	return int(binary.BigEndian.Uint64(b[:]) % uint64(n))
 }
