@@ -21,8 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden file")
 
-// golden is a record that uses every field. Its bytes are in testdata, and stay
-// readable whatever format comes next.
+// golden is a record that uses every field of format 0x10. Its bytes are in testdata,
+// and stay readable whatever format comes next.
 func golden() *Session {
 	s := &Session{record: sessionrecord.Record{
 		Flags:   flagRemembered,
@@ -40,9 +40,24 @@ func golden() *Session {
 	return s
 }
 
+// goldenActor also uses what format 0x11 added.
+func goldenActor() *Session {
+	s := golden()
+	s.record.Actor, s.record.ActorLogin = "support-7", string(s.digest[:])
+	s.record.Requested = s.record.Created + 60*24*3600*1000
+	return s
+}
+
 func TestRecordOfFormat10StaysReadable(t *testing.T) {
-	const file = "testdata/record-0x10.bin"
-	want := golden()
+	staysReadable(t, "testdata/record-0x10.bin", golden())
+}
+
+func TestRecordOfFormat11StaysReadable(t *testing.T) {
+	staysReadable(t, "testdata/record-0x11.bin", goldenActor())
+}
+
+func staysReadable(t *testing.T, file string, want *Session) {
+	t.Helper()
 	if *update {
 		raw := want.encode()
 		copy(raw[1:], "writeID8")
@@ -215,6 +230,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(live(d).encode())
 	f.Add((&Session{digest: d, record: sessionrecord.Record{Flags: flagAnonymous}}).encode())
 	f.Add(golden().encode())
+	f.Add(goldenActor().encode())
 	f.Add([]byte{sessionrecord.Format})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, fix := range []bool{false, true} { // so that it gets beyond the checksum

@@ -40,7 +40,7 @@ func TestADamagedFamilyIsCorrupt(t *testing.T) {
 			}
 		}
 	}
-	raw[0]++
+	raw[0] = format + 1
 	if _, _, err := Describe(logins.Digest{1}, raw); err != ErrNewer {
 		t.Errorf("of a newer version: %v", err)
 	}

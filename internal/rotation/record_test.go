@@ -32,6 +32,10 @@ func goldenFamily() *Family {
 		Scopes:     "read write",
 		Methods:    "pwd otp",
 		Claims:     `{"org":"acme"}`,
+		Actor:      "support-7",
+		ActorLogin: string(sum[:]),
+		Requested:  1769817600000,
+		Remembered: true,
 		Login:      Device{"Firefox", "192.0.2.1"},
 		Last:       Device{"Firefox on another day", "192.0.2.2"},
 	}
@@ -40,11 +44,14 @@ func goldenFamily() *Family {
 // An upgrade must not end all logins: every format that was written stays readable.
 // Each file was written by the first version of its format.
 func TestFamilyRecordIsGolden(t *testing.T) {
-	first := goldenFamily()
+	plain := goldenFamily()
+	plain.Actor, plain.ActorLogin, plain.Requested, plain.Remembered = "", "", 0, false
+	first := *plain
 	first.Recovered, first.Presented = 0, 0
 	for name, want := range map[string]*Family{
-		"testdata/family-0x20.bin": first,
-		"testdata/family-0x21.bin": goldenFamily(),
+		"testdata/family-0x20.bin": &first,
+		"testdata/family-0x21.bin": plain,
+		"testdata/family-0x22.bin": goldenFamily(),
 	} {
 		raw, err := os.ReadFile(name)
 		if err != nil {
@@ -57,7 +64,7 @@ func TestFamilyRecordIsGolden(t *testing.T) {
 		if *f != *want {
 			t.Errorf("%s is read as %+v", name, f)
 		}
-		if raw[0] != format {
+		if raw[0] == firstFormat {
 			continue
 		}
 		written := f.Encode()
@@ -72,6 +79,9 @@ func TestFamilyIsReadAsItWasWritten(t *testing.T) {
 	now := time.Now().UnixMilli()
 	for rule, f := range map[string]*Family{
 		"every field":           goldenFamily(),
+		"an actor alone":        {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a", Actor: "b"},
+		"a request alone":       {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a", Requested: now + 1},
+		"remembered alone":      {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a", Remembered: true},
 		"the minimum":           {Created: now, Rotated: now, AuthTime: now, Idle: now, Expires: now, Subject: "a"},
 		"authenticated in 1970": {Created: now, Rotated: now, AuthTime: 0, Idle: now, Expires: now, Subject: "a"},
 		"created in 1970":       {Subject: "a"},
@@ -105,7 +115,7 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 		"no bytes":                    {[]byte{}, ErrCorrupt},
 		"the format alone":            {[]byte{format}, ErrCorrupt},
 		"a session":                   {change(func(b []byte) []byte { b[0] = 0x10; return b }), ErrCorrupt},
-		"the previous format":         {change(func(b []byte) []byte { b[0] = oldFormat - 1; return b }), ErrCorrupt},
+		"the previous format":         {change(func(b []byte) []byte { b[0] = firstFormat - 1; return b }), ErrCorrupt},
 		"the next format":             {change(func(b []byte) []byte { b[0] = format + 1; return b }), ErrNewer},
 		"the last format":             {change(func(b []byte) []byte { b[0] = lastFormat; return b }), ErrNewer},
 		"the next format, short":      {[]byte{format + 1}, ErrNewer},
@@ -113,12 +123,15 @@ func TestFamiliesThatMakeNoSenseAreRefused(t *testing.T) {
 		"a tombstone":                 {logins.NewTombstone(logins.Family, logins.Revoked), ErrCorrupt},
 		"a byte more":                 {append(bytes.Clone(good), 0), ErrCorrupt},
 		"no subject":                  {without(func(f *Family) { f.Subject = "" }), ErrCorrupt},
+		"a flag of no version":        {change(func(b []byte) []byte { b[record.Header+16] |= 0x80; return b }), ErrCorrupt},
+		"format 0x22 without a flag":  {change(func(b []byte) []byte { b[record.Header+16] = 0; return b }), ErrCorrupt},
+		"half a digest of a login":    {without(func(f *Family) { f.ActorLogin = f.ActorLogin[:16] }), ErrCorrupt},
 		"half a digest of a key":      {without(func(f *Family) { f.Attempt = f.Attempt[:16] }), ErrCorrupt},
 		"rotated before its creation": {without(func(f *Family) { f.Rotated = f.Created - 1 }), ErrCorrupt},
 		"ends before its creation":    {without(func(f *Family) { f.Idle = f.Created - 1 }), ErrCorrupt},
-		"a number of 70 bits": {append(bytes.Clone(good[:record.Header+16]),
+		"a number of 70 bits": {append(bytes.Clone(good[:record.Header+17]),
 			bytes.Repeat([]byte{0xff}, 20)...), ErrCorrupt},
-		"a text longer than all": {append(bytes.Clone(good[:record.Header+16]),
+		"a text longer than all": {append(bytes.Clone(good[:record.Header+17]),
 			append(make([]byte, 8), binary.AppendUvarint(nil, 1<<50)...)...), ErrCorrupt},
 	} {
 		if len(c.raw) >= record.Header {
@@ -183,6 +196,7 @@ func harmless(t *testing.T, raw []byte) {
 // ASVS 5.0, 1.5.2.
 func FuzzFamily(f *testing.F) {
 	f.Add(goldenFamily().Encode())
+	f.Add((&Family{Subject: "a", Actor: "b"}).Encode())
 	f.Add((&Family{Subject: "a"}).Encode())
 	f.Add(logins.NewTombstone(logins.Family, logins.Reused))
 	f.Add([]byte{lastFormat})

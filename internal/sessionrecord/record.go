@@ -16,15 +16,19 @@ import (
 
 // Record is a session as it is stored. Times are milliseconds since 1970.
 //
-// Format 0x10, numbers as unsigned varints, texts with their length before
+// Format 0x11, numbers as unsigned varints, texts with their length before
 // them:
 //
 //	format (1 byte) | writeID (8 bytes) | checksum (4 bytes) | flags (1 byte)
 //	created | used - created | created - authTime | expires - created
+//	requested - created, if flags has hasRequested
+//	actor | actorLogin, if flags has hasActor
 //	subject | scopes | methods | userAgent | address | claims | values
 //
-// The values are the rest, to its end; package session reads them. A later format
-// gets the next byte, and this one stays readable.
+// The values are the rest, to its end; package session reads them. Format 0x10 has
+// neither requested nor an actor. A record without them is still written as 0x10, so
+// that it takes no more bytes and older versions of the program can read it. A later
+// format gets the next byte, and these stay readable.
 //
 // The checksum covers the record and its digest. Without it, a damaged byte, or a
 // store that returns the value of another key, could turn one subject
@@ -32,6 +36,9 @@ import (
 type Record struct {
 	Flags                            byte
 	Created, Used, AuthTime, Expires int64
+	Requested                        int64  // the expiry that the login requested; 0 if none
+	Actor                            string // who acts for Subject; empty: the subject itself
+	ActorLogin                       string // digest of the actor's own login, which this one ends with; or empty
 	Subject, Scopes, Methods         string
 	UserAgent, Address               string
 	Claims, Values                   string
@@ -39,11 +46,12 @@ type Record struct {
 
 // The first byte of session records.
 const (
-	Format     = 0x10
+	oldFormat  = 0x10
+	Format     = 0x11
 	LastFormat = 0x1f
 )
 
-var formats = record.Formats{Oldest: Format, Current: Format, Last: LastFormat}
+var formats = record.Formats{Oldest: oldFormat, Current: Format, Last: LastFormat}
 
 // Flags of a record. Others are not written and not accepted.
 const (
@@ -51,6 +59,10 @@ const (
 	Pending                // the second factor is awaited
 	Remembered             // the longer idle timeout applies
 	allFlags   = Anonymous | Pending | Remembered
+
+	// These stand in stored records only: Requested or Actor is not empty.
+	hasRequested = 1 << 6
+	hasActor     = 1 << 7
 )
 
 var (
@@ -66,15 +78,28 @@ var (
 // different bytes.
 func (r *Record) Encode(d *logins.Digest) []byte {
 	texts := [...]string{r.Subject, r.Scopes, r.Methods, r.UserAgent, r.Address, r.Claims}
-	size := 64 + len(r.Values)
+	size := 64 + len(r.Actor) + len(r.ActorLogin) + len(r.Values)
 	for _, text := range texts {
 		size += len(text)
 	}
-	b := append(record.Append(make([]byte, 0, size), Format), r.Flags)
+	format, flags := byte(oldFormat), r.Flags
+	if r.Requested > r.Created {
+		format, flags = Format, flags|hasRequested
+	}
+	if r.Actor != "" {
+		format, flags = Format, flags|hasActor
+	}
+	b := append(record.Append(make([]byte, 0, size), format), flags)
 	b = binary.AppendUvarint(b, uint64(r.Created))
 	b = binary.AppendUvarint(b, uint64(r.Used-r.Created))
 	b = binary.AppendUvarint(b, uint64(r.Created-r.AuthTime))
 	b = binary.AppendUvarint(b, uint64(r.Expires-r.Created))
+	if flags&hasRequested != 0 {
+		b = binary.AppendUvarint(b, uint64(r.Requested-r.Created))
+	}
+	if flags&hasActor != 0 {
+		b = record.AppendText(record.AppendText(b, r.Actor), r.ActorLogin)
+	}
 	for _, text := range texts {
 		b = record.AppendText(b, text)
 	}
@@ -89,7 +114,14 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 	switch state := formats.Check(raw, d[:]); {
 	case state == record.Newer:
 		return "", ErrNewer
-	case state != record.Intact, len(raw) == record.Header, raw[record.Header]&^allFlags != 0:
+	case state != record.Intact, len(raw) == record.Header:
+		return "", ErrCorrupt
+	}
+	flags, optional := raw[record.Header], byte(0)
+	if raw[0] != oldFormat {
+		optional = hasRequested | hasActor
+	}
+	if flags&^(allFlags|optional) != 0 {
 		return "", ErrCorrupt
 	}
 	var id [22]byte
@@ -99,19 +131,36 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 	text.Write(d.AppendLoginID(id[:0]))
 
 	in := record.NewReader(text.String()[record.Header+1 : len(raw)])
-	r.Flags = raw[record.Header]
+	r.Flags = flags & allFlags
 	r.Created = in.Number()
 	r.Used = r.Created + in.Number()
 	r.AuthTime = r.Created - in.Number()
 	r.Expires = r.Created + in.Number()
+	sound := r.decodeOptional(&in, flags)
 	r.Subject, r.Scopes, r.Methods = in.Text(), in.Text(), in.Text()
 	r.UserAgent, r.Address = in.Text(), in.Text()
 	r.Claims = in.Text()
-	if in.Failed() || r.Subject == "" && r.Flags&Anonymous == 0 {
+	if !sound || in.Failed() || r.Subject == "" && r.Flags&Anonymous == 0 {
 		return "", ErrCorrupt
 	}
 	r.Values = in.Rest()
 	return text.String()[len(raw):], nil
+}
+
+// decodeOptional reads the parts that most records do not have, and reports whether
+// they are as Encode writes them.
+func (r *Record) decodeOptional(in *record.Reader, flags byte) bool {
+	r.Requested, r.Actor, r.ActorLogin = 0, "", ""
+	if flags&hasRequested != 0 {
+		if r.Requested = r.Created + in.Number(); r.Requested == r.Created {
+			return false
+		}
+	}
+	if flags&hasActor != 0 {
+		r.Actor, r.ActorLogin = in.Text(), in.Text()
+		return r.Actor != "" && (r.ActorLogin == "" || len(r.ActorLogin) == len(logins.Digest{}))
+	}
+	return true
 }
 
 // Describe is the [logins.Describe] of sessions. The record does not contain

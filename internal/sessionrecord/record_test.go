@@ -15,15 +15,63 @@ func sample() Record {
 	now := time.Now().UnixMilli()
 	return Record{
 		Flags: Remembered, Created: now, Used: now + 1000, AuthTime: now - 1000, Expires: now + 5000,
+		Requested: now + 7000, Actor: "support-7", ActorLogin: string(make([]byte, 32)),
 		Subject: "alice", Scopes: "read", Methods: "pwd", UserAgent: "Firefox", Address: "192.0.2.1", Claims: `{"a":1}`, Values: "values",
 	}
 }
 
 func TestEveryFieldOfARecordComesBack(t *testing.T) {
-	d, want := logins.Digest{1}, sample()
-	var got Record
-	if id, err := got.Decode(&d, want.Encode(&d)); err != nil || got != want || id != d.LoginID() {
-		t.Errorf("%+v, %q, %v", got, id, err)
+	d := logins.Digest{1}
+	for rule, change := range map[string]func(*Record){
+		"every field":           func(*Record) {},
+		"no request":            func(r *Record) { r.Requested = 0 },
+		"no login of the actor": func(r *Record) { r.ActorLogin = "" },
+		"no actor":              func(r *Record) { r.Actor, r.ActorLogin = "", "" },
+		"neither":               func(r *Record) { r.Requested, r.Actor, r.ActorLogin = 0, "", "" },
+	} {
+		want, got := sample(), sample() // whose fields are all overwritten
+		change(&want)
+		if id, err := got.Decode(&d, want.Encode(&d)); err != nil || got != want || id != d.LoginID() {
+			t.Errorf("%s: %+v, %q, %v", rule, got, id, err)
+		}
+	}
+}
+
+// A record without an actor and a request is of the first format, which older versions
+// of the program read.
+func TestARecordTakesNoMoreBytesThanItsFieldsNeed(t *testing.T) {
+	d, r := logins.Digest{1}, sample()
+	all := len(r.Encode(&d))
+	r.Requested = 0
+	withActor := len(r.Encode(&d))
+	r.Actor, r.ActorLogin = "", ""
+	plain := r.Encode(&d)
+	if plain[0] != oldFormat || all-withActor != 2 || withActor-len(plain) != 1+9+1+32 {
+		t.Errorf("format %#x, %d, %d and %d bytes", plain[0], all, withActor, len(plain))
+	}
+}
+
+// Parts that Encode never writes are corrupt, so that a record has one form.
+func TestOptionalPartsHaveOneForm(t *testing.T) {
+	d := logins.Digest{1}
+	for rule, change := range map[string]func(*Record){
+		"half a digest":        func(r *Record) { r.ActorLogin = r.ActorLogin[:16] },
+		"no actor":             func(r *Record) { r.Flags, r.Actor, r.Requested = r.Flags|hasActor, "", 0 },
+		"no request":           func(r *Record) { r.Flags, r.Requested = r.Flags|hasRequested, r.Created },
+		"a flag of no version": func(r *Record) { r.Flags |= 1 << 5 },
+	} {
+		r := sample()
+		change(&r)
+		raw := r.Encode(&d)
+		if _, live, err := Describe(d, raw); live || err != ErrCorrupt {
+			t.Errorf("%s: %v, %v", rule, live, err)
+		}
+	}
+	r := sample()
+	raw := r.Encode(&d)
+	raw[0] = oldFormat
+	if _, live, err := Describe(d, record.Seal(raw, d[:])); live || err != ErrCorrupt {
+		t.Errorf("an actor in format %#x: %v, %v", oldFormat, live, err)
 	}
 }
 
@@ -36,7 +84,7 @@ func TestADamagedRecordIsCorrupt(t *testing.T) {
 		bad[at] ^= 0x01
 		want := ErrCorrupt
 		if at == 0 {
-			want = ErrNewer // 0x11
+			bad[0], want = Format+1, ErrNewer
 		}
 		for _, b := range [][]byte{bad, raw[:at]} {
 			if _, live, err := Describe(d, b); live || err != want && (err != ErrCorrupt || len(b) != at) {
