@@ -52,8 +52,8 @@ type Challenger interface {
 	// Challenge adds headers such as WWW-Authenticate (RFC 9110, 11.6.1) to h, the
 	// header of the response. A guard calls it before it denies r because of err,
 	// which is the error of Authenticate or of the guard itself, such as an
-	// [auth.InsufficientError]. Challenge must not delete a cookie, because the
-	// browser may already have a newer one.
+	// [auth.InsufficientError]. Challenge may delete the cookie of a credential that
+	// has ended, but only where the browser cannot have a newer cookie yet.
 	Challenge(h http.Header, r *http.Request, err error)
 }
 

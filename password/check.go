@@ -15,7 +15,7 @@ import (
 // The errors of [Hasher.Check] for a password that must not be chosen. Show the user
 // which one it is.
 var (
-	// ErrTooShort means fewer code points than [Config.MinLength].
+	// ErrTooShort means fewer code points than [Config.MinLength], 15 by default.
 	ErrTooShort = errors.New("password: too short")
 
 	// ErrTooLong means more than 1024 bytes.
@@ -93,8 +93,6 @@ func without(text string, about []string) string {
 	return text
 }
 
-// commonList is in lower case, one password a line; see common/SOURCE.md.
-//
 // commonList is in lower case, one password per line; see common/SOURCE.md.
 //
 //go:embed common/common.txt

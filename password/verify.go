@@ -86,8 +86,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 }
 
 // NeedsRehash reports whether hash differs in kind or parameters from what
-// [Hasher.Hash] creates now. Call it after a successful Verify, when the password is
-// available, and store a new hash (ASVS 5.0, 11.2.2).
+// [Hasher.Hash] creates now, or cannot be read. Call it after a successful Verify,
+// when the password is available, and store a new hash (ASVS 5.0, 11.2.2).
 func (h *Hasher) NeedsRehash(hash string) bool {
 	s, err := h.limits.parse(hash)
 	a, ok := s.(argon2id)

@@ -86,10 +86,10 @@ func (m *Manager) end(ctx context.Context, s *Session) error {
 
 // LogoutOne ends the login of a subject that has the given LoginID, a session or a
 // login by token in the same store and namespace. A subject ends only its own
-// logins; an unknown LoginID is a no-op. After nil the login has ended; an access
-// token of it stays valid until it expires, where nothing looks with
-// token.RevocationCheck. After an error the login may not have ended, and the call can be
-// repeated.
+// logins; an unknown LoginID is a no-op. After nil the login has ended. An access
+// token of it stays valid until it expires, except for a Verifier with a
+// token.RevocationCheck. After an error the login may not have ended, and the call can
+// be repeated.
 func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()

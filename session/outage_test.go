@@ -96,7 +96,7 @@ func TestOutageConcernsNobodyWithoutACookie(t *testing.T) {
 }
 
 // A client that hangs up before its session is read is told nothing.
-func TestCancelledReadIsNoLogout(t *testing.T) {
+func TestCanceledReadIsNoLogout(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := loggedIn(t, m, "alice")
 	ctx, cancel := context.WithCancel(t.Context())

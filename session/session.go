@@ -33,7 +33,9 @@ import (
 // read. It does not change afterwards; [Manager.Update] passes a copy that can be
 // changed. It may be read by multiple goroutines at once.
 //
-// It is the Credential of the identity that a Manager returns.
+// It is the Credential of the identity that a Manager returns, so a handler behind a
+// guard reads it with id.Credential.(*session.Session). Other handlers call
+// [Manager.Get].
 type Session struct {
 	record  sessionrecord.Record
 	digest  logins.Digest

@@ -18,7 +18,7 @@ import (
 // one. Any other error that is not from change means that the values are too large,
 // together more than 32 KiB, or that the store could not answer; in the latter case the
 // change may or may not have been saved. s itself does not change. Update continues if
-// ctx is cancelled, for at most 5 seconds, including change. Updates of one session that
+// ctx is canceled, for at most 5 seconds, including change. Updates of one session that
 // conflict within this process wait for each other, so change must not call Update for
 // the same session.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {

@@ -21,7 +21,8 @@ var ErrFull = errors.New("store: memory is full")
 //
 // Memory starts no goroutine. Each call, reads included, removes a few expired
 // records, so a store in use frees their memory. Memory measures time by the
-// monotonic clock, which changes of the system clock do not affect.
+// monotonic clock, which changes of the system clock do not affect. A ttl of more
+// than 18 years counts as 18 years.
 type Memory struct {
 	// MaxBytes limits the memory that records take: keys and values as rounded
 	// up by the allocator, and 70 bytes for each record slot. A fixed cost of

@@ -274,7 +274,7 @@ func TestMemoryUnderParallelUse(t *testing.T) {
 	}
 }
 
-// Calls that are cancelled and calls on a full store release their locks: all
+// Calls that are canceled and calls on a full store release their locks: all
 // calls end, and the store still works.
 //
 // ASVS 5.0, 15.4.3.

@@ -27,7 +27,7 @@ import (
 //     callers also keep deadlines inside the value.
 //   - An error never means that the key is absent. An error from CompareAndSwap
 //     means that the outcome is unknown: the swap may have happened.
-//   - A call whose context is cancelled returns an error, and its write has
+//   - A call whose context is canceled returns an error, and its write has
 //     happened either completely or not at all. If the context has no deadline,
 //     the store applies its own: no call blocks forever.
 //   - Keys are 1 to 128 bytes of printable ASCII without space. Values are 1 to

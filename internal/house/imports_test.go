@@ -189,7 +189,7 @@ var banned = map[string]string{
 var exempt = map[string]string{
 	"token/jitter.go":             "pauses that spread load are no secrets",
 	"internal/logins/parallel.go": "any record may be the first to end",
-	"store/storetest/contexts.go": "calls are cancelled at any moment",
+	"store/storetest/contexts.go": "calls are canceled at any moment",
 	"store/storetest/parallel.go": "clients pause for a moment",
 }
 

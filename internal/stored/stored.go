@@ -10,7 +10,7 @@ import (
 )
 
 // Writing returns the context for the writes of a call. It lasts for at most 5 seconds
-// and is not cancelled with ctx: the writes go on when the client disconnects, so that
+// and is not canceled with ctx: the writes go on when the client disconnects, so that
 // no login or logout is left half done and no count is undone.
 func Writing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

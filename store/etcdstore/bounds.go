@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The bounds of the contract.
+// The limits of the contract.
 const (
 	maxKey   = 128       // bytes of a key
 	maxValue = 64 * 1024 // bytes of a value

@@ -8,10 +8,10 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
-// Get returns the value under key. ok is false if there is none or it has
-// expired; an expired record is removed first, so that no host finds it again.
+// Get returns the value under key. ok is false if the key is absent or has expired.
+// An expired record is deleted first, so that no host finds it again.
 //
-// It is a linearizable read, which a majority of the members confirms.
+// The read is linearizable: a majority of the members confirms it.
 func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	if err := checkKey(key); err != nil {
 		return nil, false, s.failed("get", err)
@@ -24,7 +24,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	return value, value != nil, nil
 }
 
-// get returns nil if there is no value.
+// get returns nil if the key is absent.
 func (s *Store) get(ctx context.Context, key string) ([]byte, error) {
 	for {
 		found, _, err := s.read(ctx, patience, &pb.RangeRequest{Key: []byte(key)})
@@ -41,12 +41,12 @@ func (s *Store) get(ctx context.Context, key string) ([]byte, error) {
 	}
 }
 
-// CompareAndSwap sets key to new, to expire after ttl, if the value is exactly
-// old; a nil old stands for absence. The ttl must be positive, and is kept to
-// the nanosecond by the clock of this host.
+// CompareAndSwap sets key to new, to expire after ttl, if the current value is exactly
+// old. A nil old means absence. The ttl must be positive. It is kept to the nanosecond,
+// by the clock of this host.
 //
-// It is one transaction in one round trip, which is never repeated. An error
-// means that its outcome is unknown.
+// It makes one round trip, with one transaction that is never retried. An error means
+// that the outcome is unknown.
 func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (swapped bool, err error) {
 	if err := checkSwap(key, old, new, ttl); err != nil {
 		return false, s.failed("swap", err)
@@ -67,14 +67,14 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	return swapped, nil
 }
 
-// create writes where there is nothing, or an expired record.
+// create writes key if it is absent or has expired.
 func (s *Store) create(ctx context.Context, key string, new []byte, ttl time.Duration) (bool, error) {
 	for compare := missing(key); ; {
 		done, found, err := s.replace(ctx, key, compare, new, ttl)
 		if done || err != nil {
 			return done, err
 		}
-		if found == nil { // it was removed between two tries
+		if found == nil { // it was deleted between two tries
 			compare = missing(key)
 			continue
 		}
@@ -90,8 +90,8 @@ func (s *Store) swap(ctx context.Context, key string, old, new []byte, ttl time.
 	if done || found == nil || err != nil {
 		return done, err
 	}
-	// A record that has expired is removed before the answer says so, lest a
-	// host with a slower clock find it afterwards.
+	// Delete an expired record before reporting it as absent, because a host with a
+	// slower clock could find it afterwards.
 	if _, end, err := decode(found.Value); err != nil || end > instant() {
 		return false, err
 	}
@@ -99,8 +99,8 @@ func (s *Store) swap(ctx context.Context, key string, old, new []byte, ttl time.
 	return false, err
 }
 
-// replace sets key to new if the comparison holds, and returns what it found
-// otherwise, nil for nothing.
+// replace sets key to new if the comparison holds, and otherwise returns the record
+// that it found, or nil.
 func (s *Store) replace(ctx context.Context, key string, compare []*pb.Compare, new []byte, ttl time.Duration) (done bool, found *mvccpb.KeyValue, err error) {
 	response, err := s.write(ctx, &pb.TxnRequest{
 		Compare: compare,
@@ -116,8 +116,8 @@ func (s *Store) replace(ctx context.Context, key string, compare []*pb.Compare, 
 	return false, nil, nil
 }
 
-// removeFound removes a record that nobody has written since it was found. It
-// works on a full database.
+// removeFound deletes a record that was not written since it was found. It works on a
+// full database.
 func (s *Store) removeFound(ctx context.Context, found *mvccpb.KeyValue) (removed bool, err error) {
 	response, err := s.write(ctx, &pb.TxnRequest{
 		Compare: unchanged(found),
@@ -126,9 +126,9 @@ func (s *Store) removeFound(ctx context.Context, found *mvccpb.KeyValue) (remove
 	return response.GetSucceeded(), err
 }
 
-// Delete removes key, whatever its value; deleting a missing key is a no-op. It
-// works on a database that has reached its quota. An error means that its
-// outcome is unknown.
+// Delete removes key, whatever its value. Deleting a missing key is a no-op. Delete
+// also works on a database that has reached its quota. An error means that the outcome
+// is unknown.
 func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return s.failed("delete", err)

@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
 
-// check refuses a cluster that cannot keep the contract.
+// check returns an error for a cluster that cannot fulfil the contract.
 func (s *Store) check(ctx context.Context) error {
 	endpoints := s.client.Endpoints()
 	errs := make([]error, len(endpoints))
@@ -31,13 +31,13 @@ func (s *Store) check(ctx context.Context) error {
 		some = some || answered[i]
 	}
 	if !some {
-		return fmt.Errorf("no member answers: %w", errors.Join(errs...))
+		return fmt.Errorf("no member responds: %w", errors.Join(errs...))
 	}
 	return s.probe(ctx)
 }
 
-// checkMember asks one member who it is. answered is false if it is down, which
-// keeps nobody from opening a Store.
+// checkMember requests the status of one member. answered is false if the member is
+// down, which does not prevent opening a Store.
 func (s *Store) checkMember(ctx context.Context, endpoint string) (answered bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -47,14 +47,14 @@ func (s *Store) checkMember(ctx context.Context, endpoint string) (answered bool
 	}
 	defer conn.Close()
 	status, err := pb.NewMaintenanceClient(conn).Status(ctx, &pb.StatusRequest{})
-	if denied(err) { // the probe will tell
+	if denied(err) { // probe finds out
 		return true, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", endpoint, explain(err))
 	}
 	if status.IsLearner {
-		return true, fmt.Errorf("%s is a learner, which answers no linearizable read: leave it out", endpoint)
+		return true, fmt.Errorf("%s is a learner, which does not serve linearizable reads: remove it from the endpoints", endpoint)
 	}
 	if tooOld(status.Version) {
 		return true, fmt.Errorf("%s has version %.20q, want 3.4 or later", endpoint, status.Version)
@@ -73,8 +73,8 @@ func denied(err error) bool {
 	return errors.Is(err, rpctypes.ErrPermissionDenied) || errors.Is(err, rpctypes.ErrUserEmpty) || errors.Is(err, rpctypes.ErrInvalidAuthToken)
 }
 
-// probe makes each kind of call once, so that a missing right is found now and
-// not at the first login. A full database lets logins be read and ended.
+// probe makes each kind of call once, so that a missing permission is found now and
+// not at the first login. In a full database logins can still be read and ended.
 func (s *Store) probe(ctx context.Context) error {
 	key, one, other := prefix+"probe:"+strings.ToLower(rand.Text()), []byte{1}, []byte{2}
 	if _, err := s.create(ctx, key, one, time.Minute); err != nil && !errors.Is(rpctypes.Error(err), rpctypes.ErrNoSpace) {

@@ -13,26 +13,27 @@ import (
 	"go.uber.org/zap"
 )
 
-// Config says how [Open] reaches a cluster.
+// Config configures the connection of [Open] to a cluster. Endpoints is required.
 type Config struct {
 	// Endpoints are the client URLs of all members of one cluster, such as
-	// https://10.0.0.1:2379. It is required. All have the same scheme.
+	// https://10.0.0.1:2379. At least one is required. All must have the same
+	// scheme, https or http.
 	Endpoints []string
 
-	// TLS is for https endpoints: the authorities that sign the members'
-	// certificates, and the client's own certificate. Nil means the
-	// authorities of the system and no client certificate.
+	// TLS configures https endpoints: RootCAs for the members' certificates, and
+	// Certificates for the client's own. Nil means the root certificates of the
+	// system and no client certificate.
 	TLS *tls.Config
 
-	// Username and Password are those of an etcd user; both or neither. They
-	// need https, except on loopback. A user needs readwrite permission on the
-	// keys with the prefix "authlatch/", and no other.
+	// Username and Password are the credentials of an etcd user. Set both or
+	// neither. They require https, except to loopback addresses. The user needs
+	// readwrite permission for the keys with the prefix "authlatch/", and no other.
 	Username, Password string
 }
 
-// Open connects to a cluster and checks it as [New] does. With a Username, it
-// waits up to 5 seconds for a member, whatever ctx says. Close the Store when it
-// is no longer used.
+// Open connects to a cluster and checks it as [New] does. With a Username, it waits
+// up to 5 seconds for a member, even if ctx ends earlier. An error names the invalid
+// field of the configuration. Call [Store.Close] when the Store is no longer needed.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	if err := config.check(); err != nil {
 		return nil, fmt.Errorf("etcdstore: open: %w", err)
@@ -43,8 +44,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		Username:    config.Username,
 		Password:    config.Password,
 		DialTimeout: bound,
-		// A member that vanishes is noticed in 13 seconds, or in 3 after a
-		// pause. Servers take it ill if a client pings without a call.
+		// A member that vanishes is detected within 13 seconds, or within 3
+		// after a pause. Servers disconnect clients that send pings between calls.
 		DialKeepAliveTime:    10 * time.Second,
 		DialKeepAliveTimeout: 3 * time.Second,
 		Logger:               zap.NewNop(), // errors are returned
@@ -61,8 +62,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	return s, nil
 }
 
-// check returns an error that names the field. It quotes no URL that may hold a
-// password.
+// check returns an error that names the invalid field, but no URL, which may contain
+// a password.
 func (c Config) check() error {
 	if len(c.Endpoints) == 0 {
 		return errors.New("Config.Endpoints is empty")

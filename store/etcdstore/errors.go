@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// advice says what to do about an answer of etcd.
+// advice has the remedies for errors of etcd.
 var advice = []struct {
 	err  error
 	text string
@@ -18,7 +18,7 @@ var advice = []struct {
 	{rpctypes.ErrNoSpace, "the database has reached its quota: compact, defragment, then disarm the alarm"},
 	{rpctypes.ErrCorrupt, "a member is corrupt: replace it"},
 	{rpctypes.ErrPermissionDenied, "grant the user readwrite on the prefix " + prefix},
-	{rpctypes.ErrUserEmpty, "the cluster wants a user: set Config.Username and Config.Password"},
+	{rpctypes.ErrUserEmpty, "the cluster requires a user: set Config.Username and Config.Password"},
 	{rpctypes.ErrAuthFailed, "check Config.Username and Config.Password"},
 	{rpctypes.ErrRequestTooLarge, "raise --max-request-bytes to 1.5 MiB, its default"},
 	{rpctypes.ErrTooManyRequests, "the members are overloaded"},
@@ -26,10 +26,10 @@ var advice = []struct {
 	{rpctypes.ErrTimeout, noMajority},
 }
 
-const noMajority = "see whether a majority of the members is up, and their disks are fast"
+const noMajority = "check that a majority of the members is up, and that their disks are fast"
 
-// explain adds what to do. An end of the context stays what it is, and says what
-// the connection was waiting for.
+// explain adds the remedy to an error. It keeps the error of a context that has ended,
+// and adds what the connection was waiting for.
 func explain(err error) error {
 	if code := status.Code(err); code == codes.DeadlineExceeded || code == codes.Canceled {
 		cause := context.DeadlineExceeded

@@ -1,25 +1,32 @@
-// Package etcdstore keeps logins in etcd 3.4 or later: the store for services
-// that must not lose a logout. A [Store] has the three methods of package store
-// of github.com/authlatch/auth, of which it imports nothing.
+// Package etcdstore implements the Store interface of github.com/authlatch/auth in
+// etcd 3.4 or later. It is for services that must not lose a logout. It does not
+// import that module.
 //
 //	s, err := etcdstore.Open(ctx, etcdstore.Config{Endpoints: []string{
 //		"https://10.0.0.1:2379", "https://10.0.0.2:2379", "https://10.0.0.3:2379"}})
+//	…
+//	defer s.Close()
 //	sessions, err := session.New(session.Config{Store: s})
 //
+// Use [Open] with the addresses of the cluster, or [New] with a client that the
+// service already has.
+//
 // A write is acknowledged when a majority of the members has it on disk, and a
-// read is confirmed by a majority. So the loss of any minority, of the leader
-// too, undoes nothing that was acknowledged. Without a majority every call is
-// an error.
+// read is confirmed by a majority. So no acknowledged write is lost with a minority
+// of the members, even if the leader is one of them. Without a majority every call
+// returns an error.
 //
 // # Expiry
 //
-// The end of a record stands in its value, and the clock of the host that asks
-// decides: clocks of hosts that differ by a second move an end by a second. The
-// first host that finds a record expired removes it before it says so, which
-// makes all others agree. etcd does not expire records by itself: call
-// [Store.DeleteExpired] from time to time. Leases are not used, because etcd
-// starts their time anew when its leader changes, and stops all writers while it
-// removes many keys of one lease.
+// etcd does not delete expired records: call [Store.DeleteExpired] every few
+// minutes. An expired record is absent at once, even before it is deleted.
+//
+// Each record contains its expiry, which is compared with the clock of the host
+// that makes the call. If the clocks of two hosts differ by a second, a record
+// expires up to a second earlier on one of them. The first host that finds a record
+// expired deletes it before it reports it as absent, so that it is absent for all
+// others too. Leases are not used, because etcd restarts their time when its leader
+// changes, and blocks all writers while it deletes many keys of one lease.
 package etcdstore
 
 import (
@@ -36,16 +43,17 @@ import (
 // prefix begins all keys.
 const prefix = "authlatch/"
 
-// Store keeps values under keys for a limited time. Keys are 1 to 128 bytes of
-// printable ASCII without space, values 1 to 65,536 bytes.
+// A Store keeps values under keys for a limited time. Keys are 1 to 128 bytes of
+// printable ASCII without space. Values are 1 to 65,536 bytes.
 //
-// Each call ends with its context, and after 5 seconds at the latest. A write is
-// sent once; an error leaves open whether it has happened. Errors name the
-// operation and the endpoints, never a key or value.
+// Each call ends with its context, and after 5 seconds at the latest. An error from
+// a write means that the outcome is unknown: the write may have happened. Writes are
+// never retried. Errors name the operation and the endpoints, and never contain keys
+// or values.
 //
-// An answer of another cluster than the one that the Store was opened on is an
-// error. Once an answer shows that the cluster has gone back to an earlier
-// revision, as after a restored backup, all calls are errors.
+// A response of a cluster other than the one that the Store was opened on is an
+// error. If a response shows that the cluster has returned to an earlier revision,
+// such as by restoring a backup, that call and all later ones return errors.
 //
 // A Store is safe for concurrent use, and any number of processes may use one
 // cluster.
@@ -53,19 +61,19 @@ type Store struct {
 	client   *clientv3.Client
 	kv       pb.KVClient
 	own      bool          // Close closes the client
-	cluster  atomic.Uint64 // the ID that all answers must have, once there was one
-	revision atomic.Int64  // the latest that was seen; the greatest number once it went back
+	cluster  atomic.Uint64 // the ID that all responses must have; 0 before the first
+	revision atomic.Int64  // the latest that was seen; the maximum once the cluster went back
 }
 
-// New returns a Store over a client that the service has already, which stays
-// open when the Store is closed. Give the client a DialKeepAliveTime, or it will
-// wait many minutes for a host that has vanished. Its KV field is not used:
-// wrappers such as package namespace have no effect.
+// New returns a Store on a client that the service already has. Closing the Store
+// does not close the client. Set the client's DialKeepAliveTime; without it, the
+// client may wait many minutes for a host that has vanished. The client's KV field is
+// not used, so wrappers such as package namespace have no effect.
 //
-// The error says so if no member answers, endpoints belong to different
-// clusters, one is a learner or older than etcd 3.4, or the user's rights do not
-// suffice. It is no error if some members are down, or if the database has
-// reached its quota: then logins can still be read and deleted.
+// New returns an error if no member responds, if endpoints belong to different
+// clusters, if a member is a learner or older than etcd 3.4, or if the user lacks
+// permissions. A minority of members may be down, and the database may have
+// reached its quota: its records can still be read and deleted.
 func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	if client == nil {
 		return nil, errors.New("etcdstore: open: the client is nil")
@@ -79,8 +87,8 @@ func New(ctx context.Context, client *clientv3.Client) (*Store, error) {
 	return s, nil
 }
 
-// Close closes the connections that [Open] has made; calls under way and later
-// ones are errors. A client that was given to [New] stays open.
+// Close closes the connections that [Open] has made. Calls in progress and later
+// calls return errors. A client that was passed to [New] stays open.
 func (s *Store) Close() error {
 	if !s.own {
 		return nil
@@ -91,7 +99,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// failed names the operation, the endpoints, and what to do.
+// failed adds the operation, the endpoints and the remedy to an error.
 func (s *Store) failed(operation string, err error) error {
 	where := ""
 	if s.client != nil {

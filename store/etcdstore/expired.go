@@ -10,18 +10,18 @@ import (
 )
 
 const (
-	page  = 500    // records that are read at once, 32 MiB at most
-	many  = 10_000 // records that are divided
-	batch = 100    // records that are removed at once; etcd allows 128 operations
+	page  = 500    // records that are read at once, at most 32 MiB
+	many  = 10_000 // records from which a range is divided
+	batch = 100    // records that are deleted at once; etcd allows 128 operations
 )
 
-// DeleteExpired removes the records that have expired, and returns how many it
-// has removed. Call it every few minutes, from a ticker of the application or a
-// job beside it: without it the database grows until it refuses logins. Several
-// processes may call it at once, though one is enough.
+// DeleteExpired deletes the records that have expired and returns their number. Call
+// it every few minutes, from a ticker of the application or a separate job. Without
+// it the database grows until it refuses logins. Several processes may call it at
+// once, but one is enough.
 //
-// It reads all records, in pages, and ends with its context; what it has removed
-// until then is removed.
+// DeleteExpired reads all records, page by page. It ends with its context; records
+// that it has deleted until then stay deleted.
 func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
 	if removed, err = s.deleteParts(ctx, prefix, prefix); err != nil {
 		return removed, s.failed("delete expired", err)
@@ -29,9 +29,9 @@ func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
 	return removed, nil
 }
 
-// deleteParts goes through the keys from first that begin with begin, divided by
-// the character that follows: etcd before 3.5 walks over all keys of a range,
-// however few it returns.
+// deleteParts visits the keys from first that begin with begin, divided by the
+// character that follows, because etcd before 3.5 visits all keys of a range even if
+// it returns only a few.
 func (s *Store) deleteParts(ctx context.Context, first, begin string) (removed int64, err error) {
 	c := byte('!')
 	if len(first) > len(begin) {
@@ -46,8 +46,7 @@ func (s *Store) deleteParts(ctx context.Context, first, begin string) (removed i
 	return removed, nil
 }
 
-// deleteFrom goes through the same keys page by page, and divides them if there
-// are many.
+// deleteFrom visits the same keys page by page, and divides them if there are many.
 func (s *Store) deleteFrom(ctx context.Context, first, begin string) (removed int64, err error) {
 	for first != "" {
 		n, next, rest, err := s.deletePage(ctx, first, begin)
@@ -63,8 +62,8 @@ func (s *Store) deleteFrom(ctx context.Context, first, begin string) (removed in
 	return removed, nil
 }
 
-// deletePage returns where the next page begins, "" if there is none, and how
-// many records are left.
+// deletePage returns the key at which the next page begins, "" after the last page,
+// and the number of remaining records.
 func (s *Store) deletePage(ctx context.Context, first, begin string) (removed int64, next string, rest int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
@@ -92,7 +91,7 @@ func (s *Store) deletePage(ctx context.Context, first, begin string) (removed in
 	return removed, next, rest, nil
 }
 
-// deleteBatch removes what nobody has written since it was found.
+// deleteBatch deletes the records that were not written since they were found.
 func (s *Store) deleteBatch(ctx context.Context, found []*mvccpb.KeyValue) (removed int64, err error) {
 	request := &pb.TxnRequest{}
 	for _, record := range found {

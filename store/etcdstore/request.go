@@ -15,13 +15,13 @@ import (
 
 const (
 	bound    = 5 * time.Second       // of an operation
-	patience = time.Second           // with one member, while another could answer
+	patience = time.Second           // with one member, while another could respond
 	pause    = 25 * time.Millisecond // before another try
 )
 
-// read asks until a member answers: reads may be repeated. A member that does
-// not answer for so long is left for the next one of the client's round. count is
-// that of all keys in the range.
+// read reads a range, and retries until a member responds. If a member does not
+// respond within patience, read continues with the next member of the client. count is
+// the number of all keys in the range.
 func (s *Store) read(ctx context.Context, patience time.Duration, request *pb.RangeRequest) (found []*mvccpb.KeyValue, count int64, err error) {
 	for {
 		response, err := s.readOnce(ctx, patience, request)
@@ -62,11 +62,11 @@ func (s *Store) write(ctx context.Context, request *pb.TxnRequest) (*pb.TxnRespo
 	return response, s.confirm(response.Header, known)
 }
 
-// options let a call wait for a connection, and keep etcd's client from sending
-// it twice. The client repeats a call whose answer is Canceled or
-// DeadlineExceeded while the context lives, as when a proxy gives up. A
-// transaction that had happened would then be refused, like one that had not. So
-// the context ends with the first such answer.
+// options let a call wait for a connection, and prevent etcd's client from sending it
+// twice. The client repeats a call after Canceled or DeadlineExceeded while the context
+// has not ended, for example if a proxy gives up. The comparison of a repeated
+// transaction fails, whether or not the first one has happened. So the first such
+// response cancels the context.
 func options(cancel func()) []grpc.CallOption {
 	return []grpc.CallOption{
 		grpc.WaitForReady(true),
@@ -79,11 +79,11 @@ func options(cancel func()) []grpc.CallOption {
 	}
 }
 
-// confirm checks that an answer is of the cluster that the store was opened on,
-// and that the cluster has forgotten nothing: its revision was known before the
-// request, and it only grows. A cluster that was restored from a backup is
-// older, and logouts are undone in it; so it is not believed when it has caught
-// up, either.
+// confirm checks that a response comes from the cluster that the store was opened on,
+// and that its revision is not lower than the one known before the request. A lower
+// revision means that the cluster has lost writes, because revisions only increase. It
+// was restored from a backup, for example, and logouts are undone in it. So it is not
+// trusted again after its revision has caught up.
 func (s *Store) confirm(header *pb.ResponseHeader, known int64) error {
 	if err := s.sameCluster(header); err != nil {
 		return err
@@ -101,13 +101,13 @@ func (s *Store) confirm(header *pb.ResponseHeader, known int64) error {
 	return nil
 }
 
-// sameCluster takes the ID of the first answer for that of all.
+// sameCluster compares the cluster ID with that of the first response.
 func (s *Store) sameCluster(header *pb.ResponseHeader) error {
 	id := header.GetClusterId()
 	if s.cluster.CompareAndSwap(0, id) || s.cluster.Load() == id {
 		return nil
 	}
-	return fmt.Errorf("the endpoints belong to different clusters, %x and %x: name the members of one", s.cluster.Load(), id)
+	return fmt.Errorf("the endpoints belong to different clusters, %x and %x: use the members of one", s.cluster.Load(), id)
 }
 
 func get(key string) *pb.RequestOp {
@@ -122,19 +122,19 @@ func remove(key []byte) *pb.RequestOp {
 	return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: key}}}
 }
 
-// missing compares: there is no key.
+// missing returns the comparison that key is absent.
 func missing(key string) []*pb.Compare {
 	return []*pb.Compare{{Key: []byte(key), Target: pb.Compare_VERSION, Result: pb.Compare_EQUAL,
 		TargetUnion: &pb.Compare_Version{Version: 0}}}
 }
 
-// unchanged compares: key was not written since it was found.
+// unchanged returns the comparison that a record was not written since it was found.
 func unchanged(found *mvccpb.KeyValue) []*pb.Compare {
 	return []*pb.Compare{{Key: found.Key, Target: pb.Compare_MOD, Result: pb.Compare_EQUAL,
 		TargetUnion: &pb.Compare_ModRevision{ModRevision: found.ModRevision}}}
 }
 
-// holds compares: key has a record of value that ends after now.
+// holds returns the comparison that key has value and expires after now.
 func holds(key string, value []byte, now uint64) []*pb.Compare {
 	return []*pb.Compare{
 		{Key: []byte(key), Target: pb.Compare_VALUE, Result: pb.Compare_GREATER,

@@ -57,7 +57,7 @@ func TestBoundsOfSwaps(t *testing.T) {
 
 func TestAnErrorAfterTheContextHasEndedIsTheContexts(t *testing.T) {
 	alive, broken := t.Context(), errors.New("interrupted (9)")
-	cancelled, cancel := context.WithCancelCause(alive)
+	canceled, cancel := context.WithCancelCause(alive)
 	cancel(errors.New("a cause of the application"))
 	late, cancelLate := context.WithDeadline(alive, time.Now())
 	defer cancelLate()
@@ -67,9 +67,9 @@ func TestAnErrorAfterTheContextHasEndedIsTheContexts(t *testing.T) {
 	}{
 		{alive, nil, nil},
 		{alive, broken, broken},
-		{cancelled, nil, nil},
-		{cancelled, broken, context.Canceled},
-		{cancelled, broken, broken},
+		{canceled, nil, nil},
+		{canceled, broken, context.Canceled},
+		{canceled, broken, broken},
 		{late, broken, context.DeadlineExceeded},
 	} {
 		if err := withContextError(test.ctx, test.err); !errors.Is(err, test.want) {

@@ -10,12 +10,12 @@ import (
 func endedContext(k *kit) {
 	absent, present := k.key(), k.key()
 	k.create(present, first)
-	cancelled, cancel := context.WithCancel(k.ctx)
+	canceled, cancel := context.WithCancel(k.ctx)
 	cancel()
 	late, cancel := context.WithDeadline(k.ctx, time.Now().Add(-time.Second))
 	defer cancel()
 	s := k.stores[0]
-	for _, ctx := range []context.Context{cancelled, late} {
+	for _, ctx := range []context.Context{canceled, late} {
 		if value, ok, err := s.Get(ctx, present); err == nil || ok || value != nil {
 			k.Errorf("Get: %q, %v, %v", value, ok, err)
 		}
@@ -38,9 +38,9 @@ func endedContext(k *kit) {
 	k.wantValue(present, first)
 }
 
-// cancelledContext cancels swaps at random moments. After an error the swap may
+// canceledContext cancels swaps at random moments. After an error the swap may
 // or may not have happened; true and false are definite.
-func cancelledContext(k *kit) {
+func canceledContext(k *kit) {
 	old, new := bytes.Repeat(first, 5000), bytes.Repeat(second, 5000)
 	for range 50 {
 		key := k.key()
@@ -63,9 +63,9 @@ func cancelledContext(k *kit) {
 	}
 }
 
-// cancelledWriteIsNoRollback writes after swaps whose outcome is unknown. Such a swap
+// canceledWriteIsNoRollback writes after swaps whose outcome is unknown. Such a swap
 // may happen late, but only if the value is still its old value.
-func cancelledWriteIsNoRollback(k *kit) {
+func canceledWriteIsNoRollback(k *kit) {
 	var later []string
 	for range 20 {
 		key := k.key()

@@ -100,7 +100,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a swap says false although it was applied", []func(*kit){swapIfEqual, cancelledContext, linearizable}, func(b *broken) {
+	{"a swap says false although it was applied", []func(*kit){swapIfEqual, canceledContext, linearizable}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 			return swapped && old == nil, err
@@ -333,7 +333,7 @@ var mutants = []struct {
 			return ctx.Err()
 		}
 	}},
-	{"a cancelled context leaves half a write", []func(*kit){cancelledContext}, func(b *broken) {
+	{"a canceled context leaves half a write", []func(*kit){canceledContext}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			half := new[:(len(new)+1)/2]
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, half, ttl)
@@ -356,7 +356,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a cancelled swap writes 50 ms later, whatever the value", []func(*kit){cancelledWriteIsNoRollback}, func(b *broken) {
+	{"a canceled swap writes 50 ms later, whatever the value", []func(*kit){canceledWriteIsNoRollback}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			time.Sleep(time.Millisecond / 2)
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
@@ -366,7 +366,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a cancelled context is a refusal", []func(*kit){cancelledContext}, func(b *broken) {
+	{"a canceled context is a refusal", []func(*kit){canceledContext}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			time.Sleep(time.Millisecond)
 			swapped, _ := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)

@@ -102,7 +102,7 @@ var groups = []group{
 	}},
 	{"contexts", []rule{
 		{"a context that has ended is an error, and nothing is written", endedContext},
-		{"a cancelled write happens completely or not at all", cancelledContext},
-		{"a cancelled write never undoes a later write", cancelledWriteIsNoRollback},
+		{"a canceled write happens completely or not at all", canceledContext},
+		{"a canceled write never undoes a later write", canceledWriteIsNoRollback},
 	}},
 }

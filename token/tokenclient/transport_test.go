@@ -194,12 +194,12 @@ func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
 		inBubble(func(t *testing.T) {
 			s := newSite(t)
 			client, tokens := s.loggedIn()
-			cancelled := false
+			canceled := false
 			s.refresh = func(w http.ResponseWriter, r *http.Request) bool {
 				s.issuer.RefreshHandler().ServeHTTP(w, r)
 				select {
 				case <-r.Context().Done():
-					cancelled = true
+					canceled = true
 				case <-time.After(5 * time.Second):
 				}
 				return true
@@ -223,7 +223,7 @@ func TestClient12LogoutDuringARefreshDiscardsIt(t *testing.T) {
 			if got := <-answer; got != ended {
 				t.Errorf("the waiting request got %d", got)
 			}
-			if synctest.Wait(); !cancelled {
+			if synctest.Wait(); !canceled {
 				t.Error("the refresh goes on")
 			}
 			gets(t, client, map[bool]int{false: ended, true: 200}[again])

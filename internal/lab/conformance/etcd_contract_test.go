@@ -154,10 +154,10 @@ func etcdDeleteExpired(t *testing.T, c servers.EtcdCluster) {
 			t.Errorf("%s: %d keys, want %d", begin, got, want)
 		}
 	}
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.DeleteExpired(cancelled); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+	if _, err := s.DeleteExpired(canceled); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
 	}
 }
 
@@ -253,7 +253,7 @@ func etcdContexts(t *testing.T, c servers.EtcdCluster) {
 		ctx, cancel = context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
 		if err := call(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s, cancelled: %v", name, err)
+			t.Errorf("%s, canceled: %v", name, err)
 		}
 	}
 	_, _, err := s.Get(context.Background(), "k")

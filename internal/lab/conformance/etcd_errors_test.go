@@ -49,7 +49,7 @@ func TestEtcdThatCannotWorkIsAnErrorWhenOpened(t *testing.T) {
 	}{
 		"a member that is not there":     {gone.URLs(), "connection refused"},
 		"two clusters":                   {[]string{one[0].URL, other[0].URL}, "different clusters"},
-		"a server that is no etcd":       {[]string{"http://" + redis.Addr()}, "no member answers"},
+		"a server that is not etcd":      {[]string{"http://" + redis.Addr()}, "no member responds"},
 		"https where the member has not": {[]string{strings.Replace(one[0].URL, "http:", "https:", 1)}, "handshake"},
 	} {
 		wantEtcdError(t, rule, etcdstore.Config{Endpoints: test.endpoints}, test.says)
@@ -100,9 +100,9 @@ func TestEtcdCertificates(t *testing.T) {
 		"an authority that is not trusted": {member.URL, nil, "unknown authority"},
 		"an expired certificate":           {expired.URL, trusted, "certificate has expired"},
 		"another host's certificate":       {elsewhere.URL, trusted, "certificate is valid for 127.0.0.2, not 127.0.0.1"},
-		"no client certificate":            {member.URL, trusted, "no member answers"},
-		"an expired client certificate":    {member.URL, late, "no member answers"},
-		"http where the member has https":  {strings.Replace(member.URL, "https:", "http:", 1), nil, "no member answers"},
+		"no client certificate":            {member.URL, trusted, "no member responds"},
+		"an expired client certificate":    {member.URL, late, "no member responds"},
+		"http where the member has https":  {strings.Replace(member.URL, "https:", "http:", 1), nil, "no member responds"},
 	} {
 		wantEtcdError(t, rule, etcdstore.Config{Endpoints: []string{test.url}, TLS: test.tls}, test.says)
 	}

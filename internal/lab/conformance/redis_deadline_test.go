@@ -55,7 +55,7 @@ func TestRedisCallsEndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if _, err := kept.CompareAndSwap(ctx, "k", []byte("v"), []byte("w"), time.Minute); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+		t.Errorf("canceled: %v", err)
 	}
 	server.Resume()
 	for _, get := range []getter{n.Get, n.GetCached, kept.Get} {
