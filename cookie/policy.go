@@ -243,7 +243,7 @@ func (p Policy) Err() error {
 		return p.err
 	case p.name == "":
 		return errZero
-	case p.wire == "":
+	case !p.complete():
 		return errNotSameSiteNone
 	}
 	return nil
@@ -258,43 +258,4 @@ func (p *Policy) fail(format string, args ...any) {
 	if p.err == nil {
 		p.err = fmt.Errorf(format, args...)
 	}
-}
-
-// settle checks the attributes against each other and derives the name that is
-// sent.
-func (p Policy) settle() Policy {
-	switch {
-	case p.name == "" && p.err == nil:
-		p.err = errZero
-	case p.insecure() && p.sameSite == http.SameSiteNoneMode:
-		p.fail("cookie: SameSiteNone and Insecure cannot be combined")
-	case p.loopback && p.anywhere:
-		p.fail("cookie: Insecure and InsecureAnywhere cannot be combined")
-	case p.loopback && p.domain != "" && !isLoopback(p.domain):
-		p.fail("cookie: Insecure requires a loopback host, and Domain %q is not one", p.domain)
-	case p.partitioned && (p.insecure() || !p.hostOnly()):
-		p.fail("cookie: Partitioned cannot be combined with Insecure, Domain or Path")
-	}
-	p.wire = p.prefix() + p.name
-	// SameSiteNone may follow later in the chain, so this error is not kept.
-	if p.err != nil || p.partitioned && p.sameSite != http.SameSiteNoneMode {
-		p.wire = ""
-	}
-	return p
-}
-
-func (p Policy) insecure() bool { return p.loopback || p.anywhere }
-
-func (p Policy) hostOnly() bool { return p.domain == "" && (p.path == "" || p.path == "/") }
-
-func (p Policy) prefix() string {
-	switch {
-	case p.insecure():
-		return ""
-	case !p.hostOnly():
-		return securePrefix
-	case p.readable:
-		return hostPrefix
-	}
-	return hostHTTPPrefix
 }

@@ -35,17 +35,17 @@ func AnyOf(authenticators ...Authenticator) Authenticator {
 
 type anyOf []Authenticator
 
-// refusal is the error of several authenticators. It keeps the error of each one,
+// anyOfError is the error of several authenticators. It keeps the error of each one,
 // because an error concerns only the credential of its authenticator: an invalid
 // cookie does not make a token invalid.
-type refusal struct{ answers []answer }
+type anyOfError struct{ answers []answer }
 
 type answer struct {
 	by  Authenticator
 	err error
 }
 
-func (r *refusal) Error() string {
+func (r *anyOfError) Error() string {
 	texts := make([]string, len(r.answers))
 	for i, each := range r.answers {
 		texts[i] = each.err.Error()
@@ -53,7 +53,7 @@ func (r *refusal) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-func (r *refusal) Unwrap() []error {
+func (r *anyOfError) Unwrap() []error {
 	errs := make([]error, len(r.answers))
 	for i, each := range r.answers {
 		errs[i] = each.err
@@ -69,17 +69,17 @@ func (list anyOf) Authenticate(r *http.Request) (auth.Identity, error) {
 		case err == nil:
 			return id, nil
 		case !errors.Is(err, auth.ErrNoCredential):
-			return auth.Identity{}, &refusal{[]answer{{a, err}}}
+			return auth.Identity{}, &anyOfError{[]answer{{a, err}}}
 		}
 		answers = append(answers, answer{a, err})
 	}
-	return auth.Identity{}, &refusal{answers}
+	return auth.Identity{}, &anyOfError{answers}
 }
 
 func (list anyOf) Challenge(h http.Header, r *http.Request, err error) {
-	var refused *refusal
+	var refused *anyOfError
 	if !errors.As(err, &refused) {
-		refused = new(refusal)
+		refused = new(anyOfError)
 		for _, a := range list {
 			refused.answers = append(refused.answers, answer{a, err})
 		}

@@ -19,7 +19,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -106,7 +105,7 @@ func (t *Tokens) Issue(ctx context.Context, purpose, payload string, ttl time.Du
 
 	ctx, done := stored.Writing(ctx)
 	defer done()
-	created, err := t.store.CompareAndSwap(ctx, d.key(), nil, unused, ttl)
+	created, err := t.store.CompareAndSwap(ctx, d.Key(), nil, unused, ttl)
 	if err != nil {
 		return "", fmt.Errorf("onetime: issue: %w", err)
 	}
@@ -134,7 +133,7 @@ func (t *Tokens) Redeem(ctx context.Context, purpose, token string, bound ...str
 		return "", ErrUnknown
 	}
 	d := t.digest(purpose, secret, bound)
-	raw, ok, err := t.store.Get(ctx, d.key())
+	raw, ok, err := t.store.Get(ctx, d.Key())
 	if err != nil {
 		return "", fmt.Errorf("onetime: redeem: %w", err)
 	}
@@ -160,17 +159,17 @@ func parse(token string) (secret []byte, ok bool) {
 // markUsed swaps the record for a used one. Each caller writes different bytes, so a
 // caller that reads its own bytes has won, even if the swap returned an error. A swap
 // of unknown outcome is repeated unchanged, because it can be applied only once.
-func (t *Tokens) markUsed(ctx context.Context, d digest, raw []byte, unused ticket) error {
+func (t *Tokens) markUsed(ctx context.Context, d record.Digest, raw []byte, unused ticket) error {
 	used := ticket{used: true, expires: unused.expires}.encode(d)
 	ctx, done := stored.Writing(ctx)
 	defer done()
 	fault := errContradiction
 	for range 2 {
-		swapped, err := t.store.CompareAndSwap(ctx, d.key(), raw, used, max(time.Until(unused.expires), time.Second))
+		swapped, err := t.store.CompareAndSwap(ctx, d.Key(), raw, used, max(time.Until(unused.expires), time.Second))
 		if err == nil && swapped {
 			return nil
 		}
-		now, ok, readErr := t.store.Get(ctx, d.key())
+		now, ok, readErr := t.store.Get(ctx, d.Key())
 		switch {
 		case readErr != nil:
 			return fmt.Errorf("onetime: redeem: %w", readErr)
@@ -190,16 +189,7 @@ func (t *Tokens) markUsed(ctx context.Context, d digest, raw []byte, unused tick
 
 var errContradiction = errors.New("onetime: redeem: the store contradicts itself")
 
-// digest identifies a token; its encoding is the store key.
-type digest [sha256.Size]byte
-
-func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
-
-// digest hashes all values that must match, each prefixed with its length.
-func (t *Tokens) digest(purpose string, secret []byte, bound []string) digest {
-	b := []byte("authlatch one-time token\n")
-	for _, part := range append([]string{string(secret), t.namespace, purpose}, bound...) {
-		b = record.AppendText(b, part)
-	}
-	return sha256.Sum256(b)
+// digest covers all values that must match.
+func (t *Tokens) digest(purpose string, secret []byte, bound []string) record.Digest {
+	return record.NewDigest("one-time token", append([]string{string(secret), t.namespace, purpose}, bound...)...)
 }

@@ -39,7 +39,7 @@ var (
 )
 
 // encode returns different bytes for each call, so equal bytes mean the same write.
-func (r ticket) encode(d digest) []byte {
+func (r ticket) encode(d record.Digest) []byte {
 	b := record.Append(make([]byte, 0, payloadAt+len(r.payload)), formats.Current)
 	var used byte
 	if r.used {
@@ -49,7 +49,7 @@ func (r ticket) encode(d digest) []byte {
 	return record.Seal(append(b, r.payload...), d[:])
 }
 
-func decode(raw []byte, d digest) (ticket, error) {
+func decode(raw []byte, d record.Digest) (ticket, error) {
 	switch state := formats.Check(raw, d[:]); {
 	case state == record.Newer:
 		return ticket{}, errNewer
@@ -65,7 +65,7 @@ func decode(raw []byte, d digest) (ticket, error) {
 
 // read decodes the response of a store. It returns the record if the token can be
 // redeemed.
-func read(raw []byte, ok bool, d digest) (ticket, error) {
+func read(raw []byte, ok bool, d record.Digest) (ticket, error) {
 	if !ok {
 		return ticket{}, ErrUnknown
 	}

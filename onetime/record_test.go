@@ -30,7 +30,7 @@ func golden() *Tokens { return &Tokens{namespace: "shop"} }
 
 // An upgrade must not invalidate links that have been sent.
 func TestKeyStaysTheSame(t *testing.T) {
-	if got := golden().digest("reset", goldenToken, []string{"cookie"}).key(); got != goldenKey {
+	if got := golden().digest("reset", goldenToken, []string{"cookie"}).Key(); got != goldenKey {
 		t.Errorf("the key is %s", got)
 	}
 }
@@ -72,15 +72,17 @@ func TestRecordsOfFormat30StayReadable(t *testing.T) {
 func TestRecordsThatMakeNoSense(t *testing.T) {
 	secret := goldenToken
 	token := base64.RawURLEncoding.EncodeToString(secret)
-	live := func(d digest) []byte { return ticket{expires: time.Now().Add(time.Hour), payload: "alice"}.encode(d) }
-	for name, make := range map[string]func(d digest) []byte{
+	live := func(d record.Digest) []byte {
+		return ticket{expires: time.Now().Add(time.Hour), payload: "alice"}.encode(d)
+	}
+	for name, make := range map[string]func(d record.Digest) []byte{
 		"every byte of the format": nil,
-		"cut off":                  func(d digest) []byte { return live(d)[:payloadAt-1] },
-		"one byte":                 func(d digest) []byte { return []byte{formats.Current} },
-		"another token's":          func(digest) []byte { return live(digest{1}) },
-		"used is 2":                func(d digest) []byte { raw := live(d); raw[usedAt] = 2; return sum(raw, d) },
-		"a session":                func(d digest) []byte { raw := live(d); raw[0] = 0x10; return sum(raw, d) },
-		"a newer one":              func(d digest) []byte { raw := live(d); raw[0] = 0x31; return sum(raw, d) },
+		"cut off":                  func(d record.Digest) []byte { return live(d)[:payloadAt-1] },
+		"one byte":                 func(d record.Digest) []byte { return []byte{formats.Current} },
+		"another token's":          func(record.Digest) []byte { return live(record.Digest{1}) },
+		"used is 2":                func(d record.Digest) []byte { raw := live(d); raw[usedAt] = 2; return sum(raw, d) },
+		"a session":                func(d record.Digest) []byte { raw := live(d); raw[0] = 0x10; return sum(raw, d) },
+		"a newer one":              func(d record.Digest) []byte { raw := live(d); raw[0] = 0x31; return sum(raw, d) },
 	} {
 		s := &store.Memory{}
 		tokens := &Tokens{store: s}
@@ -96,8 +98,8 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 			}
 		}
 		for _, raw := range raws {
-			s.Delete(t.Context(), d.key())
-			if ok, err := s.CompareAndSwap(t.Context(), d.key(), nil, raw, time.Hour); !ok || err != nil {
+			s.Delete(t.Context(), d.Key())
+			if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, raw, time.Hour); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
 			got, err := tokens.Redeem(t.Context(), "reset", token)
@@ -107,21 +109,21 @@ func TestRecordsThatMakeNoSense(t *testing.T) {
 			if newer := raw[0] == 0x31; newer != errors.Is(err, errNewer) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if now, _, _ := s.Get(context.Background(), d.key()); !bytes.Equal(now, raw) {
+			if now, _, _ := s.Get(context.Background(), d.Key()); !bytes.Equal(now, raw) {
 				t.Errorf("%s: it was written", name)
 			}
 		}
 	}
 }
 
-func sum(raw []byte, d digest) []byte {
+func sum(raw []byte, d record.Digest) []byte {
 	record.Seal(raw, d[:])
 	return raw
 }
 
 // For any stored bytes: no panic, and a record that is accepted encodes to itself.
 func FuzzDecode(f *testing.F) {
-	d := digest{1, 2, 3}
+	d := record.Digest{1, 2, 3}
 	f.Add([]byte(nil), false)
 	f.Add(ticket{expires: time.UnixMilli(1), payload: "alice"}.encode(d), false)
 	f.Add(ticket{expires: time.UnixMilli(1), used: true}.encode(d), true)

@@ -83,7 +83,7 @@ func (m *room) reset(s store.Store) {
 func (m *room) standing() (account, address int) {
 	for where, parts := range map[*int][]string{&account: {"account", "alice"}, &address: {"address", "192.0.2.1"}} {
 		d := m.limiter.digest(parts...)
-		raw, ok, _ := m.model.Get(context.Background(), d.key())
+		raw, ok, _ := m.model.Get(context.Background(), d.Key())
 		if !ok {
 			continue
 		}

@@ -1,8 +1,6 @@
 package throttle
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -51,7 +49,7 @@ var (
 )
 
 // encode returns different bytes for each call, so equal bytes mean the same write.
-func (c *count) encode(d digest) []byte {
+func (c *count) encode(d record.Digest) []byte {
 	b := record.Append(make([]byte, 0, countAttemptsAt+len(c.attempts)*attemptSize), countFormats.Current)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.returned))
 	for _, a := range c.attempts {
@@ -61,7 +59,7 @@ func (c *count) encode(d digest) []byte {
 	return record.Seal(b, d[:])
 }
 
-func decodeCount(raw []byte, d digest) (count, error) {
+func decodeCount(raw []byte, d record.Digest) (count, error) {
 	switch state := countFormats.Check(raw, d[:]); {
 	case state == record.Newer:
 		return count{}, errNewerCount
@@ -80,18 +78,4 @@ func decodeCount(raw []byte, d digest) (count, error) {
 // find returns the index of an attempt, or -1.
 func (c *count) find(name attemptName) int {
 	return slices.IndexFunc(c.attempts, func(a counted) bool { return a.name == name })
-}
-
-// digest identifies a count; its encoding is the store key.
-type digest [sha256.Size]byte
-
-func (d digest) key() string { return base64.RawURLEncoding.EncodeToString(d[:]) }
-
-// digestOf hashes all parts, each prefixed with its length.
-func digestOf(parts ...string) digest {
-	b := []byte("authlatch throttle\n")
-	for _, part := range parts {
-		b = record.AppendText(b, part)
-	}
-	return sha256.Sum256(b)
 }

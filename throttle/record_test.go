@@ -32,17 +32,17 @@ func TestKeysOfCountsStayTheSame(t *testing.T) {
 		"uYkPV4PLOcfC5HGArZWJtmLMlF9CLnokmDA-kfeQjkE": {"devices", "alice"},
 		"mekMjbi5NUrN6LpiGMJtsatlpNojTZivetblfsMFWMU": {"tag", "alice"},
 	} {
-		if got := limiter.digest(parts...).key(); got != want {
+		if got := limiter.digest(parts...).Key(); got != want {
 			t.Errorf("the key of %q is %s", parts, got)
 		}
 	}
 }
 
-func goldenCount() (count, digest) {
+func goldenCount() (count, record.Digest) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC).UnixMilli()
 	return count{returned: at - 1, attempts: []counted{
 		{at, [4]byte{}, attemptName{1, 2, 3, 4, 5, 6, 7, 8}}, {at + 60_000, [4]byte{9, 9, 9, 9}, attemptName{8, 7, 6, 5, 4, 3, 2, 1}},
-	}}, digestOf("shop", "account", "alice")
+	}}, record.NewDigest("throttle", "shop", "account", "alice")
 }
 
 func TestRecordOfFormat40StaysReadable(t *testing.T) {
@@ -95,20 +95,28 @@ func TestDeviceOfFormat1StaysReadable(t *testing.T) {
 // nothing is written, and Reset repairs it.
 func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 	full, _ := goldenCount()
-	for name, stored := range map[string]func(d digest) []byte{
+	for name, stored := range map[string]func(d record.Digest) []byte{
 		"every byte":      nil,
-		"cut off":         func(d digest) []byte { return full.encode(d)[:countAttemptsAt-1] },
-		"one byte":        func(digest) []byte { return []byte{countFormats.Current} },
-		"half an attempt": func(d digest) []byte { raw := full.encode(d); return sum(raw[:len(raw)-8], d) },
-		"too long": func(d digest) []byte {
+		"cut off":         func(d record.Digest) []byte { return full.encode(d)[:countAttemptsAt-1] },
+		"one byte":        func(record.Digest) []byte { return []byte{countFormats.Current} },
+		"half an attempt": func(d record.Digest) []byte { raw := full.encode(d); return sum(raw[:len(raw)-8], d) },
+		"too long": func(d record.Digest) []byte {
 			return (&count{attempts: make([]counted, maxAttempts+1)}).encode(d)
 		},
-		"another's":    func(digest) []byte { return full.encode(digest{1}) },
-		"a session":    func(d digest) []byte { raw := full.encode(d); raw[0] = 0x10; return sum(raw, d) },
-		"a tombstone":  func(d digest) []byte { raw := full.encode(d); raw[0] = 0x80; return sum(raw, d) },
-		"newer":        func(d digest) []byte { raw := full.encode(d); raw[0] = countFormats.Current + 1; return sum(raw, d) },
-		"much newer":   func(digest) []byte { return []byte{countFormats.Last, 1, 2, 3} },
-		"of no format": func(d digest) []byte { raw := full.encode(d); raw[0] = countFormats.Last + 1; return sum(raw, d) },
+		"another's":   func(record.Digest) []byte { return full.encode(record.Digest{1}) },
+		"a session":   func(d record.Digest) []byte { raw := full.encode(d); raw[0] = 0x10; return sum(raw, d) },
+		"a tombstone": func(d record.Digest) []byte { raw := full.encode(d); raw[0] = 0x80; return sum(raw, d) },
+		"newer": func(d record.Digest) []byte {
+			raw := full.encode(d)
+			raw[0] = countFormats.Current + 1
+			return sum(raw, d)
+		},
+		"much newer": func(record.Digest) []byte { return []byte{countFormats.Last, 1, 2, 3} },
+		"of no format": func(d record.Digest) []byte {
+			raw := full.encode(d)
+			raw[0] = countFormats.Last + 1
+			return sum(raw, d)
+		},
 	} {
 		var received []auth.Event
 		s := &store.Memory{}
@@ -129,8 +137,8 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 			}
 		}
 		for _, raw := range raws {
-			s.Delete(t.Context(), d.key())
-			if ok, err := s.CompareAndSwap(t.Context(), d.key(), nil, raw, time.Hour); !ok || err != nil {
+			s.Delete(t.Context(), d.Key())
+			if ok, err := s.CompareAndSwap(t.Context(), d.Key(), nil, raw, time.Hour); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
 			received = nil
@@ -145,7 +153,7 @@ func TestRecordsOfCountsThatMakeNoSense(t *testing.T) {
 			if newer != errors.Is(err, errNewerCount) || len(received) != 1 || received[0].Kind != auth.EventFault || received[0].Err != err {
 				t.Errorf("%s: %v, reported %+v", name, err, received)
 			}
-			if now, _, _ := s.Get(t.Context(), d.key()); !bytes.Equal(now, raw) {
+			if now, _, _ := s.Get(t.Context(), d.Key()); !bytes.Equal(now, raw) {
 				t.Errorf("%s: it was written", name)
 			}
 			if err := limiter.Reset(t.Context(), "alice"); err != nil {
@@ -198,7 +206,7 @@ func (s *watched) CompareAndSwap(ctx context.Context, key string, old, new []byt
 	return s.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 }
 
-func sum(raw []byte, d digest) []byte {
+func sum(raw []byte, d record.Digest) []byte {
 	record.Seal(raw, d[:])
 	return raw
 }

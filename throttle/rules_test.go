@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/store"
 )
 
@@ -55,7 +56,7 @@ func TestFailuresThatLedToNoWaitAreForgottenAfterAMonth(t *testing.T) {
 }
 
 func TestCountsOfLaterFormatsAreNewerAndOthersCorrupt(t *testing.T) {
-	d := digestOf("account")
+	d := record.NewDigest("throttle", "account")
 	whole := (&count{}).encode(d)
 	for format, want := range map[byte]error{0x3f: errCorruptCount, 0x40: nil, 0x41: errNewerCount, 0x4f: errNewerCount, 0x50: errCorruptCount} {
 		raw := append([]byte{format}, whole[1:]...)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/queue"
+	"github.com/authlatch/auth/internal/record"
 )
 
 // tally is one count in the store, as last read.
@@ -17,7 +18,7 @@ type tally struct {
 	limit   limit
 	device  [4]byte // recorded with each attempt
 	resets  bool    // a success also removes earlier attempts
-	digest  digest
+	digest  record.Digest
 
 	raw   []byte // nil if there is no record
 	count count
@@ -32,7 +33,7 @@ type tooMany struct {
 func (*tooMany) Error() string { return "throttle: too many attempts" }
 
 func (t *tally) read(ctx context.Context) error {
-	raw, ok, err := t.limiter.config.Store.Get(ctx, t.digest.key())
+	raw, ok, err := t.limiter.config.Store.Get(ctx, t.digest.Key())
 	if err != nil {
 		return fmt.Errorf("throttle: read: %w", err)
 	}
@@ -133,7 +134,7 @@ func (t *tally) swap(ctx context.Context, edit func(now time.Time) (changed bool
 // the outcome is unknown.
 func (t *tally) write(ctx context.Context) (swapped bool, fault error) {
 	next := t.count.encode(t.digest)
-	swapped, fault = t.limiter.config.Store.CompareAndSwap(ctx, t.digest.key(), t.raw, next, t.limit.ttl(&t.count))
+	swapped, fault = t.limiter.config.Store.CompareAndSwap(ctx, t.digest.Key(), t.raw, next, t.limit.ttl(&t.count))
 	if swapped = swapped && fault == nil; swapped {
 		t.raw = next
 	}
@@ -146,8 +147,8 @@ var errContradiction = errors.New("the store contradicts itself")
 // for others. Without a queue, of a thousand concurrent swaps all but one would fail
 // each time, and overload the store: TestAFloodCostsTheStoreFewCalls.
 type turn struct {
-	queue  *queue.Queue[digest]
-	digest digest
+	queue  *queue.Queue[record.Digest]
+	digest record.Digest
 	leave  func() // nil if it has not entered
 }
 

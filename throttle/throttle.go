@@ -79,6 +79,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/queue"
+	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/internal/stored"
 )
 
@@ -92,8 +93,8 @@ type Limiter struct {
 	config  Config
 	waits   waits
 	address allowance
-	site    allowance           // of an IPv6 /48
-	queue   queue.Queue[digest] // one line of attempts for each count
+	site    allowance                  // of an IPv6 /48
+	queue   queue.Queue[record.Digest] // one line of attempts for each count
 }
 
 // New returns a Limiter, or an error that names the invalid field of the
@@ -193,11 +194,11 @@ func (l *Limiter) Reset(ctx context.Context, account string) error {
 
 // forget deletes counts. An attempt after it starts a new count, so no later failure
 // is lost.
-func (l *Limiter) forget(ctx context.Context, counts ...digest) error {
+func (l *Limiter) forget(ctx context.Context, counts ...record.Digest) error {
 	ctx, done := stored.Writing(ctx)
 	defer done()
 	for _, d := range counts {
-		if err := l.config.Store.Delete(ctx, d.key()); err != nil {
+		if err := l.config.Store.Delete(ctx, d.Key()); err != nil {
 			return fmt.Errorf("throttle: reset: %w", err)
 		}
 	}
@@ -205,6 +206,6 @@ func (l *Limiter) forget(ctx context.Context, counts ...digest) error {
 }
 
 // digest returns the store key of a count of this namespace.
-func (l *Limiter) digest(parts ...string) digest {
-	return digestOf(slices.Insert(parts, 0, l.config.Namespace)...)
+func (l *Limiter) digest(parts ...string) record.Digest {
+	return record.NewDigest("throttle", slices.Insert(parts, 0, l.config.Namespace)...)
 }
