@@ -24,8 +24,8 @@ type Token struct {
 }
 
 // newToken returns a Token with accepted claims.
-func newToken(c *claims.Access, key *jose.VerificationKey, dates jose.Dates) *Token {
-	t := &Token{id: c.ID, clientID: c.ClientID, dates: dates, key: key}
+func newToken(c *claims.Access, verified jose.Verified) *Token {
+	t := &Token{id: c.ID, clientID: c.ClientID, dates: verified.Dates, key: verified.Key}
 	t.identity = auth.Identity{
 		Subject:    c.Subject,
 		Issuer:     c.Issuer,

@@ -289,11 +289,11 @@ func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
 	if !v.foreign.admits(verified.Key) {
 		return nil, asInvalid(jose.ErrAlgorithm)
 	}
-	c, err := v.rules.Parse(verified.Payload, verified.Dates)
+	c, err := v.rules.Parse(verified)
 	if err != nil {
 		return nil, asInvalid(err)
 	}
-	t := newToken(c, verified.Key, verified.Dates)
+	t := newToken(&c, verified)
 	if v.namespace != nil && rotation.Digest(*v.namespace, c.Family).LoginID() != c.SID {
 		return nil, asInvalid(errNoFamily) // a token of another namespace, signed with the same keys
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/jose"
-	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // Rules say which claims a verifier accepts.
@@ -46,17 +45,16 @@ var (
 	errTooEarly  = errors.New("token: claims: a date of the token is in the future")
 )
 
-// Parse reads the claims of a payload whose envelope was verified. It checks
-// everything except what depends on the time.
-func (r *Rules) Parse(payload []byte, dates jose.Dates) (*Access, error) {
-	var few [20]strictjson.Member // only a token with many claims of the application has more
-	m := appendMembers(few[:0], payload)
+// Parse reads the claims of a verified token. It checks everything except what
+// depends on the time.
+func (r *Rules) Parse(verified jose.Verified) (Access, error) {
+	m, dates := members(verified.Claims), verified.Dates
 	if err := r.checkParties(m); err != nil {
-		return nil, err
+		return Access{}, err
 	}
-	c := &Access{Issuer: r.Issuer, Audience: r.Audience}
-	if err := r.fill(c, m); err != nil {
-		return nil, err
+	c := Access{Issuer: r.Issuer, Audience: r.Audience}
+	if err := r.fill(&c, m); err != nil {
+		return Access{}, err
 	}
 	c.Expires, c.IssuedAt = time.Unix(dates.Expires, 0), time.Unix(dates.IssuedAt, 0)
 	if dates.AuthTime != 0 {
@@ -65,10 +63,10 @@ func (r *Rules) Parse(payload []byte, dates jose.Dates) (*Access, error) {
 	c.Application = m.application()
 	probe := auth.Identity{Subject: c.Subject, Scopes: c.Scopes, Methods: c.Methods}
 	if err := probe.Validate(); err != nil {
-		return nil, fmt.Errorf("token: claims: %w", err)
+		return Access{}, fmt.Errorf("token: claims: %w", err)
 	}
 	if err := r.checkDates(dates); err != nil {
-		return nil, err
+		return Access{}, err
 	}
 	return c, nil
 }

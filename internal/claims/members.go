@@ -15,14 +15,6 @@ import (
 // signature, and would not keep their text.
 type members []strictjson.Member
 
-// appendMembers appends the members of a payload.
-func appendMembers(m members, payload []byte) members {
-	for member := range strictjson.Object(payload).Members {
-		m = append(m, member)
-	}
-	return m
-}
-
 // get returns the text of a claim, or nil.
 func (m members) get(name string) strictjson.Value {
 	for i := range m {

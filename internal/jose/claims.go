@@ -25,29 +25,52 @@ var (
 	errDate = refuse(ErrMalformed, "a date is not a whole number in range")
 )
 
-// checkClaims implements step 8.
+// parseClaims implements step 8 and returns the members, which it reads once.
+func parseClaims(payload []byte, form *Form) ([]strictjson.Member, Dates, error) {
+	members, err := strictjson.ParseObject(payload)
+	if err != nil {
+		return nil, Dates{}, malformed(err)
+	}
+	var dates Dates
+	for i := range members {
+		if err := dates.read(&members[i], form); err != nil {
+			return nil, Dates{}, err
+		}
+	}
+	return members, dates, nil
+}
+
+// checkClaims implements step 8 without allocating.
 func checkClaims(payload []byte, form *Form) (Dates, error) {
 	if err := strictjson.CheckObject(payload); err != nil {
 		return Dates{}, malformed(err)
 	}
 	var dates Dates
 	for m := range strictjson.Object(payload).Members {
-		if !ownCase(m.Name) {
-			return Dates{}, errName
-		}
-		field := dates.field(m.Name)
-		if field == nil {
-			continue
-		}
-		seconds, ok := date(m.Value, form.Fractions)
-		if !ok && !(form.Lenient && mayIgnore(m)) {
-			return Dates{}, errDate
-		}
-		if ok {
-			*field = seconds
+		if err := dates.read(&m, form); err != nil {
+			return Dates{}, err
 		}
 	}
 	return dates, nil
+}
+
+// read checks the name of a claim, and reads the claim if it is a date.
+func (d *Dates) read(m *strictjson.Member, form *Form) error {
+	if !ownCase(m.Name) {
+		return errName
+	}
+	field := d.field(m.Name)
+	if field == nil {
+		return nil
+	}
+	seconds, ok := date(m.Value, form.Fractions)
+	switch {
+	case ok:
+		*field = seconds
+	case !form.Lenient || !mayIgnore(*m):
+		return errDate
+	}
+	return nil
 }
 
 // ownCase reports whether name is a registered claim or differs from all of them by

@@ -44,6 +44,8 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+
+	"github.com/authlatch/auth/internal/strictjson"
 )
 
 // MaxToken is the maximum length of a token in bytes. [SigningKey.Mint] creates tokens
@@ -79,6 +81,8 @@ type Verified struct {
 	Key *VerificationKey
 	// Payload is the text of a strict JSON object. The caller owns it.
 	Payload []byte
+	// Claims are the members of the payload. Their text is part of it.
+	Claims []strictjson.Member
 	// Dates are those of the payload.
 	Dates Dates
 }
@@ -89,11 +93,11 @@ func (s *Set) Verify(token string, form Form) (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	dates, err := checkClaims(payload, &form)
+	claims, dates, err := parseClaims(payload, &form)
 	if err != nil {
 		return Verified{}, err
 	}
-	return Verified{key, payload, dates}, nil
+	return Verified{key, payload, claims, dates}, nil
 }
 
 // VerifyJWS runs steps 1 to 7 over a JWS with any typ. The payload may be anything,

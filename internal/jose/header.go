@@ -42,12 +42,13 @@ func parseHeader(segment string, maximum int) (*header, error) {
 	if err != nil {
 		return nil, errBase64
 	}
-	if err := strictjson.CheckObject(decoded); err != nil {
+	members, err := strictjson.ParseObject(decoded)
+	if err != nil {
 		return nil, malformed(err)
 	}
 	// The clone avoids keeping the whole token in memory.
 	h := &header{segment: strings.Clone(segment)}
-	for m := range strictjson.Object(decoded).Members {
+	for _, m := range members {
 		if err := h.set(string(m.Name), m.Value); err != nil {
 			return nil, err
 		}

@@ -162,7 +162,7 @@ func refused(t *testing.T, set *jose.Set, token string, kind error) {
 	if kind != nil && !errors.Is(err, kind) {
 		t.Errorf("error is %v, want %v", err, kind)
 	}
-	if got.Key != nil || got.Payload != nil || got.Dates != (jose.Dates{}) {
+	if got.Key != nil || got.Payload != nil || got.Claims != nil || got.Dates != (jose.Dates{}) {
 		t.Error("something usable stands beside the error")
 	}
 }

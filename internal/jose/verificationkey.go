@@ -20,6 +20,7 @@ type VerificationKey struct {
 	raw      func() any // an ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey or []byte
 	engine   verifier
 	size     int // of each signature, in bytes
+	bits     int // of the modulus of an RSA key
 	accepted atomic.Pointer[header]
 }
 
@@ -93,7 +94,7 @@ func (k *VerificationKey) take(raw any, rules KeyRules) (any, error) {
 		if err := checkRSA(raw, rules); err != nil {
 			return nil, err
 		}
-		k.size = raw.Size()
+		k.size, k.bits = raw.Size(), raw.N.BitLen()
 		return &rsa.PublicKey{N: new(big.Int).Set(raw.N), E: raw.E}, nil
 	case []byte:
 		k.alg, k.size = HS256, sha256.Size
@@ -110,12 +111,7 @@ func (k *VerificationKey) Algorithm() Algorithm { return k.alg }
 
 // RSABits returns the length of the modulus of an RSA key in bits, and 0 for any
 // other key.
-func (k *VerificationKey) RSABits() int {
-	if key, ok := k.raw().(*rsa.PublicKey); ok {
-		return key.N.BitLen()
-	}
-	return 0
-}
+func (k *VerificationKey) RSABits() int { return k.bits }
 
 // same reports whether the keys verify the same tokens.
 func (k *VerificationKey) same(other *VerificationKey) bool {

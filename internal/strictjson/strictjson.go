@@ -32,6 +32,29 @@ var (
 // It allocates nothing unless a name is escaped or an object has many members.
 func CheckObject(text []byte) error {
 	s := scanner{text: text}
+	return s.document()
+}
+
+// ParseObject returns the members at the top level of text, or the error of
+// [CheckObject]. It reads the text once.
+func ParseObject(text []byte) ([]Member, error) {
+	const few = 16 // most tokens have fewer
+	s := scanner{text: text, members: make([]Member, 0, few)}
+	if err := s.document(); err != nil {
+		return nil, err
+	}
+	return s.members, nil
+}
+
+// scanner reads JSON text once (RFC 8259).
+type scanner struct {
+	text    []byte
+	at      int
+	members []Member // of the top level; nil to keep none
+}
+
+// document scans exactly one object.
+func (s *scanner) document() error {
 	s.space()
 	if s.peek() != '{' {
 		return errJSON
@@ -40,16 +63,10 @@ func CheckObject(text []byte) error {
 		return err
 	}
 	s.space()
-	if s.at != len(text) {
+	if s.at != len(s.text) {
 		return errJSON
 	}
 	return nil
-}
-
-// scanner reads JSON text once (RFC 8259).
-type scanner struct {
-	text []byte
-	at   int
 }
 
 // peek returns the next byte. At the end it returns 0, which no rule accepts.
@@ -108,10 +125,7 @@ func (s *scanner) object(depth int) error {
 		if first && s.accept('}') {
 			return nil
 		}
-		if err := s.member(&names); err != nil {
-			return err
-		}
-		if err := s.value(depth + 1); err != nil {
+		if err := s.member(&names, depth); err != nil {
 			return err
 		}
 		s.space()
@@ -124,8 +138,9 @@ func (s *scanner) object(depth int) error {
 	}
 }
 
-// member scans a name, the colon, and the space around them.
-func (s *scanner) member(names *nameSet) error {
+// member scans a name, the colon and the value.
+func (s *scanner) member(names *nameSet, depth int) error {
+	start := s.at
 	name, err := s.name()
 	if err != nil {
 		return err
@@ -133,11 +148,19 @@ func (s *scanner) member(names *nameSet) error {
 	if !names.add(name) {
 		return errDuplicate
 	}
+	quoted := s.text[start:s.at]
 	s.space()
 	if !s.accept(':') {
 		return errJSON
 	}
 	s.space()
+	start = s.at
+	if err := s.value(depth + 1); err != nil {
+		return err
+	}
+	if s.members != nil && depth == 1 {
+		s.members = append(s.members, Member{quoted, name, s.text[start:s.at]})
+	}
 	return nil
 }
 

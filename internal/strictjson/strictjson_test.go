@@ -35,6 +35,7 @@ func TestObjectsAreStrict(t *testing.T) {
 		if err := strictjson.CheckObject([]byte(text)); err != nil {
 			t.Errorf("%.60s: %v", text, err)
 		}
+		parsedAsChecked(t, []byte(text))
 	}
 	bad := []string{
 		``, ` `, `null`, `1`, `"a"`, `[]`, `[{}]`, `{`, `}`, `{}}`, `{}{}`, `{}x`, "{}\x00", "\x00{}", `{"a"}`, `{"a":}`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{,"a":1}`, `{"a":1,}"b":2}`,
@@ -52,6 +53,7 @@ func TestObjectsAreStrict(t *testing.T) {
 		if err := strictjson.CheckObject([]byte(text)); err == nil {
 			t.Errorf("accepted %.60q", text)
 		}
+		parsedAsChecked(t, []byte(text))
 	}
 }
 
@@ -126,6 +128,7 @@ func FuzzCheckObject(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		parsedAsChecked(t, text)
 		if strictjson.CheckObject(text) != nil {
 			return
 		}
@@ -159,6 +162,37 @@ func FuzzCheckObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+// parsedAsChecked checks that ParseObject accepts what CheckObject accepts, and returns
+// the members that a second walk over the text finds.
+func parsedAsChecked(t testing.TB, text []byte) {
+	t.Helper()
+	members, err := strictjson.ParseObject(text)
+	if want := strictjson.CheckObject(text); err != want {
+		t.Fatalf("%.60q: error %v, CheckObject says %v", text, err, want)
+	}
+	if err != nil {
+		if members != nil {
+			t.Fatalf("%.60q: members beside error %v", text, err)
+		}
+		return
+	}
+	walked := slices.Collect(strictjson.Object(text).Members)
+	same := func(a, b strictjson.Member) bool {
+		return bytes.Equal(a.Quoted, b.Quoted) && bytes.Equal(a.Name, b.Name) && bytes.Equal(a.Value, b.Value)
+	}
+	if !slices.EqualFunc(members, walked, same) {
+		t.Fatalf("%.60q: members %q, a walk finds %q", text, members, walked)
+	}
+}
+
+func TestParsedMembersAreThoseOfTheTopLevel(t *testing.T) {
+	members, err := strictjson.ParseObject([]byte(` { "a" : {"b":[1, {"c":2}]} , "\u0064":"e" }`))
+	check(t, err)
+	if len(members) != 2 || string(members[0].Value) != `{"b":[1, {"c":2}]}` || string(members[1].Name) != "d" || string(members[1].Quoted) != `"\u0064"` {
+		t.Errorf("%q", members)
+	}
 }
 
 func decode(t testing.TB, text []byte, into any) {
