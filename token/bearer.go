@@ -29,9 +29,12 @@ import (
 //
 // Other errors are those of [Verifier.Verify].
 func (v *Verifier) Authenticate(r *http.Request) (auth.Identity, error) {
-	token, err := v.credential(r)
+	token, inCookie, err := credential(r, v.cookie)
 	if err == errNoToken {
 		return auth.Identity{}, err
+	}
+	if err == nil && inCookie {
+		err = v.admitCookie(r)
 	}
 	if err != nil {
 		v.report(r.Context(), nil, err)
@@ -50,26 +53,37 @@ var (
 
 	errHeader = &invalid{errors.New("token: the Authorization header is malformed"), true}
 	errTwice  = &invalid{errors.New("token: the request carries two credentials"), true}
+
+	errOtherCookie = &invalid{errors.New("token: tokens of this issuer are not accepted in a cookie"), true}
 )
 
-// credential returns the token of a request.
-func (v *Verifier) credential(r *http.Request) (string, error) {
-	token, err := bearer(r.Header["Authorization"])
-	if v.cookie == (cookie.Policy{}) || err != nil && err != errNoToken {
-		return token, err
+// credential returns the token of a request, and whether it is in the cookie.
+func credential(r *http.Request, policy cookie.Policy) (token string, inCookie bool, err error) {
+	token, err = bearer(r.Header["Authorization"])
+	if policy == (cookie.Policy{}) || err != nil && err != errNoToken {
+		return token, false, err
 	}
-	inCookie, ok, cookieErr := v.cookie.Read(r)
+	value, ok, cookieErr := policy.Read(r)
 	switch {
 	case cookieErr != nil:
-		return "", &invalid{cookieErr, true}
+		return "", false, &invalid{cookieErr, true}
 	case !ok:
-		return token, err
+		return token, false, err
 	case err == nil:
-		return "", errTwice
-	case crossorigin.Check(v.origin, r) != nil:
-		return "", errCrossOrigin
+		return "", false, errTwice
 	}
-	return inCookie, nil
+	return value, true, nil
+}
+
+// admitCookie checks whether the token of a request may come in the cookie.
+func (v *Verifier) admitCookie(r *http.Request) error {
+	switch {
+	case v.cookie == (cookie.Policy{}):
+		return errOtherCookie
+	case crossorigin.Check(v.origin, r) != nil:
+		return errCrossOrigin
+	}
+	return nil
 }
 
 // bearer returns the token in the values of the Authorization header. It ignores

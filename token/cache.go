@@ -14,7 +14,9 @@ import (
 //   - The key of an entry is a SHA-256 sum over a random prefix and the token's text.
 //     Each cache has its own prefix and each verifier its own cache, so an attacker
 //     cannot predict which tokens share a shard, and a token that one verifier accepts
-//     is unknown to another. The text itself is not kept.
+//     is unknown to another. The text itself is not kept. Verifiers of different
+//     issuers that were joined by ByIssuer share a cache: the Issuer of the entry's
+//     token says which of them accepted it.
 //   - On every hit the verifier compares the dates with the clock, checks that the same
 //     key that verified the token is still in the set, and makes its RevocationCheck.
 //     The guard of a route checks what the route requires, outside the cache.
@@ -72,6 +74,17 @@ func newCache(entries int) *cache {
 func (c *cache) keyOf(token string) cacheKey {
 	var space [1536]byte
 	return sha256.Sum256(append(append(space[:0], c.prefix[:]...), token...))
+}
+
+// lookup is the result of looking a token up.
+type lookup struct {
+	key   cacheKey
+	token *Token // nil if the cache does not have it
+}
+
+func (c *cache) lookup(token string) lookup {
+	key := c.keyOf(token)
+	return lookup{key, c.get(key)}
 }
 
 func (c *cache) shardOf(key cacheKey) *shard { return &c.shards[int(key[0])%len(c.shards)] }
@@ -164,13 +177,14 @@ type CacheStats struct {
 }
 
 // CacheStats returns the current counts. They are zero without a cache.
-func (v *Verifier) CacheStats() CacheStats {
-	var sum CacheStats
-	if v.cache == nil {
+func (v *Verifier) CacheStats() CacheStats { return v.cache.stats() }
+
+func (c *cache) stats() (sum CacheStats) {
+	if c == nil {
 		return sum
 	}
-	for i := range v.cache.shards {
-		s := &v.cache.shards[i]
+	for i := range c.shards {
+		s := &c.shards[i]
 		s.mu.Lock()
 		sum.Hits += s.hits
 		sum.Misses += s.misses
@@ -180,4 +194,12 @@ func (v *Verifier) CacheStats() CacheStats {
 		s.mu.Unlock()
 	}
 	return sum
+}
+
+// capacity returns the maximum number of entries.
+func (c *cache) capacity() int {
+	if c == nil {
+		return 0
+	}
+	return len(c.shards) * c.shards[0].maxSlots
 }

@@ -60,3 +60,29 @@ func ExampleForeign() {
 	guard := &middleware.Guard{Authenticator: verifier}
 	http.Handle("/", guard.Require(http.NotFoundHandler()))
 }
+
+// An API for the customers of two tenants. Tokens of any other issuer are refused.
+func ExampleByIssuer() {
+	var verifiers []*token.Verifier
+	for _, tenant := range []string{"https://acme.example.com", "https://globex.example.com"} {
+		keys, err := token.NewRemoteKeySet(tenant+"/jwks.json", token.RemoteConfig{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer keys.Close()
+		verifier, err := token.NewVerifier(token.VerifierConfig{Keys: keys, Issuer: tenant, Audience: "https://orders.example.com"})
+		if err != nil {
+			log.Fatal(err)
+		}
+		verifiers = append(verifiers, verifier)
+	}
+	tenants, err := token.ByIssuer(verifiers...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	guard := &middleware.Guard{Authenticator: tenants}
+	http.Handle("/", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := auth.FromContext(r.Context())
+		fmt.Fprintln(w, id.Subject, "of", id.Issuer) // a subject is unique within its issuer
+	})))
+}

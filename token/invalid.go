@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -43,6 +44,7 @@ func (e *invalid) reason() string {
 		{jose.ErrSignature, "wrong signature"},
 		{errEnded, "login has ended"},
 		{claims.ErrIssuer, "wrong issuer"},
+		{errUnknownIssuer, "unknown issuer"},
 		{claims.ErrAudience, "wrong audience"},
 	} {
 		if errors.Is(e.cause, kind.is) {
@@ -79,6 +81,9 @@ func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 		event.Kind, event.Reason = auth.EventRejected, "cross-origin request"
 	case errors.Is(err, context.Canceled):
 		return // the caller no longer waits
+	}
+	if v.joined {
+		event.Err = fmt.Errorf("issuer %q: %w", v.rules.Issuer, err)
 	}
 	v.events(ctx, event)
 }

@@ -102,6 +102,7 @@ type Verifier struct {
 	revocation *revocationCheck // nil: none
 	cache      *cache           // nil: none
 	events     func(context.Context, auth.Event)
+	joined     bool // by ByIssuer: events name the issuer
 }
 
 const (
@@ -208,7 +209,16 @@ var (
 // [ErrExpired] if the token has expired but is otherwise valid. Any other error means
 // that the token could not be verified, because there are no keys or the store failed.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
-	t, err := v.verify(ctx, token)
+	var seen lookup
+	if v.cache != nil && len(token) <= v.maxToken() {
+		seen = v.cache.lookup(token)
+	}
+	return v.finish(ctx, token, seen)
+}
+
+// finish verifies a token of which the cache has seen, and reports an error.
+func (v *Verifier) finish(ctx context.Context, token string, seen lookup) (*Token, error) {
+	t, err := v.verify(ctx, token, seen)
 	if err != nil {
 		v.report(ctx, t, err)
 		return nil, err
@@ -217,16 +227,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Token, error) {
 }
 
 // verify may return the token together with an error, for the event.
-func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
-	if limit := v.maxToken(); len(token) > limit {
-		return nil, asInvalid(fmt.Errorf("%w: it has %d bytes, the maximum is %d", jose.ErrTooLong, len(token), limit))
+func (v *Verifier) verify(ctx context.Context, token string, seen lookup) (*Token, error) {
+	if err := checkLength(token, v.maxToken()); err != nil {
+		return nil, err
 	}
-	var key cacheKey
-	var t *Token
-	if v.cache != nil {
-		key = v.cache.keyOf(token)
-		t = v.cached(key)
-	}
+	t := v.known(seen)
 	known := t != nil
 	if !known {
 		var err error
@@ -238,9 +243,17 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Token, error) {
 		return t, err
 	}
 	if !known && v.cache != nil {
-		v.cache.put(key, t)
+		v.cache.put(seen.key, t)
 	}
 	return t, nil
+}
+
+// checkLength comes first, because a token is hashed before anything else is known of it.
+func checkLength(token string, limit int) error {
+	if len(token) > limit {
+		return asInvalid(fmt.Errorf("%w: it has %d bytes, the maximum is %d", jose.ErrTooLong, len(token), limit))
+	}
+	return nil
 }
 
 // maxToken returns the maximum length of a token in bytes.
@@ -251,18 +264,17 @@ func (v *Verifier) maxToken() int {
 	return jose.MaxToken
 }
 
-// cached returns a token that was verified before, if the key that verified it is still
-// in the set.
-func (v *Verifier) cached(key cacheKey) *Token {
-	t := v.cache.get(key)
-	if t == nil {
+// known returns the token that was verified before, if the key that verified it is
+// still in the set.
+func (v *Verifier) known(seen lookup) *Token {
+	if seen.token == nil {
 		return nil
 	}
-	if set := v.keys.verificationSet(); set == nil || !set.Has(t.key) {
-		v.cache.remove(key)
+	if set := v.keys.verificationSet(); set == nil || !set.Has(seen.token.key) {
+		v.cache.remove(seen.key)
 		return nil
 	}
-	return t
+	return seen.token
 }
 
 // current checks the properties that may change between two requests: dates and revocation.
