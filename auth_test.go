@@ -69,7 +69,7 @@ func TestIdentityInContextIsACopy(t *testing.T) {
 	}
 }
 
-func TestOutcomesAreToldApart(t *testing.T) {
+func TestOutcomesAreDistinct(t *testing.T) {
 	var (
 		scope  = &auth.InsufficientError{Scope: "admin"}
 		recent = &auth.InsufficientError{MaxAge: time.Minute}

@@ -153,7 +153,7 @@ func TestASealedValueEnds(t *testing.T) {
 }
 
 // ASVS 5.0, 15.3.7: the server cannot tell which of two cookies it has set.
-func TestADoubledSealedCookieIsMalformed(t *testing.T) {
+func TestASealedCookieThatIsSentTwiceIsMalformed(t *testing.T) {
 	c, name := newSealed[look](t, newSealer(t, newKey())), cookie.New("look").Name()
 	field := set(t, c, german)
 	for _, field := range []string{field + "; " + field, field + "; " + name + "=x", name, name + `="x"`} {

@@ -181,7 +181,7 @@ func paths() (list []string) {
 // ASVS 5.0, 14.2.2; CVE-2023-30861. In any order of requests, a shared cache serves
 // each visitor only its own page. It stores no page of a user unless the handler
 // allows it.
-func TestASharedCacheGivesNobodyThePageOfAnother(t *testing.T) {
+func TestASharedCacheGivesNoUserThePageOfAnother(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
 		s := openCached(t, true)
@@ -219,7 +219,7 @@ func TestASharedCacheGivesNobodyThePageOfAnother(t *testing.T) {
 }
 
 // Two users share one browser, one after the other, with pages that it may store.
-func TestABrowsersCacheGivesNobodyThePageOfAnother(t *testing.T) {
+func TestABrowsersCacheGivesNoUserThePageOfAnother(t *testing.T) {
 	s := openCached(t, false)
 	browser := &visitor{}
 	for _, subject := range []string{"alice", "bob", "", "alice", ""} {

@@ -85,7 +85,7 @@ func TestClientAddressIsWhomTheLastTrustedProxyWasAskedBy(t *testing.T) {
 	}
 }
 
-func TestClientAddressTrustsNobodyByDefault(t *testing.T) {
+func TestClientAddressTrustsNoProxyByDefault(t *testing.T) {
 	r := get("/")
 	r.RemoteAddr = "127.0.0.1:1024"
 	r.Header.Set("X-Forwarded-For", "192.0.2.7")

@@ -12,7 +12,7 @@ import (
 )
 
 // ASVS 5.0, 16.2.1, 16.2.2 and 16.3.2.
-func TestAGuardTellsWhomItDoesNotLetThrough(t *testing.T) {
+func TestAGuardReportsWhomItDenies(t *testing.T) {
 	known := auth.Identity{Subject: "alice", LoginID: "phone", Scopes: "read", Methods: "pwd"}
 	denied := auth.Event{Kind: auth.EventDenied, Source: "guard", Subject: "alice", LoginID: "phone"}
 	because := func(reason string) *auth.Event { e := denied; e.Reason = reason; return &e }

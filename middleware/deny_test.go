@@ -18,7 +18,7 @@ import (
 
 // ASVS 5.0, 1.2.3, 4.1.1 and 16.5.1: the body has the status and nothing of the
 // error.
-func TestDenyTellsTheOutcomesApart(t *testing.T) {
+func TestDenyDistinguishesTheOutcomes(t *testing.T) {
 	tests := []struct {
 		rule   string
 		err    error
@@ -138,7 +138,7 @@ func refuse(t *testing.T, w http.ResponseWriter, r *http.Request, err error, log
 
 // A custom Guard.Deny that calls Deny knows the login page of its guard. A handler
 // that calls Deny does not.
-func TestOnlyAGuardSendsToItsLogInPage(t *testing.T) {
+func TestOnlyAGuardRedirectsToItsLoginPage(t *testing.T) {
 	navigation := func() *http.Request {
 		r := get("/me")
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -171,7 +171,7 @@ func setIf(h http.Header, name, value string) {
 }
 
 // Only unauthenticated requests are redirected to the login page.
-func TestDenyRedirectsNobodyWhomNoLogInHelps(t *testing.T) {
+func TestDenyRedirectsOnlyWhereALoginHelps(t *testing.T) {
 	for name, err := range map[string]error{"forbidden": auth.ErrForbidden, "a lack of scope": &auth.InsufficientError{Scope: "a"}, "down": errStore} {
 		t.Run(name, func(t *testing.T) {
 			r := get("/me")
@@ -200,7 +200,7 @@ func TestNextKeepsAPrefixThatWasStripped(t *testing.T) {
 }
 
 // SafeNext accepts the "next" that Deny sets.
-func TestNextSurvivesTheLogInPage(t *testing.T) {
+func TestNextSurvivesTheLoginPage(t *testing.T) {
 	const asked = "/reports/2026?from=a%20b&to=c%26d#"
 	r := get("/reports/2026?from=a%20b&to=c%26d")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -304,7 +304,7 @@ func (tooMany) Is(target error) bool        { return target == auth.ErrForbidden
 func (e tooMany) RetryAfter() time.Duration { return time.Duration(e) }
 
 // RFC 6585, 4; RFC 9110, 10.2.3: whole seconds, and never too early.
-func TestDenyTellsHowLongToWait(t *testing.T) {
+func TestDenySaysHowLongToWait(t *testing.T) {
 	for wait, want := range map[time.Duration]string{
 		0: "", 1: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2",
 		30 * time.Second: "30", time.Hour - time.Millisecond: "3600", time.Hour: "3600",

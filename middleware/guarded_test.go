@@ -154,7 +154,7 @@ func TestPlantedIdentitiesCountForNothing(t *testing.T) {
 
 // A guard recognizes its request within another guard, but the handler must see the
 // identity of the innermost guard.
-func TestGuardBehindAMaskTellsItsOwnIdentity(t *testing.T) {
+func TestGuardBehindAMaskReportsItsOwnIdentity(t *testing.T) {
 	outer := &middleware.Guard{Authenticator: valid}
 	masks := &middleware.Guard{Authenticator: none}
 	if got := readAll(t, serve(outer.Require(masks.Optional(outer.Require(hello))), get("/"))); got != `"alice" true` {

@@ -102,7 +102,7 @@ func TestSixtyFourParallelRedemptionsHaveOneWinner(t *testing.T) {
 }
 
 // ASVS 5.0, 6.6.2: if any value differs, the token is refused and not used up.
-func TestTokenOpensNothingElse(t *testing.T) {
+func TestTokenIsForOnePurpose(t *testing.T) {
 	s := &store.Memory{}
 	tokens := over(t, s)
 	other, err := onetime.New(onetime.Config{Store: s, Namespace: "other"})

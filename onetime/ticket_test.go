@@ -195,7 +195,7 @@ func TestTicketOpensWhatItIsFor(t *testing.T) {
 		time.Sleep(time.Second)
 		again := c.login("alice")
 		bob := c.login("bob")
-		opens := func(ticket, path string) string {
+		connect := func(ticket, path string) string {
 			w := ask(c, "GET "+path, ticket)
 			if w.Code == 200 {
 				return w.Body.String()
@@ -209,22 +209,22 @@ func TestTicketOpensWhatItIsFor(t *testing.T) {
 			}
 		}
 		ticket := c.ticket(t, alice)
-		is("another room", opens(ticket, "/socket/kitchen"), "401")
-		is("a session's cookie", opens(alice, "/socket/garden"), "401")
+		is("another room", connect(ticket, "/socket/kitchen"), "401")
+		is("a session's cookie", connect(alice, "/socket/garden"), "401")
 		reset := issue(t, c.tokens, "reset", "x alice", "garden")
-		is("a token for another purpose", opens(reset, "/socket/garden"), "401")
+		is("a token for another purpose", connect(reset, "/socket/garden"), "401")
 		if got, err := c.tokens.Redeem(t.Context(), "reset", ticket, "garden"); !errors.Is(err, onetime.ErrUnknown) || got != "" {
 			t.Errorf("a ticket for another purpose: %q, %v", got, err)
 		}
-		is("what it is for", opens(ticket, "/socket/garden"), "open for alice")
-		is("once more", opens(ticket, "/socket/garden"), "401")
-		is("bob's", opens(c.ticket(t, bob), "/socket/garden"), "open for bob")
+		is("what it is for", connect(ticket, "/socket/garden"), "open for alice")
+		is("once more", connect(ticket, "/socket/garden"), "401")
+		is("bob's", connect(c.ticket(t, bob), "/socket/garden"), "open for bob")
 
 		early, late := c.ticket(t, alice), c.ticket(t, alice)
 		time.Sleep(time.Minute - time.Millisecond)
-		is("before a minute", opens(early, "/socket/garden"), "open for alice")
+		is("before a minute", connect(early, "/socket/garden"), "open for alice")
 		time.Sleep(time.Millisecond)
-		is("after a minute", opens(late, "/socket/garden"), "401")
+		is("after a minute", connect(late, "/socket/garden"), "401")
 
 		// Its login ends before it is used. Another login of the same subject does
 		// not replace it.
@@ -236,8 +236,8 @@ func TestTicketOpensWhatItIsFor(t *testing.T) {
 		if err := c.sessions.LogoutOne(t.Context(), "alice", logins[0].ID); err != nil {
 			t.Fatal(err)
 		}
-		is("its login has ended", opens(ended, "/socket/garden"), "401")
-		is("the other login lives", opens(lives, "/socket/garden"), "open for alice")
+		is("its login has ended", connect(ended, "/socket/garden"), "401")
+		is("the other login lives", connect(lives, "/socket/garden"), "open for alice")
 	})
 }
 

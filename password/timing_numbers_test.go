@@ -18,7 +18,7 @@ import (
 //
 // A run that does not detect it, or that is disturbed, is repeated: a real difference
 // fails every time. go -C internal/lab/bench run . -logins shows smaller differences.
-func TestTimeDoesNotTellWhoExists(t *testing.T) {
+func TestTimeDoesNotRevealWhoExists(t *testing.T) {
 	h := noting(t, password.NewWeak, password.Config{Memory: 1024, Iterations: 2}, func(password.Call) {})
 	half := hash(t, noting(t, password.NewWeak, password.Config{Memory: 1024, Iterations: 1}, func(password.Call) {}), "the right one")
 	known := hash(t, h, "the right one")

@@ -159,7 +159,7 @@ func TestOtherKindsCostTheSameForEveryPassword(t *testing.T) {
 
 // ASVS 5.0, 6.3.8: a service whose hashes are mostly of another kind uses a random hash
 // of that kind for users that do not exist, at the same cost.
-func TestHashOfNobodysStandsInForOtherKinds(t *testing.T) {
+func TestAnUnknownUsersHashStandsInForOtherKinds(t *testing.T) {
 	var calls []string
 	h := noting(t, password.NewWeak, password.Config{}, func(c password.Call) { calls = append(calls, c.What) })
 	known, missing := each(t, h, "the right one"), each(t, h, "random and unknown")

@@ -29,7 +29,7 @@ func (d discard) Header() http.Header         { return http.Header(d) }
 func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
 
-// loggedInRequest returns a request of a typical log-in.
+// loggedInRequest returns a request of a typical login.
 func loggedInRequest(t testing.TB, m *session.Manager) *http.Request {
 	b := &browser{}
 	check(t, b.loginWith(m, typical))
@@ -80,9 +80,9 @@ func TestLoginTakesAtMost320Bytes(t *testing.T) {
 	}
 	each := float64(heap()-before) / float64(n)
 	runtime.KeepAlive(s)
-	t.Logf("%.1f bytes for each of %d log-ins", each, n)
+	t.Logf("%.1f bytes for each of %d logins", each, n)
 	if each > 320 {
-		t.Errorf("%.1f bytes for each log-in, want 320 at most", each)
+		t.Errorf("%.1f bytes for each login, want 320 at most", each)
 	}
 }
 
@@ -105,7 +105,7 @@ func BenchmarkAuthenticateMemory(b *testing.B) {
 	benchmark(b, (&middleware.Guard{Authenticator: m}).Require(bare), loggedInRequest(b, m))
 }
 
-func BenchmarkAuthenticateNobody(b *testing.B) {
+func BenchmarkAuthenticateWithoutCookie(b *testing.B) {
 	m := newManager(b, session.Config{})
 	benchmark(b, (&middleware.Guard{Authenticator: m}).Optional(bare), (&browser{}).request("GET"))
 }

@@ -26,7 +26,7 @@ func TestUpdatesAtOnceCostTheStoreFewCalls(t *testing.T) {
 			return nil
 		}}}
 		var j journal
-		m := newManager(t, session.Config{Store: s, Events: j.hear})
+		m := newManager(t, session.Config{Store: s, Events: j.record})
 		b := &browser{}
 		_, err := b.ensure(m)
 		check(t, err)
@@ -130,9 +130,9 @@ func TestAnUpdateWaitsForItsTurnForFiveSecondsAtMost(t *testing.T) {
 // Whatever keeps a session changing keeps it from no end, and no login over it.
 func TestABusySessionIsEnded(t *testing.T) {
 	for rule, end := range map[string]func(*session.Manager, *browser) error{
-		"log-out":            func(m *session.Manager, b *browser) error { return b.logout(m) },
-		"log-out everywhere": func(m *session.Manager, _ *browser) error { return m.LogoutAll(context.Background(), "alice") },
-		"log-out of one": func(m *session.Manager, b *browser) error {
+		"logout":            func(m *session.Manager, b *browser) error { return b.logout(m) },
+		"logout everywhere": func(m *session.Manager, _ *browser) error { return m.LogoutAll(context.Background(), "alice") },
+		"logout of one": func(m *session.Manager, b *browser) error {
 			id, err := b.authenticate(m)
 			return errors.Join(err, m.LogoutOne(context.Background(), "alice", id.LoginID))
 		},
@@ -153,22 +153,22 @@ func TestABusySessionIsEnded(t *testing.T) {
 				if write && k == key && !changing {
 					changing = true
 					defer func() { changing = false }()
-					if err := m.Update(ctx, own, addOne); err != nil && outcome(err) != nobody {
+					if err := m.Update(ctx, own, addOne); err != nil && outcome(err) != noCredential {
 						t.Error(err)
 					}
 				}
 				return nil
 			}}})
-			if rule == "log-out everywhere" { // which reads the list first
+			if rule == "logout everywhere" { // which reads the list first
 				_, err := owner.authenticate(beset)
 				check(t, err)
 			}
 			check(t, end(beset, &owner))
-			thief.wants(t, m, nobody)
+			thief.wants(t, m, noCredential)
 			if rule == "login" {
 				owner.wants(t, m, valid)
 			}
-			if err := m.Update(t.Context(), own, addOne); outcome(err) != nobody {
+			if err := m.Update(t.Context(), own, addOne); outcome(err) != noCredential {
 				t.Errorf("an update of what has ended: %v", err)
 			}
 		})
@@ -192,12 +192,12 @@ func TestLogoutWorksOnAFullStore(t *testing.T) {
 	check(t, err)
 	old := *phone
 	check(t, phone.logout(m))
-	old.wants(t, m, nobody)
+	old.wants(t, m, noCredential)
 	check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
-	laptop.wants(t, m, nobody)
+	laptop.wants(t, m, noCredential)
 	tablet.wants(t, m, valid)
 	check(t, m.LogoutAll(t.Context(), "alice"))
-	tablet.wants(t, m, nobody)
+	tablet.wants(t, m, noCredential)
 }
 
 // The same over a store that takes no swap at all, and what of it is reported.
@@ -208,17 +208,17 @@ func TestLogoutWorksWhereNothingCanBeSwapped(t *testing.T) {
 	id, err := laptop.authenticate(m)
 	check(t, err)
 	var j journal
-	full := newManager(t, session.Config{Store: swapless{inner}, Events: j.hear})
+	full := newManager(t, session.Config{Store: swapless{inner}, Events: j.record})
 	old := *phone
 	check(t, phone.logout(full))
 	if phone.set == nil || phone.set.MaxAge >= 0 {
 		t.Error("the cookie stays")
 	}
-	old.wants(t, m, nobody)
+	old.wants(t, m, noCredential)
 	check(t, full.LogoutOne(t.Context(), "alice", id.LoginID))
-	laptop.wants(t, m, nobody)
+	laptop.wants(t, m, noCredential)
 	check(t, full.LogoutAll(t.Context(), "alice"))
-	tablet.wants(t, m, nobody)
+	tablet.wants(t, m, noCredential)
 	if kinds := j.take(); !slices.Contains(kinds, auth.EventFault) || !slices.Contains(kinds, auth.EventLogout) || !slices.Contains(kinds, auth.EventRevoked) {
 		t.Errorf("events %q", kinds)
 	}

@@ -24,7 +24,7 @@ func TestLoginWhileTheOldSessionChanges(t *testing.T) {
 	}{
 		{"nothing happens", "alice", func(*session.Manager, browser) error { return nil }, 1},
 		{"a request saves", "alice", func(m *session.Manager, b browser) error { return b.add(m) }, 2},
-		{"another log-in replaces it", "alice", func(m *session.Manager, b browser) error { return b.login(m, "alice") }, 1},
+		{"another login replaces it", "alice", func(m *session.Manager, b browser) error { return b.login(m, "alice") }, 1},
 		{"it is logged out", "alice", func(m *session.Manager, b browser) error { return b.logout(m) }, 0},
 		{"it is revoked", "alice", func(m *session.Manager, b browser) error { return m.LogoutAll(context.Background(), "alice") }, 0},
 		{"it expires", "alice", func(*session.Manager, browser) error { time.Sleep(2 * time.Second); return nil }, 1},
@@ -51,9 +51,9 @@ func TestLoginWhileTheOldSessionChanges(t *testing.T) {
 				}}})
 				err := b.login(slow, "alice")
 				if c.rule == "it is revoked" {
-					// The new log-in was listed before the log-out everywhere.
+					// The new login was listed before the logout everywhere.
 					if got := b.session(m); got == valid {
-						t.Error("the new log-in has survived the log-out everywhere")
+						t.Error("the new login has survived the logout everywhere")
 					}
 					return
 				}
@@ -62,7 +62,7 @@ func TestLoginWhileTheOldSessionChanges(t *testing.T) {
 					t.Fatal("the old session is not replaced")
 				}
 				b.wants(t, m, valid)
-				old.has(t, m, nobody)
+				old.has(t, m, noCredential)
 				if n := b.count(t, m); n != c.want {
 					t.Errorf("count %d, want %d", n, c.want)
 				}
@@ -97,7 +97,7 @@ func TestLoginThatCannotCarryValuesOverSaysWhy(t *testing.T) {
 	b.wants(t, m, valid)
 }
 
-// A slow visit must not set its cookie over that of a log-in in another tab.
+// A slow visit must not set its cookie over that of a login in another tab.
 func TestVisitDoesNotReplaceALoginInAnotherTab(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := &browser{}
@@ -107,7 +107,7 @@ func TestVisitDoesNotReplaceALoginInAnotherTab(t *testing.T) {
 	slow := *b
 	check(t, b.login(m, "alice"))
 	w := httptest.NewRecorder()
-	if _, err := m.Ensure(w, slow.request("POST")); outcome(err) != nobody || w.Header()["Set-Cookie"] != nil {
+	if _, err := m.Ensure(w, slow.request("POST")); outcome(err) != noCredential || w.Header()["Set-Cookie"] != nil {
 		t.Errorf("%v, %q", err, w.Header()["Set-Cookie"])
 	}
 }

@@ -27,10 +27,10 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		{"a negative idle timeout", config{IdleTimeout: -1}, "IdleTimeout"},
 		{"a negative longest lifetime", config{MaxLifetime: -1}, "MaxLifetime"},
 		{"a negative remembered idle timeout", config{RememberedIdleTimeout: -1}, "RememberedIdleTimeout"},
-		{"negative log-ins", config{MaxLogins: -1}, "MaxLogins"},
-		{"one log-in", config{MaxLogins: 1}, ""},
-		{"a thousand log-ins", config{MaxLogins: 1000}, ""},
-		{"more log-ins than a list holds", config{MaxLogins: 1001}, "MaxLogins"},
+		{"negative logins", config{MaxLogins: -1}, "MaxLogins"},
+		{"one login", config{MaxLogins: 1}, ""},
+		{"a thousand logins", config{MaxLogins: 1000}, ""},
+		{"more logins than a list holds", config{MaxLogins: 1001}, "MaxLogins"},
 		{"an idle timeout of no time", config{IdleTimeout: 1}, "IdleTimeout"},
 		{"a remembered idle timeout of no time", config{RememberedIdleTimeout: 1}, "IdleTimeout"},
 		{"a lifetime of no time", config{Lifetime: 1}, "IdleTimeout"},
@@ -85,14 +85,14 @@ func TestDefaults(t *testing.T) {
 		list, err := m.Logins(t.Context(), "alice")
 		check(t, err)
 		if len(list) != 100 || list[0].UserAgent != "Firefox" || list[0].Address != "" {
-			t.Fatalf("%d log-ins, the first is %+v", len(list), list[:min(1, len(list))])
+			t.Fatalf("%d logins, the first is %+v", len(list), list[:min(1, len(list))])
 		}
 		loggedIn(t, m, "alice")
 		list, err = m.Logins(t.Context(), "alice")
 		check(t, err)
 		if len(list) != 100 || list[0].UserAgent != "" {
-			t.Errorf("%d log-ins, the first is %+v", len(list), list[:min(1, len(list))])
+			t.Errorf("%d logins, the first is %+v", len(list), list[:min(1, len(list))])
 		}
-		b.wants(t, m, nobody)
+		b.wants(t, m, noCredential)
 	})
 }

@@ -176,7 +176,7 @@ func TestDeletionHasTheAttributesOfTheCookie(t *testing.T) {
 	}
 }
 
-// A log-in with a cookie that the browser would not get writes nothing.
+// A login with a cookie that the browser would not get writes nothing.
 func TestCookieThatCannotBeSetIsFoundOutFirst(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}
 	m := newManager(t, session.Config{Store: s, Cookie: cookie.Session().Insecure()})
@@ -246,11 +246,11 @@ func TestStepsOfOneHandlerSeeEachOther(t *testing.T) {
 		s, err := m.Ensure(w, r)
 		check(t, err)
 		if !s.Anonymous() {
-			t.Error("Ensure after Logout returns the log-in")
+			t.Error("Ensure after Logout returns the login")
 		}
 		return nil
 	}))
-	guest.wants(t, m, nobody)
+	guest.wants(t, m, noCredential)
 	guest.has(t, m, valid)
 }
 
@@ -263,7 +263,7 @@ func TestLogoutAfterLoginInOneHandlerEndsTheNewSession(t *testing.T) {
 			between.obey(w.Header())
 			return m.Logout(w, r)
 		}))
-		between.wants(t, m, nobody)
-		b.wants(t, m, nobody)
+		between.wants(t, m, noCredential)
+		b.wants(t, m, noCredential)
 	}
 }

@@ -146,20 +146,20 @@ func (op operation) succeeded(t *testing.T, s *scene, old browser) {
 		t.Error("the token is the old one")
 	}
 	if op.ends {
-		old.has(t, s.m, nobody)
+		old.has(t, s.m, noCredential)
 	} else {
 		old.has(t, s.m, valid)
 		if n := old.count(t, s.m); n != 1+op.adds {
 			t.Errorf("count %d, want %d", n, 1+op.adds)
 		}
 	}
-	if op.sets && op.ends { // a log-in
+	if op.sets && op.ends { // a login
 		if n := s.laptop.count(t, s.m); n != 1 {
-			t.Errorf("count %d after log-in, want 1", n)
+			t.Errorf("count %d after login, want 1", n)
 		}
 	}
 	if op.phone {
-		s.phone.wants(t, s.m, nobody)
+		s.phone.wants(t, s.m, noCredential)
 	} else {
 		s.phone.wants(t, s.m, valid)
 		if n := s.phone.count(t, s.m); n != 1 {
@@ -169,7 +169,7 @@ func (op operation) succeeded(t *testing.T, s *scene, old browser) {
 }
 
 // ASVS 5.0, 2.3.3.
-// A process that dies at any moment costs one log-in at most, and never
+// A process that dies at any moment costs one login at most, and never
 // leaves two that work.
 func TestCrashCostsOneLoginAtMost(t *testing.T) {
 	type crash struct{}
@@ -206,7 +206,7 @@ func TestCrashCostsOneLoginAtMost(t *testing.T) {
 					if !op.phone {
 						s.phone.wants(t, s.m, valid)
 					}
-					if got := old.session(s.m); got != valid && !(got == nobody && op.ends) {
+					if got := old.session(s.m); got != valid && !(got == noCredential && op.ends) {
 						t.Errorf("call %d: the laptop: %s", at, got)
 					}
 					op.again(t, s, old)
@@ -223,11 +223,11 @@ func (op operation) again(t *testing.T, s *scene, laptop browser) {
 	before := laptop
 	check(t, laptop.login(s.m, "alice"))
 	laptop.wants(t, s.m, valid)
-	before.has(t, s.m, nobody)
+	before.has(t, s.m, noCredential)
 	check(t, s.m.LogoutAll(t.Context(), "alice"))
-	laptop.wants(t, s.m, nobody)
-	s.phone.wants(t, s.m, nobody)
+	laptop.wants(t, s.m, noCredential)
+	s.phone.wants(t, s.m, noCredential)
 	if list, err := s.m.Logins(t.Context(), "alice"); len(list) != 0 || err != nil {
-		t.Errorf("%d log-ins are left, %v", len(list), err)
+		t.Errorf("%d logins are left, %v", len(list), err)
 	}
 }

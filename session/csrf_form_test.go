@@ -147,7 +147,7 @@ func TestCSRFTokenInAnotherTypeOfBodyIsNotSeen(t *testing.T) {
 // apart from a bad token, and what was sent stands in no error.
 func TestCSRFFormThatCannotBeReadIsRefused(t *testing.T) {
 	var j journal
-	m := newManager(t, session.Config{Events: j.hear})
+	m := newManager(t, session.Config{Events: j.record})
 	b := loggedIn(t, m, "alice")
 	good := b.csrf(t, m)
 	j.take()
@@ -233,7 +233,7 @@ func TestFilesThatCannotBeKeptAreAFault(t *testing.T) {
 	t.Setenv("TMPDIR", dir)
 	t.Setenv("TMP", dir)
 	var j journal
-	m := newManager(t, session.Config{Events: j.hear})
+	m := newManager(t, session.Config{Events: j.record})
 	b := loggedIn(t, m, "alice")
 	r := b.multipart(part{"csrf_token", "", b.csrf(t, m)}, part{"photo", "a.jpg", strings.Repeat("x", 2<<20)})
 	j.take()

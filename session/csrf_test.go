@@ -47,7 +47,7 @@ func (b *browser) sends(t testing.TB, m *session.Manager, token, want string) {
 func TestCSRFTokenOfTheSessionIsAccepted(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}
 	m := newManager(t, session.Config{Store: s})
-	for kind, b := range map[string]*browser{"log-in": loggedIn(t, m, "alice"), "visitor": {}, "second factor": {}} {
+	for kind, b := range map[string]*browser{"login": loggedIn(t, m, "alice"), "visitor": {}, "second factor": {}} {
 		switch kind {
 		case "visitor":
 			_, err := b.ensure(m)
@@ -115,11 +115,11 @@ func TestCSRFTokenOfAnotherSessionIsRefused(t *testing.T) {
 	check(t, b.login(m, "alice"))
 	b.sends(t, m, b.csrf(t, m), valid)
 	for rule, token := range map[string]string{
-		"of the visitor before log-in":     visitor,
-		"of the first factor":              pending,
-		"of the log-in before":             first,
-		"of another log-in of the subject": loggedIn(t, m, "alice").csrf(t, m),
-		"of another subject":               loggedIn(t, m, "bob").csrf(t, m),
+		"of the visitor before login":     visitor,
+		"of the first factor":             pending,
+		"of the login before":             first,
+		"of another login of the subject": loggedIn(t, m, "alice").csrf(t, m),
+		"of another subject":              loggedIn(t, m, "bob").csrf(t, m),
 		// The attacker has brought the token of a session under another name.
 		"of another cookie name": b.csrfOf(t, newManager(t, session.Config{Store: s, Cookie: cookie.New("staff")}), "__Host-Http-staff"),
 		"of another namespace":   b.csrfOf(t, newManager(t, session.Config{Store: s, Namespace: "staff"}), cookieName),
@@ -146,7 +146,7 @@ func (b *browser) csrfOf(t testing.TB, m *session.Manager, name string) string {
 // ASVS 5.0, 3.5.1.
 func TestCSRFTokenThatWeDidNotMakeIsRefused(t *testing.T) {
 	var j journal
-	m := newManager(t, session.Config{Events: j.hear})
+	m := newManager(t, session.Config{Events: j.record})
 	b := loggedIn(t, m, "alice")
 	good := b.csrf(t, m)
 	raw, err := base64.RawURLEncoding.DecodeString(good)
@@ -262,7 +262,7 @@ func TestCSRFTokenFromAnotherSiteIsRefused(t *testing.T) {
 	var j journal
 	protection := http.NewCrossOriginProtection()
 	check(t, protection.AddTrustedOrigin("https://partner.example"))
-	m := newManager(t, session.Config{CrossOrigin: protection, Events: j.hear})
+	m := newManager(t, session.Config{CrossOrigin: protection, Events: j.record})
 	b := loggedIn(t, m, "alice")
 	for _, c := range []struct {
 		rule, method, origin, site, upgrade string
@@ -325,8 +325,8 @@ func TestCSRFTokenFollowsTheHandler(t *testing.T) {
 		if err := m.Logout(w, r); err != nil {
 			return err
 		}
-		if token, err := m.CSRFToken(w, r); outcome(err) != nobody || token != "" {
-			t.Errorf("after log-out: %q, %v", token, err)
+		if token, err := m.CSRFToken(w, r); outcome(err) != noCredential || token != "" {
+			t.Errorf("after logout: %q, %v", token, err)
 		}
 		return nil
 	}))
@@ -334,13 +334,13 @@ func TestCSRFTokenFollowsTheHandler(t *testing.T) {
 
 func TestWithoutASessionThereIsNoCSRFToken(t *testing.T) {
 	var j journal
-	m := newManager(t, session.Config{Events: j.hear})
+	m := newManager(t, session.Config{Events: j.record})
 	good := loggedIn(t, m, "alice")
 	token := good.csrf(t, m)
 	j.take()
 	for rule, c := range map[string]struct{ cookie, want string }{
-		"no cookie":                        {"", nobody},
-		"a cookie of another name":         {"session=" + good.token, nobody},
+		"no cookie":                        {"", noCredential},
+		"a cookie of another name":         {"session=" + good.token, noCredential},
 		"an empty cookie":                  {cookieName + "=", invalid},
 		"a doubled cookie":                 {cookieName + "=" + good.token + "; " + cookieName + "=" + good.token, invalid},
 		"a planted cookie beside ours":     {cookieName + "=" + loggedIn(t, m, "bob").token + "; " + cookieName + "=" + good.token, invalid},

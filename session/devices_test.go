@@ -41,7 +41,7 @@ func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 		list, err := m.Logins(t.Context(), "alice")
 		check(t, err)
 		if len(list) != 2 {
-			t.Fatalf("%d log-ins", len(list))
+			t.Fatalf("%d logins", len(list))
 		}
 		l := list[0]
 		if l.ID != id.LoginID || !l.AuthTime.Equal(start.Add(-time.Hour)) || !l.LastUsed.Equal(start.Add(day)) ||
@@ -56,7 +56,7 @@ func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 		}
 		time.Sleep(time.Hour) // the other has ended by itself
 		if list, err = m.Logins(t.Context(), "alice"); len(list) != 1 || err != nil {
-			t.Errorf("%d log-ins, %v", len(list), err)
+			t.Errorf("%d logins, %v", len(list), err)
 		}
 		if list, err = m.Logins(t.Context(), "nobody"); len(list) != 0 || err != nil {
 			t.Error(list, err)
@@ -81,7 +81,7 @@ func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
 		b.wants(t, m, valid)
 	}
 	check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
-	phone.wants(t, m, nobody)
+	phone.wants(t, m, noCredential)
 	laptop.wants(t, m, valid)
 	check(t, m.LogoutOne(t.Context(), "alice", id.LoginID)) // again
 	list, err := m.Logins(t.Context(), "alice")
@@ -91,7 +91,7 @@ func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
 }
 
 // ASVS 5.0, 7.4.3.
-func TestLogoutAllKeepsWhatItIsToldTo(t *testing.T) {
+func TestLogoutAllKeepsTheLoginsInKeep(t *testing.T) {
 	m := newManager(t, session.Config{})
 	var all []*browser
 	for range 5 {
@@ -102,12 +102,12 @@ func TestLogoutAllKeepsWhatItIsToldTo(t *testing.T) {
 	check(t, err)
 	check(t, m.LogoutAll(t.Context(), "alice", mine.LoginID, "unknown"))
 	for i, b := range all {
-		if want := map[bool]string{true: valid, false: nobody}[i == 2]; b.outcome(m) != want {
+		if want := map[bool]string{true: valid, false: noCredential}[i == 2]; b.outcome(m) != want {
 			t.Errorf("device %d: want %s", i, want)
 		}
 	}
 	check(t, m.LogoutAll(t.Context(), "alice"))
-	all[2].wants(t, m, nobody)
+	all[2].wants(t, m, noCredential)
 	bob.wants(t, m, valid)
 	check(t, m.LogoutAll(t.Context(), "alice"))
 	check(t, m.LogoutAll(t.Context(), "nobody"))
@@ -148,7 +148,7 @@ func TestCorruptListIsReplacedAtTheNextLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &mapStore{}
 		var j journal
-		m := newManager(t, session.Config{Store: s, Events: j.hear})
+		m := newManager(t, session.Config{Store: s, Events: j.record})
 		before := loggedIn(t, m, "alice")
 		s.damage()
 		j.take()
@@ -162,7 +162,7 @@ func TestCorruptListIsReplacedAtTheNextLogin(t *testing.T) {
 		after := loggedIn(t, m, "alice")
 		after.wants(t, m, valid)
 		time.Sleep(6 * time.Minute)
-		before.wants(t, m, nobody)
+		before.wants(t, m, noCredential)
 		after.wants(t, m, valid)
 	})
 }
@@ -180,22 +180,22 @@ func TestLogoutAllOverACorruptListIsAnErrorUntilItsSessionsHaveEnded(t *testing.
 		s.damage()
 		for range 6 {
 			if err := m.LogoutAll(t.Context(), "alice"); outcome(err) != unavailable {
-				t.Errorf("log-out everywhere: %v", err)
+				t.Errorf("logout everywhere: %v", err)
 			}
 			owner := loggedIn(t, m, "alice")
 			owner.wants(t, m, valid)
 			own, err := owner.authenticate(m)
 			check(t, err)
 			if err := m.LogoutOne(t.Context(), "alice", stolen.LoginID); outcome(err) != unavailable {
-				t.Errorf("log-out of what is lost: %v", err)
+				t.Errorf("logout of what is lost: %v", err)
 			}
 			check(t, m.LogoutOne(t.Context(), "alice", own.LoginID))
-			owner.wants(t, m, nobody)
+			owner.wants(t, m, noCredential)
 			time.Sleep(day)
 		}
 		time.Sleep(day + time.Minute)
 		check(t, m.LogoutAll(t.Context(), "alice"))
-		thief.has(t, m, nobody)
+		thief.has(t, m, noCredential)
 	})
 }
 
@@ -224,18 +224,18 @@ func TestNewerListIsUnavailable(t *testing.T) {
 	})
 }
 
-func TestEvictionIsTold(t *testing.T) {
-	var heard journal
-	m := newManager(t, session.Config{MaxLogins: 1, Events: heard.hear})
+func TestEvictionIsReported(t *testing.T) {
+	var j journal
+	m := newManager(t, session.Config{MaxLogins: 1, Events: j.record})
 	loggedIn(t, m, "alice")
-	heard.take()
+	j.take()
 	loggedIn(t, m, "alice")
-	if kinds := heard.take(); !slices.Equal(kinds, []auth.EventKind{auth.EventRevoked, auth.EventLogin}) {
+	if kinds := j.take(); !slices.Equal(kinds, []auth.EventKind{auth.EventRevoked, auth.EventLogin}) {
 		t.Errorf("heard %v", kinds)
 	}
 }
 
-// A browser's own log-out needs no list.
+// A browser's own logout needs no list.
 func TestLogoutWorksWhereTheListCannotBeRead(t *testing.T) {
 	broken := &unreadable{Store: &store.Memory{}}
 	m := newManager(t, session.Config{Store: broken})
@@ -244,7 +244,7 @@ func TestLogoutWorksWhereTheListCannotBeRead(t *testing.T) {
 	broken.format.Store(0x03)
 	check(t, b.logout(m))
 	broken.format.Store(0)
-	copied.wants(t, m, nobody)
+	copied.wants(t, m, noCredential)
 }
 
 // unreadable is a store whose lists are of another format, unless that is 0.

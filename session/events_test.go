@@ -24,30 +24,30 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 		do   func(t *testing.T, m *session.Manager, b *browser)
 		want kinds
 	}{
-		{"log-in", func(t *testing.T, m *session.Manager, b *browser) { check(t, (&browser{}).login(m, "alice")) },
+		{"login", func(t *testing.T, m *session.Manager, b *browser) { check(t, (&browser{}).login(m, "alice")) },
 			kinds{auth.EventLogin}},
-		{"log-in again", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.login(m, "alice")) },
+		{"login again", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.login(m, "alice")) },
 			kinds{auth.EventLogin}},
-		{"log-out", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.logout(m)) },
+		{"logout", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.logout(m)) },
 			kinds{auth.EventLogout}},
-		{"log-out of one", func(t *testing.T, m *session.Manager, b *browser) {
+		{"logout of one", func(t *testing.T, m *session.Manager, b *browser) {
 			id, err := b.authenticate(m)
 			check(t, err)
 			check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
 		}, kinds{auth.EventRevoked}},
-		{"log-out of nobody", func(t *testing.T, m *session.Manager, b *browser) {
+		{"logout of nobody", func(t *testing.T, m *session.Manager, b *browser) {
 			check(t, m.LogoutOne(t.Context(), "alice", ""))
 		}, nil},
-		{"log-out everywhere", func(t *testing.T, m *session.Manager, b *browser) {
+		{"logout everywhere", func(t *testing.T, m *session.Manager, b *browser) {
 			check(t, (&browser{}).login(m, "alice"))
 			check(t, m.LogoutAll(t.Context(), "alice"))
 		}, kinds{auth.EventLogin, auth.EventRevoked, auth.EventRevoked}},
 		{"expired", func(t *testing.T, m *session.Manager, b *browser) {
 			time.Sleep(time.Hour)
-			b.wants(t, m, nobody)
+			b.wants(t, m, noCredential)
 		}, kinds{auth.EventExpired}},
 		{"unknown", func(t *testing.T, m *session.Manager, b *browser) {
-			(&browser{token: strings.Repeat("A", 43)}).wants(t, m, nobody)
+			(&browser{token: strings.Repeat("A", 43)}).wants(t, m, noCredential)
 		}, kinds{auth.EventRejected}},
 		{"malformed token", func(t *testing.T, m *session.Manager, b *browser) {
 			(&browser{token: "A"}).wants(t, m, invalid)
@@ -57,7 +57,7 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 		}, kinds{auth.EventRejected}},
 		{"revoked, and used again", func(t *testing.T, m *session.Manager, b *browser) {
 			check(t, m.LogoutAll(t.Context(), "alice"))
-			b.wants(t, m, nobody)
+			b.wants(t, m, noCredential)
 		}, kinds{auth.EventRevoked, auth.EventRejected}},
 		{"revoked, and logged in again", func(t *testing.T, m *session.Manager, b *browser) {
 			check(t, m.LogoutAll(t.Context(), "alice"))
@@ -70,10 +70,10 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 		{"logged out or replaced, and used by a slow tab", func(t *testing.T, m *session.Manager, b *browser) {
 			slow, slower := &browser{token: b.token}, &browser{}
 			check(t, b.login(m, "alice"))
-			slow.wants(t, m, nobody)
+			slow.wants(t, m, noCredential)
 			slower.token = b.token
 			check(t, b.logout(m))
-			slower.wants(t, m, nobody)
+			slower.wants(t, m, noCredential)
 		}, kinds{auth.EventLogin, auth.EventLogout}},
 		{"use, visit and values", func(t *testing.T, m *session.Manager, b *browser) {
 			time.Sleep(time.Hour / 2)
@@ -81,13 +81,13 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 			check(t, b.add(m))
 			_, err := (&browser{}).ensure(m)
 			check(t, err)
-			(&browser{}).wants(t, m, nobody)
+			(&browser{}).wants(t, m, noCredential)
 		}, nil},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var j journal
-				m := newManager(t, session.Config{Events: j.hear})
+				m := newManager(t, session.Config{Events: j.record})
 				b := loggedIn(t, m, "alice")
 				j.take()
 				c.do(t, m, b)
@@ -108,10 +108,10 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 	}
 }
 
-func TestAVisitorsSessionIsToldWithoutASubject(t *testing.T) {
+func TestAVisitorsSessionIsReportedWithoutASubject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
-		m := newManager(t, session.Config{Events: j.hear})
+		m := newManager(t, session.Config{Events: j.record})
 		out, late := &browser{}, &browser{}
 		for _, b := range []*browser{out, late} {
 			_, err := b.ensure(m)
@@ -119,7 +119,7 @@ func TestAVisitorsSessionIsToldWithoutASubject(t *testing.T) {
 		}
 		check(t, out.logout(m))
 		time.Sleep(time.Hour)
-		late.wants(t, m, nobody)
+		late.wants(t, m, noCredential)
 		for _, e := range j.events {
 			if e.Subject != "" || len(e.LoginID) != 22 || e.Reason != "" || e.Err != nil {
 				t.Errorf("%+v", e)
@@ -147,7 +147,7 @@ var makers = map[string]maker{
 func (make maker) isFault(t *testing.T, policy cookie.Policy, id auth.Identity, doing string) {
 	t.Helper()
 	var j journal
-	m := newManager(t, session.Config{Cookie: policy, Events: j.hear})
+	m := newManager(t, session.Config{Cookie: policy, Events: j.record})
 	err := make(m, httptest.NewRecorder(), (&browser{}).request("POST"), id)
 	if outcome(err) != unavailable || !strings.HasPrefix(err.Error(), "session: "+doing+": ") {
 		t.Error(err)
@@ -188,16 +188,16 @@ func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
 }
 
 // ASVS 5.0, 16.2.5: nothing that is told holds a secret.
-func TestNothingSecretIsTold(t *testing.T) {
+func TestNoSecretIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const canary = "c4n4ry"
-		var told strings.Builder
-		tell := func(v any) { fmt.Fprintf(&told, "%+v\n%#v\n", v, v) }
+		var written strings.Builder
+		write := func(v any) { fmt.Fprintf(&written, "%+v\n%#v\n", v, v) }
 		s := &mapStore{}
 		config := session.Config{Store: s, MaxLogins: 2, Events: func(_ context.Context, e auth.Event) {
-			tell(e)
+			write(e)
 			if e.Err != nil {
-				tell(e.Err.Error())
+				write(e.Err.Error())
 			}
 		}}
 		m := newManager(t, config)
@@ -213,38 +213,38 @@ func TestNothingSecretIsTold(t *testing.T) {
 			own, err = m.Get(b.request("GET"))
 			check(t, err)
 			_, err = session.Key[int]("word").Get(own)
-			tell(err)
-			tell(m.Update(t.Context(), own, func(s *session.Session) error {
+			write(err)
+			write(m.Update(t.Context(), own, func(s *session.Session) error {
 				return word.Set(s, canary+strings.Repeat("a", 40_000))
 			}))
 			for _, m := range []*session.Manager{down, m} {
 				old := *b
 				time.Sleep(6 * time.Minute)
 				_, err = old.authenticate(m)
-				tell(err)
+				write(err)
 				_, err = old.ensure(m)
-				tell(err)
-				tell(old.add(m))
-				tell(old.login(m, "alice"))
+				write(err)
+				write(old.add(m))
+				write(old.login(m, "alice"))
 				secrets = append(secrets, old.token)
-				tell(old.logout(m))
-				tell(b.logout(m))
+				write(old.logout(m))
+				write(b.logout(m))
 				_, err = m.Logins(t.Context(), "alice")
-				tell(err)
-				tell(m.LogoutAll(t.Context(), "alice"))
+				write(err)
+				write(m.LogoutAll(t.Context(), "alice"))
 			}
 		}
 		for _, bad := range []string{secrets[0] + canary, `"` + canary + `"`, canary} {
 			b := &browser{token: bad}
 			_, err := b.authenticate(m)
-			tell(err)
-			tell(b.post(func(w http.ResponseWriter, r *http.Request) error {
+			write(err)
+			write(b.post(func(w http.ResponseWriter, r *http.Request) error {
 				r.Header.Set("Origin", "https://"+canary+".example")
 				return m.Login(w, r, alice)
 			}))
 		}
 		for _, secret := range append(secrets, canary) {
-			if secret != "" && strings.Contains(told.String(), secret) {
+			if secret != "" && strings.Contains(written.String(), secret) {
 				t.Errorf("%q is told", secret)
 			}
 		}

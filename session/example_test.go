@@ -54,7 +54,7 @@ func Example() {
 	// 200 hello, alice
 }
 
-// A visitor fills a cart, and keeps it through log-in.
+// A visitor fills a cart, and keeps it through login.
 func ExampleKey() {
 	sessions, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {
@@ -94,7 +94,7 @@ func ExampleKey() {
 	// Output: [book lamp] <nil>
 }
 
-// A log-in form that only its own page can send.
+// A login form that only its own page can send.
 func ExampleManager_CheckCSRF() {
 	sessions, err := session.New(session.Config{Store: &store.Memory{}})
 	if err != nil {

@@ -172,7 +172,7 @@ func (op operation) goesWrong(t *testing.T, kind fault, at int, forGood bool) in
 	s := op.scene(t)
 	var j journal
 	f := &faulty{mapStore: s.store, fault: kind, at: at, forGood: forGood}
-	m := newManager(t, session.Config{Store: f, Events: j.hear})
+	m := newManager(t, session.Config{Store: f, Events: j.record})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // bounds what reads
 	defer cancel()
 	start, old := time.Now(), *s.laptop
@@ -184,8 +184,8 @@ func (op operation) goesWrong(t *testing.T, kind fault, at int, forGood bool) in
 	}
 	f.heal()
 	for _, secret := range []string{old.token, s.laptop.token, s.phone.token} {
-		told := fmt.Sprintf("%v %+v", err, j.events)
-		if secret != "" && strings.Contains(told, secret) {
+		written := fmt.Sprintf("%v %+v", err, j.events)
+		if secret != "" && strings.Contains(written, secret) {
 			t.Fatalf("call %d: a token is told", at)
 		}
 	}
@@ -220,7 +220,7 @@ func (op operation) failed(t *testing.T, s *scene, old browser, at int) {
 		if n := old.count(t, s.m); n < 1 || n > 1+op.adds {
 			t.Errorf("call %d: count %d", at, n)
 		}
-	case got != nobody || !op.ends:
+	case got != noCredential || !op.ends:
 		t.Errorf("call %d: the laptop: %s", at, got)
 	}
 	op.again(t, s, old)
@@ -243,12 +243,12 @@ func (op operation) settles(t *testing.T, s *scene, old browser) {
 		found, err := s.m.Get((&browser{token: token}).request("GET"))
 		switch got := outcome(err); {
 		case got == valid && found.Anonymous():
-			// In no list: it lives until its idle timeout, and is nobody's log-in.
+			// In no list: it lives until its idle timeout, and is nobody's login.
 		case got == valid && ended:
 			t.Error("what was logged out is alive after its touch")
 		case got == valid:
 			alive++
-		case got != valid && got != nobody:
+		case got != valid && got != noCredential:
 			t.Error(err)
 		}
 	}

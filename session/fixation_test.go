@@ -31,7 +31,7 @@ func TestForeignTokenIsNeverAdopted(t *testing.T) {
 		if b.token == foreign || len(b.token) != 43 {
 			t.Errorf("%s adopts a token", rule)
 		}
-		(&browser{token: foreign}).wants(t, m, nobody)
+		(&browser{token: foreign}).wants(t, m, noCredential)
 	}
 }
 
@@ -50,7 +50,7 @@ func TestEachStepChangesTheToken(t *testing.T) {
 		{"second factor", func() error { return b.login(m, "alice") }},
 		{"step-up", func() error { return b.loginWith(m, auth.Identity{Subject: "alice", Scopes: "admin"}) }},
 		{"another account", func() error { return b.login(m, "bob") }},
-		{"log-out", func() error { return b.logout(m) }},
+		{"logout", func() error { return b.logout(m) }},
 		{"visit again", func() error { _, err := b.ensure(m); return err }},
 	} {
 		check(t, step.do())
@@ -59,7 +59,7 @@ func TestEachStepChangesTheToken(t *testing.T) {
 		}
 		for _, token := range seen {
 			old := &browser{token: token}
-			if _, err := m.Get(old.request("GET")); outcome(err) != nobody {
+			if _, err := m.Get(old.request("GET")); outcome(err) != noCredential {
 				t.Errorf("after %s an old token opens something: %v", step.rule, err)
 			}
 		}
@@ -69,7 +69,7 @@ func TestEachStepChangesTheToken(t *testing.T) {
 	}
 	for _, subject := range []string{"alice", "bob"} {
 		if list, err := m.Logins(t.Context(), subject); len(list) != 0 || err != nil {
-			t.Errorf("%s has %d log-ins left, %v", subject, len(list), err)
+			t.Errorf("%s has %d logins left, %v", subject, len(list), err)
 		}
 	}
 }
@@ -115,7 +115,7 @@ func secret(t *testing.T, b *browser) []byte {
 	return raw
 }
 
-func TestCookieOfOneManagerOpensNoOther(t *testing.T) {
+func TestCookieOfOneManagerIsUnknownToAnother(t *testing.T) {
 	s := &store.Memory{}
 	own := newManager(t, session.Config{Store: s})
 	b := loggedIn(t, own, "alice")
@@ -125,10 +125,10 @@ func TestCookieOfOneManagerOpensNoOther(t *testing.T) {
 		want string
 	}{
 		{"another process of the same program", session.Config{}, valid},
-		{"another cookie name", session.Config{Cookie: cookie.New("admin")}, nobody},
-		{"another prefix", session.Config{Cookie: cookie.Session().Path("/app")}, nobody},
-		{"another namespace", session.Config{Namespace: "staff"}, nobody},
-		{"a namespace that looks like the name", session.Config{Namespace: "n" + cookieName}, nobody},
+		{"another cookie name", session.Config{Cookie: cookie.New("admin")}, noCredential},
+		{"another prefix", session.Config{Cookie: cookie.Session().Path("/app")}, noCredential},
+		{"another namespace", session.Config{Namespace: "staff"}, noCredential},
+		{"a namespace that looks like the name", session.Config{Namespace: "n" + cookieName}, noCredential},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			c.Store = s
@@ -155,7 +155,7 @@ func TestCookieOfOneManagerOpensNoOther(t *testing.T) {
 	}
 	for _, m := range []*session.Manager{newManager(t, session.Config{Store: s, Namespace: "staff"})} {
 		if list, err := m.Logins(t.Context(), "alice"); len(list) != 0 || err != nil {
-			t.Error("another namespace shows the log-in")
+			t.Error("another namespace shows the login")
 		}
 		check(t, m.LogoutAll(t.Context(), "alice"))
 	}
@@ -170,7 +170,7 @@ func TestNamespaceAndCookieNameDoNotRunTogether(t *testing.T) {
 	check(t, m.Login(w, (&browser{}).request("POST"), alice))
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Cookie", "c="+w.Result().Cookies()[0].Value)
-	if _, err := other.Authenticate(r); outcome(err) != nobody {
+	if _, err := other.Authenticate(r); outcome(err) != noCredential {
 		t.Error(err)
 	}
 }
@@ -191,7 +191,7 @@ func TestTokenCountsInTheCookieOnly(t *testing.T) {
 		{Method: "GET", URL: b.request("GET").URL, Header: http.Header{"Cookie": {strings.ToLower(cookieName) + "=" + b.token}}},
 		{Method: "POST", URL: b.request("GET").URL, Form: map[string][]string{cookieName: {b.token}}},
 	} {
-		if _, err := m.Authenticate(r); outcome(err) != nobody {
+		if _, err := m.Authenticate(r); outcome(err) != noCredential {
 			t.Errorf("%v: %v", r.Header, err)
 		}
 	}

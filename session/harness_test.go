@@ -105,11 +105,11 @@ func (b *browser) outcome(m *session.Manager) string {
 
 // The outcomes of a check.
 const (
-	valid       = "valid"
-	nobody      = "no credential"
-	invalid     = "invalid credential"
-	forbidden   = "forbidden"
-	unavailable = "unavailable"
+	valid        = "valid"
+	noCredential = "no credential"
+	invalid      = "invalid credential"
+	forbidden    = "forbidden"
+	unavailable  = "unavailable"
 )
 
 func outcome(err error) string {
@@ -117,7 +117,7 @@ func outcome(err error) string {
 	case err == nil:
 		return valid
 	case errors.Is(err, auth.ErrNoCredential):
-		return nobody
+		return noCredential
 	case errors.Is(err, auth.ErrUnauthenticated):
 		return invalid
 	case errors.Is(err, auth.ErrForbidden):
@@ -199,7 +199,7 @@ type journal struct {
 	events []auth.Event
 }
 
-func (j *journal) hear(_ context.Context, e auth.Event) {
+func (j *journal) record(_ context.Context, e auth.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.events = append(j.events, e)

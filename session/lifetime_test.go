@@ -16,7 +16,7 @@ const day = 24 * time.Hour
 func TestSessionLastsFromLoginToLogout(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := &browser{}
-	b.wants(t, m, nobody)
+	b.wants(t, m, noCredential)
 	check(t, b.loginWith(m, auth.Identity{Subject: "alice", Scopes: "read write", Methods: "pwd", Claims: `{"name":"Alice"}`}))
 	id, err := b.authenticate(m)
 	check(t, err)
@@ -29,38 +29,38 @@ func TestSessionLastsFromLoginToLogout(t *testing.T) {
 	old := *b
 	check(t, b.logout(m))
 	if b.token != "" {
-		t.Error("log-out leaves the cookie")
+		t.Error("logout leaves the cookie")
 	}
-	b.wants(t, m, nobody)
-	old.wants(t, m, nobody)
+	b.wants(t, m, noCredential)
+	old.wants(t, m, noCredential)
 }
 
 // ASVS 5.0, 7.3.1, 7.3.2 and 7.4.1.
 func TestSessionEndsExactly(t *testing.T) {
 	for _, c := range []struct {
-		rule   string
-		config session.Config
-		wish   time.Duration
-		use    time.Duration // every so long
-		end    time.Duration
+		rule      string
+		config    session.Config
+		requested time.Duration
+		use       time.Duration // every so long
+		end       time.Duration
 	}{
 		{rule: "an hour after its last use by default", use: 2 * time.Hour, end: time.Hour},
 		{rule: "after 24 hours of use by default", use: 10 * time.Minute, end: day},
 		{rule: "after its idle timeout", config: session.Config{IdleTimeout: time.Minute}, use: day, end: time.Minute},
 		{rule: "after its lifetime", config: session.Config{Lifetime: 90 * time.Minute}, use: time.Minute, end: 90 * time.Minute},
 		{rule: "by its lifetime if never used", config: session.Config{Lifetime: time.Hour, IdleTimeout: time.Hour}, use: day, end: time.Hour},
-		{rule: "when it was wished to", wish: 5 * time.Minute, use: time.Minute, end: 5 * time.Minute},
-		{rule: "after 7 days without use, remembered", wish: 20 * day, use: 365 * day, end: 7 * day},
-		{rule: "when it was wished to, remembered", wish: 20 * day, use: 12 * time.Hour, end: 20 * day},
-		{rule: "after 30 days at most, remembered", wish: 365 * day, use: 12 * time.Hour, end: 30 * day},
-		{rule: "after MaxLifetime at most", config: session.Config{MaxLifetime: 3 * day}, wish: 365 * day, use: time.Hour, end: 3 * day},
+		{rule: "when it was wished to", requested: 5 * time.Minute, use: time.Minute, end: 5 * time.Minute},
+		{rule: "after 7 days without use, remembered", requested: 20 * day, use: 365 * day, end: 7 * day},
+		{rule: "when it was wished to, remembered", requested: 20 * day, use: 12 * time.Hour, end: 20 * day},
+		{rule: "after 30 days at most, remembered", requested: 365 * day, use: 12 * time.Hour, end: 30 * day},
+		{rule: "after MaxLifetime at most", config: session.Config{MaxLifetime: 3 * day}, requested: 365 * day, use: time.Hour, end: 3 * day},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newManager(t, c.config)
 				id, b, start := auth.Identity{Subject: "alice"}, &browser{}, time.Now()
-				if c.wish != 0 {
-					id.Expires = start.Add(c.wish)
+				if c.requested != 0 {
+					id.Expires = start.Add(c.requested)
 				}
 				check(t, b.loginWith(m, id))
 				for time.Since(start)+c.use < c.end {
@@ -77,24 +77,24 @@ func TestSessionEndsExactly(t *testing.T) {
 				} else {
 					time.Sleep(time.Millisecond)
 				}
-				other.wants(t, m, nobody)
+				other.wants(t, m, noCredential)
 			})
 		})
 	}
 }
 
-func TestAWishThatHasExpiredIsRefused(t *testing.T) {
+func TestARequestedExpiryInThePastIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{})
-		for _, wish := range []time.Duration{0, -1, -day, -1 << 63} {
+		for _, requested := range []time.Duration{0, -1, -day, -1 << 63} {
 			b := &browser{}
-			if err := b.loginWith(m, auth.Identity{Subject: "alice", Expires: time.Now().Add(wish)}); outcome(err) != unavailable || b.token != "" {
-				t.Errorf("%v: %v, cookie %t", wish, err, b.token != "")
+			if err := b.loginWith(m, auth.Identity{Subject: "alice", Expires: time.Now().Add(requested)}); outcome(err) != unavailable || b.token != "" {
+				t.Errorf("%v: %v, cookie %t", requested, err, b.token != "")
 			}
 		}
 		b := &browser{}
 		check(t, b.loginWith(m, auth.Identity{Subject: "alice", Expires: time.Now().Add(1)}))
-		b.wants(t, m, nobody)
+		b.wants(t, m, noCredential)
 	})
 }
 
@@ -131,11 +131,11 @@ func TestIdleTimeoutHoldsUnderAnyUse(t *testing.T) {
 				got := outcome(ways[random.IntN(len(ways))](b, m))
 				mustLive := gap <= idle*9/10 && time.Since(start) < lifetime-time.Millisecond
 				mustEnd := gap >= idle || time.Since(start) >= lifetime
-				if got != valid && got != nobody || mustLive && got != valid || mustEnd && got != nobody {
-					t.Fatalf("%v after a use, %v after log-in: %s", time.Since(used), time.Since(start), got)
+				if got != valid && got != noCredential || mustLive && got != valid || mustEnd && got != noCredential {
+					t.Fatalf("%v after a use, %v after login: %s", time.Since(used), time.Since(start), got)
 				}
 				if got != valid {
-					old.wants(t, m, nobody)
+					old.wants(t, m, noCredential)
 					break
 				}
 				used = time.Now()
@@ -164,8 +164,8 @@ func TestNothingMovesTheAbsoluteLimit(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		b.wants(t, m, nobody)
-		if err := b.add(m); outcome(err) != nobody {
+		b.wants(t, m, noCredential)
+		if err := b.add(m); outcome(err) != noCredential {
 			t.Error(err)
 		}
 	})
@@ -195,8 +195,8 @@ func TestOnlyARememberedCookieOutlivesTheBrowser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{})
 		for _, c := range []struct {
-			wish   time.Duration
-			maxAge time.Duration
+			requested time.Duration
+			maxAge    time.Duration
 		}{
 			{0, 0},
 			{time.Hour, 0},
@@ -207,12 +207,12 @@ func TestOnlyARememberedCookieOutlivesTheBrowser(t *testing.T) {
 			{999 * day, 30 * day},
 		} {
 			b, id := &browser{}, auth.Identity{Subject: "alice"}
-			if c.wish != 0 {
-				id.Expires = time.Now().Add(c.wish)
+			if c.requested != 0 {
+				id.Expires = time.Now().Add(c.requested)
 			}
 			check(t, b.loginWith(m, id))
 			if got := time.Duration(b.set.MaxAge) * time.Second; got != c.maxAge || !b.set.Expires.IsZero() {
-				t.Errorf("wish of %v: Max-Age %v, want %v", c.wish, got, c.maxAge)
+				t.Errorf("wish of %v: Max-Age %v, want %v", c.requested, got, c.maxAge)
 			}
 		}
 	})

@@ -50,7 +50,7 @@ func TestNearCacheIsAskedByAuthenticateOnly(t *testing.T) {
 	if s.cached != 0 {
 		t.Errorf("%d reads of the cache by others than Authenticate", s.cached)
 	}
-	old.wants(t, m, nobody)
+	old.wants(t, m, noCredential)
 	if s.cached != 1 {
 		t.Errorf("%d reads of the cache by Authenticate, want 1", s.cached)
 	}
@@ -89,13 +89,13 @@ func TestStaleCacheBringsNothingBack(t *testing.T) {
 		old := *b
 		check(t, b.logout(behind))
 		old.wants(t, m, valid)
-		old.wants(t, behind, nobody)
-		old.has(t, m, nobody)
-		if err := m.Update(t.Context(), id.Credential.(*session.Session), addOne); outcome(err) != nobody {
+		old.wants(t, behind, noCredential)
+		old.has(t, m, noCredential)
+		if err := m.Update(t.Context(), id.Credential.(*session.Session), addOne); outcome(err) != noCredential {
 			t.Error(err)
 		}
 		w := httptest.NewRecorder()
-		if _, err := m.Ensure(w, old.request("GET")); outcome(err) != nobody {
+		if _, err := m.Ensure(w, old.request("GET")); outcome(err) != noCredential {
 			t.Error("Ensure returns what the cache has", err)
 		}
 		again := old
@@ -105,7 +105,7 @@ func TestStaleCacheBringsNothingBack(t *testing.T) {
 		}
 		check(t, old.logout(m))
 		time.Sleep(6 * time.Minute)
-		old.wants(t, m, nobody) // the touch asks the list
-		old.wants(t, behind, nobody)
+		old.wants(t, m, noCredential) // the touch asks the list
+		old.wants(t, behind, noCredential)
 	})
 }

@@ -50,7 +50,7 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			s := &counted{Store: &store.Memory{}}
 			var j journal
-			m := newManager(t, session.Config{Store: s, CrossOrigin: protection, Events: j.hear})
+			m := newManager(t, session.Config{Store: s, CrossOrigin: protection, Events: j.record})
 			b := loggedIn(t, m, "alice")
 			j.take()
 			s.calls()
@@ -130,7 +130,7 @@ func TestLogoutTakesAPostOnly(t *testing.T) {
 	b.wants(t, m, valid)
 }
 
-// A log-in at an identity provider ends in a GET from another site.
+// A login at an identity provider ends in a GET from another site.
 func TestLoginMayComeBackByALink(t *testing.T) {
 	m := newManager(t, session.Config{})
 	r := httptest.NewRequest("GET", "/callback?code=x&state=y", nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/authlatch/auth/session"
 )
 
-// A log-in that fails half way, or has to start over, leaves nothing behind
+// A login that fails half way, or has to start over, leaves nothing behind
 // that somebody might come upon.
 func TestLoginLeavesNoRecordBehind(t *testing.T) {
 	for _, c := range []struct {
@@ -87,10 +87,10 @@ func TestStoreThatTakesNoWrites(t *testing.T) {
 }
 
 // A store that is down changes nothing for those who are no part of it.
-func TestOutageConcernsNobodyWithoutACookie(t *testing.T) {
+func TestOutageDoesNotConcernRequestsWithoutACookie(t *testing.T) {
 	down := &faulty{mapStore: &mapStore{}, at: 1, forGood: true}
 	m := newManager(t, session.Config{Store: down})
-	(&browser{}).wants(t, m, nobody)
+	(&browser{}).wants(t, m, noCredential)
 	check(t, (&browser{}).logout(m))
 	(&browser{token: strings.Repeat("A", 43)}).wants(t, m, unavailable)
 }

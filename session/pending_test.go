@@ -19,7 +19,7 @@ func (b *browser) pending(m *session.Manager, subject string) error {
 	})
 }
 
-// ASVS 5.0, 2.3.1: a log-in that waits for its second factor is none yet.
+// ASVS 5.0, 2.3.1: a login that waits for its second factor is none yet.
 func TestPendingLoginPassesNoGuard(t *testing.T) {
 	m := newManager(t, session.Config{})
 	guard := &middleware.Guard{Authenticator: m}
@@ -27,16 +27,16 @@ func TestPendingLoginPassesNoGuard(t *testing.T) {
 	check(t, b.pending(m, "alice"))
 	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := auth.FromContext(r.Context()); ok {
-			t.Error("a pending log-in is in the context")
+			t.Error("a pending login is in the context")
 		}
 	})
-	everybody := func(auth.Identity) error { return nil }
+	anyone := func(auth.Identity) error { return nil }
 	for rule, c := range map[string]struct {
 		handler http.Handler
 		want    int
 	}{
 		"Require":       {guard.Require(served), 401},
-		"RequireThat":   {guard.RequireThat(everybody)(served), 401},
+		"RequireThat":   {guard.RequireThat(anyone)(served), 401},
 		"RequireScope":  {guard.RequireScope("read")(served), 401},
 		"RequireRecent": {guard.RequireRecent(time.Hour)(served), 401},
 		"Optional":      {guard.Optional(served), 200},
@@ -50,9 +50,9 @@ func TestPendingLoginPassesNoGuard(t *testing.T) {
 }
 
 // ASVS 5.0, 16.3.1: an operator tells a password alone from both factors.
-func TestAPendingLoginIsToldApart(t *testing.T) {
+func TestAPendingLoginIsReportedAsSuch(t *testing.T) {
 	var j journal
-	m := newManager(t, session.Config{Events: j.hear})
+	m := newManager(t, session.Config{Events: j.record})
 	b := &browser{}
 	check(t, b.pending(m, "alice"))
 	check(t, b.login(m, "alice"))
@@ -85,7 +85,7 @@ func TestSecondFactorReplacesThePendingLogin(t *testing.T) {
 	}
 	waiting := *b
 	check(t, b.loginWith(m, auth.Identity{Subject: id.Subject, Methods: "pwd otp"}))
-	waiting.wants(t, m, nobody)
+	waiting.wants(t, m, noCredential)
 	b.wants(t, m, valid)
 	if n := b.count(t, m); n != 1 {
 		t.Error("the cart is lost")
@@ -93,7 +93,7 @@ func TestSecondFactorReplacesThePendingLogin(t *testing.T) {
 	s, err = m.Get(b.request("GET"))
 	check(t, err)
 	if _, ok := s.PendingIdentity(); ok {
-		t.Error("a complete log-in is pending")
+		t.Error("a complete login is pending")
 	}
 	if list, err := m.Logins(t.Context(), "alice"); err != nil || len(list) != 1 || list[0].Pending {
 		t.Error(list, err)
@@ -104,15 +104,15 @@ func TestPendingLoginEndsLikeAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{})
 		for rule, end := range map[string]func(*browser) error{
-			"log-out":            func(b *browser) error { return b.logout(m) },
-			"log-out everywhere": func(b *browser) error { return m.LogoutAll(t.Context(), "alice") },
-			"its idle timeout":   func(b *browser) error { time.Sleep(time.Hour); return nil },
+			"logout":            func(b *browser) error { return b.logout(m) },
+			"logout everywhere": func(b *browser) error { return m.LogoutAll(t.Context(), "alice") },
+			"its idle timeout":  func(b *browser) error { time.Sleep(time.Hour); return nil },
 		} {
 			b := &browser{}
 			check(t, b.pending(m, "alice"))
 			old := *b
 			check(t, end(b))
-			if _, err := m.Get(old.request("GET")); outcome(err) != nobody {
+			if _, err := m.Get(old.request("GET")); outcome(err) != noCredential {
 				t.Errorf("after %s: %v", rule, err)
 			}
 		}
@@ -130,11 +130,11 @@ func TestPendingLoginOfAnotherSubjectCarriesNothing(t *testing.T) {
 		t.Error("values of another subject are carried over")
 	}
 	if list, err := m.Logins(t.Context(), "mallory"); len(list) != 0 || err != nil {
-		t.Error("the pending log-in goes on")
+		t.Error("the pending login goes on")
 	}
 }
 
-// Whoever knows the password alone must not end complete log-ins.
+// Whoever knows the password alone must not end complete logins.
 func TestPendingLoginsEvictNoCompleteOnes(t *testing.T) {
 	m := newManager(t, session.Config{MaxLogins: 3})
 	var complete []*browser
@@ -196,8 +196,8 @@ func TestPendingLoginLastsNoLongerThanAnyOther(t *testing.T) {
 				b.has(t, m, valid)
 			}
 			time.Sleep(time.Second)
-			if got := b.session(m); got != nobody {
-				t.Errorf("%s: %s after the lifetime of a log-in", rule, got)
+			if got := b.session(m); got != noCredential {
+				t.Errorf("%s: %s after the lifetime of a login", rule, got)
 			}
 		}
 	})

@@ -16,12 +16,12 @@ import (
 // The tests of this file are named after defects that libraries have had.
 
 // ASVS 5.0, 7.4.1 and 15.4.2.
-// CVE-2025-46336: request A loads, log-out completes, A saves.
+// CVE-2025-46336: request A loads, logout completes, A saves.
 func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 	for rule, end := range map[string]func(*session.Manager, browser) error{
-		"log-out":            func(m *session.Manager, b browser) error { return b.logout(m) },
-		"log-out everywhere": func(m *session.Manager, _ browser) error { return m.LogoutAll(context.Background(), "alice") },
-		"log-out of one": func(m *session.Manager, b browser) error {
+		"logout":            func(m *session.Manager, b browser) error { return b.logout(m) },
+		"logout everywhere": func(m *session.Manager, _ browser) error { return m.LogoutAll(context.Background(), "alice") },
+		"logout of one": func(m *session.Manager, b browser) error {
 			id, err := b.authenticate(m)
 			return errors.Join(err, m.LogoutOne(context.Background(), "alice", id.LoginID))
 		},
@@ -39,14 +39,14 @@ func TestParallelSaveDoesNotUndoLogout(t *testing.T) {
 				check(t, end(m, *b))
 				return addOne(s)
 			})
-			if outcome(err) != nobody {
+			if outcome(err) != noCredential {
 				t.Errorf("saving in a session that has ended: %v", err)
 			}
-			b.wants(t, m, nobody)
-			if err := m.Update(t.Context(), s, addOne); outcome(err) != nobody {
+			b.wants(t, m, noCredential)
+			if err := m.Update(t.Context(), s, addOne); outcome(err) != noCredential {
 				t.Errorf("saving again: %v", err)
 			}
-			b.wants(t, m, nobody)
+			b.wants(t, m, noCredential)
 		})
 	}
 }
@@ -138,7 +138,7 @@ func TestParallelLoginsWithOneVisitorsCookieAreTwoThatKeepTheCart(t *testing.T) 
 		check(t, first.login(slow, "alice"))
 		if n < writes {
 			if writes < 4 {
-				t.Errorf("a log-in makes %d writes only", n)
+				t.Errorf("a login makes %d writes only", n)
 			}
 			return
 		}
@@ -148,9 +148,9 @@ func TestParallelLoginsWithOneVisitorsCookieAreTwoThatKeepTheCart(t *testing.T) 
 				t.Errorf("overtaken before write %d, a tab has lost the cart", writes)
 			}
 		}
-		visitor.wants(t, m, nobody)
+		visitor.wants(t, m, noCredential)
 		if list, err := m.Logins(t.Context(), "alice"); err != nil || len(list) != 2*writes {
-			t.Errorf("%d log-ins, %v", len(list), err)
+			t.Errorf("%d logins, %v", len(list), err)
 		}
 	}
 }
@@ -170,7 +170,7 @@ func TestSaveDuringLoginIsNotLost(t *testing.T) {
 				switch err := old.add(m); {
 				case err == nil:
 					saved++
-				case outcome(err) != nobody:
+				case outcome(err) != noCredential:
 					t.Error(err)
 				}
 			}
@@ -184,7 +184,7 @@ func TestSaveDuringLoginIsNotLost(t *testing.T) {
 }
 
 // ASVS 5.0, 7.4.2.
-// better-auth#11073: a log-in that log-out everywhere has missed.
+// better-auth#11073: a login that logout everywhere has missed.
 func TestLogoutEverywhereMissesNoLogin(t *testing.T) {
 	for range 50 {
 		m := newManager(t, session.Config{})
@@ -208,7 +208,7 @@ func TestLogoutEverywhereMissesNoLogin(t *testing.T) {
 		})
 		wg.Wait()
 		for _, b := range before {
-			b.wants(t, m, nobody)
+			b.wants(t, m, noCredential)
 		}
 		alive := 0
 		for _, b := range during {
@@ -221,12 +221,12 @@ func TestLogoutEverywhereMissesNoLogin(t *testing.T) {
 		}
 		check(t, m.LogoutAll(t.Context(), "alice"))
 		for _, b := range during {
-			b.wants(t, m, nobody)
+			b.wants(t, m, noCredential)
 		}
 	}
 }
 
-// ASVS 5.0, 2.3.4: the bound on log-ins cannot be over-booked by a race.
+// ASVS 5.0, 2.3.4: the bound on logins cannot be over-booked by a race.
 func TestParallelLoginsKeepTheBound(t *testing.T) {
 	const bound, more = 5, 7
 	m := newManager(t, session.Config{MaxLogins: bound, Store: &store.Memory{}})
@@ -283,7 +283,7 @@ func TestManyUsersNeverSeeEachOther(t *testing.T) {
 	wg.Wait()
 }
 
-// Two log-ins within one handler, as of somebody who switches accounts.
+// Two logins within one handler, as of somebody who switches accounts.
 func TestSecondLoginOfOneResponseReplacesTheFirst(t *testing.T) {
 	m := newManager(t, session.Config{})
 	var first browser
@@ -295,7 +295,7 @@ func TestSecondLoginOfOneResponseReplacesTheFirst(t *testing.T) {
 		first.obey(w.Header())
 		return m.Login(w, r, auth.Identity{Subject: "bob"})
 	}))
-	first.wants(t, m, nobody)
+	first.wants(t, m, noCredential)
 	if id, err := b.authenticate(m); err != nil || id.Subject != "bob" {
 		t.Error(id, err)
 	}

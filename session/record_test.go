@@ -123,7 +123,7 @@ func (p *planted) put(t testing.TB, raw []byte) {
 	}
 }
 
-// live is a record of a log-in that is valid now, for the digest.
+// live is a record of a login that is valid now, for the digest.
 func live(d logins.Digest) *Session {
 	now := time.Now().UnixMilli()
 	return &Session{digest: d, record: sessionrecord.Record{
@@ -135,7 +135,7 @@ func live(d logins.Digest) *Session {
 
 // ASVS 5.0, 16.5.3.
 // A damaged record opens nothing, makes nobody somebody else, and is told.
-func TestDamagedRecordAuthenticatesNobody(t *testing.T) {
+func TestDamagedRecordCannotAuthenticate(t *testing.T) {
 	p := plant(t, nil)
 	good := live(p.digest).encode()
 	for i := range good { // every truncation
@@ -205,8 +205,8 @@ func TestNewerRecordIsUnavailable(t *testing.T) {
 	}
 }
 
-// A log-in over a damaged record works, and a log-out ends it.
-func TestDamagedRecordIsInNobodysWay(t *testing.T) {
+// A login over a damaged record works, and a logout ends it.
+func TestDamagedRecordPreventsNoLogin(t *testing.T) {
 	p := plant(t, []byte("nonsense"))
 	r := p.r.Clone(t.Context())
 	r.Method = "POST"
@@ -242,7 +242,7 @@ func FuzzRecord(f *testing.F) {
 				continue
 			}
 			if s.record.Subject == "" && !s.Anonymous() {
-				t.Fatal("a log-in of nobody")
+				t.Fatal("a login of nobody")
 			}
 			again := &Session{digest: d}
 			if err := again.decode(s.encode()); err != nil || again.record != s.record {

@@ -43,7 +43,7 @@ func TestALoginReplacesTheOldSessionInSpiteOfOneFailure(t *testing.T) {
 			t.Errorf("%d failures: %v", failures, err)
 		}
 		s.failures = 0
-		if got, want := old.outcome(m), map[bool]string{true: nobody, false: valid}[err == nil]; got != want {
+		if got, want := old.outcome(m), map[bool]string{true: noCredential, false: valid}[err == nil]; got != want {
 			t.Errorf("%d failures: the old session is %s, want %s", failures, got, want)
 		}
 		list, err := m.Logins(t.Context(), "alice")

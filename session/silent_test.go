@@ -17,7 +17,7 @@ import (
 func TestRequestWithoutCookieCostsNothing(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}
 	var j journal
-	m := newManager(t, session.Config{Store: s, Events: j.hear})
+	m := newManager(t, session.Config{Store: s, Events: j.record})
 	guard := &middleware.Guard{Authenticator: m}
 	for rule, h := range map[string]http.Handler{
 		"Optional": guard.Optional(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
@@ -27,7 +27,7 @@ func TestRequestWithoutCookieCostsNothing(t *testing.T) {
 			check(t, m.Logout(w, r))
 		}),
 		"Get": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := m.Get(r); outcome(err) != nobody {
+			if _, err := m.Get(r); outcome(err) != noCredential {
 				t.Error(err)
 			}
 		}),
@@ -89,13 +89,13 @@ func TestMalformedCookieNeverReachesTheStore(t *testing.T) {
 		if n := s.calls(); n != 0 {
 			t.Errorf("%s: %d store calls", rule, n)
 		}
-		// Log-out deletes it, and ends nothing: if it cannot even be read, it says so.
+		// Logout deletes it, and ends nothing: if it cannot even be read, it says so.
 		w := httptest.NewRecorder()
 		_, _, unreadable := cookie.Session().Read(r)
 		if err := m.Logout(w, r); (err != nil) != (unreadable != nil) || err != nil && outcome(err) != invalid || !strings.Contains(w.Header().Get("Set-Cookie"), "Max-Age=0") || s.calls() != 0 {
-			t.Errorf("%s: log-out: %v, %q", rule, err, w.Header()["Set-Cookie"])
+			t.Errorf("%s: logout: %v, %q", rule, err, w.Header()["Set-Cookie"])
 		}
-		// A visit and a log-in replace it.
+		// A visit and a login replace it.
 		b := &browser{}
 		w = httptest.NewRecorder()
 		if _, err := m.Ensure(w, r); err != nil {
@@ -121,7 +121,7 @@ func TestUnknownTokenCostsOneRead(t *testing.T) {
 	s := &counted{Store: &store.Memory{}}
 	m := newManager(t, session.Config{Store: s})
 	for _, c := range "ABCDEFG" {
-		(&browser{token: strings.Repeat(string(c), 42) + "A"}).wants(t, m, nobody)
+		(&browser{token: strings.Repeat(string(c), 42) + "A"}).wants(t, m, noCredential)
 	}
 	if reads, writes := s.took(); reads != 7 || writes != 0 {
 		t.Errorf("%d reads, %d writes", reads, writes)

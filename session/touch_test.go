@@ -19,8 +19,8 @@ func TestUseIsNotedOncePerTenthOfTheIdleTimeout(t *testing.T) {
 		remembered bool
 		tenth      time.Duration
 	}{
-		{"a log-in", false, 6 * time.Minute},
-		{"a remembered log-in", true, 7 * day / 10},
+		{"a login", false, 6 * time.Minute},
+		{"a remembered login", true, 7 * day / 10},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestSlowTouchNeverMovesLastUseBackwards(t *testing.T) {
 }
 
 // ASVS 5.0, 7.4.1 and 15.4.2.
-// A touch that has looked before the log-out and writes after it.
+// A touch that has looked before the logout and writes after it.
 func TestSlowTouchNeverUndoesLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, end := range []func(*session.Manager, browser) error{
@@ -121,19 +121,19 @@ func TestSlowTouchNeverUndoesLogout(t *testing.T) {
 			}}})
 			time.Sleep(10 * time.Minute)
 			b.authenticate(slow)
-			b.wants(t, fast, nobody)
+			b.wants(t, fast, noCredential)
 			time.Sleep(2 * time.Minute) // the tombstone has gone
-			b.wants(t, fast, nobody)
+			b.wants(t, fast, noCredential)
 		}
 	})
 }
 
-func TestTouchThatFailsIsAnEventAndNoError(t *testing.T) {
+func TestTouchThatFailsIsAnEventAndNotAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
 		reads := 0
 		inner := &store.Memory{}
-		m := newManager(t, session.Config{Events: j.hear, Store: &hooked{inner, func(_ context.Context, write bool, _ string) error {
+		m := newManager(t, session.Config{Events: j.record, Store: &hooked{inner, func(_ context.Context, write bool, _ string) error {
 			if !write {
 				reads++
 			}
@@ -207,11 +207,11 @@ func TestSessionMissingFromItsListEndsAtItsNextTouch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j journal
 		s := &mapStore{}
-		m := newManager(t, session.Config{Store: s, Events: j.hear})
+		m := newManager(t, session.Config{Store: s, Events: j.record})
 		b := loggedIn(t, m, "alice")
 		before := s.dump()
 		other := loggedIn(t, m, "alice")
-		for key, value := range before { // the list of alice is one log-in short
+		for key, value := range before { // the list of alice is one login short
 			s.put(key, value, time.Now().Add(day))
 		}
 		b.wants(t, m, valid)
@@ -219,10 +219,10 @@ func TestSessionMissingFromItsListEndsAtItsNextTouch(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		j.take()
 		b.wants(t, m, valid)
-		other.wants(t, m, nobody)
+		other.wants(t, m, noCredential)
 		if kinds := j.take(); len(kinds) != 1 || kinds[0] != auth.EventRevoked {
 			t.Errorf("events %q", kinds)
 		}
-		other.wants(t, m, nobody)
+		other.wants(t, m, noCredential)
 	})
 }

@@ -51,7 +51,7 @@ func TestTheCookieOfADevice(t *testing.T) {
 
 // ASVS 5.0, 6.3.1: unrecognized devices cannot lock the owner out, neither from other
 // addresses nor from the owner's own.
-func TestNoStrangerLocksTheOwnerOut(t *testing.T) {
+func TestNoUnrecognizedDeviceLocksTheOwnerOut(t *testing.T) {
 	for rule, unrecognized := range map[string]func(i int) *guest{
 		"from everywhere":          from,
 		"from the owner's address": func(int) *guest { return from(0) },
@@ -146,7 +146,7 @@ func TestResetResetsTrustedDevicesToo(t *testing.T) {
 // An attacker has used up the attempts of the trusted devices of an account. After the
 // owner succeeds once as an unrecognized device, this browser and the others are
 // trusted again.
-func TestASuccessOfAStrangerLetsBrowsersBeKnownAgain(t *testing.T) {
+func TestASuccessOfAnUnrecognizedDeviceResetsTheTrustedOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, owner := sealed(t, throttle.Config{MaxFailures: 10})
 		thief := &guest{address: from(1).address, cookie: owner.cookie}
@@ -184,7 +184,7 @@ func TestBrowsersOfAnAccountWaitEachForItself(t *testing.T) {
 }
 
 // The cookie of one account gives no advantage at another.
-func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
+func TestADeviceOfOneAccountIsUnrecognizedAtAnother(t *testing.T) {
 	d, owner := sealed(t, throttle.Config{})
 	d.wrongs(from(1), "bob", 5)
 	d.expect("throttled", owner, "bob", true)
@@ -194,7 +194,7 @@ func TestADeviceOfOneAccountIsAStrangerAtAnother(t *testing.T) {
 }
 
 // A cookie that cannot be decrypted makes an unrecognized device and is not an error.
-func TestACookieThatDoesNotOpenIsAStrangers(t *testing.T) {
+func TestACookieThatCannotBeOpenedIsAnUnrecognizedDevice(t *testing.T) {
 	s := &store.Memory{}
 	d, owner := sealed(t, throttle.Config{Store: s})
 	other, err := cookie.NewSealer([]byte(strings.Repeat("another key 1234", 2)))

@@ -323,7 +323,7 @@ func TestAClientThatHangsUpUndoesNoCount(t *testing.T) {
 
 // ASVS 5.0, 6.3.8: the responses for existing and missing accounts are the same, byte
 // for byte, at any time.
-func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
+func TestNothingRevealsWhetherAnAccountExists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{Sealer: newSealer(t)})
 		d.expect("right", from(0), "alice", true) // as only she can
@@ -365,7 +365,7 @@ func TestCodesAndMessagesAreThrottledLikePasswords(t *testing.T) {
 }
 
 // ASVS 5.0, 16.2.1, 16.2.5 and 16.3.1.
-func TestAThrottleTellsOfWhatItCounts(t *testing.T) {
+func TestALimiterReportsWhatItCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoor(t, throttle.Config{Sealer: newSealer(t), Failures: 1, AddressFailures: 2})
 		event := func(kind auth.EventKind, subject, reason string) auth.Event {

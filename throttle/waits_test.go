@@ -32,7 +32,7 @@ func TestWaitsDoubleUpToAnHour(t *testing.T) {
 // An attempt is admitted exactly after the reported wait, and not earlier. There are as
 // many free attempts as configured, no wait is shorter than the one before, and the
 // last attempt locks the account.
-func TestWhoWaitsAsToldIsLetThrough(t *testing.T) {
+func TestAnAttemptAfterTheWaitIsAdmitted(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		c := throttle.Config{

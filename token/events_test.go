@@ -56,7 +56,7 @@ func TestEventNamesOnlyAnAuthenticatedSubject(t *testing.T) {
 			s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
 			tokens := issued(t, newIssuer(t, over(s, keys)))
 			time.Sleep(c.later)
-			c.do(t, newIssuer(t, over(s, keys), heard(j), func(config *token.IssuerConfig) {
+			c.do(t, newIssuer(t, over(s, keys), reportTo(j), func(config *token.IssuerConfig) {
 				config.Audience, config.RevocationCheck = c.audience, true
 			}), tokens)
 			events := j.take()

@@ -91,12 +91,12 @@ var nil2 = json.RawMessage("null")
 // MSAL.js#4947, FoxIDs#923.
 func TestLongForeignTokensAreAccepted(t *testing.T) {
 	m := newMinter(t)
-	var heard []auth.Event
-	hear := func(c *token.VerifierConfig) {
-		c.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+	var received []auth.Event
+	record := func(c *token.VerifierConfig) {
+		c.Events = func(_ context.Context, e auth.Event) { received = append(received, e) }
 	}
-	foreign := m.verifier(hear, func(c *token.VerifierConfig) { c.Foreign = &token.Foreign{} })
-	own := m.verifier(hear)
+	foreign := m.verifier(record, func(c *token.VerifierConfig) { c.Foreign = &token.Foreign{} })
+	own := m.verifier(record)
 	of := func(bytes int) string { return m.mint(with(map[string]any{"groups": strings.Repeat("x", bytes*3/4)})) }
 	if _, err := foreign.Verify(t.Context(), of(15_000)); err != nil {
 		t.Error(err)
@@ -105,10 +105,10 @@ func TestLongForeignTokensAreAccepted(t *testing.T) {
 		v    *token.Verifier
 		text string
 	}{"8192": {own, of(8_000)}, "16384": {foreign, of(16_000)}} {
-		heard = nil
+		received = nil
 		refuses(t, c.v, c.text)
-		if len(heard) != 1 || heard[0].Reason != "token too long" || !strings.Contains(heard[0].Err.Error(), limit) {
-			t.Errorf("%+v", heard)
+		if len(received) != 1 || received[0].Reason != "token too long" || !strings.Contains(received[0].Err.Error(), limit) {
+			t.Errorf("%+v", received)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	window        = 10 * time.Second // the default
+	gracePeriod   = 10 * time.Second // the default
 	refreshCookie = "__Host-Http-refresh"
 	accessCookie  = "__Host-Http-access"
 )
@@ -52,8 +52,8 @@ func over(s store.Store, keys *token.KeySet) func(*token.IssuerConfig) {
 	return func(c *token.IssuerConfig) { c.Store, c.Keys = s, keys }
 }
 
-func heard(j *journal) func(*token.IssuerConfig) {
-	return func(c *token.IssuerConfig) { c.Events = j.hear }
+func reportTo(j *journal) func(*token.IssuerConfig) {
+	return func(c *token.IssuerConfig) { c.Events = j.record }
 }
 
 func newAttempt() string {
@@ -205,7 +205,7 @@ type journal struct {
 	events []auth.Event
 }
 
-func (j *journal) hear(_ context.Context, e auth.Event) {
+func (j *journal) record(_ context.Context, e auth.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.events = append(j.events, e)

@@ -204,7 +204,7 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 		for which, allowed := range map[*http.CrossOriginProtection]bool{nil: c.allowed, trusting: c.trusted} {
 			j := &journal{}
 			s := &meter{}
-			i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.IssuerConfig) { c.CrossOrigin = which })
+			i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j), func(c *token.IssuerConfig) { c.CrossOrigin = which })
 			b := loggedIn(t, i, "alice")
 			old := b.refresh
 			b.header = c.header
@@ -297,11 +297,11 @@ func TestRefusalsAreDistinguished(t *testing.T) {
 		"over the bound": {func(t *testing.T, i *token.Issuer, _ *browser) { loggedIn(t, i, "alice"); loggedIn(t, i, "alice") }, "revoked evicted"},
 		"a spent one": {func(t *testing.T, i *token.Issuer, b *browser) {
 			refreshed(t, i, b.refresh)
-			time.Sleep(window + time.Second)
+			time.Sleep(gracePeriod + time.Second)
 		}, "reused"},
 		"a spent one, again": {func(t *testing.T, i *token.Issuer, b *browser) {
 			refreshed(t, i, b.refresh)
-			time.Sleep(window + time.Second)
+			time.Sleep(gracePeriod + time.Second)
 			wants(t, i, b.refresh, reused)
 		}, "revoked reused"},
 		"a record that is too old for its tombstone": {func(t *testing.T, i *token.Issuer, b *browser) {
@@ -362,7 +362,7 @@ func TestCookieThatCannotBeSetIsNoLogin(t *testing.T) {
 		"an access token for loopback only": func(c *token.IssuerConfig) { c.AccessCookie = cookie.New("access").Insecure() },
 	} {
 		s := &meter{}
-		i := newIssuer(t, over(s, cheapKeys(t)), heard(j), change)
+		i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j), change)
 		w := httptest.NewRecorder()
 		err := i.Login(w, (&browser{}).request("POST", "/login"), auth.Identity{Subject: "alice", Claims: claims})
 		if outcome(err) != unavailable || w.Body.Len() > 0 || w.Header()["Set-Cookie"] != nil {
@@ -503,11 +503,11 @@ func TestMaxAgeDoesNotShowWhenAnotherClientRefreshed(t *testing.T) {
 		}
 		want := maxAge(first, attempt)
 		for range 3 {
-			time.Sleep(window / 2)
+			time.Sleep(gracePeriod / 2)
 			if got := maxAge(b.refresh, newAttempt()); got != want { // answered without a write
 				t.Errorf("Max-Age %d, then %d", want, got)
 			}
-			time.Sleep(window)
+			time.Sleep(gracePeriod)
 			maxAge(b.refresh, newAttempt())
 		}
 	})(t)

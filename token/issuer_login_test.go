@@ -73,10 +73,10 @@ func TestAuthTimeIsNowAtTheLatest(t *testing.T) {
 }
 
 // A requested expiry is capped at MaxLifetime.
-func TestWishedEndIsCut(t *testing.T) {
+func TestRequestedExpiryIsCapped(t *testing.T) {
 	const hour, day = time.Hour, 24 * time.Hour
 	for rule, c := range map[string]struct {
-		wish, lasts time.Duration
+		requested, lasts time.Duration
 	}{
 		"none":                  {0, 12 * hour},
 		"a shorter one":         {hour, hour},
@@ -88,8 +88,8 @@ func TestWishedEndIsCut(t *testing.T) {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLifetime, c.IdleTimeout, c.Lifetime = 30*day, 3*hour, 12*hour })
 			id := alice
-			if c.wish > 0 {
-				id.Expires = time.Now().Add(c.wish)
+			if c.requested > 0 {
+				id.Expires = time.Now().Add(c.requested)
 			}
 			tokens, err := i.Issue(t.Context(), id)
 			must(t, err)
@@ -112,7 +112,7 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 	huge, err := auth.NewClaims(map[string]any{"x": strings.Repeat("x", 70_000)})
 	must(t, err)
 	s, j := &meter{}, &journal{}
-	i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+	i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 	for rule, id := range map[string]auth.Identity{
 		"no subject":                           {},
 		"an issuer":                            {Subject: "alice", Issuer: issuerName},
@@ -144,7 +144,7 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 // A login whose cookie cannot be set is a 503 and is reported.
 func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
 	s, j := &meter{}, &journal{}
-	i := newIssuer(t, over(s, cheapKeys(t)), heard(j), func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").Insecure() })
+	i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j), func(c *token.IssuerConfig) { c.Cookie = cookie.New("refresh").Insecure() })
 	w := httptest.NewRecorder()
 	err := i.Login(w, (&browser{}).request("POST", "/"), alice)
 	if outcome(err) != unavailable || len(w.Header()) > 0 {

@@ -39,7 +39,7 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 		"a revoked one":  {func(t *testing.T, i *token.Issuer, _ *browser) { must(t, i.LogoutAll(t.Context(), "alice")) }, true},
 		"a reused one": {func(t *testing.T, i *token.Issuer, b *browser) {
 			refreshed(t, i, b.refresh)
-			time.Sleep(window + time.Second)
+			time.Sleep(gracePeriod + time.Second)
 			wants(t, i, b.refresh, reused)
 		}, true},
 		"one that was logged out": {func(t *testing.T, i *token.Issuer, b *browser) { must(t, i.Revoke(t.Context(), b.refresh)) }, false},
@@ -184,7 +184,7 @@ func TestLoginsShowsWhatGoesOn(t *testing.T) {
 // LogoutAll end both.
 func TestSessionsAndTokensShareAList(t *testing.T) {
 	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
-	tokens := newIssuer(t, over(s, keys), heard(j), func(c *token.IssuerConfig) { c.Namespace = "shop" })
+	tokens := newIssuer(t, over(s, keys), reportTo(j), func(c *token.IssuerConfig) { c.Namespace = "shop" })
 	elsewhere := newIssuer(t, over(s, keys))
 	sessions, err := session.New(session.Config{Store: s, Namespace: "shop"})
 	must(t, err)
@@ -341,10 +341,10 @@ func (swapless) CompareAndSwap(context.Context, string, []byte, []byte, time.Dur
 func TestReuseEndsTheLoginWhereNothingCanBeSwapped(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
-		i, full := newIssuer(t, over(s, keys)), newIssuer(t, over(swapless{s}, keys), heard(j))
+		i, full := newIssuer(t, over(s, keys)), newIssuer(t, over(swapless{s}, keys), reportTo(j))
 		stolen := issued(t, i).RefreshToken
 		current := refreshed(t, i, stolen).RefreshToken
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		wants(t, full, stolen, reused)
 		if kinds := j.kinds(); !slices.Contains(kinds, auth.EventReuse) {
 			t.Errorf("events %v", kinds)

@@ -43,7 +43,7 @@ func (d *dump) CompareAndSwap(ctx context.Context, key string, old, new []byte, 
 // Nothing that a store holds, or has held, refreshes or
 // verifies, in whatever form it is presented; nor does the store together with
 // half of what a MAC is made from.
-func TestI12NothingInTheStoreOpensAnything(t *testing.T) {
+func TestI12NothingInTheStoreGrantsAccess(t *testing.T) {
 	d, keys := &dump{}, cheapKeys(t)
 	i := newIssuer(t, over(d, keys), func(c *token.IssuerConfig) { c.NativeClients = true; c.AccessCookie = cookie.New("access") })
 	b := loggedIn(t, i, "alice")
@@ -134,15 +134,15 @@ func TestStoreAndSecretTogetherMakeAToken(t *testing.T) {
 func TestNoSecretIsReported(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j, d, keys := &journal{}, &dump{}, cheapKeys(t)
-		i := newIssuer(t, over(d, keys), heard(j), func(c *token.IssuerConfig) { c.NativeClients = true })
-		var told strings.Builder
-		tell := func(err error) { fmt.Fprintf(&told, "%v %+v %#v\n", err, err, err) }
+		i := newIssuer(t, over(d, keys), reportTo(j), func(c *token.IssuerConfig) { c.NativeClients = true })
+		var outputs strings.Builder
+		write := func(err error) { fmt.Fprintf(&outputs, "%v %+v %#v\n", err, err, err) }
 		var secrets []string
 		var kinds []auth.EventKind
 		note := func() {
 			for _, e := range j.take() {
-				fmt.Fprintf(&told, "%+v %#v\n", e, e)
-				tell(e.Err)
+				fmt.Fprintf(&outputs, "%+v %#v\n", e, e)
+				write(e.Err)
 				kinds = append(kinds, e.Kind)
 				if e.Source != "token" || e.Time.IsZero() || e.Time.Location() != time.UTC {
 					t.Errorf("event %+v", e)
@@ -152,7 +152,7 @@ func TestNoSecretIsReported(t *testing.T) {
 		refresh := func(text, attempt string) token.Tokens {
 			tokens, err := i.Refresh(t.Context(), text, attempt)
 			secrets = append(secrets, text, attempt, tokens.RefreshToken, tokens.AccessToken)
-			tell(err)
+			write(err)
 			note()
 			return tokens
 		}
@@ -160,12 +160,12 @@ func TestNoSecretIsReported(t *testing.T) {
 		secrets = append(secrets, first.AccessToken)
 		attempt := newAttempt()
 		second := refresh(first.RefreshToken, attempt) // renewed
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		refresh(first.RefreshToken, attempt) // recovered
 		refresh(respell(second.RefreshToken, func(b []byte) { b[25]++ }), newAttempt())
 		refresh("malformed-"+second.RefreshToken, newAttempt())
 		refresh(second.RefreshToken, "short attempt, secret too")
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		third := refresh(second.RefreshToken, newAttempt())
 		key := familyKeyOf(third.RefreshToken)
 		now, _, _ := d.Get(t.Context(), key)
@@ -179,7 +179,7 @@ func TestNoSecretIsReported(t *testing.T) {
 		note()
 		last := issued(t, i)
 		must(t, i.LogoutAll(t.Context(), "alice"))
-		tell(i.Revoke(t.Context(), last.RefreshToken))
+		write(i.Revoke(t.Context(), last.RefreshToken))
 		expired := issued(t, i)
 		time.Sleep(4 * time.Hour)
 		refresh(expired.RefreshToken, newAttempt())
@@ -192,7 +192,7 @@ func TestNoSecretIsReported(t *testing.T) {
 		answers = append(answers, b.post(i.RefreshHandler()))
 		note()
 		for _, w := range answers {
-			fmt.Fprintf(&told, "%v %s\n", w.Header(), w.Body)
+			fmt.Fprintf(&outputs, "%v %s\n", w.Header(), w.Body)
 		}
 		for _, want := range []auth.EventKind{
 			auth.EventLogin, auth.EventLogout, auth.EventRevoked, auth.EventExpired, auth.EventRejected,
@@ -222,7 +222,7 @@ func TestNoSecretIsReported(t *testing.T) {
 			}
 		}
 		for _, secret := range secrets {
-			if secret != "" && strings.Contains(told.String(), secret) {
+			if secret != "" && strings.Contains(outputs.String(), secret) {
 				t.Errorf("%q is disclosed", secret)
 			}
 		}
@@ -235,14 +235,14 @@ func TestNoSecretIsReported(t *testing.T) {
 func TestReuseIsReportedWithItsEvidence(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j := &journal{}
-		i := newIssuer(t, heard(j), func(c *token.IssuerConfig) {
+		i := newIssuer(t, reportTo(j), func(c *token.IssuerConfig) {
 			c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "192.0.2.7" }
 		})
 		b := loggedIn(t, i, "alice")
 		thief := *b
 		b.userAgent, thief.userAgent = "Owner's", "Thief's\r\nforged: line"
 		b.post(i.RefreshHandler())
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		thief.post(i.RefreshHandler())
 		events := j.take()
 		e := events[len(events)-1]

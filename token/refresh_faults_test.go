@@ -46,7 +46,7 @@ func TestI13FailingStoreIsNoLogout(t *testing.T) {
 					t.Fatal(got)
 				}
 				s.before, s.after = nil, nil
-				time.Sleep(window + time.Second)
+				time.Sleep(gracePeriod + time.Second)
 				again, err := i.Refresh(t.Context(), text, attempt)
 				if err != nil || again.Generation != 1 || tokens.RefreshToken != "" && tokens.RefreshToken != again.RefreshToken {
 					t.Errorf("generation %d: %v", again.Generation, err)
@@ -68,7 +68,7 @@ func TestI13FailingStoreIsNoLogout(t *testing.T) {
 func TestI13StoreThatStaysDownIsUnavailable(t *testing.T) {
 	for _, broken := range []string{"get", "swap"} {
 		s, j := &meter{}, &journal{}
-		i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+		i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 		text := issued(t, i).RefreshToken
 		before, _, _ := s.Memory.Get(t.Context(), familyKeyOf(text))
 		s.before = func(op, _ string) error {
@@ -128,7 +128,7 @@ func TestFamilyThatMakesNoSenseIsUnavailable(t *testing.T) {
 		"foreign": func([]byte) []byte { return []byte("a session, say") },
 	} {
 		s, j := &store.Memory{}, &journal{}
-		i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+		i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 		text := issued(t, i).RefreshToken
 		key := familyKeyOf(text)
 		raw, _, _ := s.Get(t.Context(), key)
@@ -148,13 +148,13 @@ func TestFamilyThatMakesNoSenseIsUnavailable(t *testing.T) {
 func TestLostWriteIsHealed(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, j := &store.Memory{}, &journal{}
-		i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+		i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 		text := issued(t, i).RefreshToken
 		key := familyKeyOf(text)
 		before, _, _ := s.Get(t.Context(), key)
 		for range 3 {
 			text = refreshed(t, i, text).RefreshToken
-			time.Sleep(window + time.Second)
+			time.Sleep(gracePeriod + time.Second)
 		}
 		now, _, _ := s.Get(t.Context(), key)
 		s.CompareAndSwap(t.Context(), key, now, before, time.Hour)
@@ -165,7 +165,7 @@ func TestLostWriteIsHealed(t *testing.T) {
 		if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventHealed}) {
 			t.Errorf("events %v", kinds)
 		}
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		wants(t, i, text, valid)
 	})(t)
 }
@@ -175,7 +175,7 @@ func TestLostWriteIsHealed(t *testing.T) {
 func TestRefreshEndsWhatIsNotListed(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s, j := &meter{}, &journal{}
-		i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+		i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 		text := issued(t, i).RefreshToken
 		family := familyKeyOf(text)
 		before, _, _ := s.Memory.Get(t.Context(), family)

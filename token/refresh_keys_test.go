@@ -14,24 +14,24 @@ import (
 
 // With its attempt an answer that was lost is got again, however late.
 func TestI4LostAnswerIsGotAgainByItsAttempt(t *testing.T) {
-	for _, later := range []time.Duration{0, time.Second, window, window + time.Second, time.Hour, 2*time.Hour + 50*time.Minute} {
+	for _, later := range []time.Duration{0, time.Second, gracePeriod, gracePeriod + time.Second, time.Hour, 2*time.Hour + 50*time.Minute} {
 		t.Run(later.String(), inBubble(func(t *testing.T) {
 			j := &journal{}
-			i := newIssuer(t, heard(j))
-			spent, attempt := issued(t, i).RefreshToken, newAttempt()
-			lost, err := i.Refresh(t.Context(), spent, attempt)
+			i := newIssuer(t, reportTo(j))
+			used, attempt := issued(t, i).RefreshToken, newAttempt()
+			lost, err := i.Refresh(t.Context(), used, attempt)
 			must(t, err)
 			j.take()
 			time.Sleep(later)
-			again, err := i.Refresh(t.Context(), spent, attempt)
+			again, err := i.Refresh(t.Context(), used, attempt)
 			must(t, err)
 			if again.RefreshToken != lost.RefreshToken || again.Generation != lost.Generation {
 				t.Error("it is another answer")
 			}
-			if want := later > window; slices.Contains(j.kinds(), auth.EventRecovered) != want {
+			if want := later > gracePeriod; slices.Contains(j.kinds(), auth.EventRecovered) != want {
 				t.Errorf("recovered: %v", !want)
 			}
-			time.Sleep(window + time.Second)
+			time.Sleep(gracePeriod + time.Second)
 			wants(t, i, again.RefreshToken, valid)
 		}))
 	}
@@ -49,7 +49,7 @@ func TestI15KeysRotateInsideAGracePeriod(t *testing.T) {
 		if refreshed(t, b, first).RefreshToken != second || refreshed(t, a, second).RefreshToken != second {
 			t.Error("another successor")
 		}
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		must(t, keys.Rotate())
 		third := refreshed(t, b, second).RefreshToken
 		wants(t, a, third, valid)
@@ -60,9 +60,9 @@ func TestI15KeysRotateInsideAGracePeriod(t *testing.T) {
 // ends nothing.
 func TestI15RetiredSecretRevokesAndUnknownOneWaits(t *testing.T) {
 	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
-	i := newIssuer(t, over(s, keys), heard(j))
+	i := newIssuer(t, over(s, keys), reportTo(j))
 	text := issued(t, i).RefreshToken
-	elsewhere := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+	elsewhere := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 	j.take()
 	wants(t, elsewhere, text, unavailable)
 	if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventFault}) {
@@ -106,7 +106,7 @@ func TestAttemptIsRequiredUnlessOptional(t *testing.T) {
 			_, err := lax.Refresh(t.Context(), text, "")
 			must(t, err)
 		}
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		if _, err := lax.Refresh(t.Context(), text, ""); !errors.Is(err, token.ErrReused) {
 			t.Error(err)
 		}
@@ -129,7 +129,7 @@ func TestPresentingTheRecoveredTokenEndsItsRecovery(t *testing.T) {
 			return tokens
 		}
 		refresh(first, attempt, valid) // the response is lost
-		time.Sleep(window + time.Second)
+		time.Sleep(gracePeriod + time.Second)
 		current := refresh(first, attempt, valid).RefreshToken
 		s.reset()
 		if again := refresh(current, newAttempt(), valid).RefreshToken; again != current {
@@ -138,9 +138,9 @@ func TestPresentingTheRecoveredTokenEndsItsRecovery(t *testing.T) {
 		if _, _, writes := s.reset(); writes != 1 {
 			t.Errorf("%d writes note the presentation", writes)
 		}
-		time.Sleep(window / 2)
+		time.Sleep(gracePeriod / 2)
 		refresh(first, attempt, valid) // it was in flight
-		time.Sleep(window)
+		time.Sleep(gracePeriod)
 		refresh(first, attempt, reused)
 		refresh(current, newAttempt(), refusedAs)
 	})(t)

@@ -41,7 +41,7 @@ func TestI1GenerationNeverGoesBack(t *testing.T) {
 			if tokens.Generation != last {
 				t.Errorf("generation %d is answered, and %d stored", tokens.Generation, last)
 			}
-			time.Sleep(window + time.Second)
+			time.Sleep(gracePeriod + time.Second)
 		}
 	})(t)
 }
@@ -52,7 +52,7 @@ func TestI2ParallelRefreshesHaveOneAnswer(t *testing.T) {
 	for _, n := range []int{2, 8, 64} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			s, keys, j := &meter{}, cheapKeys(t), &journal{}
-			hosts := []*token.Issuer{newIssuer(t, over(s, keys), heard(j)), newIssuer(t, over(s, keys), heard(j))}
+			hosts := []*token.Issuer{newIssuer(t, over(s, keys), reportTo(j)), newIssuer(t, over(s, keys), reportTo(j))}
 			first := issued(t, hosts[0]).RefreshToken
 			j.take()
 			successor := ""
@@ -102,7 +102,7 @@ func TestI3AnswersComeInAnyOrder(t *testing.T) {
 			for _, k := range order {
 				jar = answers[k]
 			}
-			time.Sleep(window)
+			time.Sleep(gracePeriod)
 			if ends(i, jar) != valid {
 				t.Fatalf("after the order %v", order)
 			}
@@ -136,12 +136,12 @@ func TestI4RetriesDoNotExtendTheGracePeriod(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}
 		i := newIssuer(t, over(s, cheapKeys(t)))
-		spent := issued(t, i).RefreshToken
-		successor := refreshed(t, i, spent).RefreshToken
+		used := issued(t, i).RefreshToken
+		successor := refreshed(t, i, used).RefreshToken
 		s.reset()
 		for tries := 0; ; tries++ {
-			time.Sleep(window/2 - time.Millisecond)
-			tokens, err := i.Refresh(t.Context(), spent, newAttempt())
+			time.Sleep(gracePeriod/2 - time.Millisecond)
+			tokens, err := i.Refresh(t.Context(), used, newAttempt())
 			if err == nil && tokens.RefreshToken != successor {
 				t.Fatal("another successor")
 			}
@@ -167,22 +167,22 @@ func TestI5UsedTokenEndsTheLogin(t *testing.T) {
 		pause     time.Duration
 		presented int
 	}{
-		"the previous one after the window":       {1, window + time.Second, 0},
+		"the previous one after the window":       {1, gracePeriod + time.Second, 0},
 		"the one before it inside of the window":  {2, 0, 0},
-		"the one before it after the window":      {2, window + time.Second, 0},
+		"the one before it after the window":      {2, gracePeriod + time.Second, 0},
 		"one of long ago":                         {5, 0, 1},
 		"the first of many, just after the last":  {9, time.Second, 0},
 		"the previous one long after the window":  {1, 2 * time.Hour, 0},
-		"the previous one of many":                {6, window + time.Second, 5},
+		"the previous one of many":                {6, gracePeriod + time.Second, 5},
 		"the previous one at the end of the idle": {1, 3*time.Hour - time.Second, 0},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
-			hosts := []*token.Issuer{newIssuer(t, over(s, keys), heard(j)), newIssuer(t, over(s, keys), heard(j))}
+			hosts := []*token.Issuer{newIssuer(t, over(s, keys), reportTo(j)), newIssuer(t, over(s, keys), reportTo(j))}
 			all := []string{issued(t, hosts[0]).RefreshToken}
 			for n := range c.refreshes {
 				if n > 0 {
-					time.Sleep(window + time.Second)
+					time.Sleep(gracePeriod + time.Second)
 				}
 				all = append(all, refreshed(t, hosts[n%2], all[n]).RefreshToken)
 			}
@@ -227,14 +227,14 @@ func TestI5ReuseIsReportedOnceThoughTheStoreFails(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		inBubble(func(t *testing.T) {
 			s, j := &meter{}, &journal{}
-			i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
-			spent := issued(t, i).RefreshToken
-			refreshed(t, i, spent)
-			time.Sleep(window + time.Second)
+			i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
+			used := issued(t, i).RefreshToken
+			refreshed(t, i, used)
+			time.Sleep(gracePeriod + time.Second)
 			j.take()
 			failed := false
 			fault := func(op, key string) error {
-				if op == "swap" && key == familyKeyOf(spent) && !failed {
+				if op == "swap" && key == familyKeyOf(used) && !failed {
 					failed = true
 					return errors.New("down")
 				}
@@ -243,8 +243,8 @@ func TestI5ReuseIsReportedOnceThoughTheStoreFails(t *testing.T) {
 			if s.before = fault; applied {
 				s.before, s.after = nil, fault
 			}
-			wants(t, i, spent, reused)
-			wants(t, i, spent, refusedAs)
+			wants(t, i, used, reused)
+			wants(t, i, used, refusedAs)
 			if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventReuse, auth.EventRejected}) {
 				t.Errorf("applied %v: events %v", applied, kinds)
 			}
@@ -256,10 +256,10 @@ func TestI5ReuseIsReportedOnceThoughTheStoreFails(t *testing.T) {
 func TestI5EndedLoginLeavesTheList(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLogins = 2 })
-		oldest, spent := issued(t, i).RefreshToken, issued(t, i).RefreshToken
-		refreshed(t, i, spent)
-		time.Sleep(window + time.Second)
-		wants(t, i, spent, reused)
+		oldest, used := issued(t, i).RefreshToken, issued(t, i).RefreshToken
+		refreshed(t, i, used)
+		time.Sleep(gracePeriod + time.Second)
+		wants(t, i, used, reused)
 		issued(t, i)
 		wants(t, i, oldest, valid)
 	})(t)
@@ -314,23 +314,23 @@ func TestI7ForgedTokensChangeNothing(t *testing.T) {
 
 // A client that has an access token alone cannot ask what has become of its login:
 // the claim "fam" makes no refresh token of that family.
-func TestAccessTokenDoesNotTellOfItsLogin(t *testing.T) {
+func TestAccessTokenDoesNotRevealTheStateOfItsLogin(t *testing.T) {
 	s, j := &meter{}, &journal{}
-	i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+	i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 	live, over, revoked := issued(t, i), issued(t, i), issued(t, i)
 	must(t, i.Revoke(t.Context(), over.RefreshToken))
 	verified, err := i.Verify(t.Context(), revoked.AccessToken)
 	must(t, err)
 	must(t, i.LogoutOne(t.Context(), verified.Identity().Subject, verified.Identity().LoginID))
 	var unknown [16]byte
-	told := make(map[string]bool)
+	outputs := make(map[string]bool)
 	for _, seed := range [][16]byte{familyClaim(t, live.AccessToken), familyClaim(t, over.AccessToken), familyClaim(t, revoked.AccessToken), unknown} {
 		j.take()
 		_, err := i.Refresh(t.Context(), token.ForgeRefreshToken(nil, seed, [16]byte{}, 0), newAttempt())
-		told[fmt.Sprint(err, j.kinds())] = true
+		outputs[fmt.Sprint(err, j.kinds())] = true
 	}
-	if len(told) != 1 {
-		t.Errorf("%v", told)
+	if len(outputs) != 1 {
+		t.Errorf("%v", outputs)
 	}
 	wants(t, i, live.RefreshToken, valid)
 }
@@ -482,8 +482,8 @@ func TestI11RevocationCheckSeesTheEnd(t *testing.T) {
 			Keys: keys, Issuer: issuerName, Audience: audienceName, RevocationCheck: &token.RevocationCheck{Store: s, Every: time.Minute},
 		})
 		must(t, err)
-		spent := issued(t, blind).RefreshToken
-		tokens := refreshed(t, blind, spent)
+		used := issued(t, blind).RefreshToken
+		tokens := refreshed(t, blind, used)
 		verify := func(v *token.Verifier) string {
 			_, err := v.Verify(t.Context(), tokens.AccessToken)
 			return outcome(err)
@@ -491,12 +491,12 @@ func TestI11RevocationCheckSeesTheEnd(t *testing.T) {
 		if verify(live.Verifier) != valid || verify(late) != valid {
 			t.Fatal("it is not live at first")
 		}
-		time.Sleep(window + time.Second)
-		wants(t, blind, spent, reused)
+		time.Sleep(gracePeriod + time.Second)
+		wants(t, blind, used, reused)
 		if verify(live.Verifier) != refusedAs || verify(blind.Verifier) != valid || verify(late) != valid {
 			t.Error("at once")
 		}
-		time.Sleep(time.Minute - window - 2*time.Second)
+		time.Sleep(time.Minute - gracePeriod - 2*time.Second)
 		if verify(late) != valid {
 			t.Error("a second before the bound")
 		}
@@ -511,7 +511,7 @@ func TestI11RevocationCheckSeesTheEnd(t *testing.T) {
 func TestRotationIsReportedOnceThoughTheStoreFails(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		s, j := &meter{}, &journal{}
-		i := newIssuer(t, over(s, cheapKeys(t)), heard(j))
+		i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 		text := issued(t, i).RefreshToken
 		j.take()
 		failed := false

@@ -283,10 +283,10 @@ func TestUnknownKidThatMayBeNewIsServedAs503(t *testing.T) {
 		keys, err := token.NewRemoteKeySetVia("https://issuer.test/jwks", token.RemoteConfig{}, serving(publishes(m)))
 		must(t, err)
 		defer keys.Close()
-		var heard []auth.Event
+		var received []auth.Event
 		v, err := token.NewVerifier(token.VerifierConfig{
 			Keys: keys, Issuer: issuerName, Audience: audienceName,
-			Events: func(_ context.Context, e auth.Event) { heard = append(heard, e) },
+			Events: func(_ context.Context, e auth.Event) { received = append(received, e) },
 		})
 		must(t, err)
 		guard := &middleware.Guard{Authenticator: v}
@@ -297,8 +297,8 @@ func TestUnknownKidThatMayBeNewIsServedAs503(t *testing.T) {
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || w.Header().Get("WWW-Authenticate") != "" {
 			t.Errorf("%d, %v", w.Code, w.Header())
 		}
-		if len(heard) != 1 || heard[0].Kind != auth.EventRejected || heard[0].Reason != "unknown key" {
-			t.Errorf("%+v", heard)
+		if len(received) != 1 || received[0].Kind != auth.EventRejected || received[0].Reason != "unknown key" {
+			t.Errorf("%+v", received)
 		}
 	})
 }

@@ -39,12 +39,12 @@ func (n *near) GetCached(ctx context.Context, key string) ([]byte, bool, error) 
 	return n.Store.Get(ctx, key)
 }
 
-const world, famID = "staff", "AAAAAAAAAAAAAAAAAAAAAA"
+const namespace, famID = "staff", "AAAAAAAAAAAAAAAAAAAAAA"
 
 // put replaces the record of the family, nil deletes it.
 func put(t *testing.T, s store.Store, record []byte) {
 	t.Helper()
-	key := token.FamilyKey(world, famID)
+	key := token.FamilyKey(namespace, famID)
 	must(t, s.Delete(t.Context(), key))
 	if record == nil {
 		return
@@ -56,7 +56,7 @@ func put(t *testing.T, s store.Store, record []byte) {
 
 func liveVerifier(m *minter, s store.Store, every time.Duration) *token.Verifier {
 	return m.verifier(func(c *token.VerifierConfig) {
-		c.RevocationCheck = &token.RevocationCheck{Store: s, Namespace: world, Every: every}
+		c.RevocationCheck = &token.RevocationCheck{Store: s, Namespace: namespace, Every: every}
 	})
 }
 
@@ -79,7 +79,7 @@ func TestRevocationCheckAnswersByTheFamily(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m, s := newMinter(t), &spy{Store: &store.Memory{}}
 			put(t, s, c.record)
-			text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
+			text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)}))
 			v := liveVerifier(m, s, 0)
 			for range 3 { // known or not
 				if _, err := v.Verify(t.Context(), text); outcome(err) != c.want {
@@ -101,7 +101,7 @@ func TestRevocationCheckAnswersByTheFamily(t *testing.T) {
 func TestLogoutIsSeenAtOnce(t *testing.T) {
 	m, s := newMinter(t), &store.Memory{}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
+	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)}))
 	v, blind := liveVerifier(m, s, 0), m.verifier()
 	hits(t, v, text)
 	hits(t, v, text)
@@ -122,19 +122,19 @@ func TestRevocationCheckIsOfOneNamespace(t *testing.T) {
 	m, s := newMinter(t), &store.Memory{}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
 	other := m.verifier(func(c *token.VerifierConfig) { c.RevocationCheck = &token.RevocationCheck{Store: s} })
-	refuses(t, other, m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
+	refuses(t, other, m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)})))
 }
 
 // The login of a token must be of its subject, and be the one that it names.
 func TestRevocationCheckIsOfTheTokensOwnLogin(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour))) // of alice
-	mine := map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}
+	mine := map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)}
 	v := liveVerifier(m, s, 0)
 	hits(t, v, m.mint(with(mine)))
 	mine["sub"] = "bob"
 	refuses(t, v, m.mint(with(mine)))
-	for _, sid := range []any{"login-1", token.FamilyLoginID(world, famID) + "x", nil} {
+	for _, sid := range []any{"login-1", token.FamilyLoginID(namespace, famID) + "x", nil} {
 		s.reads = 0
 		if refuses(t, v, m.mint(with(map[string]any{"fam": famID, "sid": sid}))); s.reads != 0 {
 			t.Errorf("sid %v: %d reads", sid, s.reads)
@@ -146,7 +146,7 @@ func TestRevocationCheckIsOfTheTokensOwnLogin(t *testing.T) {
 func TestStoreThatIsDownIsNeitherYesNorNo(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-	text, v := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})), liveVerifier(m, s, 0)
+	text, v := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)})), liveVerifier(m, s, 0)
 	hits(t, v, text)
 	s.fail = errors.New("down")
 	got, err := v.Verify(t.Context(), text)
@@ -161,7 +161,7 @@ func TestRevocationCheckLooksEverySoOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, s := newMinter(t), &spy{Store: &store.Memory{}}
 		put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-		text, v := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})), liveVerifier(m, s, 10*time.Second)
+		text, v := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)})), liveVerifier(m, s, 10*time.Second)
 		for range 5 {
 			hits(t, v, text)
 		}
@@ -185,7 +185,7 @@ func TestALookFromTheFutureDoesNotCount(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
 	v := liveVerifier(m, s, 10*time.Second)
-	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
+	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)}))
 	known, err := v.Verify(t.Context(), text)
 	must(t, err)
 	for _, ahead := range []time.Duration{time.Minute, time.Hour} {
@@ -203,7 +203,7 @@ func TestALookFromTheFutureDoesNotCount(t *testing.T) {
 func TestRevocationCheckUsesANearCache(t *testing.T) {
 	m, s := newMinter(t), &near{spy: spy{Store: &store.Memory{}}}
 	put(t, s, token.FamilyRecord(time.Now().Add(time.Hour)))
-	hits(t, liveVerifier(m, s, 0), m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)})))
+	hits(t, liveVerifier(m, s, 0), m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)})))
 	if s.reads != 0 || s.cached != 1 {
 		t.Errorf("%d reads, %d near", s.reads, s.cached)
 	}
@@ -211,19 +211,19 @@ func TestRevocationCheckUsesANearCache(t *testing.T) {
 
 func TestEndedLoginIsAnEvent(t *testing.T) {
 	m, s := newMinter(t), &spy{Store: &store.Memory{}}
-	var heard []auth.Event
+	var received []auth.Event
 	v := m.verifier(func(c *token.VerifierConfig) {
-		c.RevocationCheck = &token.RevocationCheck{Store: s, Namespace: world}
-		c.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+		c.RevocationCheck = &token.RevocationCheck{Store: s, Namespace: namespace}
+		c.Events = func(_ context.Context, e auth.Event) { received = append(received, e) }
 	})
-	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(world, famID)}))
+	text := m.mint(with(map[string]any{"fam": famID, "sid": token.FamilyLoginID(namespace, famID)}))
 	refuses(t, v, text)
 	s.fail = errors.New("down")
 	v.Verify(t.Context(), text)
 	s.fail = context.Canceled // the client has gone: nothing is wrong here
 	v.Verify(t.Context(), text)
-	if len(heard) != 2 || heard[0].Kind != auth.EventRejected || heard[0].LoginID != token.FamilyLoginID(world, famID) || heard[1].Kind != auth.EventFault {
-		t.Errorf("%+v", heard)
+	if len(received) != 2 || received[0].Kind != auth.EventRejected || received[0].LoginID != token.FamilyLoginID(namespace, famID) || received[1].Kind != auth.EventFault {
+		t.Errorf("%+v", received)
 	}
 }
 

@@ -224,9 +224,9 @@ func TestNoKeysIsNeitherYesNorNo(t *testing.T) {
 // ASVS 5.0, 16.3.1 and 16.3.3.
 func TestRefusalsAreEvents(t *testing.T) {
 	m := newMinter(t)
-	var heard []auth.Event
+	var received []auth.Event
 	v := m.verifier(func(c *token.VerifierConfig) {
-		c.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+		c.Events = func(_ context.Context, e auth.Event) { received = append(received, e) }
 	})
 	past := map[string]any{"iat": time.Now().Unix() - 900, "auth_time": nil, "exp": time.Now().Unix() - 300}
 	good := m.mint(claims())
@@ -234,7 +234,7 @@ func TestRefusalsAreEvents(t *testing.T) {
 		v.Verify(t.Context(), text)
 	}
 	var got []string
-	for _, e := range heard {
+	for _, e := range received {
 		if e.Source != "token" || e.Time.IsZero() {
 			t.Errorf("%+v", e)
 		}

@@ -34,7 +34,7 @@ func worlds(t *testing.T, one, other func(*token.IssuerConfig)) (a, b *token.Iss
 }
 
 // RFC 6749, 6: a refresh token is bound to the client to which it was issued.
-func TestRefreshTokenOpensNothingAtAnotherIssuer(t *testing.T) {
+func TestRefreshTokenIsInvalidAtAnotherIssuer(t *testing.T) {
 	for rule, change := range map[string]func(*token.IssuerConfig){
 		"another issuer":    func(c *token.IssuerConfig) { c.Issuer = "https://other.example" },
 		"another audience":  func(c *token.IssuerConfig) { c.Audience = "https://admin.example" },
@@ -57,7 +57,7 @@ func TestRefreshTokenOpensNothingAtAnotherIssuer(t *testing.T) {
 }
 
 // Subjects of two namespaces are distinct, even with the same names and keys.
-func TestAccessTokenOpensNothingInAnotherNamespace(t *testing.T) {
+func TestAccessTokenIsInvalidInAnotherNamespace(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		staff, customers := worlds(t,
 			func(c *token.IssuerConfig) { c.Namespace, c.RevocationCheck = "staff", live },
@@ -201,16 +201,16 @@ func TestHooksAndSignersMayCallBack(t *testing.T) {
 	host := httptest.NewTLSServer(http.NotFoundHandler())
 	defer host.Close()
 	var remote atomic.Pointer[token.RemoteKeySet]
-	told := make(chan error, 100)
+	outputs := make(chan error, 100)
 	set, err := token.NewRemoteKeySet(host.URL, token.RemoteConfig{Events: func(context.Context, auth.Event) {
 		if set := remote.Load(); set != nil {
-			told <- set.Ready()
+			outputs <- set.Ready()
 		}
 	}})
 	must(t, err)
 	defer set.Close()
 	remote.Store(set)
-	if err := <-told; err == nil { // the first failure, or that a second later
+	if err := <-outputs; err == nil { // the first failure, or that a second later
 		t.Error("there are keys")
 	}
 }

@@ -150,20 +150,20 @@ func TestANameIsTakenOnce(t *testing.T) {
 	b.wants(401, "wrong")(b.send("/login", "/login", "name", "alice", "password", second))
 }
 
-func TestAStrangerIsThrottledAndTheOwnerIsNot(t *testing.T) {
+func TestAnAttackerIsThrottledAndTheOwnerIsNot(t *testing.T) {
 	o := open(t)
-	owner, stranger := o.registered(t), o.browser(t)
+	owner, attacker := o.registered(t), o.browser(t)
 	owner.wants(200, "logged out")(owner.send("/", "/logout"))
 	owner.wants(200, "Hello")(owner.send("/login", "/login", "name", "alice", "password", first)) // the account knows this browser now
 	owner.wants(200, "logged out")(owner.send("/", "/logout"))
 	for range 5 {
-		stranger.wants(401, "wrong")(stranger.send("/login", "/login", "name", "Alice", "password", "a guess"))
+		attacker.wants(401, "wrong")(attacker.send("/login", "/login", "name", "Alice", "password", "a guess"))
 	}
-	stranger.wants(429, "too many")(stranger.send("/login", "/login", "name", "alice", "password", first))
+	attacker.wants(429, "too many")(attacker.send("/login", "/login", "name", "alice", "password", first))
 	owner.wants(200, "Hello")(owner.send("/login", "/login", "name", "alice", "password", first))
 }
 
-func TestAChangedPasswordLogsOutEverybodyElse(t *testing.T) {
+func TestAChangedPasswordEndsAllOtherLogins(t *testing.T) {
 	o := open(t)
 	here, there := o.registered(t), o.browser(t)
 	there.wants(200, "Hello")(there.send("/login", "/login", "name", "alice", "password", first))
@@ -256,7 +256,7 @@ func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	}
 }
 
-func TestALogInLeadsBackAndNowhereElse(t *testing.T) {
+func TestALoginLeadsBackAndNowhereElse(t *testing.T) {
 	o := open(t)
 	o.registered(t)
 	for next, want := range map[string]string{"/register": "Make an account", "//evil.example": "Hello", "https://evil.example/": "Hello"} {

@@ -16,7 +16,7 @@ import (
 )
 
 // An attacker who reads an earlier link in a mailbox or a log cannot use it.
-func TestANewPasswordEndsTheLinksOfBefore(t *testing.T) {
+func TestANewPasswordEndsEarlierLinks(t *testing.T) {
 	for name, set := range map[string]func(o *opened, owner *browser){
 		"changed": func(o *opened, owner *browser) {
 			owner.wants(200, "is changed")(owner.send("/", "/password", "current", first, "password", second))
@@ -60,7 +60,7 @@ func TestRegisteringIsBounded(t *testing.T) {
 
 // An attacker's requests, as many as the limit allows, make the owner wait for an hour at
 // most.
-func TestNobodyClosesMailsOrRegisteringForGood(t *testing.T) {
+func TestNoAttackerLocksMailsOrRegisteringForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := newSite(&store.Memory{}, func(to, link string) {})
 		if err != nil {
@@ -107,7 +107,7 @@ func (c *counting) CompareAndSwap(ctx context.Context, key string, old, new []by
 }
 
 // The response time does not reveal whether an account exists.
-func TestAForgottenPasswordTakesTheSameForNobody(t *testing.T) {
+func TestAForgottenPasswordTakesTheSameForAnUnknownUser(t *testing.T) {
 	db := &counting{}
 	o := openOver(t, db)
 	o.registered(t)

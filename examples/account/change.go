@@ -39,7 +39,7 @@ func (s *site) change(w http.ResponseWriter, r *http.Request) error {
 	if err := s.enter(w, r, id.Subject, hash); err != nil {
 		return errors.Join(errSet, err)
 	}
-	return s.tell(w, r, "/", "Your password is changed, and you are logged out everywhere else.")
+	return s.flash(w, r, "/", "Your password is changed, and you are logged out everywhere else.")
 }
 
 // resetting is the purpose of tokens in links that reset a password.
@@ -64,7 +64,7 @@ func (s *site) forgotten(w http.ResponseWriter, r *http.Request) error {
 	if !errors.Is(err, errCounted) {
 		return err
 	}
-	return s.tell(w, r, "/login", "If there is such an account, a link is on its way. It works for an hour, until the password is another.")
+	return s.flash(w, r, "/login", "If there is such an account, a link is on its way. It works for an hour, until the password is another.")
 }
 
 // reset sets a password for a user with a link. The link stays valid until an acceptable
@@ -94,5 +94,5 @@ func (s *site) reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errors.Join(errSet, err)
 	}
-	return s.tell(w, r, "/login", "Your password is set. Log in with it.")
+	return s.flash(w, r, "/login", "Your password is set. Log in with it.")
 }

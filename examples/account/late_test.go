@@ -74,7 +74,7 @@ func (b *browser) isIn() bool {
 	return strings.Contains(body, "Hello,")
 }
 
-func TestALogInByAPasswordThatIsReplacedMeanwhileIsRefused(t *testing.T) {
+func TestALoginByAPasswordThatIsReplacedMeanwhileIsRefused(t *testing.T) {
 	for name, replace := range map[string]func(o *opened, owner *browser){
 		"changed": func(o *opened, owner *browser) {
 			owner.wants(200, "is changed")(owner.send("/", "/password", "current", first, "password", second))
@@ -100,7 +100,7 @@ func TestALogInByAPasswordThatIsReplacedMeanwhileIsRefused(t *testing.T) {
 	}
 }
 
-func TestALogInThatCannotBeEndedIsGivenToNobody(t *testing.T) {
+func TestALoginThatCannotBeEndedIsNotDisclosed(t *testing.T) {
 	db := &gated{}
 	o := openOver(t, db)
 	owner, thief := o.registered(t), o.browser(t)
@@ -142,7 +142,7 @@ func TestAPasswordThatIsHashedAnewIsStillTheOne(t *testing.T) {
 }
 
 // Two concurrent logins both rehash the password, and one of them stores the hash.
-func TestTwoLogInsAtOnceThatHashAnewAreBothIn(t *testing.T) {
+func TestTwoConcurrentLoginsThatRehashBothSucceed(t *testing.T) {
 	o := open(t)
 	in := []*browser{o.registered(t), o.browser(t)}
 	in[0].send("/", "/logout")
@@ -164,7 +164,7 @@ func TestTwoLogInsAtOnceThatHashAnewAreBothIn(t *testing.T) {
 }
 
 // Clients log in repeatedly with the old password while it is changed.
-func TestNoLogInByTheOldPasswordOutlivesItsChange(t *testing.T) {
+func TestNoLoginByTheOldPasswordOutlivesItsChange(t *testing.T) {
 	changes := 3
 	if testing.Short() {
 		changes = 1

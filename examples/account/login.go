@@ -102,5 +102,5 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	middleware.ClearSiteData(w.Header())
-	return s.tell(w, r, "/login", "You are logged out.")
+	return s.flash(w, r, "/login", "You are logged out.")
 }

@@ -112,8 +112,8 @@ func explain(err error) (status int, text string) {
 	return http.StatusServiceUnavailable, "That cannot be done now. Try again in a moment."
 }
 
-// tell shows a message on the next page.
-func (s *site) tell(w http.ResponseWriter, r *http.Request, to, message string) error {
+// flash shows a message on the next page.
+func (s *site) flash(w http.ResponseWriter, r *http.Request, to, message string) error {
 	if err := s.messages.Set(w.Header(), r, message); err != nil {
 		return err
 	}

@@ -15,14 +15,14 @@ func TestOneHandlerServesBothModes(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	b.login(sessionMode)
-	b.tells("browser POST /session/login 200 login")
+	b.reports("browser POST /session/login 200 login")
 	access := b.login(tokenMode)
-	b.tells("browser POST /token/login 200 login")
+	b.reports("browser POST /token/login 200 login")
 	for mode, header := range map[string]http.Header{sessionMode: nil, tokenMode: bearer(access)} {
 		if status, body := b.step("me", mode, "GET", "/"+mode+"/me", nil, header); status != http.StatusOK || body != "hello, alice\n" {
 			t.Errorf("%s: %d %q", mode, status, body)
 		}
-		b.tells("browser GET /" + mode + "/me 200")
+		b.reports("browser GET /" + mode + "/me 200")
 	}
 	s := b.state()
 	if s.Session.Login == nil || s.Token.Login == nil || len(s.Logins) != 2 || s.Session.Login.Subject != "alice" {
@@ -30,7 +30,7 @@ func TestOneHandlerServesBothModes(t *testing.T) {
 	}
 }
 
-func TestAWrongPasswordLogsNobodyIn(t *testing.T) {
+func TestAWrongPasswordIsRefused(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	for _, form := range []url.Values{{}, {"user": {"alice"}, "password": {"wrong"}}, {"user": {"bob"}, "password": {"correct horse"}}} {
@@ -42,7 +42,7 @@ func TestAWrongPasswordLogsNobodyIn(t *testing.T) {
 	}
 }
 
-func TestLogOutEverywhereEndsBothModes(t *testing.T) {
+func TestLogoutEverywhereEndsBothModes(t *testing.T) {
 	for _, mode := range []string{sessionMode, tokenMode} {
 		_, server := open(t)
 		here, there := visit(t, server), visit(t, server)
@@ -54,7 +54,7 @@ func TestLogOutEverywhereEndsBothModes(t *testing.T) {
 			header = bearer(access)
 		}
 		here.step("everywhere", mode, "POST", "/"+mode+"/logout-everywhere", url.Values{}, header)
-		here.tells("browser POST /" + mode + "/logout-everywhere 204 revoked revoked revoked")
+		here.reports("browser POST /" + mode + "/logout-everywhere 204 revoked revoked revoked")
 		for _, b := range []*guest{here, there} {
 			if status, _ := b.step("me", sessionMode, "GET", "/session/me", nil, nil); status != http.StatusUnauthorized {
 				t.Errorf("%s: a session goes on: status %d", mode, status)
@@ -76,7 +76,7 @@ func TestLogOutEverywhereEndsBothModes(t *testing.T) {
 }
 
 // Viewing the page, or leaving it open, does not extend a login.
-func TestTheStateUsesNoLogIn(t *testing.T) {
+func TestTheStateUsesNoLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := newDemo(short)
 		if err != nil {

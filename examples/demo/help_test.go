@@ -128,7 +128,7 @@ func (b *guest) state() (s state) {
 }
 
 // told summarizes the record of the latest step.
-func (b *guest) told() string {
+func (b *guest) summary() string {
 	b.t.Helper()
 	steps := b.state().Steps
 	if len(steps) == 0 {
@@ -149,9 +149,9 @@ func (b *guest) told() string {
 	return strings.Join(words, "; ")
 }
 
-func (b *guest) tells(want string) {
+func (b *guest) reports(want string) {
 	b.t.Helper()
-	if got := b.told(); got != want {
+	if got := b.summary(); got != want {
 		b.t.Errorf("the record is %q, want %q", got, want)
 	}
 }

@@ -95,7 +95,7 @@ func TestCookiesThatDoNotCountAreAside(t *testing.T) {
 	}
 }
 
-func TestNobodySeesTheStepsOfOthers(t *testing.T) {
+func TestNoVisitorSeesTheStepsOfAnother(t *testing.T) {
 	_, server := open(t)
 	a, b := visit(t, server), visit(t, server)
 	a.login(sessionMode)
@@ -104,7 +104,7 @@ func TestNobodySeesTheStepsOfOthers(t *testing.T) {
 		t.Errorf("another browser sees %d steps", len(s.Steps))
 	}
 	b.step("again", sessionMode, "POST", "/thief/use", url.Values{"mode": {sessionMode}}, nil)
-	b.tells("thief copies") // nothing
+	b.reports("thief copies") // nothing
 	if s := a.state(); len(s.Steps) != 2 {
 		t.Errorf("the browser itself sees %d steps", len(s.Steps))
 	}
@@ -118,7 +118,7 @@ func TestNobodySeesTheStepsOfOthers(t *testing.T) {
 // Requests of the other site have no visitor cookie.
 func TestALabelFilesWhatHasNoCookie(t *testing.T) {
 	_, server := open(t)
-	a, stranger := visit(t, server), &guest{t: t, url: server.URL}
+	a, other := visit(t, server), &guest{t: t, url: server.URL}
 	tag := func(label, step string) string {
 		return "/session/logout?" + url.Values{"visitor": {label}, "step": {step}}.Encode()
 	}
@@ -129,13 +129,13 @@ func TestALabelFilesWhatHasNoCookie(t *testing.T) {
 		tag(a.state().Label, "elsewhere"),
 		tag(a.state().Label, "elsewhere-session-0123456789abcdef\n"),
 	} {
-		if status, _ := stranger.do("POST", path, url.Values{}, crossSite); status != http.StatusForbidden {
+		if status, _ := other.do("POST", path, url.Values{}, crossSite); status != http.StatusForbidden {
 			t.Errorf("status %d", status)
 		}
-		a.tells("")
+		a.reports("")
 	}
-	stranger.do("POST", tag(a.state().Label, "elsewhere-session-0123456789abcdef"), url.Values{}, crossSite)
-	a.tells("site POST /session/logout 403 rejected")
+	other.do("POST", tag(a.state().Label, "elsewhere-session-0123456789abcdef"), url.Values{}, crossSite)
+	a.reports("site POST /session/logout 403 rejected")
 }
 
 func TestTheRecordIsBounded(t *testing.T) {

@@ -13,21 +13,21 @@ func TestAStolenSessionWorksUntilItEnds(t *testing.T) {
 	b.login(sessionMode)
 	mode := url.Values{"mode": {sessionMode}}
 	b.step("steal", sessionMode, "POST", "/thief/steal", mode, nil)
-	b.tells("thief copies")
+	b.reports("thief copies")
 	if s := b.state(); s.Session.Stolen == "" || s.Session.Stolen != s.Session.Cookie || s.Token.Stolen != "" {
 		t.Errorf("the thief has %q and %q", s.Session.Stolen, s.Token.Stolen)
 	}
 	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
-	b.tells("thief GET /session/me 200")
+	b.reports("thief GET /session/me 200")
 	b.step("logout", sessionMode, "POST", "/session/logout", url.Values{}, nil)
-	b.tells("browser POST /session/logout 204 logout")
+	b.reports("browser POST /session/logout 204 logout")
 	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
-	b.tells("thief GET /session/me 401")
+	b.reports("thief GET /session/me 401")
 }
 
 // Within the grace period the thief is not detected. That the theft is detected after it is
 // tested in a browser, in real time.
-func TestAThiefWithinTheWindowGetsWhatTheOwnerGets(t *testing.T) {
+func TestAThiefWithinTheGracePeriodGetsWhatTheOwnerGets(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	b.login(tokenMode)
@@ -37,7 +37,7 @@ func TestAThiefWithinTheWindowGetsWhatTheOwnerGets(t *testing.T) {
 		t.Fatalf("the owner's refresh: status %d", status)
 	}
 	b.step("again", tokenMode, "POST", "/thief/use", mode, nil)
-	b.tells("thief POST /token/refresh 200")
+	b.reports("thief POST /token/refresh 200")
 	if s := b.state(); s.Token.Stolen != s.Token.Cookie {
 		t.Errorf("the thief has %q, the owner %q", s.Token.Stolen, s.Token.Cookie)
 	}
@@ -45,17 +45,17 @@ func TestAThiefWithinTheWindowGetsWhatTheOwnerGets(t *testing.T) {
 
 // Within the grace period a used token gets a response any number of times, for any client
 // and any idempotency key, so no text says that it gets one response.
-func TestASpentTokenIsAnsweredThroughoutTheWindow(t *testing.T) {
+func TestAUsedTokenIsAcceptedThroughoutTheGracePeriod(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	b.login(tokenMode)
-	spent, successor := b.cookies[refreshCookie.Name()], ""
+	used, successor := b.cookies[refreshCookie.Name()], ""
 	for i := range 4 {
-		b.cookies[refreshCookie.Name()] = spent
+		b.cookies[refreshCookie.Name()] = used
 		attempt := http.Header{"Refresh-Attempt": {strings.Repeat(string(rune('a'+i)), 32)}}
 		status, _ := b.step("renew", tokenMode, "POST", "/token/refresh", url.Values{}, attempt)
 		got := b.cookies[refreshCookie.Name()]
-		if status != http.StatusOK || got == spent || successor != "" && got != successor {
+		if status != http.StatusOK || got == used || successor != "" && got != successor {
 			t.Errorf("attempt %d: status %d, %q", i, status, got)
 		}
 		successor = got
@@ -69,7 +69,7 @@ func TestASpentTokenIsAnsweredThroughoutTheWindow(t *testing.T) {
 	}
 }
 
-func TestThereIsNothingToStealBeforeTheLogIn(t *testing.T) {
+func TestThereIsNothingToStealBeforeTheLogin(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	for _, mode := range []string{sessionMode, tokenMode} {
@@ -77,7 +77,7 @@ func TestThereIsNothingToStealBeforeTheLogIn(t *testing.T) {
 			if status, body := b.step("steal", mode, "POST", path, url.Values{"mode": {mode}}, nil); status != http.StatusOK {
 				t.Errorf("%s of %s: %d %s", path, mode, status, body)
 			}
-			b.tells("thief copies") // nothing, as is shown
+			b.reports("thief copies") // nothing, as is shown
 		}
 	}
 }
@@ -111,5 +111,5 @@ func TestTheThiefServesItsVictimAlone(t *testing.T) {
 	if status, _ := b.do("POST", "/thief/use", url.Values{"mode": {sessionMode}}, header); status != http.StatusOK {
 		t.Errorf("the thief asks whom it is told: status %d", status)
 	}
-	b.tells("thief copies; thief GET /session/me 200")
+	b.reports("thief copies; thief GET /session/me 200")
 }

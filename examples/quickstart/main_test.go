@@ -59,7 +59,7 @@ func credentials(user, password string) url.Values {
 	return url.Values{"user": {user}, "password": {password}}
 }
 
-func TestWhoLogsInIsKnownUntilLogOut(t *testing.T) {
+func TestALoginLastsUntilLogout(t *testing.T) {
 	b := newBrowser(t)
 	if status, _ := b.get("/me"); status != http.StatusUnauthorized {
 		t.Errorf("before login: status %d", status)
@@ -78,7 +78,7 @@ func TestWhoLogsInIsKnownUntilLogOut(t *testing.T) {
 	}
 }
 
-func TestAWrongUserOrPasswordLogsNobodyIn(t *testing.T) {
+func TestAWrongUserOrPasswordIsRefused(t *testing.T) {
 	for name, form := range map[string]url.Values{
 		"wrong password":        credentials("alice", "battery staple"),
 		"no password":           credentials("alice", ""),
@@ -101,7 +101,7 @@ func TestAWrongUserOrPasswordLogsNobodyIn(t *testing.T) {
 	}
 }
 
-func TestLogInAndLogOutAreNoLinks(t *testing.T) {
+func TestLoginAndLogoutAreNotLinks(t *testing.T) {
 	b := newBrowser(t)
 	for _, path := range []string{"/login", "/logout"} {
 		if status, _ := b.get(path); status != http.StatusMethodNotAllowed {
@@ -110,7 +110,7 @@ func TestLogInAndLogOutAreNoLinks(t *testing.T) {
 	}
 }
 
-func TestAnotherSiteLogsNobodyInOrOut(t *testing.T) {
+func TestAnotherSiteCannotLogInOrOut(t *testing.T) {
 	b := newBrowser(t)
 	for _, path := range []string{"/login", "/logout"} {
 		form := strings.NewReader(credentials("alice", "correct horse").Encode())

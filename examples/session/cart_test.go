@@ -20,7 +20,7 @@ func (c client) has(item string) bool {
 	return strings.Contains(body, "<li>"+item+"</li>")
 }
 
-func TestACartIsKeptThroughLogIn(t *testing.T) {
+func TestACartIsKeptThroughLogin(t *testing.T) {
 	c := visit(t, open(t))
 	c.add("tea")
 	c.wants("/me", http.StatusUnauthorized) // a session of a visitor is not authenticated

@@ -70,7 +70,7 @@ func TestADeviceIsLoggedOutByTheFormAlone(t *testing.T) {
 	}
 }
 
-func TestLogOutEverywhereEndsEveryDevice(t *testing.T) {
+func TestLogoutEverywhereEndsEveryDevice(t *testing.T) {
 	shop := open(t)
 	here, there := visit(t, shop), visit(t, shop)
 	here.login()

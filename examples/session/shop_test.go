@@ -89,7 +89,7 @@ func (c client) wants(path string, want int) {
 
 var alice = url.Values{"user": {"alice"}, "password": {"correct horse"}}
 
-func TestWhoLogsInIsKnownUntilLogOut(t *testing.T) {
+func TestALoginLastsUntilLogout(t *testing.T) {
 	c := visit(t, open(t))
 	c.wants("/me", http.StatusUnauthorized)
 	c.login()
@@ -100,7 +100,7 @@ func TestWhoLogsInIsKnownUntilLogOut(t *testing.T) {
 	c.wants("/me", http.StatusUnauthorized)
 }
 
-func TestAWrongPasswordLogsNobodyIn(t *testing.T) {
+func TestAWrongPasswordIsRefused(t *testing.T) {
 	c := visit(t, open(t))
 	for _, password := range []string{"", "battery staple", "correct horse "} {
 		status, body := c.post("/login", url.Values{"user": {"alice"}, "password": {password}})
@@ -135,7 +135,7 @@ func TestRememberMeOutlivesTheBrowser(t *testing.T) {
 	}
 }
 
-func TestLogInGoesToThePageThatWasAskedFor(t *testing.T) {
+func TestLoginGoesToThePageThatWasRequested(t *testing.T) {
 	shop := open(t)
 	navigation := map[string]string{"Sec-Fetch-Mode": "navigate"}
 	c := visit(t, shop)
@@ -174,7 +174,7 @@ func TestAnotherSiteChangesNothing(t *testing.T) {
 	}
 }
 
-func TestPaymentAsksForALogInOfTheLastMinute(t *testing.T) {
+func TestPaymentRequiresALoginOfTheLastMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sessions, err := session.New(session.Config{Store: &store.Memory{}})
 		if err != nil {

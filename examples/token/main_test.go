@@ -99,7 +99,7 @@ func TestWhoLogsInIsKnownByItsToken(t *testing.T) {
 	c.want("GET", "/me", http.StatusUnauthorized, "")
 }
 
-func TestAWrongPasswordLogsNobodyIn(t *testing.T) {
+func TestAWrongPasswordIsRefused(t *testing.T) {
 	c := newClient(t, false)
 	if status, _ := c.do("POST", "/login", url.Values{"user": {"alice"}, "password": {"battery staple"}}); status != http.StatusUnauthorized {
 		t.Errorf("status %d", status)
@@ -107,7 +107,7 @@ func TestAWrongPasswordLogsNobodyIn(t *testing.T) {
 	c.want("POST", "/refresh", http.StatusUnauthorized, "")
 }
 
-func TestLogOutEverywhereIsSeenAtOnceWithLive(t *testing.T) {
+func TestLogoutEverywhereIsSeenAtOnceWithARevocationCheck(t *testing.T) {
 	c := newClient(t, true)
 	c.login()
 	if status, body := c.do("GET", "/devices", nil); status != http.StatusOK || !strings.Contains(body, "Go-http-client") {

@@ -30,13 +30,13 @@ type site struct {
 	mode    string
 	handler http.Handler
 	store   *brittle
-	all     func(context.Context, string) error // log-out everywhere
+	all     func(context.Context, string) error // logout everywhere
 
-	cookie string // what the browser keeps
-	bearer string
-	agent  string
-	heard  []auth.Event
-	wrote  strings.Builder // all that was answered
+	cookie   string // what the browser keeps
+	bearer   string
+	agent    string
+	received []auth.Event
+	wrote    strings.Builder // all that was answered
 }
 
 // brittle is a store that can be switched off.
@@ -70,9 +70,9 @@ func (b *brittle) Delete(ctx context.Context, key string) error {
 func openSite(t *testing.T, mode string) *site {
 	t.Helper()
 	s := &site{mode: mode, store: &brittle{}, agent: "Browser/1.0"}
-	hear := func(_ context.Context, e auth.Event) { s.heard = append(s.heard, e) }
+	receive := func(_ context.Context, e auth.Event) { s.received = append(s.received, e) }
 	mux := http.NewServeMux()
-	guard := &middleware.Guard{Events: hear}
+	guard := &middleware.Guard{Events: receive}
 	login := func(do func(http.ResponseWriter, *http.Request, auth.Identity) error) {
 		mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 			if err := do(w, r, auth.Identity{Subject: r.URL.Query().Get("subject"), Scopes: "read"}); err != nil {
@@ -82,7 +82,7 @@ func openSite(t *testing.T, mode string) *site {
 	}
 	switch mode {
 	case "session":
-		m, err := session.New(session.Config{Store: s.store, Events: hear})
+		m, err := session.New(session.Config{Store: s.store, Events: receive})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func openSite(t *testing.T, mode string) *site {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i, err := token.NewIssuer(token.IssuerConfig{Keys: keys, Store: s.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", RevocationCheck: true, Events: hear})
+		i, err := token.NewIssuer(token.IssuerConfig{Keys: keys, Store: s.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", RevocationCheck: true, Events: receive})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func (s *site) send(method, target string, fields ...string) int {
 	}
 	if json.Unmarshal(w.Body.Bytes(), &answer); answer.AccessToken != "" {
 		s.bearer = answer.AccessToken
-	} else { // a log-in alone gives secrets away
+	} else { // a login alone gives secrets away
 		fmt.Fprintln(&s.wrote, w.Code, w.Body)
 	}
 	return w.Code
@@ -153,24 +153,24 @@ func (s *site) send(method, target string, fields ...string) int {
 func (s *site) login(t *testing.T, subject string) {
 	t.Helper()
 	if code := s.send("POST", "/login?subject="+subject); code != 200 {
-		t.Fatalf("log-in: %d", code)
+		t.Fatalf("login: %d", code)
 	}
 }
 
 // take returns what was heard, and forgets it.
 func (s *site) take() []auth.Event {
-	heard := s.heard
-	s.heard = nil
-	return heard
+	received := s.received
+	s.received = nil
+	return received
 }
 
 // situation is something that an operator is to hear of, or not.
 type situation struct {
-	rule   string
-	mode   string // "" for both
-	do     func(t *testing.T, s *site)
-	want   []string // kind, "guard" if that tells, reason
-	nobody bool     // whom it is about cannot be known
+	rule      string
+	mode      string // "" for both
+	do        func(t *testing.T, s *site)
+	want      []string // kind, "guard" if that tells, reason
+	anonymous bool     // whom it is about cannot be known
 }
 
 var situations = []situation{
@@ -178,7 +178,7 @@ var situations = []situation{
 	{rule: "login", do: func(t *testing.T, s *site) { s.cookie = ""; s.login(t, "alice") }, want: []string{"login"}},
 	{rule: "login again, in the same browser", do: func(t *testing.T, s *site) { s.login(t, "alice") }, want: []string{"login"}},
 	{rule: "logout", do: func(t *testing.T, s *site) { s.send("POST", "/logout") }, want: []string{"logout"}},
-	{rule: "log-out everywhere", do: func(t *testing.T, s *site) { s.all(t.Context(), "alice") }, want: []string{"revoked"}},
+	{rule: "logout everywhere", do: func(t *testing.T, s *site) { s.all(t.Context(), "alice") }, want: []string{"revoked"}},
 	{rule: "a session that is over", mode: "session", do: func(t *testing.T, s *site) {
 		time.Sleep(time.Hour)
 		s.send("GET", "/me")
@@ -194,7 +194,7 @@ var situations = []situation{
 	{rule: "a refresh token that is over", mode: "token", do: func(t *testing.T, s *site) {
 		time.Sleep(4 * time.Hour)
 		s.send("POST", "/refresh")
-	}, want: []string{"expired unknown"}, nobody: true},
+	}, want: []string{"expired unknown"}, anonymous: true},
 	{rule: "a request without a credential", do: func(t *testing.T, s *site) {
 		s.send("GET", "/me", "Cookie", "", "Authorization", "")
 	}},
@@ -202,7 +202,7 @@ var situations = []situation{
 
 	// ASVS 5.0, 16.3.2.
 	{rule: "a scope is lacking", do: func(t *testing.T, s *site) { s.send("GET", "/admin") }, want: []string{"denied guard insufficient scope"}},
-	{rule: "a recent log-in is lacking", do: func(t *testing.T, s *site) {
+	{rule: "a recent login is lacking", do: func(t *testing.T, s *site) {
 		time.Sleep(2 * time.Minute)
 		s.send("GET", "/bank")
 	}, want: []string{"denied guard insufficient user authentication"}},
@@ -210,42 +210,42 @@ var situations = []situation{
 	// ASVS 5.0, 16.3.3.
 	{rule: "a token that nobody has made", mode: "session", do: func(t *testing.T, s *site) {
 		s.send("GET", "/me", "Cookie", "__Host-Http-session="+strings.Repeat("A", 43))
-	}, want: []string{"rejected unknown"}, nobody: true},
+	}, want: []string{"rejected unknown"}, anonymous: true},
 	{rule: "two cookies", mode: "session", do: func(t *testing.T, s *site) {
 		s.send("GET", "/me", "Cookie", s.cookie+"; "+s.cookie)
-	}, want: []string{"rejected malformed cookie"}, nobody: true},
+	}, want: []string{"rejected malformed cookie"}, anonymous: true},
 	{rule: "a token of another form", mode: "session", do: func(t *testing.T, s *site) {
 		s.send("GET", "/me", "Cookie", "__Host-Http-session=x")
-	}, want: []string{"rejected malformed token"}, nobody: true},
+	}, want: []string{"rejected malformed token"}, anonymous: true},
 	{rule: "a forged access token", mode: "token", do: func(t *testing.T, s *site) {
 		s.send("GET", "/me", "Authorization", "Bearer "+s.bearer[:len(s.bearer)-8]+"AAAAAAAA")
-	}, want: []string{"rejected wrong signature"}, nobody: true},
+	}, want: []string{"rejected wrong signature"}, anonymous: true},
 	{rule: "no token at all", mode: "token", do: func(t *testing.T, s *site) {
 		s.send("GET", "/me", "Authorization", "Bearer x")
-	}, want: []string{"rejected malformed token"}, nobody: true},
+	}, want: []string{"rejected malformed token"}, anonymous: true},
 	{rule: "a malformed refresh token", mode: "token", do: func(t *testing.T, s *site) {
 		s.send("POST", "/refresh", "Cookie", "__Host-Http-refresh=x")
-	}, want: []string{"rejected malformed refresh token"}, nobody: true},
+	}, want: []string{"rejected malformed refresh token"}, anonymous: true},
 	{rule: "a refresh that any form could have sent", mode: "token", do: func(t *testing.T, s *site) {
 		s.send("POST", "/refresh", "Refresh-Attempt", "")
-	}, want: []string{"rejected no refresh attempt"}, nobody: true},
-	{rule: "an access token after log-out", mode: "token", do: func(t *testing.T, s *site) {
+	}, want: []string{"rejected no refresh attempt"}, anonymous: true},
+	{rule: "an access token after logout", mode: "token", do: func(t *testing.T, s *site) {
 		s.send("POST", "/logout")
 		s.take()
 		s.send("GET", "/me")
 	}, want: []string{"rejected login has ended"}},
 	{rule: "another site logs out", do: func(t *testing.T, s *site) {
 		s.send("POST", "/logout", "Sec-Fetch-Site", "cross-site")
-	}, want: []string{"rejected cross-origin request"}, nobody: true},
+	}, want: []string{"rejected cross-origin request"}, anonymous: true},
 	{rule: "another site logs in", do: func(t *testing.T, s *site) {
 		s.send("POST", "/login?subject=mallory", "Origin", "https://evil.example")
-	}, want: []string{"rejected cross-origin request"}, nobody: true},
+	}, want: []string{"rejected cross-origin request"}, anonymous: true},
 	{rule: "another site posts with the cookie", mode: "session", do: func(t *testing.T, s *site) {
 		s.send("POST", "/me", "Origin", "null")
-	}, want: []string{"rejected cross-origin request"}, nobody: true},
+	}, want: []string{"rejected cross-origin request"}, anonymous: true},
 	{rule: "another site refreshes", mode: "token", do: func(t *testing.T, s *site) {
 		s.send("POST", "/refresh", "Sec-Fetch-Site", "same-site")
-	}, want: []string{"rejected cross-origin request"}, nobody: true},
+	}, want: []string{"rejected cross-origin request"}, anonymous: true},
 	{rule: "a stolen refresh token", mode: "token", do: func(t *testing.T, s *site) {
 		stolen := s.cookie
 		time.Sleep(time.Minute)
@@ -261,11 +261,11 @@ var situations = []situation{
 		s.store.down = errors.New("connection refused")
 		s.send("GET", "/me")
 	}, want: []string{"fault"}},
-	{rule: "the store is down at log-in", do: func(t *testing.T, s *site) {
+	{rule: "the store is down at login", do: func(t *testing.T, s *site) {
 		s.store.down = errors.New("connection refused")
 		s.send("POST", "/login?subject=alice", "Cookie", "")
 	}, want: []string{"fault"}},
-	{rule: "the store is down at log-out", do: func(t *testing.T, s *site) {
+	{rule: "the store is down at logout", do: func(t *testing.T, s *site) {
 		s.store.down = errors.New("connection refused")
 		s.send("POST", "/logout")
 	}, want: []string{"fault"}},
@@ -274,7 +274,7 @@ var situations = []situation{
 		s.store.down = errors.New("connection refused")
 		s.send("POST", "/refresh")
 	}, want: []string{"fault"}},
-	{rule: "the store is down at log-out everywhere", do: func(t *testing.T, s *site) {
+	{rule: "the store is down at logout everywhere", do: func(t *testing.T, s *site) {
 		s.store.down = errors.New("connection refused")
 		if s.all(t.Context(), "alice") == nil {
 			t.Error("no error")
@@ -302,7 +302,7 @@ func each(t *testing.T, f func(t *testing.T, c situation, s *site)) {
 }
 
 // ASVS 5.0, 16.2.1, 16.2.2, 16.3.1, 16.3.2, 16.3.3 and 16.3.4.
-func TestEachSituationIsToldInBothModes(t *testing.T) {
+func TestEachSituationIsReportedInBothModes(t *testing.T) {
 	each(t, func(t *testing.T, c situation, s *site) {
 		c.do(t, s)
 		var got []string
@@ -322,7 +322,7 @@ func TestEachSituationIsToldInBothModes(t *testing.T) {
 				t.Error("a fault without an error")
 			}
 			known := e.Subject == "alice" && len(e.LoginID) == 22
-			if e.Kind != auth.EventFault && known == c.nobody {
+			if e.Kind != auth.EventFault && known == c.anonymous {
 				t.Errorf("it is about %q, %q", e.Subject, e.LoginID)
 			}
 		}
@@ -333,21 +333,21 @@ func TestEachSituationIsToldInBothModes(t *testing.T) {
 }
 
 // A canary stands in whatever is secret: in no event, in any form, and in no
-// answer but that to a log-in or a refresh is any of it.
+// answer but that to a login or a refresh is any of it.
 //
 // ASVS 5.0, 16.2.5 and 16.5.1.
-func TestNoSecretIsToldInEitherMode(t *testing.T) {
+func TestNoSecretIsDisclosedInEitherMode(t *testing.T) {
 	each(t, func(t *testing.T, c situation, s *site) {
 		secrets := []string{s.value(), s.bearer, strings.Repeat("a", 22)}
 		c.do(t, s)
 		secrets = append(secrets, s.value(), s.bearer)
-		var told strings.Builder
-		log := slog.New(slog.NewJSONHandler(&told, nil))
+		var output strings.Builder
+		log := slog.New(slog.NewJSONHandler(&output, nil))
 		for _, e := range s.take() {
 			log.Info("event", "event", e, "err", e.Err)
-			fmt.Fprintf(&told, "%v %+v %#v %v %+v %#v\n", e, e, e, e.Err, e.Err, e.Err)
+			fmt.Fprintf(&output, "%v %+v %#v %v %+v %#v\n", e, e, e, e.Err, e.Err, e.Err)
 			for err := e.Err; err != nil; err = errors.Unwrap(err) {
-				fmt.Fprintln(&told, err)
+				fmt.Fprintln(&output, err)
 			}
 		}
 		for _, secret := range secrets {
@@ -355,7 +355,7 @@ func TestNoSecretIsToldInEitherMode(t *testing.T) {
 				continue
 			}
 			for _, part := range []string{secret, secret[len(secret)-16:]} { // its end is random
-				if strings.Contains(told.String(), part) {
+				if strings.Contains(output.String(), part) {
 					t.Errorf("an event has %q in it", part)
 				}
 				if strings.Contains(s.wrote.String(), part) {
@@ -402,8 +402,8 @@ func TestNoClientWritesIntoALog(t *testing.T) {
 					s.send("POST", target, fields...)
 				}
 			}
-			if len(s.heard) < 10 {
-				t.Fatalf("%d events", len(s.heard))
+			if len(s.received) < 10 {
+				t.Fatalf("%d events", len(s.received))
 			}
 			for _, e := range s.take() {
 				for _, text := range []string{e.Subject, e.LoginID, e.Reason, string(e.Kind), e.Source, fmt.Sprint(e.Err)} {

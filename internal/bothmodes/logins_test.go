@@ -32,7 +32,7 @@ type bothModes struct {
 	store    reads
 	sessions *session.Manager
 	tokens   *token.Issuer
-	heard    []auth.Event
+	received []auth.Event
 }
 
 // reads is a store that counts its reads and can change what they return.
@@ -54,17 +54,17 @@ func (s *reads) Get(ctx context.Context, key string) ([]byte, bool, error) {
 func openBothModes(t *testing.T, maxLogins int) *bothModes {
 	t.Helper()
 	b := &bothModes{}
-	hear := func(_ context.Context, e auth.Event) { b.heard = append(b.heard, e) }
+	receive := func(_ context.Context, e auth.Event) { b.received = append(b.received, e) }
 	keys, err := token.NewKeySet(token.HS256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.sessions, err = session.New(session.Config{Store: &b.store, MaxLogins: maxLogins, Events: hear})
+	b.sessions, err = session.New(session.Config{Store: &b.store, MaxLogins: maxLogins, Events: receive})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.tokens, err = token.NewIssuer(token.IssuerConfig{
-		Keys: keys, Store: &b.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", MaxLogins: maxLogins, Events: hear,
+		Keys: keys, Store: &b.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", MaxLogins: maxLogins, Events: receive,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -185,17 +185,17 @@ func TestLogoutOneEndsEitherKindFromEitherMode(t *testing.T) {
 			if err != nil || len(list) != 3 {
 				t.Fatal(list, err)
 			}
-			b.heard = nil
-			if err := viewer.LogoutOne(t.Context(), "bob", list[i].ID); err != nil || len(b.heard) != 0 {
-				t.Errorf("%s: of another subject: %v, %v", mode, err, b.heard)
+			b.received = nil
+			if err := viewer.LogoutOne(t.Context(), "bob", list[i].ID); err != nil || len(b.received) != 0 {
+				t.Errorf("%s: of another subject: %v, %v", mode, err, b.received)
 			}
 			for range 2 { // the second is a no-op
 				if err := viewer.LogoutOne(t.Context(), "alice", list[i].ID); err != nil {
 					t.Errorf("%s: %s: %v", mode, rule, err)
 				}
 			}
-			if len(b.heard) != 1 || b.heard[0].Kind != auth.EventRevoked || b.heard[0].Source != mode || b.heard[0].LoginID != list[i].ID {
-				t.Errorf("%s: %s: events %+v", mode, rule, b.heard)
+			if len(b.received) != 1 || b.received[0].Kind != auth.EventRevoked || b.received[0].Source != mode || b.received[0].LoginID != list[i].ID {
+				t.Errorf("%s: %s: events %+v", mode, rule, b.received)
 			}
 			if b.authenticates(cookie) == (i == 0) || b.refreshes(tokens) == (i == 1) {
 				t.Errorf("%s: %s: another login has ended, or this one goes on", mode, rule)
@@ -248,7 +248,7 @@ func TestListsOfDevicesOverRecordsThatCannotBeRead(t *testing.T) {
 			b := openBothModes(t, 0)
 			b.login(t, false)
 			b.issue(t)
-			b.heard = nil
+			b.received = nil
 			viewer := b.viewers()[mode]
 			b.store.change = func(raw []byte) []byte {
 				if raw[0] == format {
@@ -259,10 +259,10 @@ func TestListsOfDevicesOverRecordsThatCannotBeRead(t *testing.T) {
 			if left := kinds(t, viewer); len(left) != 1 || (left[0] == "token") != (format == sessionFormat) {
 				t.Errorf("%s shows %v beside a corrupt record of format %#x", mode, left, format)
 			}
-			if len(b.heard) != 1 || b.heard[0].Kind != auth.EventFault || b.heard[0].Source != mode || b.heard[0].Err == nil || b.heard[0].Subject != "alice" {
-				t.Errorf("%s: events %+v", mode, b.heard)
+			if len(b.received) != 1 || b.received[0].Kind != auth.EventFault || b.received[0].Source != mode || b.received[0].Err == nil || b.received[0].Subject != "alice" {
+				t.Errorf("%s: events %+v", mode, b.received)
 			}
-			b.heard = nil
+			b.received = nil
 			b.store.change = func(raw []byte) []byte {
 				if raw[0] == format {
 					raw[0] = format | 0x0f
@@ -272,8 +272,8 @@ func TestListsOfDevicesOverRecordsThatCannotBeRead(t *testing.T) {
 			if list, err := viewer.Logins(t.Context(), "alice"); err == nil || errors.Is(err, auth.ErrUnauthenticated) || list != nil {
 				t.Errorf("%s shows %v, %v beside a record of a newer version", mode, list, err)
 			}
-			if len(b.heard) != 1 || b.heard[0].Kind != auth.EventFault {
-				t.Errorf("%s: events %+v", mode, b.heard)
+			if len(b.received) != 1 || b.received[0].Kind != auth.EventFault {
+				t.Errorf("%s: events %+v", mode, b.received)
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func outcome(err error) int {
 
 // places returns all places, with and without a required origin, and a cookie of
 // alice's login for each.
-func places(t *testing.T, required bool, hear func(context.Context, auth.Event)) (all map[string]place, cookies string) {
+func places(t *testing.T, required bool, receive func(context.Context, auth.Event)) (all map[string]place, cookies string) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -50,25 +50,25 @@ func places(t *testing.T, required bool, hear func(context.Context, auth.Event))
 	if required {
 		origins = auth.RequireOrigin(protection)
 	}
-	sessions, err := session.New(session.Config{Store: &store.Memory{}, CrossOrigin: origins, Events: hear})
+	sessions, err := session.New(session.Config{Store: &store.Memory{}, CrossOrigin: origins, Events: receive})
 	must(err)
 	keys, err := token.NewKeySet(token.HS256)
 	must(err)
 	config := token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{}, Issuer: "https://app.example", Audience: "api", ClientID: "web",
-		AccessCookie: cookie.New("access"), CrossOrigin: origins, Events: hear,
+		AccessCookie: cookie.New("access"), CrossOrigin: origins, Events: receive,
 	}
 	issuer, err := token.NewIssuer(config)
 	must(err)
 	verifier, err := token.NewVerifier(token.VerifierConfig{
 		Keys: keys, Issuer: config.Issuer, Audience: config.Audience,
-		AccessCookie: config.AccessCookie, CrossOrigin: origins, Events: hear,
+		AccessCookie: config.AccessCookie, CrossOrigin: origins, Events: receive,
 	})
 	must(err)
 	sealer, err := cookie.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
 	must(err)
 	limiter, err := throttle.New(throttle.Config{
-		Store: &store.Memory{}, Sealer: sealer, CrossOrigin: origins, Events: hear,
+		Store: &store.Memory{}, Sealer: sealer, CrossOrigin: origins, Events: receive,
 	})
 	must(err)
 	alice := auth.Identity{Subject: "alice"}

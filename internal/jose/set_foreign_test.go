@@ -145,7 +145,7 @@ func rsaNumbers(n, e []byte) string {
 }
 
 // Sizes are in bits: a modulus of 3065 to 3071 bits also has 384 bytes.
-func TestRSAKeysTellTheirSizeInBits(t *testing.T) {
+func TestRSAKeysHaveTheirSizeInBits(t *testing.T) {
 	for _, bits := range []int{2040, 2041, 2047, 2048, 2049, 3064, 3065, 3071, 3072, 3073, 8191, 8192, 8193, 16384} {
 		n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
 		n.SetBit(n, 0, 1)

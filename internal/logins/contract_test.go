@@ -196,7 +196,7 @@ func TestATombstoneLivesAsLongAsItIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestEndingARecordThatIsNotThereIsNoError(t *testing.T) {
+func TestEndingAMissingRecordIsANoOp(t *testing.T) {
 	s := &scripted{}
 	d := newDigest()
 	if err := lists(t, s, 1).EndRecord(t.Context(), Session, d, Revoked); err != nil {

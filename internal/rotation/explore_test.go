@@ -55,7 +55,7 @@ type state struct {
 	shown      bool // if it was
 	age        int  // ticks since the rotation, by the model: rules cannot move it
 	written    int  // and since the last write
-	dead       bool
+	ended      bool
 	last       struct { // what a failover brings back
 		generation uint64
 		attempt    int
@@ -245,7 +245,7 @@ func (w scenario) deliver(s state, i int, dies bool) state {
 
 // serve lets the rules answer.
 func (w scenario) serve(s *state, generation uint64, attempt int) (answer uint64, refused bool) {
-	if s.dead {
+	if s.ended {
 		return 0, true
 	}
 	now := time.UnixMilli(1 << 40)
@@ -260,7 +260,7 @@ func (w scenario) serve(s *state, generation uint64, attempt int) (answer uint64
 	}
 	v := w.rules.judge(f, generation, attemptName(attempt), now)
 	if v == Reuses {
-		s.dead = true
+		s.ended = true
 		return 0, true
 	}
 	if generation < s.generation {

@@ -52,7 +52,7 @@ func TestTimeToLiveIsRoundedUpToMilliseconds(t *testing.T) {
 }
 
 // The errors of url.Parse contain the URL.
-func TestErrorsOfAURLTellNoPassword(t *testing.T) {
+func TestErrorsOfAURLShowNoPassword(t *testing.T) {
 	for _, url := range []string{
 		"redis://u:hunter2@host:port", "redis://u:hunter2@host/x", "http://u:hunter2@host",
 		"redis://u:hunter2/@host:1", "hunter2", "redis://u:hunter2%zz@host",

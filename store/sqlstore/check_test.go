@@ -66,7 +66,7 @@ func TestLivesAreRoundedUp(t *testing.T) {
 
 // Each driver has its own error type, whose message contains that of the
 // database.
-func TestBusyIsToldFromBroken(t *testing.T) {
+func TestBusyIsDistinguishedFromBroken(t *testing.T) {
 	for text, want := range map[string]bool{
 		"database is locked (5) (SQLITE_BUSY)":        true, // modernc.org/sqlite
 		"database is locked":                          true, // mattn/go-sqlite3
@@ -110,7 +110,7 @@ func TestBusyIsToldFromBroken(t *testing.T) {
 	}
 }
 
-func TestOldServersAreTold(t *testing.T) {
+func TestOldServersAreRefused(t *testing.T) {
 	for version, want := range map[string]bool{
 		"10.11.19-MariaDB-0+deb12u1": false,
 		"10.5.0-MariaDB":             false,

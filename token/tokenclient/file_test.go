@@ -88,7 +88,7 @@ func TestClient8StartsWithWhatIsKept(t *testing.T) {
 func TestClient23AttemptIsKeptBeforeItIsSent(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j := &journal{}
-		s, path := newSite(t, heard(j)), tokenFile(t)
+		s, path := newSite(t, reportTo(j)), tokenFile(t)
 		client, _ := s.loggedIn(inFile(path))
 		time.Sleep(expiry)
 		s.refresh = func(w http.ResponseWriter, r *http.Request) bool {

@@ -38,7 +38,7 @@ type site struct {
 	calls     []*http.Request   // to the API, as it has seen them
 	bodies    []string          // of those
 	hosts     map[string]string // the Authorization field that each host has seen last
-	dead      map[string]bool   // access tokens that the API refuses
+	refused   map[string]bool   // access tokens that the API refuses
 
 	// What a test does instead, or before.
 	api     func(w http.ResponseWriter, r *http.Request) bool // reports that it has answered
@@ -48,7 +48,7 @@ type site struct {
 
 func newSite(t testing.TB, change ...func(*token.IssuerConfig)) *site {
 	t.Helper()
-	s := &site{t: t, hosts: make(map[string]string), dead: make(map[string]bool)}
+	s := &site{t: t, hosts: make(map[string]string), refused: make(map[string]bool)}
 	s.issuer = newIssuer(t, change...)
 	s.guard = &middleware.Guard{Authenticator: s.issuer}
 	return s
@@ -115,11 +115,11 @@ func (s *site) atAPI(w http.ResponseWriter, r *http.Request, body string) {
 	s.mu.Lock()
 	s.calls = append(s.calls, r)
 	s.bodies = append(s.bodies, body)
-	dead := s.dead[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	refused := s.refused[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	s.mu.Unlock()
 	switch {
 	case s.api != nil && s.api(w, r):
-	case dead:
+	case refused:
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		w.WriteHeader(http.StatusUnauthorized)
 	default:
@@ -188,7 +188,7 @@ type journal struct {
 	seen []auth.EventKind
 }
 
-func heard(j *journal) func(*token.IssuerConfig) {
+func reportTo(j *journal) func(*token.IssuerConfig) {
 	return func(c *token.IssuerConfig) {
 		c.Events = func(_ context.Context, e auth.Event) {
 			j.mu.Lock()
@@ -211,7 +211,7 @@ func (j *journal) kinds() []auth.EventKind {
 func (s *site) kill(access string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead[access] = true
+	s.refused[access] = true
 }
 
 // seen returns how many requests the issuer and the API have had since.

@@ -354,7 +354,7 @@ func TestClient22RefreshesAtTheNextUse(t *testing.T) {
 func TestClient23AttemptIsKeptUntilThereIsAnAnswer(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		j := &journal{}
-		s := newSite(t, heard(j))
+		s := newSite(t, reportTo(j))
 		client, _ := s.loggedIn()
 		time.Sleep(expiry)
 		gets(t, client, 200)

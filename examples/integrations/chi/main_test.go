@@ -86,7 +86,7 @@ func TestALogoutEndsTheSession(t *testing.T) {
 	b.want("GET", "/me", nil, http.StatusUnauthorized, unauthorized)
 }
 
-func TestAWrongPasswordLogsNobodyIn(t *testing.T) {
+func TestAWrongPasswordIsRefused(t *testing.T) {
 	b := open(t)
 	for _, form := range []url.Values{
 		{"user": {"alice"}, "password": {"battery staple"}},

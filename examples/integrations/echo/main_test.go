@@ -118,7 +118,7 @@ func TestALogoutEndsTheTokens(t *testing.T) {
 	}
 }
 
-func TestAWrongPasswordLogsNobodyIn(t *testing.T) {
+func TestAWrongPasswordIsRefused(t *testing.T) {
 	c := open(t)
 	for _, form := range []url.Values{
 		{"user": {"alice"}, "password": {"battery staple"}},

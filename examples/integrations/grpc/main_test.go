@@ -179,8 +179,8 @@ func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 			if status.Code(err) != c.code || answer != c.answer {
 				t.Errorf("%s, %s: %q %v, want %q %v", way, c.rule, answer, err, c.answer, c.code)
 			}
-			for _, told := range []string{storeText, "token:", "auth:", "goroutine", "forged"} {
-				if err != nil && strings.Contains(err.Error(), told) {
+			for _, secret := range []string{storeText, "token:", "auth:", "goroutine", "forged"} {
+				if err != nil && strings.Contains(err.Error(), secret) {
 					t.Errorf("%s, %s: a client is told %v", way, c.rule, err)
 				}
 			}
@@ -212,7 +212,7 @@ func TestAStreamPassesAGuard(t *testing.T) {
 }
 
 // A call without a rule is refused for all callers.
-func TestACallWithoutARuleIsServedToNobody(t *testing.T) {
+func TestACallWithoutARuleIsRefused(t *testing.T) {
 	w := start(t)
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+w.token("alice")))
 	inside, err := rules{}.admit(ctx, "/notes.Notes/Whoami")

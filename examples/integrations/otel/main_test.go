@@ -121,7 +121,7 @@ func TestWhatHappensIsCountedAndStandsInItsTrace(t *testing.T) {
 		}
 		io.Copy(io.Discard, response.Body)
 		response.Body.Close()
-		var told []string
+		var recorded []string
 		var traceID string
 		for _, span := range o.spans.GetSpans() {
 			traceID = span.SpanContext.TraceID().String()
@@ -130,7 +130,7 @@ func TestWhatHappensIsCountedAndStandsInItsTrace(t *testing.T) {
 			}
 			for _, event := range span.Events {
 				if event.Name == "auth" {
-					told = append(told, spell(event.Attributes))
+					recorded = append(recorded, spell(event.Attributes))
 				}
 				if event.Time.Before(span.StartTime) || event.Time.After(span.EndTime) {
 					t.Errorf("%s %s: an event outside of its span", c.method, c.path)
@@ -140,8 +140,8 @@ func TestWhatHappensIsCountedAndStandsInItsTrace(t *testing.T) {
 				t.Errorf("%s %s: a name is in the trace: %s", c.method, c.path, text)
 			}
 		}
-		if !slices.Equal(told, c.want) {
-			t.Errorf("%s %s: the trace has %q, want %q", c.method, c.path, told, c.want)
+		if !slices.Equal(recorded, c.want) {
+			t.Errorf("%s %s: the trace has %q, want %q", c.method, c.path, recorded, c.want)
 		}
 		_, traces := o.counts(t)
 		for _, event := range c.want {

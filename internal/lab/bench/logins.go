@@ -22,13 +22,13 @@ const ofBcrypt = "$2a$10$JJpYqrCrw/ezS6zd1/7DBO2zNq6/69YfUyEu6vzYuo4khzEDvkr5G"
 // A login is one that fails, as an attacker would time it.
 type login struct{ name, hash, password string }
 
-// A sample is the times of one kind of log-in, in milliseconds.
+// A sample is the times of one kind of login, in milliseconds.
 type sample struct {
 	name  string
 	times []float64
 }
 
-// runLogins prints the table of log-ins.
+// runLogins prints the table of logins.
 func runLogins(ctx context.Context, w io.Writer, rounds int) error {
 	samples, err := logins(ctx, rounds)
 	if err != nil {
@@ -39,7 +39,7 @@ func runLogins(ctx context.Context, w io.Writer, rounds int) error {
 	return t.Flush()
 }
 
-// logins measures log-ins of those who exist and of those who do not, with
+// logins measures logins of those who exist and of those who do not, with
 // what New sets. They take turns, in another order each time.
 func logins(ctx context.Context, rounds int) ([]sample, error) {
 	passwords, err := password.New(password.Config{})
@@ -85,7 +85,7 @@ func (t table) logins(samples []sample) {
 	first := samples[0]
 	for _, s := range samples {
 		fmt.Fprintf(t, "%.1f\t%.1f\t%.1f\t%.2f\t%.1f\t%.0f %%\t  %s\n", s.quantile(10), s.quantile(50), s.quantile(90),
-			s.quantile(50)/first.quantile(50), welch(first, s), 100*told(first, s), s.name)
+			s.quantile(50)/first.quantile(50), welch(first, s), 100*distinguished(first, s), s.name)
 	}
 	t.note("told: how often two times, one of each, are told apart by which is the longer. 50 % is a coin.\n" +
 		"t is of the times without the slowest tenth; beyond 4.5 either way it means something.")
@@ -129,7 +129,7 @@ func moments(values []float64, most float64) (mean, variance float64) {
 
 // told returns the share of pairs that the better of two rules gets right: that
 // a is the faster, or that b is.
-func told(a, b sample) float64 {
+func distinguished(a, b sample) float64 {
 	right := 0.0
 	for _, x := range a.times {
 		for _, y := range b.times {

@@ -11,9 +11,9 @@ import (
 func TestStatisticsOfLogins(t *testing.T) {
 	of := func(times ...float64) sample { return sample{times: times} }
 	for _, test := range []struct {
-		name    string
-		a, b    sample
-		t, told float64
+		name             string
+		a, b             sample
+		t, distinguished float64
 	}{
 		{"the same", of(1, 2, 3, 4), of(1, 2, 3, 4), 0, 0.5},
 		{"later", of(1, 2, 3), of(2, 3, 4), 1.22, 7.0 / 9},
@@ -24,7 +24,7 @@ func TestStatisticsOfLogins(t *testing.T) {
 		if got := welch(test.a, test.b); math.Abs(got-test.t) > 0.01 {
 			t.Errorf("%s: t is %.2f", test.name, got)
 		}
-		if got := told(test.a, test.b); math.Abs(got-test.told) > 0.001 {
+		if got := distinguished(test.a, test.b); math.Abs(got-test.distinguished) > 0.001 {
 			t.Errorf("%s: %.3f are told", test.name, got)
 		}
 	}

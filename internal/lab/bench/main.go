@@ -8,7 +8,7 @@
 // happens in a schema that is dropped at the end. The module is for
 // development only, and never tagged.
 //
-// With -logins it prints another table instead: how long log-ins take of those
+// With -logins it prints another table instead: how long logins take of those
 // who exist and of those who do not.
 package main
 
@@ -25,7 +25,7 @@ import (
 func main() {
 	redis := flag.String("redis", "", "`URL` of a Redis server for the sessions on Redis")
 	postgres := flag.String("postgres", "", "`URL` of a PostgreSQL server for the sessions on it")
-	times := flag.Bool("logins", false, "print the times of log-ins that fail, and nothing else")
+	times := flag.Bool("logins", false, "print the times of logins that fail, and nothing else")
 	rounds := flag.Int("rounds", 401, "how often each contender is measured")
 	flag.Parse()
 	e := effort{rounds: *rounds, slice: time.Millisecond}

@@ -64,7 +64,7 @@ func (d discard) Header() http.Header         { return http.Header(d) }
 func (d discard) Write(b []byte) (int, error) { return len(b), nil }
 func (d discard) WriteHeader(int)             {}
 
-// bare is a handler without any log-in.
+// bare is a handler without any login.
 func bare() *reader {
 	r := &reader{request: httptest.NewRequest("GET", "https://app.example/", nil)}
 	r.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

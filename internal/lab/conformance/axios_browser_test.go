@@ -30,7 +30,7 @@ func TestAxiosFourCallsMakeOneRefresh(t *testing.T) {
 	if got := eval[any](b, `get("/cut")`); got != "ERR_NETWORK" {
 		t.Errorf("a network error is %v", got)
 	}
-	if b.lost() != "" || s.heard(auth.EventReuse) != 0 {
+	if b.lost() != "" || s.count(auth.EventReuse) != 0 {
 		t.Errorf("lost %q", b.lost())
 	}
 }

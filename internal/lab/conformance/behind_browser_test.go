@@ -130,7 +130,7 @@ func TestTokensStayBehindTheSession(t *testing.T) {
 	b := newTab(t)
 	b.visit(s.url(app, "/"))
 	if status := eval[int](b, `fetch("/login", {method: "POST"}).then(r => r.status)`); status != http.StatusOK {
-		t.Fatalf("log-in: status %d", status)
+		t.Fatalf("login: status %d", status)
 	}
 	if got := eval[string](b, `fetch("/orders").then(r => r.text())`); got != "orders of alice" {
 		t.Fatalf("the page gets %q", got)

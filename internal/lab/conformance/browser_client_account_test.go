@@ -16,7 +16,7 @@ const whoami = `client.fetch("/whoami").then(async (r) => r.ok ? r.text() : r.st
 func (b tab) elsewhere() {
 	b.t.Helper()
 	if got := eval[any](b, `fetch("/login?as=bob", {method: "POST"}).then((r) => r.status)`); got != 200.0 {
-		b.t.Fatalf("the log-in of bob ends in %v", got)
+		b.t.Fatalf("the login of bob ends in %v", got)
 	}
 }
 
@@ -39,7 +39,7 @@ func TestBrowserClientNeverBecomesAnotherAccount(t *testing.T) {
 	if got := eval[string](a, whoami); got != "401" {
 		t.Errorf("the page of alice asks as %q", got)
 	}
-	if s.heard(auth.EventReuse) != 0 {
+	if s.count(auth.EventReuse) != 0 {
 		t.Error("a tab was taken for a thief")
 	}
 }
@@ -58,7 +58,7 @@ func TestBrowserClientAnotherAccountInAReloadedTabEndsTheOthers(t *testing.T) {
 	a.eventually("ready()", "false")
 }
 
-func TestBrowserClientALogOutAndAnotherAccountInTwoTabs(t *testing.T) {
+func TestBrowserClientALogoutAndAnotherAccountInTwoTabs(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
 	a := s.customer("")
@@ -76,7 +76,7 @@ func TestBrowserClientALogOutAndAnotherAccountInTwoTabs(t *testing.T) {
 	}
 }
 
-func TestBrowserClientAnUnreadableLogInIsAnEnd(t *testing.T) {
+func TestBrowserClientAnUnreadableLoginIsAnEnd(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
 	a := s.customer("")
@@ -84,7 +84,7 @@ func TestBrowserClientAnUnreadableLogInIsAnEnd(t *testing.T) {
 	b.eventually("ready()", "true")
 	got := eval[string](a, `client.login("/login-cut", {method: "POST"}).then((r) => "status " + r.status, (e) => e.name + " " + e.message)`)
 	if !strings.HasPrefix(got, "TypeError authlatch: log in") {
-		t.Errorf("the log-in ends in %q", got)
+		t.Errorf("the login ends in %q", got)
 	}
 	for _, tab := range []tab{a, b} {
 		tab.eventually(`lost.join()`, "replaced")

@@ -79,7 +79,7 @@ func openTokenSite(t *testing.T, trusted ...string) *tokenSite {
 		Keys: keys, Store: &store.Memory{},
 		Issuer: "https://app.shop.test", Audience: "https://app.shop.test", ClientID: "page",
 		AccessLifetime: accessLifetime, GracePeriod: refreshWindow, Leeway: time.Millisecond,
-		CrossOrigin: origins, Events: s.hear,
+		CrossOrigin: origins, Events: s.record,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,14 +96,14 @@ func (s *tokenSite) change(change func()) {
 
 func (s *tokenSite) url(host, path string) string { return "https://" + host + ":" + s.port + path }
 
-func (s *tokenSite) hear(_ context.Context, e auth.Event) {
+func (s *tokenSite) record(_ context.Context, e auth.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = append(s.events, e)
 }
 
 // heard counts events.
-func (s *tokenSite) heard(kind auth.EventKind) (count int) {
+func (s *tokenSite) count(kind auth.EventKind) (count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.events {
@@ -292,7 +292,7 @@ func (s *tokenSite) customer(query string) tab {
 	s.t.Helper()
 	b := s.load(newTab(s.t), query)
 	if status := eval[any](b, `login()`); status != 200.0 {
-		s.t.Fatalf("log-in: %v", status)
+		s.t.Fatalf("login: %v", status)
 	}
 	return b
 }

@@ -28,8 +28,8 @@ func TestBrowserClientFourCallsMakeOneRefresh(t *testing.T) {
 	if got := statusesOf(append(s.seen("GET", "/me"), s.seen("GET", "/slow")...)); got != "200 200 200 200 401 401 401 401" {
 		t.Errorf("calls: %s", got)
 	}
-	if b.lost() != "" || s.heard(auth.EventRenewed) != 1 {
-		t.Errorf("lost %q, %d refreshes", b.lost(), s.heard(auth.EventRenewed))
+	if b.lost() != "" || s.count(auth.EventRenewed) != 1 {
+		t.Errorf("lost %q, %d refreshes", b.lost(), s.count(auth.EventRenewed))
 	}
 }
 
@@ -74,7 +74,7 @@ func TestBrowserClientTwoTabsRefreshAtOnce(t *testing.T) {
 	if a.calls("/me") != "200" || b.calls("/me") != "200" || a.lost()+b.lost() != "" {
 		t.Errorf("lost %q, %q", a.lost(), b.lost())
 	}
-	if s.heard(auth.EventReuse) != 0 {
+	if s.count(auth.EventReuse) != 0 {
 		t.Error("a tab was taken for a thief")
 	}
 }
@@ -94,7 +94,7 @@ func TestBrowserClientTabsShareANewToken(t *testing.T) {
 	}
 }
 
-func TestBrowserClientAReloadKeepsTheLogIn(t *testing.T) {
+func TestBrowserClientAReloadKeepsTheLogin(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
 	b := s.customer("")
@@ -126,12 +126,12 @@ func TestBrowserClientALostAnswerIsAskedForAgain(t *testing.T) {
 	time.Sleep(refreshWindow + 200*time.Millisecond)
 	s.load(b, "")
 	b.eventually("ready()", "true")
-	if s.heard(auth.EventRecovered) != 1 || s.heard(auth.EventReuse) != 0 || b.lost() != "" {
-		t.Errorf("%d recoveries, %d reuses", s.heard(auth.EventRecovered), s.heard(auth.EventReuse))
+	if s.count(auth.EventRecovered) != 1 || s.count(auth.EventReuse) != 0 || b.lost() != "" {
+		t.Errorf("%d recoveries, %d reuses", s.count(auth.EventRecovered), s.count(auth.EventReuse))
 	}
 }
 
-func TestBrowserClientALogOutEndsTheOtherTab(t *testing.T) {
+func TestBrowserClientALogoutEndsTheOtherTab(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
 	a := s.customer("")
@@ -142,7 +142,7 @@ func TestBrowserClientALogOutEndsTheOtherTab(t *testing.T) {
 	for _, tab := range []tab{a, b} {
 		tab.eventually("ready()", "false")
 		if got := tab.calls("/me"); got != "401" {
-			t.Errorf("after the log-out a call ends in %s", got)
+			t.Errorf("after the logout a call ends in %s", got)
 		}
 	}
 	if a.lost() != "" || s.refreshToken(a) != "" {
@@ -151,7 +151,7 @@ func TestBrowserClientALogOutEndsTheOtherTab(t *testing.T) {
 	s.load(b, "")
 	b.eventually("ready()", "false")
 	eval[any](b, `login()`)
-	a.eventually("ready()", "true") // and a log-in is one for both
+	a.eventually("ready()", "true") // and a login is one for both
 }
 
 // ASVS 5.0, 14.3.3.
@@ -219,7 +219,7 @@ func (s *tokenSite) steals(refreshToken string) (status int, successor string) {
 }
 
 // ASVS 5.0, 10.4.5.
-func TestBrowserClientAStolenTokenEndsTheLogInForBoth(t *testing.T) {
+func TestBrowserClientAStolenTokenEndsTheLoginForBoth(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{"the owner", "the thief"} {
 		t.Run(first+" refreshes first", func(t *testing.T) {
@@ -250,7 +250,7 @@ func TestBrowserClientAStolenTokenEndsTheLogInForBoth(t *testing.T) {
 			if status, _ := s.steals(successor); status != http.StatusUnauthorized {
 				t.Errorf("the thief goes on with status %d", status)
 			}
-			if n := s.heard(auth.EventReuse); n != 1 {
+			if n := s.count(auth.EventReuse); n != 1 {
 				t.Errorf("%d events", n)
 			}
 		})
@@ -284,7 +284,7 @@ func TestBrowserClientARefreshForAnotherSiteIsRefused(t *testing.T) {
 			}
 		}
 	}
-	if s.refreshToken(b) != before || s.heard(auth.EventRenewed) != 0 || s.heard(auth.EventLogout) != 0 {
+	if s.refreshToken(b) != before || s.count(auth.EventRenewed) != 0 || s.count(auth.EventLogout) != 0 {
 		t.Error("another site has changed something")
 	}
 	b.eventually(`call("/me")`, "200")
@@ -328,7 +328,7 @@ func TestBrowserClientAnAPIOfAnotherOrigin(t *testing.T) {
 	t.Run("without CORS nothing is read", func(t *testing.T) {
 		_, b := open(t, app)
 		if got := eval[any](b, `login()`); got != "TypeError" {
-			t.Errorf("log-in: %v", got)
+			t.Errorf("login: %v", got)
 		}
 		b.eventually("ready()", "TypeError")
 	})
@@ -336,9 +336,9 @@ func TestBrowserClientAnAPIOfAnotherOrigin(t *testing.T) {
 		s, b := open(t)
 		s.change(func() { s.cors = cors(s, "WWW-Authenticate") })
 		if got := eval[any](b, `login()`); got != 403.0 {
-			t.Errorf("log-in: %v", got)
+			t.Errorf("login: %v", got)
 		}
-		b.eventually("ready()", "TypeError") // no answer, and no log-out
+		b.eventually("ready()", "TypeError") // no answer, and no logout
 		if got := statusesOf(s.seen("POST", "/refresh")); got != "403" {
 			t.Errorf("refreshes: %s", got)
 		}
@@ -347,7 +347,7 @@ func TestBrowserClientAnAPIOfAnotherOrigin(t *testing.T) {
 		s, b := open(t, app)
 		s.change(func() { s.cors = cors(s, "WWW-Authenticate, Retry-After") })
 		if got := eval[any](b, `login()`); got != 200.0 {
-			t.Fatalf("log-in: %v", got)
+			t.Fatalf("login: %v", got)
 		}
 		expire()
 		if got := b.calls("/me", "/slow", "/me", "/me"); got != "200,200,200,200" {
@@ -357,8 +357,8 @@ func TestBrowserClientAnAPIOfAnotherOrigin(t *testing.T) {
 			t.Errorf("refreshes: %s", got)
 		}
 		eval[bool](b, `client.logout().then(() => true)`)
-		if s.heard(auth.EventLogout) != 1 {
-			t.Error("the log-out has not arrived")
+		if s.count(auth.EventLogout) != 1 {
+			t.Error("the logout has not arrived")
 		}
 	})
 	t.Run("a challenge that cannot be read refreshes nothing", func(t *testing.T) {
@@ -451,7 +451,7 @@ func TestBrowserClientAPageThatStartsTwice(t *testing.T) {
 	}
 	time.Sleep(refreshWindow + 200*time.Millisecond)
 	expire()
-	if got := b.calls("/me"); got != "200" || s.heard(auth.EventReuse) != 0 {
+	if got := b.calls("/me"); got != "200" || s.count(auth.EventReuse) != 0 {
 		t.Errorf("a later call ends in %s", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // ASVS 5.0, 14.2.2: a browser keeps a page that says it may, and shows it
 // to nobody who comes after.
-func TestABrowserShowsNobodyThePageOfAnother(t *testing.T) {
+func TestABrowserShowsNoUserThePageOfAnother(t *testing.T) {
 	s := openHosts(t)
 	logins := newSessions(t)
 	guard := &middleware.Guard{Authenticator: logins}

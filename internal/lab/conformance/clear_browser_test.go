@@ -31,7 +31,7 @@ func newSessions(t *testing.T) *session.Manager {
 	return logins
 }
 
-// openClearing is an app with a log-out that clears and one that does not, and
+// openClearing is an app with a logout that clears and one that does not, and
 // a sibling with a cookie of its own and one for the whole site.
 func openClearing(t *testing.T) *hosts {
 	t.Helper()
@@ -82,9 +82,9 @@ const kept = `(async () => [
 	(await indexedDB.databases()).map(d => d.name).join(), (await caches.keys()).join(),
 ])()`
 
-// ASVS 5.0, 14.3.1: a log-out that clears leaves nothing that pages have kept,
+// ASVS 5.0, 14.3.1: a logout that clears leaves nothing that pages have kept,
 // and takes nothing of others.
-func TestALogOutMayClearWhatTheBrowserKeeps(t *testing.T) {
+func TestALogoutMayClearWhatTheBrowserKeeps(t *testing.T) {
 	s := openClearing(t)
 	for path, cleared := range map[string]bool{"/logout": false, "/logout-and-clear": true} {
 		b := newTab(t)
@@ -102,14 +102,14 @@ func TestALogOutMayClearWhatTheBrowserKeeps(t *testing.T) {
 			return true
 		})()`)
 		if got := eval[[]string](b, kept); !slices.Equal(got, []string{"b", "b", "a", "a"}) {
-			t.Fatalf("before log-out the page keeps %q", got)
+			t.Fatalf("before logout the page keeps %q", got)
 		}
 		if n := len(s.requests(app, "/cached")); n != 1 {
 			t.Fatalf("the browser does not cache: %d requests", n)
 		}
 		before := []string{cookieName, "__Secure-shared"}
 		if got := s.cookieNames(b, app); !slices.Equal(got, before) {
-			t.Fatalf("before log-out there are %q", got)
+			t.Fatalf("before logout there are %q", got)
 		}
 
 		if status := eval[int](b, `fetch("`+path+`", {method: "POST"}).then(r => r.status)`); status != 200 {

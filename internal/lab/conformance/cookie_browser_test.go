@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 )
 
-func TestALogInShowsTheName(t *testing.T) {
+func TestALoginShowsTheName(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
 	b.shows("Hello, alice")
@@ -79,7 +79,7 @@ func TestTheCookieIsAsThePolicySays(t *testing.T) {
 	}
 }
 
-// What a sibling plants is never adopted, neither before nor after log-in.
+// What a sibling plants is never adopted, neither before nor after login.
 func TestASiblingPlantsNoSession(t *testing.T) {
 	s := openSite(t)
 	attacker := s.customer(t)
@@ -104,12 +104,12 @@ func TestASiblingPlantsNoSession(t *testing.T) {
 	b.login(false)
 	b.shows("Hello, alice")
 	if token := s.token(b); token == "" || token == planted {
-		t.Error("the log-in has adopted the planted cookie")
+		t.Error("the login has adopted the planted cookie")
 	}
 }
 
 // ASVS 5.0, 7.2.4
-func TestEachLogInHasANewTokenAndEndsTheOldOne(t *testing.T) {
+func TestEachLoginHasANewTokenAndEndsTheOldOne(t *testing.T) {
 	s := openSite(t)
 	b := newTab(t)
 	b.visit(s.url(app, "/"))
@@ -123,7 +123,7 @@ func TestEachLogInHasANewTokenAndEndsTheOldOne(t *testing.T) {
 	tokens = append(tokens, s.token(b))
 	b.click(`form[action="/logout"] button`)
 	if s.token(b) != "" {
-		t.Error("the cookie is still there after log-out")
+		t.Error("the cookie is still there after logout")
 	}
 	for i, token := range tokens {
 		if token == "" {

@@ -106,7 +106,7 @@ func (s *site) nothingChanged(b tab, token string, logins int) {
 }
 
 // Lax lets who follows a link stay logged in; who is not comes back to the
-// page after the log-in.
+// page after the login.
 func TestALinkOfAnotherSiteLeadsToThePage(t *testing.T) {
 	s := openSite(t)
 	b := newTab(t)
@@ -118,7 +118,7 @@ func TestALinkOfAnotherSiteLeadsToThePage(t *testing.T) {
 	}
 	b.login(false)
 	if got := b.path(); got != "/devices" {
-		t.Errorf("the log-in leads to %s", got)
+		t.Errorf("the login leads to %s", got)
 	}
 	b.visit(s.url(foreign, "/"))
 	b.click("a")

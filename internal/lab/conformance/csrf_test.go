@@ -170,7 +170,7 @@ func (f *forms) customer(t *testing.T, browser context.Context) tab {
 	t.Helper()
 	b := newTabIn(t, browser)
 	if status := b.visit(f.url(app, "/login")); status != http.StatusOK {
-		t.Fatalf("log-in: status %d", status)
+		t.Fatalf("login: status %d", status)
 	}
 	f.take()
 	return b

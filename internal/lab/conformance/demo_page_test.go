@@ -28,7 +28,7 @@ func (d *demo) prefers(feature, value string) {
 	}
 }
 
-func TestDemoTellsTheTruthAfterAReload(t *testing.T) {
+func TestDemoShowsTheTruthAfterAReload(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
 	d.does("token", "login")
@@ -65,7 +65,7 @@ func TestDemoTwoTabsShowTheSame(t *testing.T) {
 	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "no access token")
 }
 
-// Log-ins end while nobody does anything, and a step after that says so.
+// Logins end while nobody does anything, and a step after that says so.
 func TestDemoShowsWhatHasExpired(t *testing.T) {
 	d := openDemo(t, "-access", "2s", "-idle", "6s")
 	d.does("session", "login")
@@ -191,7 +191,7 @@ func TestDemoSpeaksKorean(t *testing.T) {
 	}
 }
 
-// Nothing that can be pressed moves when log-ins come and go.
+// Nothing that can be pressed moves when logins come and go.
 func TestDemoButtonsStayWhereTheyAre(t *testing.T) {
 	d := openDemo(t)
 	const places = `scrollTo(0, 0), [...document.querySelectorAll(".panel button")].map((e) => [e.getBoundingClientRect().x, e.getBoundingClientRect().y].map(Math.round)).join(" ")`
@@ -276,7 +276,7 @@ func TestDemoLeadsFrom127001ToLocalhost(t *testing.T) {
 }
 
 // Safari sends no Secure cookies to http://localhost.
-func TestDemoTellsOfCookiesThatDoNotComeBack(t *testing.T) {
+func TestDemoReportsCookiesThatDoNotComeBack(t *testing.T) {
 	d := openDemo(t)
 	eval[any](d.tab, `{
 		const real = fetch;

@@ -213,8 +213,8 @@ func TestDemoTokenStory(t *testing.T) {
 	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no valid access token")
 }
 
-// A spent refresh token ends the log-in for thief and owner.
-func TestDemoTheftEndsTheLogIn(t *testing.T) {
+// A spent refresh token ends the login for thief and owner.
+func TestDemoTheftEndsTheLogin(t *testing.T) {
 	d := openDemo(t)
 	d.does("token", "login")
 	_, story, _ := strings.Cut(d.does("token", "steal"), "; ")
@@ -276,9 +276,9 @@ func TestDemoSameSiteKeepsTheCookieBack(t *testing.T) {
 	d.who("alice", "not logged in")
 }
 
-// Log-out everywhere is seen by a session at once, and by an API of tokens where
+// Logout everywhere is seen by a session at once, and by an API of tokens where
 // it looks.
-func TestDemoLogOutEverywhereIsTheDifference(t *testing.T) {
+func TestDemoLogoutEverywhereIsTheDifference(t *testing.T) {
 	for _, mode := range []string{"session", "token"} {
 		d := openDemo(t)
 		d.does("session", "login")

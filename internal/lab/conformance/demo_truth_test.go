@@ -24,7 +24,7 @@ func (d *demo) copyToken() {
 	eval[any](d.tab, `fetch("/thief/steal", { method: "POST", headers: { "Demo-Step": "steal-token-0123456789abcdef" }, body: new URLSearchParams({ mode: "token" }) })`)
 }
 
-// A log-in in another tab takes the place of the one here, access token included.
+// A login in another tab takes the place of the one here, access token included.
 func TestDemoShowsTheAccessTokenThatAnotherTabHasBrought(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
@@ -51,7 +51,7 @@ func TestDemoKeepsTheAccessTokenWhenNoRefreshIsAnswered(t *testing.T) {
 }
 
 // Within the window a thief gets what the owner has got, and nothing comes to light.
-func TestDemoSaysWhyAThiefWithinTheWindowIsNotSeen(t *testing.T) {
+func TestDemoSaysWhyAThiefWithinTheGracePeriodIsNotSeen(t *testing.T) {
 	d := openDemo(t, "-window", "10s")
 	d.does("token", "login")
 	d.copyToken()
@@ -79,7 +79,7 @@ func TestDemoSaysThatTheThiefHasBeenLetIn(t *testing.T) {
 	}
 }
 
-// Who has sent no token has found out nothing about a log-in.
+// Who has sent no token has found out nothing about a login.
 func TestDemoSaysThatNoTokenWasSent(t *testing.T) {
 	d := openDemo(t)
 	const out = "You GET /token/live/me 401 Unauthorized"
@@ -140,7 +140,7 @@ func TestDemoSaysWhenUseWasNoted(t *testing.T) {
 }
 
 // That somebody is logged in by the other mode does not make them known here.
-func TestDemoSaysThatNobodyOfThisModeAsked(t *testing.T) {
+func TestDemoSaysThatTheRequestHadNoLoginOfThisMode(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
 	d.wants("token", "everywhere", "You POST /token/refresh 401 Unauthorized; You POST /token/logout-everywhere 401 Unauthorized", "There is no login on this side: 401.")
@@ -157,7 +157,7 @@ func TestDemoSaysNothingOfACookieThatThereIsNot(t *testing.T) {
 
 // A time that runs down begins where it is said to, and what is said once has
 // none, since it stands still.
-func TestDemoCountsDownFromTheWindow(t *testing.T) {
+func TestDemoCountsDownFromTheGracePeriod(t *testing.T) {
 	d := openDemo(t, "-window", "2s")
 	d.does("token", "login")
 	eval[any](d.tab, `{

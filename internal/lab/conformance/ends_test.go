@@ -8,12 +8,12 @@ import (
 )
 
 // ASVS 5.0, 7.4.1
-func TestALogOutIsForGood(t *testing.T) {
+func TestALogoutIsFinal(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
 	token := s.token(b)
 	if status := s.shop.status(t, "/me", token); status != http.StatusOK {
-		t.Fatalf("before log-out: status %d", status)
+		t.Fatalf("before logout: status %d", status)
 	}
 	b.click(`form[action="/logout"] button`)
 	b.shows("Log in")
@@ -30,7 +30,7 @@ func TestALogOutIsForGood(t *testing.T) {
 }
 
 // ASVS 5.0, 14.3.2
-func TestBackAfterLogOutDoesNotShowThePage(t *testing.T) {
+func TestBackAfterLogoutDoesNotShowThePage(t *testing.T) {
 	s := openSite(t)
 	b := s.customer(t)
 	b.visit(s.url(app, "/devices"))
@@ -40,8 +40,8 @@ func TestBackAfterLogOutDoesNotShowThePage(t *testing.T) {
 	b.neverShows("Where you are logged in")
 }
 
-// The log-out came from elsewhere, and one request has noticed.
-func TestBackAfterARemoteLogOutDoesNotShowThePage(t *testing.T) {
+// The logout came from elsewhere, and one request has noticed.
+func TestBackAfterARemoteLogoutDoesNotShowThePage(t *testing.T) {
 	s := openSite(t)
 	b, other := s.customer(t), s.customer(t)
 	b.visit(s.url(app, "/devices"))
@@ -77,7 +77,7 @@ func (b tab) neverShows(text string) {
 }
 
 // ASVS 5.0, 7.4.2
-func TestLogOutEverywhereEndsTheOtherBrowserAtOnce(t *testing.T) {
+func TestLogoutEverywhereEndsTheOtherBrowserAtOnce(t *testing.T) {
 	s := openSite(t)
 	b, other := s.customer(t), s.customer(t)
 	token := s.token(other)
@@ -106,8 +106,8 @@ func TestOneDeviceIsLoggedOutFromAnother(t *testing.T) {
 	other.shows("Log in")
 }
 
-// A script gets an answer that it can read, a person the log-in page.
-func TestAnExpiredSessionTellsAScriptAndAsksAPerson(t *testing.T) {
+// A script gets an answer that it can read, a person the login page.
+func TestAnExpiredSessionIs401ForAScriptAndTheLoginPageForAUser(t *testing.T) {
 	s := openSite(t, "-idle", "1s")
 	b := s.customer(t)
 	time.Sleep(1500 * time.Millisecond)
@@ -124,6 +124,6 @@ func TestAnExpiredSessionTellsAScriptAndAsksAPerson(t *testing.T) {
 	}
 	b.login(false)
 	if got := b.path(); got != "/devices" {
-		t.Errorf("after the log-in a person comes to %s", got)
+		t.Errorf("after the login a person comes to %s", got)
 	}
 }

@@ -76,7 +76,7 @@ func (b tab) waitBriefly(script string, expected bool) bool {
 }
 
 // ASVS 5.0, 3.4.5: who is linked to does not learn from where.
-func TestAPageWithSecurityHeadersTellsNobodyItsAddress(t *testing.T) {
+func TestAPageWithSecurityHeadersKeepsItsAddressFromOthers(t *testing.T) {
 	s := openPages(t)
 	b := newTab(t)
 	follow := func(path, click, host, target string) http.Header {

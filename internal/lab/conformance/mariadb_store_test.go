@@ -30,7 +30,7 @@ func TestMariaDB(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) store.Store { return openMySQL(t, url) })
 		})
 	}
-	t.Run("keeps log-ins", func(t *testing.T) {
+	t.Run("keeps logins", func(t *testing.T) {
 		url := newSchema(t, server.URL)
 		raceSessions(t, func(t *testing.T) store.Store { return openMySQL(t, url) })
 	})

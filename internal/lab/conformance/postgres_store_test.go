@@ -38,7 +38,7 @@ func TestPostgres(t *testing.T) {
 		pooler := servers.PgBouncer(t, server)
 		storetest.Run(t, func(t *testing.T) store.Store { return openPostgres(t, pooler.URL) })
 	})
-	t.Run("keeps log-ins", func(t *testing.T) {
+	t.Run("keeps logins", func(t *testing.T) {
 		url := newDatabase(t, server.URL)
 		raceSessions(t, func(t *testing.T) store.Store { return openPostgres(t, url) })
 	})

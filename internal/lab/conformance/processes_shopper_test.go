@@ -83,7 +83,7 @@ func (s *shopper) add(a *servers.App) {
 	}
 }
 
-// look checks that both log-ins live, are the shopper's, and have what was
+// look checks that both logins live, are the shopper's, and have what was
 // acknowledged.
 func (s *shopper) look(a *servers.App) {
 	if s.session != "" {
@@ -130,7 +130,7 @@ func (s *shopper) renew(a *servers.App) {
 	}
 }
 
-// stillIn counts a log-in that is over though nobody has ended it.
+// stillIn counts a login that is over though nobody has ended it.
 func (s *shopper) stillIn(o outcome) {
 	if o == denied {
 		s.count(&s.tally.wronglyOut)
@@ -171,7 +171,7 @@ func (s *shopper) leave(a *servers.App, way int) {
 	}
 }
 
-// left keeps what an acknowledged log-out has ended.
+// left keeps what an acknowledged logout has ended.
 func (s *shopper) left(o outcome, session, access, refresh string) {
 	s.stillIn(o)
 	if o == done {

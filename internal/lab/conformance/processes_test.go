@@ -29,13 +29,13 @@ var storesProgram = sync.OnceValues(func() (string, error) {
 // ASVS 5.0, 16.5.2 and 16.5.3.
 // TestProcessesSurviveFaults has two processes of an application, as their users
 // run it, on one store, and clients that know nothing but HTTP. It prints a
-// table: in none of its rows a log-out is undone, something in a cart lost, or
+// table: in none of its rows a logout is undone, something in a cart lost, or
 // somebody let in or logged out who should not be. The process to which nothing
 // happens is never restarted.
 func TestProcessesSurviveFaults(t *testing.T) {
 	mysql.SetLogger(&mysql.NopLogger{}) // it tells each connection that broke
 	table := []string{"", fmt.Sprintf("%-12s %-28s %8s %8s %9s %7s %6s %9s %10s %9s %9s", "backend", "fault", "answered",
-		"refused", "slowest", "undone", "lost", "wrong in", "wrong out", "recovery", "log-outs")}
+		"refused", "slowest", "undone", "lost", "wrong in", "wrong out", "recovery", "logouts")}
 	for _, stage := range stages {
 		t.Run(stage.name, func(t *testing.T) {
 			url, faults := stage.start(t)
@@ -103,7 +103,7 @@ func (s *street) shopper(subject string) *shopper {
 	return &shopper{street: s, subject: subject}
 }
 
-// visit is a log-in from its beginning to its end.
+// visit is a login from its beginning to its end.
 func (s *street) visit(i, n int) {
 	v := s.shopper(fmt.Sprintf("visitor-%d-%d", i, n))
 	here, there := s.apps[i%2], s.apps[(i+1)%2]

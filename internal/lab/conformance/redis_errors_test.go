@@ -26,8 +26,8 @@ func TestRedisSaysWhatIsWrongWhenOpened(t *testing.T) {
 	master.Do("ACL", "SETUSER", "blind", "on", ">pw", "~*", "+@all", "-info")
 	as := func(user string) string { return strings.Replace(master.URL(), "://", "://"+user+":pw@", 1) }
 	replica := servers.Redis(t, "--replicaof", "127.0.0.1", fmt.Sprint(master.Port))
-	nobody := servers.Redis(t)
-	nobody.Kill()
+	stopped := servers.Redis(t)
+	stopped.Kill()
 	for rule, test := range map[string]struct{ url, says string }{
 		"no password":                         {locked, "NOAUTH"},
 		"a wrong password":                    {strings.Replace(locked, "://", "://:hunter2@", 1), "WRONGPASS"},
@@ -37,7 +37,7 @@ func TestRedisSaysWhatIsWrongWhenOpened(t *testing.T) {
 		"a user who may not ask for INFO":     {as("blind"), "NOPERM"},
 		"a replica":                           {replica.URL(), "replica"},
 		"an eviction policy":                  {servers.Redis(t, "--maxmemory-policy", "volatile-lru").URL(), "volatile-lru"},
-		"a server that is not there":          {nobody.URL(), "refused"},
+		"a server that is not there":          {stopped.URL(), "refused"},
 		"a server that is too old":            {"redis://" + oldRedis(t), "version"},
 		"a server that is no Redis":           {"redis://" + garbage(t), ""},
 		"a database that is not there":        {master.URL() + "/999", "DB index"},
@@ -189,8 +189,8 @@ func TestRedisValuesOfOtherPrograms(t *testing.T) {
 	}
 }
 
-// A session whose record another program has replaced is no log-in, and where
-// the store cannot tell it is no log-out either.
+// A session whose record another program has replaced is no login, and where
+// the store cannot tell it is no logout either.
 func TestRedisSessionsOverValuesOfOtherPrograms(t *testing.T) {
 	server := servers.Redis(t)
 	m := newManager(t, openNear(t, server.URL()))

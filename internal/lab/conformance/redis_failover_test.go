@@ -13,13 +13,13 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// A log-out makes a few writes, and the replica that takes over has the first
+// A logout makes a few writes, and the replica that takes over has the first
 // so many of them. If it has one, the session ends at its next touch at the
-// latest; if it has none, the log-out is lost, as package redisstore says.
+// latest; if it has none, the logout is lost, as package redisstore says.
 func TestRedisFailoverLosesTheLastWrites(t *testing.T) {
 	for rule, end := range map[string]func(*client, *session.Manager) error{
-		"log-out":            func(c *client, m *session.Manager) error { return c.logout(t.Context(), m) },
-		"log-out everywhere": func(_ *client, m *session.Manager) error { return m.LogoutAll(t.Context(), "alice") },
+		"logout":            func(c *client, m *session.Manager) error { return c.logout(t.Context(), m) },
+		"logout everywhere": func(_ *client, m *session.Manager) error { return m.LogoutAll(t.Context(), "alice") },
 	} {
 		for kept, writes := 0, 1; kept <= writes; kept++ {
 			t.Run(fmt.Sprintf("%s, writes kept: %d", rule, kept), func(t *testing.T) {
@@ -67,7 +67,7 @@ func failOver(t *testing.T, kept int, end func(*client, *session.Manager) error)
 		t.Error(err)
 	}
 	if _, err := c.authenticate(t.Context(), m); !over(err) {
-		t.Errorf("after another log-out: %v", err)
+		t.Errorf("after another logout: %v", err)
 	}
 	return writes
 }

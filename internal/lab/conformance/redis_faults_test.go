@@ -16,12 +16,12 @@ import (
 var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
 // ASVS 5.0, 16.5.2.
-// TestRedisSurvivesFaults prints a table: in none of its rows a log-out is
+// TestRedisSurvivesFaults prints a table: in none of its rows a logout is
 // undone, an update lost, or somebody let in or logged out who should not be.
 // Two processes serve users, and a third one with a near cache watches them.
 func TestRedisSurvivesFaults(t *testing.T) {
 	table := []string{"", fmt.Sprintf("%-44s %8s %8s %9s %7s %6s %9s %10s %9s %9s", "Redis", "answered", "refused",
-		"slowest", "undone", "lost", "wrong in", "wrong out", "recovery", "log-outs")}
+		"slowest", "undone", "lost", "wrong in", "wrong out", "recovery", "logouts")}
 	for _, fault := range []struct {
 		name  string
 		start func(t *testing.T) (url string, happens func())

@@ -69,7 +69,7 @@ func waitCached(t testing.TB, n *redisstore.Near, key, want string) time.Duratio
 	}
 }
 
-func TestNearCacheServesLogOutsOfOtherHosts(t *testing.T) {
+func TestNearCacheServesLogoutsOfOtherHosts(t *testing.T) {
 	url := servers.Redis(t).URL()
 	here, there := newManager(t, openNear(t, url)), newManager(t, openNear(t, url))
 	var slowest time.Duration
@@ -85,18 +85,18 @@ func TestNearCacheServesLogOutsOfOtherHosts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := c.authenticate(t.Context(), here); !over(err) {
-			t.Errorf("on the host of the log-out: %v", err)
+			t.Errorf("on the host of the logout: %v", err)
 		}
 		start := time.Now()
 		for !over(second(c.authenticate(t.Context(), there))) {
 			time.Sleep(10 * time.Microsecond)
 			if time.Since(start) > silence {
-				t.Fatal("the other host never sees the log-out")
+				t.Fatal("the other host never sees the logout")
 			}
 		}
 		slowest = max(slowest, time.Since(start))
 	}
-	t.Logf("a log-out is seen by another host after %v at worst", slowest)
+	t.Logf("a logout is seen by another host after %v at worst", slowest)
 }
 
 func second[A, B any](_ A, b B) B { return b }

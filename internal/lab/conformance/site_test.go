@@ -153,7 +153,7 @@ func (b tab) login(remember bool) {
 		eval[bool](b, `document.querySelector("input[name=remember]").checked = true`)
 	}
 	if status := b.click(`form[action="/login"] button`); status != http.StatusOK {
-		b.t.Fatalf("log-in: status %d", status)
+		b.t.Fatalf("login: status %d", status)
 	}
 }
 

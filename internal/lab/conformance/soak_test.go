@@ -19,11 +19,11 @@ import (
 )
 
 // soakSamples are taken of each backend. The first third is left out: it is
-// longer than log-ins live, so that all has filled up by then.
+// longer than logins live, so that all has filled up by then.
 const soakSamples = 15
 
 // TestSoak looks whether anything grows under mixed traffic at two processes,
-// over each backend. In the end nothing is left in the store but the log-outs
+// over each backend. In the end nothing is left in the store but the logouts
 // that must be remembered. It takes ten minutes in all if AUTH_LONG is 1.
 func TestSoak(t *testing.T) {
 	lasts := 4500 * time.Millisecond
@@ -91,7 +91,7 @@ type soak struct {
 	ended  []time.Time // when tokens were logged out, which is known for an hour
 }
 
-// Stores keep records for some minutes more than log-ins last. A soak does not
+// Stores keep records for some minutes more than logins last. A soak does not
 // take as long: its stores are told that all is over haste times as soon, and
 // what lasts for a minute is over in half a second.
 const (
@@ -168,7 +168,7 @@ func (s *soak) run(t *testing.T, lasts time.Duration, measure func() map[string]
 	return curves
 }
 
-// stay is a log-in in both ways that is used, and then ended or left to expire.
+// stay is a login in both ways that is used, and then ended or left to expire.
 func (s *soak) stay(i, n int) error {
 	ctx := context.Background() // what was begun goes to its end
 	here, there := i%2, (i+1)%2
@@ -218,7 +218,7 @@ func (s *soak) leave(ctx context.Context, here, n int, subject string, c *client
 	return err
 }
 
-// remembered is how many log-outs of tokens the store must know of.
+// remembered is how many logouts of tokens the store must know of.
 func (s *soak) remembered() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,7 +228,7 @@ func (s *soak) remembered() float64 {
 	return float64(len(s.ended))
 }
 
-// sample sweeps, and measures. Records are those beside remembered log-outs.
+// sample sweeps, and measures. Records are those beside remembered logouts.
 func (s *soak) sample(t *testing.T, measure func() map[string]float64) map[string]float64 {
 	if st, ok := s.stores[0].(sweeper); ok {
 		if _, err := st.DeleteExpired(t.Context()); err != nil {
@@ -247,15 +247,15 @@ func (s *soak) sample(t *testing.T, measure func() map[string]float64) map[strin
 	return values
 }
 
-// drain waits until all log-ins have expired and are gone.
+// drain waits until all logins have expired and are gone.
 func (s *soak) drain(t *testing.T, measure func() map[string]float64) {
 	left := 0.0
 	for start := time.Now(); time.Since(start) < hang; {
 		if left = s.sample(t, measure)["records"]; left <= 0 {
-			t.Logf("nothing is left of %d log-ins each way but %.0f log-outs", s.logins, s.remembered())
+			t.Logf("nothing is left of %d logins each way but %.0f logouts", s.logins, s.remembered())
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Errorf("%.0f records are left of log-ins that have expired", left)
+	t.Errorf("%.0f records are left of logins that have expired", left)
 }

@@ -188,7 +188,7 @@ func (b tab) press(selector string) {
 	}
 }
 
-func TestSPAKeepsTheLogInOverAReload(t *testing.T) {
+func TestSPAKeepsTheLoginOverAReload(t *testing.T) {
 	s := openSPA(t)
 	b := s.open(newTab(t), "Please log in.")
 	b.fill("#user", "alice")
@@ -287,7 +287,7 @@ func TestSPATwoTabsRefreshAtOnce(t *testing.T) {
 	}
 }
 
-func TestSPALogOutIsOneInAllTabs(t *testing.T) {
+func TestSPALogoutIsOneInAllTabs(t *testing.T) {
 	s := openSPA(t)
 	a := s.customer()
 	b := s.open(a.another(), "hello, alice")
@@ -305,7 +305,7 @@ func TestSPALogOutIsOneInAllTabs(t *testing.T) {
 	a.enter()
 }
 
-func TestSPAShowsTheFormWhereTheLogInEnds(t *testing.T) {
+func TestSPAShowsTheFormWhereTheLoginEnds(t *testing.T) {
 	s := openSPA(t, "-access", "2s", "-refresh", "2s")
 	for _, button := range []string{"#call", "#four"} {
 		b := s.customer()

@@ -19,7 +19,7 @@ type faulty struct {
 	cut    func(t *testing.T) // one of the connections
 }
 
-// TestSQLStoresSurviveFaults prints a table: in none of its rows a log-out is
+// TestSQLStoresSurviveFaults prints a table: in none of its rows a logout is
 // undone, an update lost, or somebody let in or logged out who should not be.
 func TestSQLStoresSurviveFaults(t *testing.T) {
 	var table []string

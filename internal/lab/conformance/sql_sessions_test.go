@@ -19,14 +19,14 @@ import (
 func raceSessions(t *testing.T, open func(t *testing.T) store.Store) {
 	one, other := open(t), open(t)
 	for rule, race := range map[string]func(*testing.T, [2]*session.Manager){
-		"parallel updates are not lost":       raceUpdates,
-		"log-out everywhere misses no log-in": raceLogoutAll,
+		"parallel updates are not lost":     raceUpdates,
+		"logout everywhere misses no login": raceLogoutAll,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			race(t, [2]*session.Manager{newManager(t, one), newManager(t, other)})
 		})
 	}
-	t.Run("a parallel save or touch does not undo a log-out", func(t *testing.T) {
+	t.Run("a parallel save or touch does not undo a logout", func(t *testing.T) {
 		raceLogout(t, [2]*session.Manager{managerWithIdle(t, one, shortIdle), managerWithIdle(t, other, shortIdle)})
 	})
 }
@@ -112,7 +112,7 @@ func (c *client) count(ctx context.Context, m *session.Manager) (int, error) {
 	return counter.Get(s)
 }
 
-// over reports whether a check says that there is no valid log-in.
+// over reports whether a check says that there is no valid login.
 func over(err error) bool { return errors.Is(err, auth.ErrUnauthenticated) }
 
 func raceLogout(t *testing.T, managers [2]*session.Manager) {
@@ -141,14 +141,14 @@ func raceLogout(t *testing.T, managers [2]*session.Manager) {
 			}
 			for _, m := range managers {
 				if _, err := c.authenticate(t.Context(), m); !over(err) {
-					t.Errorf("after log-out: %v", err)
+					t.Errorf("after logout: %v", err)
 				}
 			}
 		})
 		wg.Wait()
 		for _, m := range managers {
 			if _, err := c.authenticate(t.Context(), m); !over(err) {
-				t.Errorf("after log-out and parallel saves: %v", err)
+				t.Errorf("after logout and parallel saves: %v", err)
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func raceLogoutAll(t *testing.T, managers [2]*session.Manager) {
 		for i := range during {
 			wg.Go(func() {
 				if err := during[i].login(t.Context(), managers[i%2], "carol"); err != nil {
-					t.Log(err) // it may lose against the log-out
+					t.Log(err) // it may lose against the logout
 				}
 			})
 		}
@@ -200,7 +200,7 @@ func raceLogoutAll(t *testing.T, managers [2]*session.Manager) {
 		wg.Wait()
 		for i := range before {
 			if _, err := before[i].authenticate(t.Context(), managers[1]); !over(err) {
-				t.Errorf("a log-in from before: %v", err)
+				t.Errorf("a login from before: %v", err)
 			}
 		}
 		if err := managers[1].LogoutAll(t.Context(), "carol"); err != nil {
@@ -208,7 +208,7 @@ func raceLogoutAll(t *testing.T, managers [2]*session.Manager) {
 		}
 		for i := range during {
 			if _, err := during[i].authenticate(t.Context(), managers[0]); !over(err) {
-				t.Errorf("a log-in from before the second log-out: %v", err)
+				t.Errorf("a login from before the second logout: %v", err)
 			}
 		}
 	}

@@ -24,21 +24,21 @@ type traffic struct {
 
 	mu       sync.Mutex
 	tally    tally
-	ended    []*client // whose log-out was acknowledged
+	ended    []*client // whose logout was acknowledged
 	standing []*stay   // that were logged in at the end
 }
 
 type tally struct {
 	answered, refused int           // requests, and those of them that could not be answered
 	slowest           time.Duration // of a request
-	undone            int           // log-outs
+	undone            int           // logouts
 	lost              int           // updates
 	wronglyIn         int           // who should not be
 	wronglyOut        int           // logged out, and not by themselves
 	recovery          time.Duration // until all is well again, after the end of the fault
 }
 
-// A stay is a log-in whose updates are counted.
+// A stay is a login whose updates are counted.
 type stay struct {
 	*client
 	subject             string
@@ -66,7 +66,7 @@ func startTraffic(t *testing.T, one, other store.Store) *traffic {
 	return f
 }
 
-// stay is one log-in from its beginning to its end.
+// stay is one login from its beginning to its end.
 func (f *traffic) stay(i int, subject string) {
 	v := &stay{client: &client{}, subject: subject}
 	here, there := f.managers[i%2], f.managers[(i+1)%2]
@@ -129,7 +129,7 @@ func (f *traffic) save(v *stay, m *session.Manager) {
 	}
 }
 
-// look checks that the log-in lives, is the user's, and has what was saved.
+// look checks that the login lives, is the user's, and has what was saved.
 func (f *traffic) look(v *stay, m *session.Manager) error {
 	return f.request(func(ctx context.Context) error {
 		id, err := v.authenticate(ctx, m)
@@ -175,7 +175,7 @@ func (f *traffic) isOver(c *client, m *session.Manager) error {
 }
 
 // recover waits until both processes serve again, ends the traffic, and looks
-// at every log-in once more.
+// at every login once more.
 func (f *traffic) recover() tally {
 	f.t.Helper()
 	begin := time.Now()

@@ -42,7 +42,7 @@ func TestSQLite(t *testing.T) {
 			return s
 		})
 	})
-	t.Run("keeps log-ins", func(t *testing.T) {
+	t.Run("keeps logins", func(t *testing.T) {
 		file := sqliteFile(t)
 		raceSessions(t, func(t *testing.T) store.Store { return openSQLite(t, file) })
 	})

@@ -16,14 +16,14 @@ var errStore = errors.New("simulate: the store failed")
 
 // process is a host that serves one request.
 type process struct {
-	request *request
-	began   time.Time
-	next    func() (struct{}, bool)
-	yield   func() // to the caller of next
-	stop    func()
-	failed  bool // one of its store calls failed
-	wrote   bool // one of its swaps was applied
-	told    bool // and was reported
+	request  *request
+	began    time.Time
+	next     func() (struct{}, bool)
+	yield    func() // to the caller of next
+	stop     func()
+	failed   bool // one of its store calls failed
+	wrote    bool // one of its swaps was applied
+	reported bool // and was reported
 }
 
 // message is a request or its response, in transit since sent.

@@ -13,7 +13,7 @@ import (
 
 // ASVS 5.0, 10.4.5 and 10.4.8.
 // The number of schedules is set by AUTH_SCHEDULES; each has a seed of its own.
-func TestRefreshInAHostileWorld(t *testing.T) {
+func TestRefreshInAHostileEnvironment(t *testing.T) {
 	schedules := fewSchedules
 	if testing.Short() {
 		schedules = 300

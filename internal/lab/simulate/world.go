@@ -109,7 +109,7 @@ func (w *world) logIn() error {
 func (w *world) event(_ context.Context, e auth.Event) {
 	w.totals["event "+string(e.Kind)]++
 	if w.current != nil {
-		w.current.told = true
+		w.current.reported = true
 	}
 	w.note("event: %s", e.Kind)
 	switch e.Kind {
@@ -123,19 +123,19 @@ func (w *world) event(_ context.Context, e auth.Event) {
 			w.broken = errors.New("one theft was reported twice")
 		}
 	case auth.EventRecovered, auth.EventHealed:
-		w.opens()
+		w.noteGracePeriod()
 	case auth.EventRenewed:
 		// There is at most one rotation in a grace period. Its time is taken before
 		// the swap, which may take as long as a message.
 		if since := time.Since(w.renewed); w.flavour != failover && since < window-inFlight {
 			w.broken = fmt.Errorf("rotated again after %v", since)
 		}
-		w.opens()
+		w.noteGracePeriod()
 	}
 }
 
 // opens records that a grace period has begun while a host was serving a request.
-func (w *world) opens() {
+func (w *world) noteGracePeriod() {
 	w.renewed = time.Now()
 	if w.opened = w.renewed; w.current != nil {
 		w.opened = w.current.began
@@ -233,7 +233,7 @@ func (w *world) deliver(a answer) error {
 	if a.Code == http.StatusServiceUnavailable && !a.process.failed {
 		w.totals["503 without a failure of the store"]++
 	}
-	if a.Code == http.StatusOK && a.wrote && !a.told && !a.process.failed && a.cookie != setCookie(a.ResponseRecorder) {
+	if a.Code == http.StatusOK && a.wrote && !a.reported && !a.process.failed && a.cookie != setCookie(a.ResponseRecorder) {
 		return errors.New("a retry has written, and so extended its grace period")
 	}
 	if a.thief {
