@@ -34,10 +34,10 @@ func TestNewClaims(t *testing.T) {
 		{"a map", object{"role": "admin"}, `{"role":"admin"}`, true},
 		{"an object of others", json.RawMessage(`{ "a": [1, {"b": null}] }`), `{"a":[1,{"b":null}]}`, true},
 		{"an empty object", object{}, `{}`, true},
-		{"nil is no claims", nil, "", true},
-		{"a nil pointer is no claims", (*profile)(nil), "", true},
-		{"a nil map is no claims", object(nil), "", true},
-		{"a JSON null is no claims", json.RawMessage(`null`), "", true},
+		{"nil gives empty claims", nil, "", true},
+		{"a nil pointer gives empty claims", (*profile)(nil), "", true},
+		{"a nil map gives empty claims", object(nil), "", true},
+		{"a JSON null gives empty claims", json.RawMessage(`null`), "", true},
 		{"names inside of a member are free", object{"user": object{"sub": "x"}}, `{"user":{"sub":"x"}}`, true},
 		{"names that contain a registered one are free", object{"subject": 1, "my_sub": 2}, `{"my_sub":2,"subject":1}`, true},
 
@@ -54,8 +54,8 @@ func TestNewClaims(t *testing.T) {
 		// ASVS 5.0, 1.5.3: every parser reads the claims the same way.
 		{"not a member that stands twice", json.RawMessage(`{"a":1,"b":2,"a":3}`), "", false},
 		{"not a member that stands twice in two spellings", json.RawMessage(`{"a":1,"\u0061":3}`), "", false},
-		{"not a name that is no UTF-8", json.RawMessage("{\"\xff\":1}"), "", false},
-		{"not a value that is no UTF-8", json.RawMessage("{\"a\":\"\xff\"}"), "", false},
+		{"not a name that is not UTF-8", json.RawMessage("{\"\xff\":1}"), "", false},
+		{"not a value that is not UTF-8", json.RawMessage("{\"a\":\"\xff\"}"), "", false},
 		{"not two names that become one when repaired", object{"\xfe": 1, "\xff": 2}, "", false},
 
 		{"not a registered name in capitals", object{"SUB": "x"}, "", false},
@@ -155,7 +155,7 @@ func TestClaimsDecode(t *testing.T) {
 		t.Errorf("Decode of a string into an int: %v", err)
 	}
 	if err := claims.Decode(nil); err == nil {
-		t.Error("Decode into nothing: no error")
+		t.Error("Decode into nil returned no error")
 	}
 }
 
@@ -191,7 +191,7 @@ func wellFormed(t *testing.T, claims auth.Claims) {
 	if !utf8.ValidString(string(claims)) {
 		t.Fatalf("%q is not UTF-8", claims)
 	}
-	// A decoder matches no member to a field of a registered claim, whatever the case.
+	// A decoder matches no member to a field of a registered claim, in upper or lower case.
 	var fields struct {
 		Iss, Sub, Aud, Exp, Nbf, Iat, Jti, Scope, Acr, Amr, Sid, Fam, Azp, Act, Cnf json.RawMessage
 

@@ -33,7 +33,7 @@ func TestWordsGrammar(t *testing.T) {
 		{"no DEL", "read\x7f", false},
 		{"no character outside of ASCII", "lésen", false},
 		{"no no-break space", "read\u00a0write", false},
-		{"no byte that is no UTF-8", "read\xff", false},
+		{"no byte that is not UTF-8", "read\xff", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

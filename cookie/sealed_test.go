@@ -152,7 +152,7 @@ func TestASealedValueEnds(t *testing.T) {
 	})
 }
 
-// ASVS 5.0, 15.3.7: the server cannot tell which of two cookies it has set.
+// ASVS 5.0, 15.3.7: the server cannot know which of two cookies it has set.
 func TestASealedCookieThatIsSentTwiceIsMalformed(t *testing.T) {
 	c, name := newSealed[look](t, newSealer(t, newKey())), cookie.New("look").Name()
 	field := set(t, c, german)

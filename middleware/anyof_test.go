@@ -56,7 +56,7 @@ func TestAnyOfAsksInOrderAndOnlyAfterNoCredential(t *testing.T) {
 		{"no credential at all is 401 or anonymous", auth.Identity{}, isNone, auth.Identity{}, isNone, []string{"a", "b"}, 401, 200, []string{"a", "b"}},
 		{"a bad credential of b is never anonymous", auth.Identity{}, isNone, auth.Identity{}, isBad, []string{"a", "b"}, 401, 401, []string{"b"}},
 		{"a failure of the store of b does not make a request anonymous", auth.Identity{}, isNone, auth.Identity{}, errStore, []string{"a", "b"}, 503, 503, []string{"b"}},
-		{"no subject from a is no reason to ask b", auth.Identity{}, nil, bob, nil, []string{"a"}, 503, 503, []string{"a", "b"}},
+		{"an identity of a without a subject does not make it ask b", auth.Identity{}, nil, bob, nil, []string{"a"}, 503, 503, []string{"a", "b"}},
 		{"an identity of a beside an error is nothing", alice, isNone, auth.Identity{}, isNone, []string{"a", "b"}, 401, 200, []string{"a", "b"}},
 	}
 	for _, test := range tests {
@@ -84,7 +84,7 @@ func TestAnyOfAsksInOrderAndOnlyAfterNoCredential(t *testing.T) {
 }
 
 func TestAnyOfReturnsNoIdentityBesideAnError(t *testing.T) {
-	for name, a := range map[string]authenticatorFunc{"refused": beside, "nobody": always(alice, auth.ErrNoCredential)} {
+	for name, a := range map[string]authenticatorFunc{"refused": beside, "no credential": always(alice, auth.ErrNoCredential)} {
 		if id, err := middleware.AnyOf(a).Authenticate(get("/")); id != (auth.Identity{}) || err == nil {
 			t.Errorf("%s: %+v, %v", name, id, err)
 		}

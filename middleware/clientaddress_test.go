@@ -20,7 +20,7 @@ func TestClientAddressIsWhomTheLastTrustedProxyWasAskedBy(t *testing.T) {
 		want      string
 	}{
 		{"without a proxy it is the connection's", "192.0.2.7:1024", nil, client},
-		{"who is no proxy is not believed", "192.0.2.7:1024", []string{spoofed}, client},
+		{"a sender that is not a proxy is not trusted", "192.0.2.7:1024", []string{spoofed}, client},
 		{"a proxy is", proxy, []string{client}, client},
 		{"a proxy without the header is the client", proxy, nil, "10.0.0.1"},
 		{"a chain of proxies", proxy, []string{client + ", 10.0.0.3, " + inner}, client},
@@ -107,7 +107,7 @@ func TestALongFieldCostsNoMemory(t *testing.T) {
 	}
 }
 
-// Whatever headers a client sends, its proxy appends the address of the client, and
+// A client may send any headers: its proxy appends the address of the client, and
 // ClientAddress returns that.
 func FuzzClientAddress(f *testing.F) {
 	f.Add("203.0.113.66", "10.0.0.1")

@@ -71,7 +71,7 @@ func TestIsolateFallsBackOnOrigin(t *testing.T) {
 		{"a sibling is refused", "", []string{"https://evil.app.example"}, 403},
 		{"another port is refused", "", []string{"https://app.example:8443"}, 403},
 		{"no origin to speak of is refused", "", []string{"null"}, 403},
-		{"what is no URL is refused", "", []string{"https://app.example/%zz"}, 403},
+		{"a value that is not a URL is refused", "", []string{"https://app.example/%zz"}, 403},
 		{"two are refused", "", []string{"https://app.example", "https://app.example"}, 403},
 		{"our name before another is refused", "", []string{"https://app.example@evil.example"}, 403},
 		{"it does not count beside Fetch metadata", "same-origin", []string{"null"}, 200},

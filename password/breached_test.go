@@ -51,7 +51,7 @@ func askFor(url string) func(context.Context, string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		r.Header.Set("Add-Padding", "true") // or the length of the answer tells
+		r.Header.Set("Add-Padding", "true") // otherwise the length of the response reveals it
 		res, err := client.Do(r)
 		if err != nil {
 			return false, errors.New("no answer") // err has the digits in it

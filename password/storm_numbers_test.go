@@ -12,7 +12,7 @@ import (
 
 const (
 	inUse     = 4 * 19 << 20
-	largeHash = 128 << 20 // the most that a stored hash may ask for
+	largeHash = 128 << 20 // the maximum of a stored hash
 )
 
 // fewer reduces the number of logins where the test would take too long.

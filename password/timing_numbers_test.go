@@ -47,7 +47,7 @@ func TestTimeDoesNotRevealWhoExists(t *testing.T) {
 		}
 		t.Logf("run %d is repeated", try)
 	}
-	t.Errorf("times differ by more than a factor of %.1f, or cannot be told here", most)
+	t.Errorf("times differ by more than a factor of %.1f, or cannot be measured here", most)
 }
 
 type login struct{ name, hash, password string }

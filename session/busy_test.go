@@ -127,7 +127,7 @@ func TestAnUpdateWaitsForItsTurnForFiveSecondsAtMost(t *testing.T) {
 	})
 }
 
-// Whatever keeps a session changing keeps it from no end, and no login over it.
+// A session that keeps changing can be ended, and replaced by a login.
 func TestABusySessionIsEnded(t *testing.T) {
 	for rule, end := range map[string]func(*session.Manager, *browser) error{
 		"logout":            func(m *session.Manager, b *browser) error { return b.logout(m) },
@@ -175,7 +175,7 @@ func TestABusySessionIsEnded(t *testing.T) {
 	}
 }
 
-// At MaxBytes nobody gets in any more, and everybody gets out.
+// At MaxBytes every login fails, and every logout succeeds.
 func TestLogoutWorksOnAFullStore(t *testing.T) {
 	s := &store.Memory{MaxBytes: 64 << 10}
 	m := newManager(t, session.Config{Store: s})

@@ -75,7 +75,7 @@ func TestRefusalDeletesTheCookieOnlyWhereNoNewerOneCanBe(t *testing.T) {
 }
 
 // A browser that has logged in, or was given an anonymous session, after its old one
-// had ended however, keeps the newer cookie when a request from before is refused.
+// had ended however, keeps the newer cookie when an earlier request is refused.
 func TestALateRequestLeavesTheNewerCookieAlone(t *testing.T) {
 	for rule, end := range map[string]func(m *session.Manager, b *browser) error{
 		"revoked":        func(m *session.Manager, _ *browser) error { return m.LogoutAll(context.Background(), "alice") },

@@ -199,7 +199,7 @@ func TestCrashCostsOneLoginAtMost(t *testing.T) {
 						dying.writer = answer
 						op.do(s, m, &dying)
 					}()
-					// If it has not died yet, it dies now: nobody gets the answer.
+					// If it has not died yet, it dies now: no client gets the response.
 					if died = calls >= at; died && len(answer.Header()["Set-Cookie"]) > 0 {
 						t.Errorf("call %d: the token is disclosed before it is safe", at)
 					}

@@ -69,7 +69,7 @@ func TestCSRFTokenInAMultipartForm(t *testing.T) {
 	}
 }
 
-// A field that is doubled is refused, whatever the form says.
+// A field that is sent twice is refused, with any form.
 func TestTheFormIsNotAskedBesideTheField(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := loggedIn(t, m, "alice")
@@ -143,8 +143,8 @@ func TestCSRFTokenInAnotherTypeOfBodyIsNotSeen(t *testing.T) {
 	}
 }
 
-// A form that cannot be read is not served, whatever its token: that is told
-// apart from a bad token, and what was sent stands in no error.
+// A form that cannot be read is refused, with any token. Its error differs from that
+// of an invalid token, and does not contain what was sent.
 func TestCSRFFormThatCannotBeReadIsRefused(t *testing.T) {
 	var j journal
 	m := newManager(t, session.Config{Events: j.record})
@@ -202,7 +202,7 @@ func TestCSRFFormThatCannotBeReadIsRefused(t *testing.T) {
 }
 
 // A server removes the files of the request that it made, and a guard passes on
-// a copy. Whoever may not send files leaves none on the disk.
+// a copy. A request that may not send files leaves none on the disk.
 func TestFilesOfARefusedFormAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -227,7 +227,7 @@ func TestFilesOfARefusedFormAreRemoved(t *testing.T) {
 	check(t, r.MultipartForm.RemoveAll())
 }
 
-// A disk that is full is nobody's bad form.
+// A full disk is not reported as a malformed form.
 func TestFilesThatCannotBeKeptAreAFault(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "missing")
 	t.Setenv("TMPDIR", dir)
@@ -245,7 +245,7 @@ func TestFilesThatCannotBeKeptAreAFault(t *testing.T) {
 	}
 }
 
-// Nobody makes the server read a body without a session.
+// The server does not read the body of a request without a session.
 func TestWithoutASessionNoFormIsRead(t *testing.T) {
 	m := newManager(t, session.Config{})
 	r := (&browser{}).form(nil)

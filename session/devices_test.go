@@ -58,14 +58,14 @@ func TestListShowsWhereASubjectIsLoggedIn(t *testing.T) {
 		if list, err = m.Logins(t.Context(), "alice"); len(list) != 1 || err != nil {
 			t.Errorf("%d logins, %v", len(list), err)
 		}
-		if list, err = m.Logins(t.Context(), "nobody"); len(list) != 0 || err != nil {
+		if list, err = m.Logins(t.Context(), "unknown"); len(list) != 0 || err != nil {
 			t.Error(list, err)
 		}
 	})
 }
 
 // ASVS 5.0, 7.5.2.
-// What the list shows is no credential, and works for its owner only.
+// What the list shows is not a credential, and works for its owner only.
 func TestLoginIDWorksForItsOwnerOnly(t *testing.T) {
 	m := newManager(t, session.Config{})
 	phone, laptop, bob := loggedIn(t, m, "alice"), loggedIn(t, m, "alice"), loggedIn(t, m, "bob")
@@ -110,7 +110,7 @@ func TestLogoutAllKeepsTheLoginsInKeep(t *testing.T) {
 	all[2].wants(t, m, noCredential)
 	bob.wants(t, m, valid)
 	check(t, m.LogoutAll(t.Context(), "alice"))
-	check(t, m.LogoutAll(t.Context(), "nobody"))
+	check(t, m.LogoutAll(t.Context(), "unknown"))
 	check(t, all[2].login(m, "alice"))
 	all[2].wants(t, m, valid)
 }
@@ -199,7 +199,7 @@ func TestLogoutAllOverACorruptListIsAnErrorUntilItsSessionsHaveEnded(t *testing.
 	})
 }
 
-// A list of a newer version cannot be judged here: nobody is logged out by it.
+// A list of a newer version cannot be read here, and logs no subject out.
 func TestNewerListIsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &mapStore{}
@@ -231,7 +231,7 @@ func TestEvictionIsReported(t *testing.T) {
 	j.take()
 	loggedIn(t, m, "alice")
 	if kinds := j.take(); !slices.Equal(kinds, []auth.EventKind{auth.EventRevoked, auth.EventLogin}) {
-		t.Errorf("heard %v", kinds)
+		t.Errorf("events %v", kinds)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 			check(t, err)
 			check(t, m.LogoutOne(t.Context(), "alice", id.LoginID))
 		}, kinds{auth.EventRevoked}},
-		{"logout of nobody", func(t *testing.T, m *session.Manager, b *browser) {
+		{"logout of an unknown login", func(t *testing.T, m *session.Manager, b *browser) {
 			check(t, m.LogoutOne(t.Context(), "alice", ""))
 		}, nil},
 		{"logout everywhere", func(t *testing.T, m *session.Manager, b *browser) {
@@ -142,8 +142,8 @@ var makers = map[string]maker{
 	},
 }
 
-// isFault checks that a session which cannot be made is a 503 of which somebody
-// hears, with what was being done.
+// isFault checks that a session which cannot be made is a 503 that is reported,
+// with the operation.
 func (make maker) isFault(t *testing.T, policy cookie.Policy, id auth.Identity, doing string) {
 	t.Helper()
 	var j journal
@@ -187,7 +187,7 @@ func TestACookieThatCannotBeSetIsAFault(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 16.2.5: nothing that is told holds a secret.
+// ASVS 5.0, 16.2.5: no event and no error contains a secret.
 func TestNoSecretIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const canary = "c4n4ry"
@@ -245,7 +245,7 @@ func TestNoSecretIsReported(t *testing.T) {
 		}
 		for _, secret := range append(secrets, canary) {
 			if secret != "" && strings.Contains(written.String(), secret) {
-				t.Errorf("%q is told", secret)
+				t.Errorf("%q is disclosed", secret)
 			}
 		}
 	})

@@ -186,7 +186,7 @@ func (op operation) goesWrong(t *testing.T, kind fault, at int, forGood bool) in
 	for _, secret := range []string{old.token, s.laptop.token, s.phone.token} {
 		written := fmt.Sprintf("%v %+v", err, j.events)
 		if secret != "" && strings.Contains(written, secret) {
-			t.Fatalf("call %d: a token is told", at)
+			t.Fatalf("call %d: a token is disclosed", at)
 		}
 	}
 	switch got := outcome(err); {
@@ -202,8 +202,8 @@ func (op operation) goesWrong(t *testing.T, kind fault, at int, forGood bool) in
 	return f.calls
 }
 
-// failed checks that after an error nothing is lost that was kept, that nobody
-// is let in, and that the client is told nothing else.
+// failed checks that after an error no stored value is lost, that no
+// request is admitted, and that the client receives nothing else.
 func (op operation) failed(t *testing.T, s *scene, old browser, at int) {
 	t.Helper()
 	if s.laptop.set != nil {
@@ -227,7 +227,7 @@ func (op operation) failed(t *testing.T, s *scene, old browser, at int) {
 }
 
 // settles checks that after a lost write everything is as it should be after
-// the next touch: what lives is listed, and what was logged out is dead.
+// the next touch: a live session is listed, and a session that was logged out has ended.
 func (op operation) settles(t *testing.T, s *scene, old browser) {
 	t.Helper()
 	time.Sleep(6 * time.Minute)
@@ -243,7 +243,7 @@ func (op operation) settles(t *testing.T, s *scene, old browser) {
 		found, err := s.m.Get((&browser{token: token}).request("GET"))
 		switch got := outcome(err); {
 		case got == valid && found.Anonymous():
-			// In no list: it lives until its idle timeout, and is nobody's login.
+			// In no list: it lives until its idle timeout, and belongs to no subject.
 		case got == valid && ended:
 			t.Error("what was logged out is alive after its touch")
 		case got == valid:

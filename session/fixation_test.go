@@ -36,7 +36,7 @@ func TestForeignTokenIsNeverAdopted(t *testing.T) {
 }
 
 // ASVS 5.0, 7.2.4.
-// CVE-2022-25896: the token changes, and the old one is dead.
+// CVE-2022-25896: the token changes, and the old one is invalid.
 func TestEachStepChangesTheToken(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := &browser{}
@@ -60,7 +60,7 @@ func TestEachStepChangesTheToken(t *testing.T) {
 		for _, token := range seen {
 			old := &browser{token: token}
 			if _, err := m.Get(old.request("GET")); outcome(err) != noCredential {
-				t.Errorf("after %s an old token opens something: %v", step.rule, err)
+				t.Errorf("after %s an old token is accepted: %v", step.rule, err)
 			}
 		}
 		if b.token != "" {

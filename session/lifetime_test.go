@@ -49,9 +49,9 @@ func TestSessionEndsExactly(t *testing.T) {
 		{rule: "after its idle timeout", config: session.Config{IdleTimeout: time.Minute}, use: day, end: time.Minute},
 		{rule: "after its lifetime", config: session.Config{Lifetime: 90 * time.Minute}, use: time.Minute, end: 90 * time.Minute},
 		{rule: "by its lifetime if never used", config: session.Config{Lifetime: time.Hour, IdleTimeout: time.Hour}, use: day, end: time.Hour},
-		{rule: "when it was wished to", requested: 5 * time.Minute, use: time.Minute, end: 5 * time.Minute},
+		{rule: "at the requested expiry", requested: 5 * time.Minute, use: time.Minute, end: 5 * time.Minute},
 		{rule: "after 7 days without use, remembered", requested: 20 * day, use: 365 * day, end: 7 * day},
-		{rule: "when it was wished to, remembered", requested: 20 * day, use: 12 * time.Hour, end: 20 * day},
+		{rule: "at the requested expiry, remembered", requested: 20 * day, use: 12 * time.Hour, end: 20 * day},
 		{rule: "after 30 days at most, remembered", requested: 365 * day, use: 12 * time.Hour, end: 30 * day},
 		{rule: "after MaxLifetime at most", config: session.Config{MaxLifetime: 3 * day}, requested: 365 * day, use: time.Hour, end: 3 * day},
 	} {
@@ -212,7 +212,7 @@ func TestOnlyARememberedCookieOutlivesTheBrowser(t *testing.T) {
 			}
 			check(t, b.loginWith(m, id))
 			if got := time.Duration(b.set.MaxAge) * time.Second; got != c.maxAge || !b.set.Expires.IsZero() {
-				t.Errorf("wish of %v: Max-Age %v, want %v", c.requested, got, c.maxAge)
+				t.Errorf("requested %v: Max-Age %v, want %v", c.requested, got, c.maxAge)
 			}
 		}
 	})

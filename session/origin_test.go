@@ -34,7 +34,7 @@ func TestCrossOriginRequestsAreRefused(t *testing.T) {
 		{"another site that claims ours", "POST", "/", "cross-site", "https://app.example", false},
 		{"a sandboxed frame", "POST", "/", "cross-site", "null", false},
 		{"a sibling sub-domain", "POST", "/", "same-site", "https://shop.app.example", false},
-		{"a site that nobody knows", "POST", "/", "odd", "https://evil.example", false},
+		{"an unknown site", "POST", "/", "odd", "https://evil.example", false},
 		{"PUT from another site", "PUT", "/", "cross-site", "https://evil.example", false},
 		{"DELETE from another site", "DELETE", "/", "cross-site", "https://evil.example", false},
 		{"PATCH from another site", "PATCH", "/", "cross-site", "https://evil.example", false},

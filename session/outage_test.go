@@ -10,7 +10,7 @@ import (
 )
 
 // A login that fails half way, or has to start over, leaves nothing behind
-// that somebody might come upon.
+// that grants access.
 func TestLoginLeavesNoRecordBehind(t *testing.T) {
 	for _, c := range []struct {
 		rule  string
@@ -86,7 +86,7 @@ func TestStoreThatTakesNoWrites(t *testing.T) {
 	})
 }
 
-// A store that is down changes nothing for those who are no part of it.
+// A store that is down changes nothing for requests that do not need it.
 func TestOutageDoesNotConcernRequestsWithoutACookie(t *testing.T) {
 	down := &faulty{mapStore: &mapStore{}, at: 1, forGood: true}
 	m := newManager(t, session.Config{Store: down})
@@ -95,7 +95,7 @@ func TestOutageDoesNotConcernRequestsWithoutACookie(t *testing.T) {
 	(&browser{token: strings.Repeat("A", 43)}).wants(t, m, unavailable)
 }
 
-// A client that hangs up before its session is read is told nothing.
+// A client that hangs up before its session is read receives nothing.
 func TestCanceledReadIsNoLogout(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := loggedIn(t, m, "alice")

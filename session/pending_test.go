@@ -49,7 +49,7 @@ func TestPendingLoginPassesNoGuard(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 16.3.1: an operator tells a password alone from both factors.
+// ASVS 5.0, 16.3.1: an operator can distinguish a password alone from both factors.
 func TestAPendingLoginIsReportedAsSuch(t *testing.T) {
 	var j journal
 	m := newManager(t, session.Config{Events: j.record})
@@ -119,7 +119,7 @@ func TestPendingLoginEndsLikeAnyOther(t *testing.T) {
 	})
 }
 
-// Nobody takes over the second factor of somebody else.
+// A subject cannot take over the second factor of another.
 func TestPendingLoginOfAnotherSubjectCarriesNothing(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := &browser{}
@@ -134,7 +134,7 @@ func TestPendingLoginOfAnotherSubjectCarriesNothing(t *testing.T) {
 	}
 }
 
-// Whoever knows the password alone must not end complete logins.
+// An attacker who knows only the password must not end complete logins.
 func TestPendingLoginsEvictNoCompleteOnes(t *testing.T) {
 	m := newManager(t, session.Config{MaxLogins: 3})
 	var complete []*browser
@@ -185,7 +185,7 @@ func TestPendingLoginLastsNoLongerThanAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{Lifetime: 5 * time.Minute})
 		for rule, expires := range map[string]time.Time{
-			"without a wish": {}, "with a wish for more": time.Now().Add(day),
+			"without a requested expiry": {}, "with a later requested expiry": time.Now().Add(day),
 		} {
 			b := &browser{}
 			check(t, b.post(func(w http.ResponseWriter, r *http.Request) error {

@@ -91,7 +91,7 @@ func TestParallelUpdatesAreNotLost(t *testing.T) {
 }
 
 // ASVS 5.0, 15.4.1.
-// A session that a handler holds is changed by nobody.
+// No other request changes the session that a handler holds.
 func TestSessionInHandIsNeverChanged(t *testing.T) {
 	m := newManager(t, session.Config{})
 	b := loggedIn(t, m, "alice")
@@ -155,7 +155,7 @@ func TestParallelLoginsWithOneVisitorsCookieAreTwoThatKeepTheCart(t *testing.T) 
 	}
 }
 
-// What is saved while somebody logs in is either refused or carried over.
+// Values that are saved during a login are either refused or carried over.
 func TestSaveDuringLoginIsNotLost(t *testing.T) {
 	for range 100 {
 		m := newManager(t, session.Config{})
@@ -283,7 +283,7 @@ func TestManyUsersNeverSeeEachOther(t *testing.T) {
 	wg.Wait()
 }
 
-// Two logins within one handler, as of somebody who switches accounts.
+// Two logins within one handler, as of a user who switches accounts.
 func TestSecondLoginOfOneResponseReplacesTheFirst(t *testing.T) {
 	m := newManager(t, session.Config{})
 	var first browser

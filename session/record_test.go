@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the golden file")
 
 // golden is a record that uses every field of format 0x10. Its bytes are in testdata,
-// and stay readable whatever format comes next.
+// and stay readable with any later format.
 func golden() *Session {
 	s := &Session{record: sessionrecord.Record{
 		Flags:   flagRemembered,
@@ -134,7 +134,7 @@ func live(d logins.Digest) *Session {
 }
 
 // ASVS 5.0, 16.5.3.
-// A damaged record opens nothing, makes nobody somebody else, and is told.
+// A damaged record cannot authenticate, turns no subject into another, and is reported.
 func TestDamagedRecordCannotAuthenticate(t *testing.T) {
 	p := plant(t, nil)
 	good := live(p.digest).encode()
@@ -151,7 +151,7 @@ func TestDamagedRecordCannotAuthenticate(t *testing.T) {
 		}
 	}
 	p.damaged(t, append(bytes.Clone(good), 0))
-	p.damaged(t, live(logins.Digest{1}).encode()) // somebody else's: a store that mixes up its answers
+	p.damaged(t, live(logins.Digest{1}).encode()) // another session's: a store that mixes up its responses
 	unheard, nobodys := live(p.digest), live(p.digest)
 	unheard.record.Flags, nobodys.record.Subject = 0x80, ""
 	p.damaged(t, unheard.encode())
@@ -184,7 +184,7 @@ func (p *planted) damaged(t *testing.T, raw []byte) {
 func TestNewerRecordIsUnavailable(t *testing.T) {
 	p := plant(t, nil)
 	for _, format := range []byte{sessionrecord.Format + 1, sessionrecord.LastFormat} {
-		p.put(t, append([]byte{format}, "whatever comes"...))
+		p.put(t, append([]byte{format}, "a later format"...))
 		w := httptest.NewRecorder()
 		_, get := p.Get(p.r)
 		_, ensure := p.Ensure(w, p.r)
@@ -242,7 +242,7 @@ func FuzzRecord(f *testing.F) {
 				continue
 			}
 			if s.record.Subject == "" && !s.Anonymous() {
-				t.Fatal("a login of nobody")
+				t.Fatal("a login without a subject")
 			}
 			again := &Session{digest: d}
 			if err := again.decode(s.encode()); err != nil || again.record != s.record {

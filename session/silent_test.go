@@ -39,7 +39,7 @@ func TestRequestWithoutCookieCostsNothing(t *testing.T) {
 			}
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)
-			// What Optional lets through differs for those who have a cookie.
+			// The responses of Optional differ for requests with a cookie.
 			varies := w.Header()["Vary"] != nil
 			if w.Header()["Set-Cookie"] != nil || varies != (rule == "Optional") || s.calls() != 0 || len(j.take()) != 0 {
 				t.Errorf("%s, cookies %q: calls, an event or %v", rule, cookies, w.Header())

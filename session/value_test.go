@@ -91,7 +91,7 @@ func TestValueOfAnotherTypeIsAnError(t *testing.T) {
 	}
 	unfit := session.Key[func()]("f")
 	if err := b.update(t, m, func(s *session.Session) error { return unfit.Set(s, func() {}) }); err == nil {
-		t.Error("a function is no value")
+		t.Error("a function is accepted as a value")
 	}
 }
 
@@ -115,7 +115,7 @@ func TestValuesChangeInUpdateOnly(t *testing.T) {
 		"Delete after it": count.Delete(kept),
 	} {
 		if err == nil {
-			t.Errorf("%s outside of Update is no error", rule)
+			t.Errorf("%s outside of Update returns no error", rule)
 		}
 	}
 	if n := b.count(t, m); n != 1 {

@@ -218,7 +218,7 @@ func TestACookieThatCannotBeOpenedIsAnUnrecognizedDevice(t *testing.T) {
 		"empty":                    policy.Name() + "=",
 		"nonsense":                 policy.Name() + "=nonsense",
 		"changed":                  owner.cookie[:len(owner.cookie)-2] + "AA",
-		"doubled":                  owner.cookie + "; " + owner.cookie,
+		"sent twice":               owner.cookie + "; " + owner.cookie,
 		"another name":             strings.Replace(owner.cookie, "__Host-Http-", "__Secure-", 1),
 		"of another key":           foreign.cookie,
 		"of another namespace":     staff.cookie,
@@ -228,7 +228,7 @@ func TestACookieThatCannotBeOpenedIsAnUnrecognizedDevice(t *testing.T) {
 		"half an account":          made(append([]byte{1}, make([]byte, 24)...)),
 		"too many accounts":        made(append([]byte{1}, make([]byte, 16*8)...)),
 		"of another format":        made(append([]byte{2}, make([]byte, 32)...)),
-		"of nobody":                made(append([]byte{1}, make([]byte, 32)...)),
+		"without an account":       made(append([]byte{1}, make([]byte, 32)...)),
 		"of the sealer's last use": made([]byte("dark mode")),
 	} {
 		t.Run(rule, func(t *testing.T) {

@@ -167,7 +167,7 @@ func goesWrong(t *testing.T, s *crooked, at int, kind string, known bool) int {
 
 	// How many attempts are counted now, after two before.
 	account := 5 - d.left(func(int) *guest { return &guest{from(1).address, g.cookie} }, "alice", true)
-	address := 8 - d.left(func(int) *guest { return &guest{address: g.address} }, "somebody", false)
+	address := 8 - d.left(func(int) *guest { return &guest{address: g.address} }, "another", false)
 	if known {
 		address += 2 // where a device counts nothing
 	}

@@ -140,7 +140,7 @@ func TestAnAddressHasAHundredAttemptsAndOneAMinute(t *testing.T) {
 		spray := func(n int) {
 			t.Helper()
 			for i := range n {
-				d.expect("wrong", from(1), fmt.Sprint("somebody ", d.checks, i), false)
+				d.expect("wrong", from(1), fmt.Sprint("user ", d.checks, i), false)
 			}
 			got, wait := d.attempt(from(1), "alice", true)
 			if got != "throttled" || wait <= 0 || wait > time.Minute {
@@ -165,7 +165,7 @@ func TestASuccessGivesAnAddressOnlyItsOwnAttemptBack(t *testing.T) {
 	d := newDoor(t, throttle.Config{})
 	for i := range 100 {
 		d.expect("right", from(1), "mallory", true)
-		d.expect("wrong", from(1), fmt.Sprint("somebody ", i), false)
+		d.expect("wrong", from(1), fmt.Sprint("user ", i), false)
 	}
 	d.expect("throttled", from(1), "mallory", true)
 }
@@ -335,7 +335,7 @@ func TestNothingRevealsWhetherAnAccountExists(t *testing.T) {
 			return fmt.Sprint(w.Code, w.Header(), w.Body)
 		}
 		for i := range 150 {
-			if known, unknown := answer(i, "alice"), answer(i, "nobody"); known != unknown {
+			if known, unknown := answer(i, "alice"), answer(i, "unknown"); known != unknown {
 				t.Fatalf("attempt %d:\n%s\n%s", i, known, unknown)
 			}
 			time.Sleep(time.Duration(i) * time.Minute)
@@ -350,7 +350,7 @@ func TestCodesAndMessagesAreThrottledLikePasswords(t *testing.T) {
 	codes := newDoor(t, throttle.Config{Store: s, Namespace: "otp"})
 	messages := newDoor(t, throttle.Config{Store: s, Namespace: "reset"})
 	for _, d := range []*door{codes, messages} {
-		for _, account := range []string{"alice", "nobody"} {
+		for _, account := range []string{"alice", "unknown"} {
 			d.checks = 0
 			ended := atOnce([]*door{d}, 100, func(i int, d *door) string { return d.try(from(i), account, false) })
 			if ended["wrong"] != 5 || d.checks != 5 {

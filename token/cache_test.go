@@ -121,7 +121,7 @@ func TestKnownTokenDiesWithItsKey(t *testing.T) {
 	// The same key comes back: the token is good again, by its signature.
 	must(t, m.keys.SetSigner(next, m.signer.Public()))
 	if hits(t, v, text) {
-		t.Error("the cache has a token from before its key was removed")
+		t.Error("the cache has a token whose key was removed")
 	}
 }
 

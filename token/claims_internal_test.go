@@ -111,7 +111,7 @@ func TestEmptyFactsAreNone(t *testing.T) {
 
 // ASVS 5.0, 1.2.3.
 // The application's facts can neither shadow nor add a registered claim, in
-// whatever way their name is written (GHSA-4cf7-xm37-g63h and its class).
+// with any spelling of their names (GHSA-4cf7-xm37-g63h and its class).
 func TestFactsNeverShadow(t *testing.T) {
 	keys := newKeys(t, "")
 	for _, facts := range []string{
@@ -175,7 +175,7 @@ func TestRegisteredNamesAreThoseOfPackageAuth(t *testing.T) {
 }
 
 // ASVS 5.0, 1.2.3.
-// Whatever the names and values of facts are, exactly they come back, and no
+// Facts with any names and values come back unchanged, and no
 // registered claim has another value.
 func FuzzFacts(f *testing.F) {
 	keys := newKeys(f, "")

@@ -31,11 +31,11 @@ func TestEventNamesOnlyAnAuthenticatedSubject(t *testing.T) {
 		"a refresh token that is not one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			i.Refresh(t.Context(), tokens.RefreshToken[1:], newAttempt())
 		}, auth.EventRejected, "malformed refresh token", false, false, false},
-		"a forged one":                 {0, audienceName, refresh(func(b []byte) { b[len(b)-1]++ }), auth.EventRejected, "forged refresh token", false, true, false},
-		"one of a login that is gone":  {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true, false},
-		"one that is over":             {3*time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true, false},
-		"an access token that is over": {11 * time.Minute, audienceName, verify, auth.EventExpired, "", true, true, true},
-		"one of a login that is over": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
+		"a forged one":                {0, audienceName, refresh(func(b []byte) { b[len(b)-1]++ }), auth.EventRejected, "forged refresh token", false, true, false},
+		"one of a login that is gone": {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true, false},
+		"one that has expired":        {3*time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true, false},
+		"an expired access token":     {11 * time.Minute, audienceName, verify, auth.EventExpired, "", true, true, true},
+		"one of a login that has ended": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.LogoutAll(t.Context(), "alice"))
 			verify(t, i, tokens)
 		}, auth.EventRejected, "login has ended", true, true, true},
@@ -47,7 +47,7 @@ func TestEventNamesOnlyAnAuthenticatedSubject(t *testing.T) {
 			must(t, i.Revoke(t.Context(), tokens.RefreshToken))
 			refresh(func([]byte) {})(t, i, tokens)
 		}, auth.EventLogout, "", true, true, false},
-		"one for somebody else": {0, "another", verify, auth.EventRejected, "wrong audience", false, false, true},
+		"one for another audience": {0, "another", verify, auth.EventRejected, "wrong audience", false, false, true},
 		"one that is not one": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			i.Verify(t.Context(), tokens.AccessToken[1:])
 		}, auth.EventRejected, "malformed token", false, false, true},

@@ -47,7 +47,7 @@ func TestClaimsThatDecideNothingAreReadLeniently(t *testing.T) {
 		"amr of both":              {map[string]any{"amr": []any{objects[0], "otp"}}, "read write admin", "otp", true, false},
 		"amr is a string":          {map[string]any{"amr": "pwd"}, "read write admin", "pwd", true, false},
 		"amr is null":              {map[string]any{"amr": nil2}, "read write admin", "", true, false},
-		"doubled spaces in scope":  {map[string]any{"scope": " read  write "}, "read write", "pwd", true, false},
+		"two spaces in scope":      {map[string]any{"scope": " read  write "}, "read write", "pwd", true, false},
 		"scope is an array":        {map[string]any{"scope": []string{"read", "write"}}, "read write", "pwd", true, false},
 		"scope is null":            {map[string]any{"scope": nil2}, "", "pwd", true, false},
 		"scope is a number":        {map[string]any{"scope": 7}, "", "pwd", true, false},

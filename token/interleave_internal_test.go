@@ -249,7 +249,7 @@ func TestEveryInterleavingOfLoginsAndRefreshes(t *testing.T) {
 			k := w.existing(3, shut)
 			return actors{w.refresh(k, 3, actorA), w.refresh(k, 3, actorB)}
 		}},
-		{"a refresh inside of the window against one of the token before", 2, func(w *theatre) actors {
+		{"a refresh within the grace period against one of the token before", 2, func(w *theatre) actors {
 			k := w.existing(3, open)
 			return actors{w.refresh(k, 3, actorA), w.refresh(k, 2, actorB)}
 		}},

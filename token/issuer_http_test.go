@@ -295,11 +295,11 @@ func TestRefusalsAreDistinguished(t *testing.T) {
 			must(t, err)
 		}, "revoked replaced"},
 		"over the bound": {func(t *testing.T, i *token.Issuer, _ *browser) { loggedIn(t, i, "alice"); loggedIn(t, i, "alice") }, "revoked evicted"},
-		"a spent one": {func(t *testing.T, i *token.Issuer, b *browser) {
+		"a used one": {func(t *testing.T, i *token.Issuer, b *browser) {
 			refreshed(t, i, b.refresh)
 			time.Sleep(gracePeriod + time.Second)
 		}, "reused"},
-		"a spent one, again": {func(t *testing.T, i *token.Issuer, b *browser) {
+		"a used one, again": {func(t *testing.T, i *token.Issuer, b *browser) {
 			refreshed(t, i, b.refresh)
 			time.Sleep(gracePeriod + time.Second)
 			wants(t, i, b.refresh, reused)

@@ -167,7 +167,7 @@ func TestLoginEndsTheOldLogin(t *testing.T) {
 	}{
 		"of the same subject": {"alice", func(_ *testing.T, _ *token.Issuer, old string) string { return old }, true},
 		"of another subject":  {"bob", func(_ *testing.T, _ *token.Issuer, old string) string { return old }, true},
-		"by a spent token":    {"alice", func(t *testing.T, i *token.Issuer, old string) string { refreshed(t, i, old); return old }, true},
+		"by a used token":     {"alice", func(t *testing.T, i *token.Issuer, old string) string { refreshed(t, i, old); return old }, true},
 		"not by a forged one": {"alice", func(_ *testing.T, _ *token.Issuer, old string) string {
 			return respell(old, func(b []byte) { b[20] ^= 1 })
 		}, false},
@@ -255,7 +255,7 @@ func TestLoginThatComesToNothingLeavesTheOldOne(t *testing.T) {
 		header  http.Header
 		down    bool
 	}{
-		"of nobody":           {"", nil, false},
+		"without a subject":   {"", nil, false},
 		"from another site":   {"alice", http.Header{"Sec-Fetch-Site": {"cross-site"}}, false},
 		"that is not written": {"alice", nil, true},
 	} {

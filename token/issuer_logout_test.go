@@ -28,7 +28,7 @@ func TestLogoutForEachStateOfTheCookie(t *testing.T) {
 		deletes bool
 	}{
 		"a live one":      {func(*testing.T, *token.Issuer, *browser) {}, true},
-		"a spent one":     {func(t *testing.T, i *token.Issuer, b *browser) { refreshed(t, i, b.refresh) }, true},
+		"a used one":      {func(t *testing.T, i *token.Issuer, b *browser) { refreshed(t, i, b.refresh) }, true},
 		"none":            {func(_ *testing.T, _ *token.Issuer, b *browser) { b.refresh = "" }, false},
 		"a malformed one": {func(_ *testing.T, _ *token.Issuer, b *browser) { b.refresh = "x" }, true},
 		"two of them":     {func(_ *testing.T, _ *token.Issuer, b *browser) { b.refresh += "; " + refreshCookie + "=" + b.refresh }, true},
@@ -173,7 +173,7 @@ func TestLoginsShowsWhatGoesOn(t *testing.T) {
 		if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) > 0 {
 			t.Errorf("after the idle time: %v %v", list, err)
 		}
-		if list, err := i.Logins(t.Context(), "nobody"); err != nil || len(list) > 0 {
+		if list, err := i.Logins(t.Context(), "unknown"); err != nil || len(list) > 0 {
 			t.Errorf("%v %v", list, err)
 		}
 	})(t)

@@ -41,7 +41,7 @@ func (d *dump) CompareAndSwap(ctx context.Context, key string, old, new []byte, 
 
 // ASVS 5.0, 6.5.2.
 // Nothing that a store holds, or has held, refreshes or
-// verifies, in whatever form it is presented; nor does the store together with
+// verifies, in any form; nor does the store together with
 // half of what a MAC is made from.
 func TestI12NothingInTheStoreGrantsAccess(t *testing.T) {
 	d, keys := &dump{}, cheapKeys(t)

@@ -121,7 +121,7 @@ func TestRotationPublishesBeforeUse(t *testing.T) {
 	check(t, set.Rotate())
 	second := mintWith(t, set)
 	if _, err := published.Verify(second, accessForm); err != nil {
-		t.Error("a verifier of before the rotation refuses a token of after it")
+		t.Error("a verifier from before the rotation refuses a token from after it")
 	}
 	if !verifies(set, first) {
 		t.Error("a former key does not verify")
@@ -489,7 +489,7 @@ func TestHostileKeyFilesAreRefused(t *testing.T) {
 		{"crv is another", key("crv", "X25519")},
 		{"alg is another", key("alg", "ES256")},
 		{"alg does not exist", key("alg", "none")},
-		{"kid is no thumbprint", key("kid", "mine")},
+		{"kid is not the thumbprint", key("kid", "mine")},
 		{"use is encryption", key("use", "enc")},
 		{"key_ops do not allow signing", key("key_ops", []string{"verify"})},
 		{"a state is unknown", key("state", "paused")},
@@ -523,7 +523,7 @@ func TestHostileKeyFilesAreRefused(t *testing.T) {
 			setSigning(f, map[string]any{"kty": "oct", "k": f["refresh"].([]any)[0].(map[string]any)["secret"]})
 		}},
 		{"no refresh secret", func(f map[string]any) { f["refresh"] = []any{} }},
-		{"refresh is no list", func(f map[string]any) { f["refresh"] = "x" }},
+		{"refresh is not a list", func(f map[string]any) { f["refresh"] = "x" }},
 		{"a refresh secret twice", func(f map[string]any) {
 			all := f["refresh"].([]any)
 			all[1].(map[string]any)["secret"] = all[0].(map[string]any)["secret"]

@@ -13,7 +13,7 @@ import (
 
 // ASVS 5.0, 3.5.2: refresh and logout want a field that makes a browser ask
 // first, so what a page of another site can send without asking reaches neither
-// the store nor a cookie, even where no other field tells of that site.
+// the store nor a cookie, even where no other header names that site.
 func TestRequestWithoutPreflightReachesNothing(t *testing.T) {
 	for _, native := range []bool{false, true} {
 		s := &meter{}

@@ -95,7 +95,7 @@ func TestI13StoreThatStaysDownIsUnavailable(t *testing.T) {
 	}
 }
 
-// What others do to a family each time is no success for long: the client is
+// If other refreshes change the family each time, the refresh gives up: the client is
 // asked to come again.
 func TestRefreshGivesUpAgainstFasterOnes(t *testing.T) {
 	s := &meter{}
@@ -123,7 +123,7 @@ func TestRefreshGivesUpAgainstFasterOnes(t *testing.T) {
 // Neither is a word on the client.
 func TestFamilyThatMakesNoSenseIsUnavailable(t *testing.T) {
 	for rule, change := range map[string]func([]byte) []byte{
-		"newer":   func(b []byte) []byte { b[0]++; return b },
+		"newer":   func(b []byte) []byte { b[0] = 0x2f; return b }, // the last format of families
 		"corrupt": func(b []byte) []byte { return b[:len(b)-1] },
 		"foreign": func([]byte) []byte { return []byte("a session, say") },
 	} {
@@ -192,7 +192,7 @@ func TestRefreshEndsWhatIsNotListed(t *testing.T) {
 }
 
 // An error begins with the package and what was being done, in one line,
-// whatever call of the store has failed.
+// no matter which call of the store has failed.
 func TestErrorsSayWhatWasBeingDone(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := &meter{}

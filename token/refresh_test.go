@@ -86,7 +86,7 @@ func TestI2ParallelRefreshesHaveOneAnswer(t *testing.T) {
 	}
 }
 
-// The browser stays logged in, whatever the order of the responses.
+// The browser stays logged in, in any order of the responses.
 func TestI3AnswersComeInAnyOrder(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		i := newIssuer(t)
@@ -167,14 +167,14 @@ func TestI5UsedTokenEndsTheLogin(t *testing.T) {
 		pause     time.Duration
 		presented int
 	}{
-		"the previous one after the window":       {1, gracePeriod + time.Second, 0},
-		"the one before it inside of the window":  {2, 0, 0},
-		"the one before it after the window":      {2, gracePeriod + time.Second, 0},
-		"one of long ago":                         {5, 0, 1},
-		"the first of many, just after the last":  {9, time.Second, 0},
-		"the previous one long after the window":  {1, 2 * time.Hour, 0},
-		"the previous one of many":                {6, gracePeriod + time.Second, 5},
-		"the previous one at the end of the idle": {1, 3*time.Hour - time.Second, 0},
+		"the previous one after the grace period":      {1, gracePeriod + time.Second, 0},
+		"the one before it within the grace period":    {2, 0, 0},
+		"the one before it after the grace period":     {2, gracePeriod + time.Second, 0},
+		"one of long ago":                              {5, 0, 1},
+		"the first of many, just after the last":       {9, time.Second, 0},
+		"the previous one long after the grace period": {1, 2 * time.Hour, 0},
+		"the previous one of many":                     {6, gracePeriod + time.Second, 5},
+		"the previous one at the end of the idle":      {1, 3*time.Hour - time.Second, 0},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}

@@ -95,7 +95,7 @@ func publishes(minters ...*minter) string {
 }
 
 // remote runs a test in a bubble with a host that publishes one minter's key,
-// if it is not told otherwise before its first answer.
+// unless it is set otherwise before its first response.
 func remote(t *testing.T, before func(*fakeHost), f func(t *testing.T, m *minter, h *fakeHost, keys *token.RemoteKeySet, v *token.Verifier)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

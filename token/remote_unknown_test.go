@@ -141,7 +141,7 @@ func TestTokensThatNoKeyCouldSaveFetchNothing(t *testing.T) {
 		for name, changes := range map[string]map[string]any{
 			"no iat":            {"iat": nil},
 			"no exp":            {"exp": nil},
-			"iat is no date":    {"iat": "now"},
+			"iat is not a date": {"iat": "now"},
 			"iat in the future": {"iat": now + 301},
 			"expired":           {"iat": now - 1000, "exp": now - 301},
 		} {

@@ -96,7 +96,7 @@ func TestFirstVerificationCostsLittleMoreThanTheSignature(t *testing.T) {
 }
 
 // What the primitive allocates is its own; the envelope and the claims add a
-// handful, whatever the token.
+// handful, for any token.
 func TestFirstVerificationAllocatesAHandful(t *testing.T) {
 	for name, m := range map[string]*minter{"EdDSA": newMinter(t), "ES256": newES256Minter(t)} {
 		text := m.mint(benchClaims(1))

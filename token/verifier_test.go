@@ -157,23 +157,23 @@ func TestErrExpiredSaysThatNothingElseIsWrong(t *testing.T) {
 func TestConfigurationThatCannotWorkIsRefused(t *testing.T) {
 	m := newMinter(t)
 	for name, change := range map[string]func(*token.VerifierConfig){
-		"no keys":                 func(c *token.VerifierConfig) { c.Keys = nil },
-		"a nil key set":           func(c *token.VerifierConfig) { c.Keys = (*token.KeySet)(nil) },
-		"a nil remote key set":    func(c *token.VerifierConfig) { c.Keys = (*token.RemoteKeySet)(nil) },
-		"keys behind a wrapper":   func(c *token.VerifierConfig) { c.Keys = struct{ *token.KeySet }{m.keys} },
-		"no issuer":               func(c *token.VerifierConfig) { c.Issuer = "" },
-		"no audience":             func(c *token.VerifierConfig) { c.Audience = "" },
-		"a negative leeway":       func(c *token.VerifierConfig) { c.Leeway = -1 },
-		"a leeway over 5 minutes": func(c *token.VerifierConfig) { c.Leeway = 5*time.Minute + 1 },
-		"a cache of -2":           func(c *token.VerifierConfig) { c.CacheSize = -2 },
-		"an endless cache":        func(c *token.VerifierConfig) { c.CacheSize = 1 << 30 },
-		"a broken cookie":         func(c *token.VerifierConfig) { c.AccessCookie = cookie.New("a b") },
-		"a cookie for scripts":    func(c *token.VerifierConfig) { c.AccessCookie = cookie.New("a").ReadableByScripts() },
-		"a live check of nothing": func(c *token.VerifierConfig) { c.RevocationCheck = &token.RevocationCheck{} },
-		"a live check back in time": func(c *token.VerifierConfig) {
+		"no keys":                            func(c *token.VerifierConfig) { c.Keys = nil },
+		"a nil key set":                      func(c *token.VerifierConfig) { c.Keys = (*token.KeySet)(nil) },
+		"a nil remote key set":               func(c *token.VerifierConfig) { c.Keys = (*token.RemoteKeySet)(nil) },
+		"keys behind a wrapper":              func(c *token.VerifierConfig) { c.Keys = struct{ *token.KeySet }{m.keys} },
+		"no issuer":                          func(c *token.VerifierConfig) { c.Issuer = "" },
+		"no audience":                        func(c *token.VerifierConfig) { c.Audience = "" },
+		"a negative leeway":                  func(c *token.VerifierConfig) { c.Leeway = -1 },
+		"a leeway over 5 minutes":            func(c *token.VerifierConfig) { c.Leeway = 5*time.Minute + 1 },
+		"a cache of -2":                      func(c *token.VerifierConfig) { c.CacheSize = -2 },
+		"an endless cache":                   func(c *token.VerifierConfig) { c.CacheSize = 1 << 30 },
+		"a broken cookie":                    func(c *token.VerifierConfig) { c.AccessCookie = cookie.New("a b") },
+		"a cookie for scripts":               func(c *token.VerifierConfig) { c.AccessCookie = cookie.New("a").ReadableByScripts() },
+		"a revocation check without a store": func(c *token.VerifierConfig) { c.RevocationCheck = &token.RevocationCheck{} },
+		"a revocation check with a negative interval": func(c *token.VerifierConfig) {
 			c.RevocationCheck = &token.RevocationCheck{Store: &store.Memory{}, Every: -1}
 		},
-		"a live check of foreigners": func(c *token.VerifierConfig) {
+		"a revocation check of foreign tokens": func(c *token.VerifierConfig) {
 			c.RevocationCheck = &token.RevocationCheck{Store: &store.Memory{}}
 			c.Foreign = &token.Foreign{}
 		},

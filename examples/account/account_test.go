@@ -182,12 +182,12 @@ func TestAChangedPasswordEndsAllOtherLogins(t *testing.T) {
 func TestALinkSetsAPasswordOnce(t *testing.T) {
 	o := open(t)
 	owner, b := o.registered(t), o.browser(t)
-	for range 6 { // closed to strangers for a while
+	for range 6 { // locked for unrecognized devices for a while
 		b.send("/login", "/login", "name", "alice", "password", "a guess")
 	}
-	b.wants(200, "on its way")(b.send("/forgotten", "/forgotten", "name", "nobody"))
+	b.wants(200, "on its way")(b.send("/forgotten", "/forgotten", "name", "unknown"))
 	if len(o.links) > 0 {
-		t.Fatal("nobody got a mail")
+		t.Fatal("an unknown user got a mail")
 	}
 	b.wants(200, "on its way")(b.send("/forgotten", "/forgotten", "name", "Alice"))
 	given := tokenOf(t, o.links[0])

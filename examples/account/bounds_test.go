@@ -112,12 +112,12 @@ func TestAForgottenPasswordTakesTheSameForAnUnknownUser(t *testing.T) {
 	o := openOver(t, db)
 	o.registered(t)
 	calls := make(map[string]int64)
-	for _, name := range []string{"alice", "nobody"} {
+	for _, name := range []string{"alice", "unknown"} {
 		b, before := o.browser(t), db.calls.Load()
 		b.wants(200, "on its way")(b.send("/forgotten", "/forgotten", "name", name))
 		calls[name] = db.calls.Load() - before
 	}
-	if calls["alice"] != calls["nobody"] {
+	if calls["alice"] != calls["unknown"] {
 		t.Errorf("the store is called %v times", calls)
 	}
 	if len(o.links) != 1 || !strings.Contains(o.links[0], "name=alice") {

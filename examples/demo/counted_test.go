@@ -50,9 +50,9 @@ func TestOnlyAnAccessTokenNeedsNoStore(t *testing.T) {
 	if reads, writes := b.work(); reads == 0 || writes == 0 {
 		t.Errorf("a refresh: %d reads, %d writes", reads, writes)
 	}
-	b.refresh() // within the window
+	b.refresh() // within the grace period
 	if reads, writes := b.work(); reads != 1 || writes != 0 {
-		t.Errorf("a refresh within the window: %d reads, %d writes", reads, writes)
+		t.Errorf("a refresh within the grace period: %d reads, %d writes", reads, writes)
 	}
 	b.step("steal", sessionMode, "POST", "/thief/steal", url.Values{"mode": {sessionMode}}, nil)
 	b.step("again", sessionMode, "POST", "/thief/use", url.Values{"mode": {sessionMode}}, nil)

@@ -127,7 +127,7 @@ func (b *guest) state() (s state) {
 	return s
 }
 
-// told summarizes the record of the latest step.
+// summary summarizes the record of the latest step.
 func (b *guest) summary() string {
 	b.t.Helper()
 	steps := b.state().Steps

@@ -124,7 +124,7 @@ func TestALabelFilesWhatHasNoCookie(t *testing.T) {
 	}
 	crossSite := http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"http://127.0.0.1"}}
 	for _, path := range []string{
-		tag(a.cookies[visitorCookie.Name()], "elsewhere-session-0123456789abcdef"), // the ID is no label
+		tag(a.cookies[visitorCookie.Name()], "elsewhere-session-0123456789abcdef"), // the ID is not a label
 		tag("", "elsewhere-session-0123456789abcdef"),
 		tag(a.state().Label, "elsewhere"),
 		tag(a.state().Label, "elsewhere-session-0123456789abcdef\n"),
@@ -183,7 +183,7 @@ func TestAForgottenVisitorKeepsItsSession(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	b.login(sessionMode)
-	b.cookies[visitorCookie.Name()] = "of before the restart"
+	b.cookies[visitorCookie.Name()] = "from before the restart"
 	if s := b.state(); s.Known {
 		t.Error("the visitor is known")
 	}

@@ -109,7 +109,7 @@ func TestTheThiefServesItsVictimAlone(t *testing.T) {
 	header := http.Header{stepHeader: good[stepHeader], "Host": {"localhost:1"}}
 	b.do("POST", "/thief/steal", url.Values{"mode": {sessionMode}}, header)
 	if status, _ := b.do("POST", "/thief/use", url.Values{"mode": {sessionMode}}, header); status != http.StatusOK {
-		t.Errorf("the thief asks whom it is told: status %d", status)
+		t.Errorf("the thief requests the identity: status %d", status)
 	}
 	b.reports("thief copies; thief GET /session/me 200")
 }

@@ -58,7 +58,7 @@ func TestADeviceIsLoggedOutByTheFormAlone(t *testing.T) {
 	here.login()
 	other.login()
 	first := here.ids()[:1]
-	for rule, token := range map[string][]string{"none": nil, "of another browser": {other.csrf()}, "of before the login": {before}} {
+	for rule, token := range map[string][]string{"none": nil, "of another browser": {other.csrf()}, "from before the login": {before}} {
 		if status, _ := here.post("/logout-one", url.Values{"id": first, "csrf_token": token}); status != http.StatusForbidden {
 			t.Errorf("a token %s: status %d", rule, status)
 		}

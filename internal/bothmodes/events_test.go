@@ -22,7 +22,7 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
-// The events of both modes and of their guards, as an operator hears them over
+// The events of both modes and of their guards, as an operator receives them over
 // HTTP.
 
 // site is an application in one of the modes, and a browser in it.
@@ -66,7 +66,7 @@ func (b *brittle) Delete(ctx context.Context, key string) error {
 	return b.Memory.Delete(ctx, key)
 }
 
-// openSite starts the site. Whoever asks is logged in as the subject that is asked for.
+// openSite starts the site. Its login accepts each request, as the subject that it names.
 func openSite(t *testing.T, mode string) *site {
 	t.Helper()
 	s := &site{mode: mode, store: &brittle{}, agent: "Browser/1.0"}
@@ -157,19 +157,19 @@ func (s *site) login(t *testing.T, subject string) {
 	}
 }
 
-// take returns what was heard, and forgets it.
+// take returns the received events and removes them.
 func (s *site) take() []auth.Event {
 	received := s.received
 	s.received = nil
 	return received
 }
 
-// situation is something that an operator is to hear of, or not.
+// situation is one that must, or must not, be reported to an operator.
 type situation struct {
 	rule      string
 	mode      string // "" for both
 	do        func(t *testing.T, s *site)
-	want      []string // kind, "guard" if that tells, reason
+	want      []string // kind, "guard" if that is the source, reason
 	anonymous bool     // whom it is about cannot be known
 }
 
@@ -179,11 +179,11 @@ var situations = []situation{
 	{rule: "login again, in the same browser", do: func(t *testing.T, s *site) { s.login(t, "alice") }, want: []string{"login"}},
 	{rule: "logout", do: func(t *testing.T, s *site) { s.send("POST", "/logout") }, want: []string{"logout"}},
 	{rule: "logout everywhere", do: func(t *testing.T, s *site) { s.all(t.Context(), "alice") }, want: []string{"revoked"}},
-	{rule: "a session that is over", mode: "session", do: func(t *testing.T, s *site) {
+	{rule: "a session that has ended", mode: "session", do: func(t *testing.T, s *site) {
 		time.Sleep(time.Hour)
 		s.send("GET", "/me")
 	}, want: []string{"expired"}},
-	{rule: "an access token that is over", mode: "token", do: func(t *testing.T, s *site) {
+	{rule: "an access token that has expired", mode: "token", do: func(t *testing.T, s *site) {
 		time.Sleep(11 * time.Minute)
 		s.send("GET", "/me")
 	}, want: []string{"expired"}},
@@ -191,7 +191,7 @@ var situations = []situation{
 		time.Sleep(time.Minute)
 		s.send("POST", "/refresh")
 	}, want: []string{"renewed"}},
-	{rule: "a refresh token that is over", mode: "token", do: func(t *testing.T, s *site) {
+	{rule: "a refresh token that has expired", mode: "token", do: func(t *testing.T, s *site) {
 		time.Sleep(4 * time.Hour)
 		s.send("POST", "/refresh")
 	}, want: []string{"expired unknown"}, anonymous: true},
@@ -208,7 +208,7 @@ var situations = []situation{
 	}, want: []string{"denied guard insufficient user authentication"}},
 
 	// ASVS 5.0, 16.3.3.
-	{rule: "a token that nobody has made", mode: "session", do: func(t *testing.T, s *site) {
+	{rule: "a token that was never issued", mode: "session", do: func(t *testing.T, s *site) {
 		s.send("GET", "/me", "Cookie", "__Host-Http-session="+strings.Repeat("A", 43))
 	}, want: []string{"rejected unknown"}, anonymous: true},
 	{rule: "two cookies", mode: "session", do: func(t *testing.T, s *site) {
@@ -277,7 +277,7 @@ var situations = []situation{
 	{rule: "the store is down at logout everywhere", do: func(t *testing.T, s *site) {
 		s.store.down = errors.New("connection refused")
 		if s.all(t.Context(), "alice") == nil {
-			t.Error("no error")
+			t.Error("want an error")
 		}
 	}, want: []string{"fault"}},
 }
@@ -332,7 +332,7 @@ func TestEachSituationIsReportedInBothModes(t *testing.T) {
 	})
 }
 
-// A canary stands in whatever is secret: in no event, in any form, and in no
+// All secrets contain a canary. No event, in any form, contains it, and no
 // answer but that to a login or a refresh is any of it.
 //
 // ASVS 5.0, 16.2.5 and 16.5.1.
@@ -374,7 +374,7 @@ func (s *site) value() string {
 	return value
 }
 
-// Whatever a client sends, an event is one record of a log, and no line of a
+// An event is one record of a log, even if a client sends line breaks, and no line of a
 // log is the client's.
 //
 // ASVS 5.0, 16.4.1.

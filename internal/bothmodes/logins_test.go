@@ -288,7 +288,7 @@ func TestEvictionKnowsTheLastUseOfBothKinds(t *testing.T) {
 				cookie, tokens := b.login(t, false), b.issue(t)
 				time.Sleep(20 * time.Minute)
 				if keep == "session" && !b.authenticates(cookie) || keep == "token" && !b.refreshes(tokens) {
-					t.Fatal("the login is over")
+					t.Fatal("the login has ended")
 				}
 				if time.Sleep(time.Minute); mode == "session" {
 					b.login(t, false)

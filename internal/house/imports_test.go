@@ -187,7 +187,7 @@ var banned = map[string]string{
 
 // exempt are files that may have banned imports, with the reason.
 var exempt = map[string]string{
-	"token/jitter.go":             "pauses that spread load are no secrets",
+	"token/jitter.go":             "pauses that spread load are not secrets",
 	"internal/logins/parallel.go": "any record may be the first to end",
 	"store/storetest/contexts.go": "calls are canceled at any moment",
 	"store/storetest/parallel.go": "clients pause for a moment",

@@ -60,7 +60,7 @@ func FuzzVerify(f *testing.F) {
 		var claims map[string]any
 		decode(t, verified.Payload, &claims)
 		if exp, ok := claims["exp"]; ok && exp.(json.Number).String() == "" {
-			t.Fatal("exp is no number")
+			t.Fatal("exp is not a number")
 		}
 		if _, ok := claims["exp"]; ok != (verified.Dates.Expires != 0) {
 			t.Fatalf("exp is %v, read as %d", claims["exp"], verified.Dates.Expires)

@@ -64,7 +64,7 @@ func TestDocumentsWithSecretsAreRefused(t *testing.T) {
 		"an oct key without k":   `{"kty":"oct","kid":"1"}`,
 		"k beside another kty":   `{"kty":"EC","kid":"1","k":"AAAA"}`,
 		"d":                      strings.Replace(good, `"kty"`, `"d":"AAAA","kty"`, 1),
-		"d that is no string":    strings.Replace(good, `"kty"`, `"d":1,"kty"`, 1),
+		"d that is not a string": strings.Replace(good, `"kty"`, `"d":1,"kty"`, 1),
 		"d that is null":         strings.Replace(good, `"kty"`, `"d":null,"kty"`, 1),
 		"d after what is bad":    `{"kty":1,"d":"AAAA"}`,
 		"d in a key of no kind":  `{"kty":"new","d":"AAAA"}`,

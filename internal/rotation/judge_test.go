@@ -51,7 +51,7 @@ func TestRulesOfRotation(t *testing.T) {
 		"the current one of such a rotation repairs it":          {1, -time.Hour, attemptA, 1, attemptB, Rotates},
 		"the key counts in spite of such a rotation":             {1, -time.Hour, attemptA, 0, attemptA, Recovers},
 		"nothing is in the grace period of a login":              {0, time.Second, "", 1, "", Heals},
-		"the current one is no recovery, whatever it sends":      {1, closed, attemptA, 1, attemptA, Rotates},
+		"the current one is not a recovery, with any key":        {1, closed, attemptA, 1, attemptA, Rotates},
 	} {
 		f := &Family{Generation: c.current, Rotated: now.Add(-c.rotated).UnixMilli(), Attempt: AttemptHash(c.made)}
 		if got := f.Judge(c.generation, c.attempt, now, grace); got != c.want {
@@ -79,7 +79,7 @@ func TestRulesAfterARecovery(t *testing.T) {
 		attempt              string
 		want                 Verdict
 	}{
-		"it opens no grace period for another key": {time.Second, never, 4, attemptB, Reuses},
+		"it starts no grace period for another key": {time.Second, never, 4, attemptB, Reuses},
 		"nor for none":                                     {time.Second, never, 4, "", Reuses},
 		"nor for the token before the previous":            {time.Second, never, 3, attemptA, Reuses},
 		"its key is answered without a write":              {time.Second, never, 4, attemptA, Answers},

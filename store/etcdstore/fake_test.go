@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A fake is a server that answers as it is told. The rules of the contract are
+// A fake is a server whose responses the test sets. The rules of the contract are
 // tested with real clusters, in internal/lab/conformance.
 type fake struct {
 	pb.UnimplementedKVServer

@@ -356,7 +356,7 @@ var mutants = []struct {
 			return swapped, err
 		}
 	}},
-	{"a canceled swap writes 50 ms later, whatever the value", []func(*kit){canceledWriteIsNoRollback}, func(b *broken) {
+	{"a canceled swap writes 50 ms later, over any value", []func(*kit){canceledWriteIsNoRollback}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			time.Sleep(time.Millisecond / 2)
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)

@@ -107,7 +107,7 @@ func TestClient23AttemptIsKeptBeforeItIsSent(t *testing.T) {
 		if kinds := j.kinds(); !slices.Contains(kinds, auth.EventRecovered) || slices.Contains(kinds, auth.EventReuse) {
 			t.Errorf("events %v", kinds)
 		}
-		gets(t, client, 200) // and the old one, if it was not dead after all
+		gets(t, client, 200) // and the old one, if it was still valid after all
 	})(t)
 }
 

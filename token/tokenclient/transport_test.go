@@ -331,7 +331,7 @@ func TestClient18RefreshEndsByItself(t *testing.T) {
 }
 
 // 22: nothing runs without a request. A token that was not used for long is refreshed at
-// its next use, whatever the clock has done.
+// its next use, even if the clock has jumped.
 func TestClient22RefreshesAtTheNextUse(t *testing.T) {
 	inBubble(func(t *testing.T) {
 		s := newSite(t)

@@ -36,7 +36,7 @@ func TestClient10TroubleIsNoLogout(t *testing.T) {
 		"a 401 of another kind":     answering(401, nil, `{"type":"urn:example:no"}`),
 		"a redirect":                answering(302, http.Header{"Location": {"https://evil.example/"}}, ""),
 		"a redirect with the token": answering(307, http.Header{"Location": {"https://evil.example/"}}, ""),
-		"a 200 that is no JSON":     answering(200, nil, "<html>"),
+		"a 200 that is not JSON":    answering(200, nil, "<html>"),
 		"a 200 without tokens":      answering(200, nil, "{}"),
 		"a 200 with half of one":    answering(200, nil, `{"access_token":"a"}`),
 		"a 204":                     answering(204, nil, ""),

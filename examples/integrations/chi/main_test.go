@@ -90,7 +90,7 @@ func TestAWrongPasswordIsRefused(t *testing.T) {
 	b := open(t)
 	for _, form := range []url.Values{
 		{"user": {"alice"}, "password": {"battery staple"}},
-		{"user": {"nobody"}, "password": {"correct horse"}},
+		{"user": {"unknown"}, "password": {"correct horse"}},
 		{"user": {"alice"}},
 		{},
 	} {

@@ -121,7 +121,7 @@ func TestAWrongPasswordIsRefused(t *testing.T) {
 	c := open(t)
 	for _, form := range []url.Values{
 		{"user": {"alice"}, "password": {"battery staple"}},
-		{"user": {"nobody"}, "password": {"correct horse"}},
+		{"user": {"unknown"}, "password": {"correct horse"}},
 		{"user": {"alice"}},
 		{},
 	} {
@@ -146,7 +146,7 @@ func TestWhatFollowsAGuardDoesNotRunAfterARefusal(t *testing.T) {
 		"no valid credential": {auth.ErrUnauthenticated, http.StatusUnauthorized},
 		"not allowed":         {auth.ErrForbidden, http.StatusForbidden},
 		"a store is down":     {io.ErrUnexpectedEOF, http.StatusServiceUnavailable},
-		"let through":         {nil, http.StatusOK},
+		"admitted":            {nil, http.StatusOK},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			guard := &middleware.Guard{Authenticator: authenticator(func(*http.Request) (auth.Identity, error) {

@@ -149,22 +149,22 @@ func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 		answer string
 	}{
 		{"no credential", nil, false, "whoami", codes.Unauthenticated, ""},
-		{"no credential opens no stream", nil, false, "watch", codes.Unauthenticated, ""},
-		{"no credential, whatever the scope", nil, false, "add", codes.Unauthenticated, ""},
+		{"a stream without a credential is refused", nil, false, "watch", codes.Unauthenticated, ""},
+		{"no credential, with any scope", nil, false, "add", codes.Unauthenticated, ""},
 		{"a bad credential", []string{"Bearer forged"}, false, "whoami", codes.Unauthenticated, ""},
 		{"a credential of another scheme", []string{"Basic YTpi"}, false, "whoami", codes.Unauthenticated, ""},
 		{"a malformed credential", []string{alice + " "}, false, "whoami", codes.Unauthenticated, ""},
 		{"a credential that is there twice", []string{alice, alice}, false, "whoami", codes.Unauthenticated, ""},
-		{"a bad credential opens no stream", []string{"Bearer forged"}, false, "watch", codes.Unauthenticated, ""},
-		{"a login that is over", []string{ended}, false, "whoami", codes.Unauthenticated, ""},
+		{"a stream with an invalid credential is refused", []string{"Bearer forged"}, false, "watch", codes.Unauthenticated, ""},
+		{"a login that has ended", []string{ended}, false, "whoami", codes.Unauthenticated, ""},
 		{"a lack of scope", []string{bob}, false, "add", codes.PermissionDenied, ""},
 		{"a store that is down", []string{alice}, true, "whoami", codes.Unavailable, ""},
-		{"a store that is down opens no stream", []string{alice}, true, "watch", codes.Unavailable, ""},
-		{"a store that is down is no lack of scope", []string{bob}, true, "add", codes.Unavailable, ""},
-		{"whoever may call is known", []string{alice}, false, "whoami", codes.OK, "hello, alice\n"},
-		{"whoever may call is known, by itself", []string{bob}, false, "whoami", codes.OK, "hello, bob\n"},
-		{"whoever has the scope", []string{alice}, false, "add", codes.OK, ""},
-		{"whoever may watch", []string{bob}, false, "watch", codes.OK, "alice: tea"},
+		{"a stream is refused while the store is down", []string{alice}, true, "watch", codes.Unavailable, ""},
+		{"a store that is down is not reported as a lack of scope", []string{bob}, true, "add", codes.Unavailable, ""},
+		{"an authenticated caller is known", []string{alice}, false, "whoami", codes.OK, "hello, alice\n"},
+		{"another authenticated caller is known", []string{bob}, false, "whoami", codes.OK, "hello, bob\n"},
+		{"a caller with the scope", []string{alice}, false, "add", codes.OK, ""},
+		{"a caller who may watch", []string{bob}, false, "watch", codes.OK, "alice: tea"},
 		{"a call that does not exist", []string{alice}, false, "nothing", codes.Unimplemented, ""},
 	} {
 		for way, conn := range w.conns {
@@ -181,7 +181,7 @@ func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 			}
 			for _, secret := range []string{storeText, "token:", "auth:", "goroutine", "forged"} {
 				if err != nil && strings.Contains(err.Error(), secret) {
-					t.Errorf("%s, %s: a client is told %v", way, c.rule, err)
+					t.Errorf("%s, %s: the client receives %v", way, c.rule, err)
 				}
 			}
 		}

@@ -184,7 +184,7 @@ func TestNoFieldButFixedWordsIsALabel(t *testing.T) {
 func TestTheCountsHaveAnAddressOfTheirOwn(t *testing.T) {
 	c := open(t)
 	if status := c.do("GET", "/metrics", nil); status != http.StatusNotFound {
-		t.Errorf("whoever uses the service gets %d", status)
+		t.Errorf("a user of the service gets %d", status)
 	}
 }
 

@@ -43,7 +43,7 @@ func services(t *testing.T, storeURL string) [2]*client {
 			}
 		})
 		both[i] = &client{t, server.Client(), server.URL}
-		both[i].Jar = jar // cookies do not tell ports apart
+		both[i].Jar = jar // cookies do not depend on the port
 	}
 	return both
 }
