@@ -1,6 +1,7 @@
 package cookie
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,10 +10,11 @@ import (
 )
 
 // Set adds a Set-Cookie header to h, the header of the response to r. It
-// replaces an earlier Set-Cookie header of the same name, since a response
-// should set a name only once (RFC 6265bis, 4.1.1), and keeps those of other
-// cookies. Call it before writing the body: a header that is added later is
-// lost without an error.
+// replaces an earlier Set-Cookie header of the same cookie, and keeps those of
+// other cookies. To a browser, two cookies of one name are different cookies if
+// their Domain, Path or Partitioned differs (RFC 6265bis, 5.7), so a response can
+// set one and delete the other. Call Set before writing the body: a header that
+// is added later is lost without an error.
 //
 // Set returns the policy's own error. It also returns an error if
 //
@@ -37,7 +39,7 @@ func (p Policy) Set(h http.Header, r *http.Request, value string) error {
 
 // Delete adds a Set-Cookie header to h that deletes the cookie. The header has
 // the attributes of the policy, without which browsers keep the cookie. Like
-// [Policy.Set], Delete replaces an earlier header of the same name, must be
+// [Policy.Set], Delete replaces an earlier header of the same cookie, must be
 // called before the body is written, and returns the policy's own error and
 // that of Insecure for a request to another host.
 func (p Policy) Delete(h http.Header, r *http.Request) error {
@@ -57,11 +59,12 @@ func (p Policy) Pending(h http.Header) (value string, ok bool) {
 	if p.Err() != nil {
 		return "", false
 	}
-	// Other code may have added the name twice: browsers obey the last.
+	// Other code may have added the cookie twice: browsers obey the last.
 	fields := h["Set-Cookie"]
 	for i := len(fields) - 1; i >= 0; i-- {
-		pair, _, _ := strings.Cut(fields[i], ";")
-		if name, value, _ := strings.Cut(pair, "="); trim(name) == p.wire {
+		if p.sets(fields[i]) {
+			pair, _, _ := strings.Cut(fields[i], ";")
+			_, value, _ := strings.Cut(pair, "=")
 			return trim(value), true
 		}
 	}
@@ -104,24 +107,44 @@ func (p Policy) put(h http.Header, value string, maxAge int) {
 		Name:        p.wire,
 		Value:       value,
 		Domain:      p.domain,
-		Path:        "/",
+		Path:        cmp.Or(p.path, "/"),
 		MaxAge:      maxAge,
 		Secure:      !p.insecure(),
 		HttpOnly:    !p.readable,
 		SameSite:    p.sameSite,
 		Partitioned: p.partitioned,
 	}
-	if p.path != "" {
-		c.Path = p.path
-	}
 	// The slice in h may be shared with other headers, so copy it.
 	old := h["Set-Cookie"]
 	fields := make([]string, 0, len(old)+1)
 	for _, field := range old {
-		pair, _, _ := strings.Cut(field, ";")
-		if name, _, _ := strings.Cut(pair, "="); trim(name) != p.wire {
+		if !p.sets(field) {
 			fields = append(fields, field)
 		}
 	}
 	h["Set-Cookie"] = append(fields, c.String())
+}
+
+// sets reports whether a Set-Cookie header sets or deletes the cookie of p: whether
+// its name, Domain, Path and Partitioned are those of p.
+func (p Policy) sets(field string) bool {
+	pair, rest, _ := strings.Cut(field, ";")
+	if name, _, _ := strings.Cut(pair, "="); trim(name) != p.wire {
+		return false
+	}
+	domain, path, partitioned := "", "/", false
+	for rest != "" {
+		var attribute string
+		attribute, rest, _ = strings.Cut(rest, ";")
+		name, value, _ := strings.Cut(attribute, "=")
+		switch value = trim(value); strings.ToLower(trim(name)) { // the last one counts
+		case "domain":
+			domain = strings.ToLower(strings.TrimPrefix(value, "."))
+		case "path":
+			path = value
+		case "partitioned":
+			partitioned = true
+		}
+	}
+	return domain == p.domain && path == cmp.Or(p.path, "/") && partitioned == p.partitioned
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/logins"
 )
 
@@ -18,6 +19,8 @@ import (
 // browser may have a newer cookie by now: after its own logout, and after a login or an
 // [Manager.Ensure] to which it sent the old cookie. A late request from before them must
 // not remove the newer cookie.
+//
+// If a cookie and that of one of [Config.FormerCookies] arrived together, it deletes both.
 func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	if !errors.Is(err, auth.ErrUnauthenticated) {
 		return
@@ -32,7 +35,11 @@ func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	}
 	h.Add("WWW-Authenticate", challenge)
 	var ended *endedError
-	if errors.As(err, &ended) && ended.manager == m && !ended.reason.Own() {
+	switch {
+	case errors.As(err, &ended) && ended.manager == m && !ended.reason.Own():
+		m.config.Cookie.Delete(h, r)
+	case errors.Is(err, cookie.ErrMalformed) && m.former.Sent(r, m.config.Cookie) != nil:
+		m.former.Expire(h, r)
 		m.config.Cookie.Delete(h, r)
 	}
 }

@@ -80,6 +80,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	err = m.enlist(ctx, old, fresh)
 	if err == nil {
 		m.supersede(ctx, ended)
+		m.endSent(ctx, r)
 		err = m.setCookie(w, r, fresh, token)
 	}
 	if err != nil {
@@ -208,10 +209,14 @@ func (m *Manager) browserSession(ctx context.Context, w http.ResponseWriter, r *
 	return m.readSession(ctx, m.store.Get, m.digest(token))
 }
 
-// setCookie sets the cookie.
+// setCookie sets the cookie, and expires those of former policies.
 func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
+	if err := m.policy(&s.record).Set(w.Header(), r, token); err != nil {
+		return err
+	}
 	noStore(w)
-	return m.policy(&s.record).Set(w.Header(), r, token)
+	m.former.Expire(w.Header(), r)
+	return nil
 }
 
 // noStore keeps the response, with its cookie, out of shared caches.

@@ -32,19 +32,21 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	noStore(w)
-	token, ok, malformed := m.token(w, r)
-	if malformed == nil && !ok {
-		return nil
-	}
-	if malformed == nil {
-		err := m.endToken(r.Context(), token)
+	m.former.Expire(w.Header(), r)
+	tokens, malformed := m.tokens(w, r)
+	deletes := malformed != nil || len(tokens) > 1
+	for _, token := range tokens {
+		err := m.endToken(r.Context(), token, logins.LoggedOut)
 		switch {
 		case err == nil || mayDeleteCookie(err):
-		case errors.Is(err, auth.ErrUnauthenticated):
-			return nil // the browser may have a newer cookie by now
+			deletes = true
+		case errors.Is(err, auth.ErrUnauthenticated): // the browser may have a newer cookie by now
 		default:
 			return err
 		}
+	}
+	if !deletes {
+		return nil
 	}
 	if err := m.config.Cookie.Delete(w.Header(), r); err != nil {
 		return m.fail(r.Context(), "", "", fmt.Errorf("session: log out: %w", err))
@@ -55,8 +57,29 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// tokens returns the tokens that the browser has: one or none, or several under former
+// policies.
+func (m *Manager) tokens(w http.ResponseWriter, r *http.Request) ([]string, error) {
+	token, ok, err := m.token(w, r)
+	if ok {
+		return []string{token}, nil
+	}
+	if sent := m.former.Sent(r, m.config.Cookie); err != nil && sent != nil {
+		return sent, nil
+	}
+	return nil, err
+}
+
+// endSent ends the sessions of a browser that has sent several cookies, and is about to
+// get a new one. What fails is an event: without its cookie a session expires.
+func (m *Manager) endSent(ctx context.Context, r *http.Request) {
+	for _, token := range m.former.Sent(r, m.config.Cookie) {
+		m.endToken(ctx, token, logins.Replaced)
+	}
+}
+
 // endToken ends the session of a token. A token that is not well-formed has none.
-func (m *Manager) endToken(ctx context.Context, token string) error {
+func (m *Manager) endToken(ctx context.Context, token string, reason logins.Reason) error {
 	if !wellFormed(token) {
 		return nil
 	}
@@ -66,21 +89,23 @@ func (m *Manager) endToken(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	return m.end(ctx, s)
+	return m.end(ctx, s, reason)
 }
 
 // end ends a session by its own credential.
-func (m *Manager) end(ctx context.Context, s *Session) error {
+func (m *Manager) end(ctx context.Context, s *Session, reason logins.Reason) error {
 	var err error
 	if s.Anonymous() { // it is in no list
-		err = m.lists.EndRecord(ctx, logins.Session, s.digest, logins.LoggedOut)
+		err = m.lists.EndRecord(ctx, logins.Session, s.digest, reason)
 	} else {
-		err = m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.LoggedOut)
+		err = m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, reason)
 	}
 	if err != nil {
 		return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: log out: %w", err))
 	}
-	m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.record.Subject, LoginID: s.loginID})
+	if reason == logins.LoggedOut {
+		m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.record.Subject, LoginID: s.loginID})
+	}
 	return nil
 }
 

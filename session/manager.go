@@ -13,6 +13,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
+	"github.com/authlatch/auth/internal/former"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/queue"
 	"github.com/authlatch/auth/internal/record"
@@ -33,6 +34,15 @@ type Config struct {
 	// requests of other sites except navigation (SameSite=Lax). Managers of one
 	// store whose cookies have different names do not accept each other's sessions.
 	Cookie cookie.Policy
+
+	// FormerCookies are the policies that Cookie had before. A change of its Domain or
+	// Path leaves the old cookie in browsers beside the new one, and a request with both
+	// is malformed. Login, Ensure and Logout therefore expire the cookies of former
+	// policies. So does a request that is refused because both arrived, which expires the
+	// current cookie as well: none of several cookies is believed, since a sibling domain
+	// may have planted one. Users log in once more. Keep a policy
+	// here for as long as browsers may keep its cookies. The default is none.
+	FormerCookies []cookie.Policy
 
 	// Namespace separates subjects and sessions within one store, such as "staff"
 	// and "customers". The default is "". Sessions and tokens of one namespace and
@@ -91,6 +101,7 @@ type Manager struct {
 	store            store.Store
 	cached           func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
 	lists            logins.Lists
+	former           former.Policies
 	queue            queue.Queue[logins.Digest] // of requests that change one session
 	domain           [sha256.Size]byte          // part of every digest
 	touchPausedUntil atomic.Int64               // no use is recorded before, in milliseconds since 1970
@@ -114,6 +125,10 @@ func New(c Config) (*Manager, error) {
 	if !c.Cookie.HTTPOnly() {
 		return nil, errors.New("session: Config.Cookie is readable by scripts") // ASVS 5.0, 3.3.4
 	}
+	formerCookies, err := former.New(c.FormerCookies, c.Cookie)
+	if err != nil {
+		return nil, fmt.Errorf("session: Config.FormerCookies: %w", err)
+	}
 	if err := c.limits(); err != nil {
 		return nil, err
 	}
@@ -124,7 +139,7 @@ func New(c Config) (*Manager, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
-	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, domain: domain(c)}
+	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, former: formerCookies, domain: domain(c)}
 	if near, ok := c.Store.(store.Cached); ok {
 		m.cached = near.GetCached
 	}

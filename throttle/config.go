@@ -10,6 +10,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/former"
 	"github.com/authlatch/auth/store"
 )
 
@@ -70,6 +71,11 @@ type Config struct {
 	// Cookie is the policy of that cookie. The default is
 	// cookie.New("device").SameSiteLax(). Its MaxAge is always DeviceLifetime.
 	Cookie cookie.Policy
+
+	// FormerCookies are policies that Cookie had before. Their cookies are expired when
+	// Cookie is set: a browser that sends two cookies of one name is an unrecognized
+	// device. The default is none.
+	FormerCookies []cookie.Policy
 
 	// DeviceLifetime is how long a browser stays a trusted device of an account
 	// after the account was last proved in it. The default is one year, the
@@ -143,6 +149,9 @@ func (c *Config) devices() error {
 		if c.Cookie != (cookie.Policy{}) || c.DeviceLifetime != 0 {
 			return errors.New("throttle: Config.Cookie and DeviceLifetime need a Sealer")
 		}
+		if len(c.FormerCookies) > 0 {
+			return errors.New("throttle: Config.FormerCookies needs a Sealer")
+		}
 		return nil
 	}
 	if c.Cookie == (cookie.Policy{}) {
@@ -155,6 +164,11 @@ func (c *Config) devices() error {
 	if !c.Cookie.HTTPOnly() {
 		return errors.New("throttle: Config.Cookie is readable by scripts") // ASVS 5.0, 3.3.4
 	}
+	former, err := former.New(c.FormerCookies, c.Cookie)
+	if err != nil {
+		return fmt.Errorf("throttle: Config.FormerCookies: %w", err)
+	}
+	c.FormerCookies = former
 	c.Cookie = c.Cookie.MaxAge(c.DeviceLifetime)
 	if err := c.Cookie.Err(); err != nil {
 		return fmt.Errorf("throttle: Config.DeviceLifetime: %w", err)

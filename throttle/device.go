@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"net/http"
 	"slices"
+
+	"github.com/authlatch/auth/internal/former"
 )
 
 // device is the content of a browser's cookie: a random ID, and the accounts that
@@ -88,5 +90,6 @@ func (l *Limiter) setDevice(w http.ResponseWriter, r *http.Request, d *device) e
 	if err != nil {
 		return err
 	}
+	former.Policies(l.config.FormerCookies).Expire(w.Header(), r)
 	return l.config.Cookie.Set(w.Header(), r, sealed)
 }

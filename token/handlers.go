@@ -14,6 +14,7 @@ import (
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/keyring"
+	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/internal/wire"
@@ -56,6 +57,7 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 	if err != nil {
 		return err
 	}
+	i.revokeSent(ctx, r, logins.Replaced)
 	if err := i.writeTokens(w, r, tokens); err != nil {
 		i.rollback(ctx, fresh)
 		return i.fault(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
@@ -179,6 +181,7 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, body any) 
 // cannot be set, none is.
 func (i *Issuer) writeTokens(w http.ResponseWriter, r *http.Request, tokens granted) error {
 	h := http.Header{"Set-Cookie": w.Header()["Set-Cookie"]}
+	i.former.Expire(h, r)
 	seconds := max(time.Until(tokens.ends).Truncate(time.Second), time.Second)
 	if err := i.config.Cookie.MaxAge(seconds).Set(h, r, tokens.RefreshToken); err != nil {
 		return err

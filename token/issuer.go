@@ -11,6 +11,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/crossorigin"
+	"github.com/authlatch/auth/internal/former"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
@@ -91,6 +92,13 @@ type IssuerConfig struct {
 	// that carries it, and no other host receives it.
 	AccessCookie cookie.Policy
 
+	// FormerCookies are policies that Cookie and AccessCookie had before. A change of a
+	// Domain or Path leaves the old cookie in browsers beside the new one, and a request
+	// with both is malformed. Logins, refreshes and logouts expire the cookies of these
+	// policies, so users log in once more. Keep a policy here for as long as browsers may
+	// keep its cookies. The default is none.
+	FormerCookies []cookie.Policy
+
 	// CrossOrigin refuses login, refresh and logout requests that another site makes
 	// a browser send (ASVS 5.0, 3.5.1), and with an AccessCookie such requests to
 	// Authenticate. The default trusts no other origin. [auth.RequireOrigin] also
@@ -127,6 +135,7 @@ type Issuer struct {
 
 	config IssuerConfig
 	store  store.Store
+	former former.Policies
 	lists  logins.Lists
 }
 
@@ -145,11 +154,15 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
+	formerCookies, err := former.New(c.FormerCookies, c.Cookie, c.AccessCookie)
+	if err != nil {
+		return nil, fmt.Errorf("token: IssuerConfig.FormerCookies: %w", err)
+	}
 	verifier, err := NewVerifier(c.verifier())
 	if err != nil {
 		return nil, err
 	}
-	i := &Issuer{Verifier: verifier, config: c, store: c.Store}
+	i := &Issuer{Verifier: verifier, config: c, store: c.Store, former: formerCookies}
 	i.lists = i.newLists()
 	return i, nil
 }

@@ -29,7 +29,8 @@ import (
 //
 // If the refresh cookie was sent twice, Logout cannot tell which login to end. It
 // deletes the cookies, ends no login, and returns an error that wraps
-// [auth.ErrUnauthenticated]. Any other error means that the store could not answer, or
+// [auth.ErrUnauthenticated]; with [IssuerConfig.FormerCookies] of its name, it ends the
+// logins of all that were sent, without that error. Any other error means that the store could not answer, or
 // that a cookie cannot be deleted in this response. The cookies then stay, and Logout
 // can be repeated.
 //
@@ -39,12 +40,17 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	i.former.Expire(w.Header(), r)
 	text, _, err := i.presentedToken(r)
 	if err == nil {
 		err = i.Revoke(r.Context(), text)
 	}
 	var refused *refusal
 	switch {
+	case errors.Is(err, cookie.ErrMalformed) && i.former.Sent(r, i.config.Cookie) != nil:
+		if err := i.revokeSent(r.Context(), r, logins.LoggedOut); err != nil {
+			return err
+		}
 	case errors.Is(err, cookie.ErrMalformed):
 		if failed := i.deleteCookies(w.Header(), r); failed != nil {
 			err = fmt.Errorf("%w; %w", err, failed)
@@ -56,6 +62,18 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	return i.deleteCookies(w.Header(), r)
+}
+
+// revokeSent ends the logins of a browser that has sent the refresh cookies of several
+// policies. The error means that one may be live.
+func (i *Issuer) revokeSent(ctx context.Context, r *http.Request, reason logins.Reason) error {
+	var failed error
+	for _, text := range i.former.Sent(r, i.config.Cookie) {
+		if err := i.revoke(ctx, text, reason); err != nil && !errors.Is(err, auth.ErrUnauthenticated) {
+			failed = err
+		}
+	}
+	return failed
 }
 
 // LogoutHandler returns a handler that calls [Issuer.Logout], and responds with 204, or
@@ -91,16 +109,23 @@ func (i *Issuer) deleteCookies(h http.Header, r *http.Request) error {
 // can be repeated. Revoke emits [auth.EventLogout]; LogoutOne and LogoutAll emit
 // [auth.EventRevoked].
 func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
+	return i.revoke(ctx, refreshToken, logins.LoggedOut)
+}
+
+// revoke is Revoke with a reason. It emits no event for a login that is replaced.
+func (i *Issuer) revoke(ctx context.Context, refreshToken string, reason logins.Reason) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
 	login, err := i.owner(ctx, refreshToken)
 	if err != nil {
 		return err
 	}
-	if err := i.lists.EndOne(ctx, login.subject, logins.Family, login.digest, logins.LoggedOut); err != nil {
+	if err := i.lists.EndOne(ctx, login.subject, logins.Family, login.digest, reason); err != nil {
 		return i.fault(ctx, login.subject, login.digest.LoginID(), fmt.Errorf("token: log out: %w", err))
 	}
-	i.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: login.subject, LoginID: login.digest.LoginID()})
+	if reason == logins.LoggedOut {
+		i.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: login.subject, LoginID: login.digest.LoginID()})
+	}
 	return nil
 }
 
