@@ -29,6 +29,10 @@ export interface Options {
    * The default is the page's own origin; a list replaces it. Requests to other
    * origins are sent without a token. Browsers remove the token from a redirect to
    * another origin.
+   *
+   * An API of another origin than the page must send the headers
+   * Access-Control-Expose-Headers: WWW-Authenticate, Retry-After. If a 401 shows no
+   * challenge, the client says so once on the console.
    */
   readonly origins?: readonly string[];
 
@@ -56,8 +60,16 @@ export interface Client {
    * request is sent without a token. If the login ends while the request waits, the
    * request is not sent, and the response is a 401.
    *
-   * A request whose response is a 401 for the token is sent again once, with a newer
-   * token. A request with a ReadableStream as body is not.
+   * A request whose response is a 401 for the token, or a 401 without a challenge, is
+   * sent again once, with a newer token.
+   *
+   * A request with a ReadableStream as body cannot be sent again, because the stream has
+   * been read. Its 401 is returned after the refresh: send the request again with a new
+   * stream. Browsers send streams only over HTTP/2 or newer.
+   *
+   * The response to a POST that logs in, to which Issuer.Login responds, is recognized:
+   * the client refreshes, and uses the login if the cookie belongs to it. A request to
+   * another origin needs credentials: 'include' for that. See login, which needs neither.
    *
    * A 401 that requires a newer login is returned unchanged: ask for the password, log
    * in, and send the request again.
@@ -74,7 +86,13 @@ export interface Client {
 
   /**
    * Resolves to true if a user is logged in; the access token is then valid. Resolves to
-   * false if not. Rejects, like fetch, if a refresh is needed and fails.
+   * false if not: show the login form. Rejects, like fetch, if a refresh is needed and
+   * there is no response, as without a network, or one that waiting does not change.
+   *
+   * If the server responds to the refresh with a 429 or a 5xx, ready repeats it, for
+   * about 10 seconds or as Retry-After says. Then it resolves to false, because a server
+   * that has lost its keys can never refresh, but can log in. The login is kept, and a
+   * later call may find it again.
    */
   readonly ready: () => Promise<boolean>;
 
@@ -97,12 +115,23 @@ export interface Client {
    */
   readonly logout: () => Promise<void>;
 
-  /** Stops listening to other tabs, and removes the tokens from memory. */
+  /**
+   * Stops listening to other tabs, and removes the tokens from memory. Call it before you
+   * create another client in the same page, as when a module is replaced (hot reload).
+   */
   readonly close: () => void;
 }
 
 /**
- * Returns a client. It sends no request before it is used. Throws a TypeError if one of
- * the origins is not an origin.
+ * Returns a client. It sends no request before it is used. Throws a TypeError that names
+ * the option if one of the origins is not an origin, or a URL is not a URL.
+ *
+ * Only pages of one origin may share a refresh cookie. Pages of two origins keep their
+ * idempotency keys apart, so a refresh whose response one of them has lost looks like
+ * reuse when the other one refreshes. Give the pages of each origin an Issuer of their
+ * own, with another cookie name, over the same Store and Keys.
+ *
+ * On a server, where a page is only rendered, it returns a client whose functions, other
+ * than close, reject with a TypeError.
  */
 export function createClient(options?: Options): Client;

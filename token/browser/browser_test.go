@@ -128,17 +128,19 @@ func TestTheModulesText(t *testing.T) {
 			"other storage":        `sessionStorage|indexedDB|\bcaches\b`,
 			"a token in storage":   `setItem\([^)]*(access|token|answer)`,
 			"a redirect":           `location\.(assign|replace|href)|history\.`,
-			"a log":                `console\.`,
+			"a log":                `console\.(?:[^w]|w[^a])`,
 			"another host":         `https?://`,
-			"a clock that is set":  `Date\.now\(\)[^|]*expires|new Date`,
+			"a clock of its own":   `new Date`,
 			"something unfinished": `TO` + `DO|FIX` + `ME|debugger`,
 		} {
 			if found := regexp.MustCompile(pattern).FindString(code); found != "" {
 				t.Errorf("%s has %s: %s", name, what, found)
 			}
 		}
-		if strings.Count(code, "setItem(") > 1 {
-			t.Errorf("%s writes to the storage in more than one place", name)
+		for _, call := range []string{"setItem(", "console.warn("} {
+			if strings.Count(code, call) > 1 {
+				t.Errorf("%s calls %s in more than one place", name, call)
+			}
 		}
 	}
 }

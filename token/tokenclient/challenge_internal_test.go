@@ -1,31 +1,52 @@
 package tokenclient
 
 import (
-	"fmt"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 )
 
-// agentgateway#3172: several challenges in one field (RFC 9110, 11.6.1).
+// agentgateway#3172: several challenges in one field, and none (RFC 9110, 11.6.1). The
+// tests of the browser client use the same file.
 func TestChallengesAreReadWhole(t *testing.T) {
-	for text, want := range map[string]string{
-		``:       `[]`,
-		`Bearer`: `[{bearer map[]}]`,
-		`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`: `[{basic map[realm:simple]} {newauth map[realm:apps title:Login to "apps" type:1]}]`,
-		`Negotiate, Bearer error="invalid_token"`:                                       `[{negotiate map[]} {bearer map[error:invalid_token]}]`,
-		`Negotiate YII/+x==, Bearer error=invalid_token`:                                `[{negotiate map[]} {bearer map[error:invalid_token]}]`,
-		`,, Bearer , , realm = "a" ,Basic`:                                              `[{bearer map[realm:a]} {basic map[]}]`,
-		`BEARER ERROR="x"`:                                                              `[{bearer map[error:x]}]`,
-		`Bearer error="x`:                                                               `[{bearer map[]}]`,
-		`Digest nonce="a,b=c, Bearer d", Bearer`:                                        `[{digest map[nonce:a,b=c, Bearer d]} {bearer map[]}]`,
-		`Bearer abc`:                                                                    `[{bearer map[]}]`,
-		`Bearer abc def`:                                                                `[{bearer map[]} {abc map[]}]`,
-		`=x, Bearer`:                                                                    `[]`,
-		"Bearer\trealm=x":                                                               `[{bearer map[realm:x]}]`,
-	} {
-		if got := fmt.Sprint(challenges([]string{text})); got != want {
-			t.Errorf("%s: %s, want %s", text, got, want)
+	var vectors []struct {
+		Fields     []string
+		Challenges string
+		Renews     bool
+	}
+	text, err := os.ReadFile("testdata/challenges.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors {
+		if got := written(challenges(v.Fields)); got != v.Challenges {
+			t.Errorf("%q: %s, want %s", v.Fields, got, v.Challenges)
+		}
+		response := &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": v.Fields}}
+		if got := concernsToken(response); got != v.Renews {
+			t.Errorf("%q: renews: %v", v.Fields, got)
 		}
 	}
+}
+
+// written writes challenges without quotes, parameters in order.
+func written(all []challenge) string {
+	var texts []string
+	for _, c := range all {
+		text := c.scheme
+		for _, name := range slices.Sorted(maps.Keys(c.parameters)) {
+			text += " " + name + "=" + c.parameters[name]
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ")
 }
 
 func FuzzChallenges(f *testing.F) {

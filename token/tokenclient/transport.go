@@ -88,8 +88,16 @@ func New(c Config) (*Transport, error) {
 	c.Origins = slices.Clone(c.Origins)
 	for i, text := range c.Origins {
 		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || text != u.Scheme+"://"+u.Host || wire.CheckAddress(text, false) != nil {
-			return nil, fmt.Errorf("tokenclient: Config.Origins[%d] is not of the form https://host[:port]", i)
+		if err == nil {
+			err = wire.CheckAddress(text, false)
+		} else {
+			err = errors.New("it is not a URL") // err would quote a password
+		}
+		if err == nil && text != u.Scheme+"://"+u.Host {
+			err = fmt.Errorf("only %q would be", u.Scheme+"://"+u.Host)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tokenclient: Config.Origins[%d] is not of the form https://host[:port]: %w", i, err)
 		}
 		c.Origins[i] = origin(u)
 	}

@@ -20,6 +20,11 @@ func TestBrowserClientUnderNode(t *testing.T) {
 	runNode(t, "client.test.mjs", 60)
 }
 
+// What users of other clients have reported.
+func TestBrowserClientReports(t *testing.T) {
+	runNode(t, "reports.test.mjs", 19)
+}
+
 // runNode runs a file of tests and shows each as one of ours. There are at least
 // as many as stated: a runner that runs nothing is content as well.
 func runNode(t *testing.T, file string, least int, env ...string) {

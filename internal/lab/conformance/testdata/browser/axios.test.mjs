@@ -161,3 +161,24 @@ test('axios: one that is too old is refused', () => {
     assert.throws(() => createAdapter(axios, { fetch: old }), TypeError);
   }
 });
+
+test('axios#6686: a login by axios logs in', async (t) => {
+  const world = new World(t);
+  const page = world.page();
+  const api = axios.create({ baseURL: origin, adapter: createAdapter(axios, page.client) });
+  const { data } = await api.post('/login', { user: 'alice' });
+  assert.equal(data.gen, 0);
+  assert.equal((await api.get('/a')).status, 200);
+  assert.equal(world.requests('/a').length, 1);
+});
+
+test('axios#6686: a failure of onUploadProgress says that it needs HTTP/2', async (t) => {
+  const world = new World(t);
+  const { api } = await customer(world);
+  const fail = () => { throw new TypeError('Failed to fetch'); };
+  world.next('/a', fail);
+  await assert.rejects(api.post('/a', 'x', { onUploadProgress() {} }), (error) => axios.isAxiosError(error) && /HTTP\/2/.test(error.message));
+  world.next('/a', fail);
+  await assert.rejects(api.post('/a', 'x'), (error) => axios.isAxiosError(error) && !/HTTP\/2/.test(error.message));
+  assert.equal((await api.post('/a', 'x', { onUploadProgress() {} })).data.body, 'x');
+});

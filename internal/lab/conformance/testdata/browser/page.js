@@ -1,12 +1,12 @@
 // The page of the browser tests. Its address says where the API is, and whether
-// its clock stands still, as that of a machine that sleeps: then the client does
-// not know that a token has expired, and has to be told by a 401.
+// its clocks stand still: then the client does not know that a token has expired,
+// and has to be told by a 401.
 
 import { createClient } from '/authlatch.js';
 
 const query = new URLSearchParams(location.search);
 const api = query.get('api') ?? location.origin;
-if (query.has('frozen')) performance.now = () => 0;
+if (query.has('frozen')) performance.now = Date.now = () => 0;
 
 const lost = [];
 const options = {

@@ -5,7 +5,7 @@ import { webcrypto } from 'node:crypto';
 
 globalThis.crypto ??= webcrypto; // before Node 19
 
-const files = process.env.AUTH_BROWSER ?? new URL('../../../../../token/browser/', import.meta.url).pathname;
+export const files = process.env.AUTH_BROWSER ?? new URL('../../../../../token/browser/', import.meta.url).pathname;
 export const { createClient } = await import(files + '/authlatch.js');
 export const { createAdapter } = await import(files + '/axios.js');
 
@@ -20,8 +20,13 @@ globalThis.Request = class Request extends NativeRequest {
   }
 };
 
-export const clock = { now: 0 };
+// clock.now is that of performance. wall is how far that of Date is ahead of the true
+// time; it runs by itself. sleep lets time pass for Date alone, as in a machine that
+// sleeps.
+const realNow = Date.now;
+export const clock = { now: 0, wall: 0, sleep(ms) { this.wall += ms; } };
 Object.defineProperty(performance, 'now', { value: () => clock.now }); // not writable in older Nodes
+Date.now = () => realNow() + clock.wall;
 
 class Storage {
   #items = new Map();
@@ -75,6 +80,7 @@ export class World {
 
   constructor(t) {
     clock.now = 1_000_000;
+    clock.wall = 0;
     globalThis.localStorage = this.storage = new Storage();
     this.fetch = this.fetch.bind(this);
     t.after(() => this.#clients.forEach((client) => client.close()));
