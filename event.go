@@ -41,7 +41,8 @@ const (
 	// EventRevoked reports a login that was ended by other means, with Subject
 	// and LoginID. Reason is empty for LogoutOne and LogoutAll, and otherwise
 	// states the cause, such as "evicted" if the subject had the maximum number
-	// of logins.
+	// of logins. For "refresh refused", Err is what Refreshing in the
+	// configuration of an issuer of tokens returned.
 	EventRevoked EventKind = "revoked"
 
 	// EventExpired reports a credential that was presented after its expiry, with

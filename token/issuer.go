@@ -116,6 +116,22 @@ type IssuerConfig struct {
 	// CacheSize is the CacheSize of [VerifierConfig].
 	CacheSize int
 
+	// Refreshing decides at each refresh what the next access token states, so that a
+	// change of rights takes effect within AccessLifetime (ASVS 5.0, 8.3.2). It is given
+	// the identity of the login, and returns it with other Scopes, Methods or Claims.
+	// Later refreshes start from these. The default changes nothing.
+	//
+	// If its error wraps [auth.ErrUnauthenticated], the login ends: the client receives a
+	// 401, and Events receives [auth.EventRevoked] with that error. After any other error
+	// (503), or if another field was changed, the refresh token stays good and the client
+	// may repeat the refresh.
+	//
+	// Each refresh waits for it. Duplicates and retries of a refresh within GracePeriod
+	// do not call it, and receive tokens that state the same. Concurrent refreshes may
+	// each call it; the result of one of them counts. ctx ends with the request, and
+	// after 3 seconds. Expires is that of the login, and Credential is nil.
+	Refreshing func(ctx context.Context, id auth.Identity) (auth.Identity, error)
+
 	// Device returns the description of the browser that logs in or refreshes, for
 	// the subject's list of devices and for events. The default is the User-Agent
 	// header and no address.

@@ -48,8 +48,10 @@ func (i *Issuer) Refresh(ctx context.Context, refreshToken, attempt string) (Tok
 //     be completed.
 //  3. A token without an authentic MAC is invalid, and changes nothing.
 //  4. A family past its limits has expired.
-//  5. [rotation.Family.Judge] decides, and a write counts only if its compare-and-swap
-//     succeeds. If a concurrent refresh was faster, the rules apply again from 2.
+//  5. [rotation.Family.Judge] decides. Before a new generation is written, or the current
+//     one is recovered, [IssuerConfig.Refreshing] decides what its tokens state.
+//  6. A write counts only if its compare-and-swap succeeds. If a concurrent refresh was
+//     faster, the rules apply again from 2.
 //
 // Only tokens of a family that is in the store are returned.
 func (i *Issuer) refresh(ctx context.Context, text, attempt string, from rotation.Device) (granted, error) {
@@ -57,15 +59,17 @@ func (i *Issuer) refresh(ctx context.Context, text, attempt string, from rotatio
 	if !ok {
 		return granted{}, i.refuse(ctx, auth.EventRejected, "", "", codeInvalid, "malformed refresh token")
 	}
+	digest := rotation.Digest(i.config.Namespace, rotation.FamilyID(t.Seed))
+	e := &exchange{Issuer: i, request: ctx, token: t, attempt: attempt, from: from, digest: digest}
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	e := &exchange{i, t, attempt, from, rotation.Digest(i.config.Namespace, rotation.FamilyID(t.Seed))}
 	return e.run(ctx)
 }
 
 // exchange is one refresh.
 type exchange struct {
 	*Issuer
+	request context.Context // of the caller: it ends before the writes do
 	token   rotation.Token
 	attempt string
 	from    rotation.Device
@@ -76,8 +80,8 @@ type exchange struct {
 type step struct {
 	verdict rotation.Verdict
 	family  *rotation.Family // after the step
-	secret  []byte
-	value   []byte // to write; nil for no write
+	tokens  granted          // of the family, unless the token was reused
+	value   []byte           // to write; nil for no write
 	ttl     time.Duration
 }
 
@@ -135,20 +139,38 @@ func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 		return nil, err
 	}
 	now := time.Now()
-	next := &step{verdict: f.Judge(e.token.Generation, e.attempt, now, e.config.GracePeriod), family: f, secret: secret}
+	next := &step{verdict: f.Judge(e.token.Generation, e.attempt, now, e.config.GracePeriod), family: f}
 	switch next.verdict {
 	case rotation.Answers:
-		return next, nil
 	case rotation.Reuses:
 		next.value, next.ttl = logins.NewTombstone(logins.Family, logins.Reused), logins.Family.TombstoneTTL()
 		return next, nil
+	default:
+		if err := e.change(ctx, next, now); err != nil {
+			return nil, err
+		}
 	}
-	if err := e.listed(ctx, f, e.digest); err != nil {
-		return nil, err
+	// Before the write, so that facts which no token can state are not stored.
+	next.tokens, err = e.tokens(next.family, e.token.Seed, secret)
+	if err != nil {
+		return nil, e.fault(ctx, f.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 	}
-	next.family = f.After(next.verdict, e.token.Generation, e.attempt, now, e.config.IdleTimeout, e.from)
-	next.value, next.ttl = next.family.Encode(), next.family.TTL(now)
 	return next, nil
+}
+
+// change prepares the write of a step that continues the login.
+func (e *exchange) change(ctx context.Context, next *step, now time.Time) error {
+	if err := e.listed(ctx, next.family, e.digest); err != nil {
+		return err
+	}
+	next.family = next.family.After(next.verdict, e.token.Generation, e.attempt, now, e.config.IdleTimeout, e.from)
+	if next.verdict != rotation.Arrives { // its recovery has asked
+		if err := e.ask(ctx, next.family); err != nil {
+			return err
+		}
+	}
+	next.value, next.ttl = next.family.Encode(), next.family.TTL(now)
+	return nil
 }
 
 // done returns the result of a step that is in the store.
@@ -165,14 +187,10 @@ func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
 		})
 		return granted{}, &refusal{code: codeReused}
 	}
-	tokens, err := e.tokens(s.family, e.token.Seed, s.secret)
-	if err != nil {
-		return granted{}, e.fault(ctx, subject, loginID, fmt.Errorf("token: refresh: %w", err))
-	}
 	if kind, ok := events[s.verdict]; ok {
 		e.event(ctx, auth.Event{Kind: kind, Subject: subject, LoginID: loginID})
 	}
-	return tokens, nil
+	return s.tokens, nil
 }
 
 // events are the event kinds of verdicts. Other verdicts are not reported.

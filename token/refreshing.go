@@ -1,0 +1,79 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/rotation"
+)
+
+// maxRefreshing is how long [IssuerConfig.Refreshing] may take. It leaves time for the
+// write that follows within the same refresh.
+const maxRefreshing = 3 * time.Second
+
+var errRefreshing = errors.New("token: IssuerConfig.Refreshing may change only Scopes, Methods and Claims of the identity that it is given")
+
+// ask calls [IssuerConfig.Refreshing] for a family that is about to be written, and
+// puts the result into it.
+func (e *exchange) ask(ctx context.Context, f *rotation.Family) error {
+	if e.config.Refreshing == nil {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(e.request, maxRefreshing)
+	defer cancel()
+	before := e.identity(f)
+	after, err := e.config.Refreshing(bounded, before)
+	if err == nil {
+		err = onlyFacts(before, after)
+	}
+	switch {
+	case errors.Is(err, auth.ErrUnauthenticated):
+		return e.end(ctx, f, err)
+	case err != nil:
+		return e.fault(ctx, f.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+	}
+	f.Scopes, f.Methods, f.Claims = string(after.Scopes), string(after.Methods), string(after.Claims)
+	return nil
+}
+
+// identity returns what is known of a login.
+func (e *exchange) identity(f *rotation.Family) auth.Identity {
+	return auth.Identity{
+		Subject: f.Subject, Issuer: e.config.Issuer, LoginID: e.digest.LoginID(),
+		Scopes: auth.Words(f.Scopes), Methods: auth.Words(f.Methods), Claims: auth.Claims(f.Claims),
+		AuthTime: time.UnixMilli(f.AuthTime), Expires: time.UnixMilli(f.Expires),
+	}
+}
+
+// onlyFacts returns an error unless the identities differ at most in scopes, methods
+// and claims. It compares all other fields, including later ones.
+func onlyFacts(before, after auth.Identity) error {
+	if after.Credential != nil { // it may not be comparable
+		return errRefreshing
+	}
+	before.Scopes, before.Methods, before.Claims = after.Scopes, after.Methods, after.Claims
+	if before != after {
+		return errRefreshing
+	}
+	return after.Validate()
+}
+
+// end ends a login that may not be refreshed any more, whatever a concurrent refresh has
+// made of its record.
+func (e *exchange) end(ctx context.Context, f *rotation.Family, cause error) error {
+	byThis, err := e.lists.EndRecordByThis(ctx, logins.Family, e.digest, logins.Revoked)
+	if err != nil {
+		return e.fault(ctx, f.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+	}
+	if byThis {
+		if err := e.lists.Remove(ctx, f.Subject, e.digest); err != nil {
+			e.lists.Fault(ctx, f.Subject, err)
+		}
+		e.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: f.Subject, LoginID: e.digest.LoginID(), Reason: "refresh refused", Err: cause})
+	}
+	return &refusal{code: codeRevoked, reason: logins.Revoked}
+}
