@@ -11,6 +11,38 @@ import (
 	"github.com/authlatch/auth/token"
 )
 
+// Roles are reread at each refresh, so a change takes effect when the access token
+// expires. A disabled account is signed out then.
+func ExampleIssuerConfig_refreshing() {
+	type account struct {
+		Roles    auth.Words
+		Disabled bool
+	}
+	find := func(_ context.Context, subject string) (account, error) { // in the users' database
+		return account{Disabled: subject == "mallory"}, nil
+	}
+	config := token.IssuerConfig{
+		Refreshing: func(ctx context.Context, id auth.Identity) (auth.Identity, error) {
+			user, err := find(ctx, id.Subject)
+			switch {
+			case err != nil:
+				return id, err // 503: the client tries again
+			case user.Disabled:
+				return id, fmt.Errorf("the account is disabled: %w", auth.ErrUnauthenticated)
+			}
+			id.Scopes = user.Roles
+			return id, nil
+		},
+	}
+	alice, err := config.Refreshing(context.Background(), auth.Identity{Subject: "alice", Scopes: "admin"})
+	fmt.Printf("alice has the scopes %q: %v\n", alice.Scopes, err)
+	_, err = config.Refreshing(context.Background(), auth.Identity{Subject: "mallory"})
+	fmt.Println("mallory:", err)
+	// Output:
+	// alice has the scopes "": <nil>
+	// mallory: the account is disabled: auth: unauthenticated
+}
+
 // A refresh token is for single use. A client that lost the response repeats
 // the refresh with the same attempt, and gets the same tokens.
 func ExampleIssuer_Refresh() {

@@ -56,6 +56,10 @@ type theatre struct {
 	mustEnd  []*known // by a logout everywhere that has returned nil
 	reuses   map[string]int
 	broken   error
+
+	// refreshing makes the Refreshing of an issuer over a store; nil: there is none.
+	refreshing func(s store.Store) func(context.Context, auth.Identity) (auth.Identity, error)
+	stated     map[string]string // the scopes of each generation that was returned
 }
 
 func newTheatre(model *interleave.Model) *theatre {
@@ -74,8 +78,13 @@ func newTheatre(model *interleave.Model) *theatre {
 }
 
 func (w *theatre) issuer(s store.Store) *Issuer {
+	var refreshing func(context.Context, auth.Identity) (auth.Identity, error)
+	if w.refreshing != nil {
+		refreshing = w.refreshing(s)
+	}
 	i, err := NewIssuer(IssuerConfig{
-		Keys: exploredKeys(), Store: s, Issuer: "https://issuer.test", Audience: "https://api.test", ClientID: "app",
+		Refreshing: refreshing,
+		Keys:       exploredKeys(), Store: s, Issuer: "https://issuer.test", Audience: "https://api.test", ClientID: "app",
 		CacheSize: NoCache, GracePeriod: exploredWindow,
 		Events: func(_ context.Context, e auth.Event) {
 			if e.Kind == auth.EventReuse {
@@ -139,9 +148,11 @@ func (w *theatre) refresh(k *known, generation uint64, attempt string) func(stor
 	return func(s store.Store) {
 		tokens, err := w.issuer(s).Refresh(context.Background(), k.token(generation), attempt)
 		if err != nil {
+			w.refused(k, err)
 			return
 		}
 		w.learn(tokens.RefreshToken)
+		w.state(tokens)
 		if tokens.RefreshToken != k.token(tokens.Generation) {
 			w.broken = errors.New("a generation has two tokens")
 		}

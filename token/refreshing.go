@@ -33,6 +33,9 @@ func (e *exchange) ask(ctx context.Context, f *rotation.Family) error {
 	switch {
 	case errors.Is(err, auth.ErrUnauthenticated):
 		return e.end(ctx, f, err)
+	case errors.Is(err, auth.ErrForbidden): // not this request is forbidden
+		err = errors.New(err.Error())
+		fallthrough
 	case err != nil:
 		return e.fault(ctx, f.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
 	}
