@@ -47,10 +47,11 @@ func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 // endedError means that a session has ended. The request then counts as one without
 // a credential.
 type endedError struct {
-	manager *Manager
-	digest  logins.Digest
-	why     string
-	reason  logins.Reason // zero without a tombstone: expired or unknown
+	manager   *Manager
+	digest    logins.Digest
+	why       string
+	reason    logins.Reason // zero without a tombstone: expired or unknown
+	successor logins.Digest // zero unless a login is known that replaced the session
 }
 
 func (e *endedError) Error() string { return "session: it has ended: " + e.why }

@@ -68,14 +68,14 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 // replace swaps the old session for a tombstone. Values that other requests save in it
 // until then are carried over into the new session, if values are carried over at all.
 // If the old session has ended meanwhile, they are carried over only if another login
-// has replaced it, too.
+// has replaced it, too. Both logins then live: the browser may keep the cookie of either.
 //
 // A session that other requests keep changing is ended all the same, without the values
 // that they have saved since it was last read.
 func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 	for failures, conflicts := 0, 0; conflicts < replaceTries; {
 		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,
-			logins.NewTombstone(logins.Session, logins.Replaced), logins.Session.TombstoneTTL())
+			logins.NewReplaced(logins.Session, fresh.digest), logins.Session.TombstoneTTL())
 		if swapped {
 			return nil
 		}
@@ -94,7 +94,7 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 		var ended *endedError
 		switch {
 		case errors.As(err, &ended) && ended.reason == logins.Replaced:
-			return nil
+			return m.carryFrom(ctx, ended, fresh)
 		case errors.Is(err, auth.ErrUnauthenticated):
 			return m.rewrite(ctx, fresh, "")
 		case err != nil:
@@ -110,8 +110,46 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 		return err
 	}
 	// If the record was deleted, late requests must learn of the newer session all the same.
-	m.store.CompareAndSwap(ctx, old.key, nil, logins.NewTombstone(logins.Session, logins.Replaced), logins.Session.TombstoneTTL())
+	m.store.CompareAndSwap(ctx, old.key, nil, logins.NewReplaced(logins.Session, fresh.digest), logins.Session.TombstoneTTL())
 	return nil
+}
+
+// unanswered returns the session that an earlier attempt at the same login has made, for a
+// browser that still sends the cookie from before it: ended is the error of
+// [Manager.browserSession]. It returns nil if there is none. The subject has just proved itself
+// again, so the session that it replaces is its own; a login that waits for its second factor
+// must not end a complete one.
+func (m *Manager) unanswered(ctx context.Context, ended error, rec *sessionrecord.Record) (*Session, error) {
+	for range maxAttempts {
+		var e *endedError
+		if !errors.As(ended, &e) || e.successor == (logins.Digest{}) {
+			return nil, nil
+		}
+		var s *Session
+		s, ended = m.readSession(ctx, m.store.Get, e.successor)
+		switch {
+		case ended == nil && s.record.Subject == rec.Subject && (s.kind() == logins.Pending || rec.Flags&flagPending == 0):
+			return s, nil
+		case ended == nil:
+			return nil, nil
+		case !errors.Is(ended, auth.ErrUnauthenticated):
+			return nil, ended
+		}
+	}
+	return nil, nil
+}
+
+// maxAttempts is how many repetitions of one login are followed.
+const maxAttempts = 8
+
+// carryFrom carries the values over from the session of a concurrent login that has replaced
+// the same old session. They include what other requests saved in the old one.
+func (m *Manager) carryFrom(ctx context.Context, ended error, fresh *Session) error {
+	other, err := m.unanswered(ctx, ended, &fresh.record)
+	if err != nil || other == nil || other.digest == fresh.digest {
+		return err
+	}
+	return m.rewrite(ctx, fresh, other.record.Values)
 }
 
 // supersede notes that the browser is about to have a newer cookie than that of the

@@ -19,7 +19,10 @@ import (
 // lost, and Login cannot detect that.
 //
 // Login carries over the values of the browser's old session if that was anonymous or
-// of the same subject. id.Expires is a request: beyond [Config.Lifetime] it means
+// of the same subject. If a login has replaced that session within the last minute, and the
+// browser repeats the login because it has received no response, the repetition replaces the
+// session that the first one made, and carries over its values. The old cookie alone leads to
+// neither. id.Expires is a request: beyond [Config.Lifetime] it means
 // "remember me". The session is then capped at [Config.MaxLifetime], the longer idle
 // timeout applies, and the cookie outlives the browser. An earlier Expires ends the
 // session earlier.
@@ -69,6 +72,11 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	old, ended := m.browserSession(ctx, w, r)
 	if ended != nil && !errors.Is(ended, auth.ErrUnauthenticated) {
 		return ended
+	}
+	if old == nil {
+		if old, err = m.unanswered(ctx, ended, rec); err != nil {
+			return err
+		}
 	}
 	if old != nil && carries(old, rec) {
 		rec.Values = old.record.Values

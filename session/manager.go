@@ -277,10 +277,10 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 	}
 	if !ok {
 		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
-		return nil, &endedError{m, d, "unknown", 0}
+		return nil, &endedError{manager: m, digest: d, why: "unknown"}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, &endedError{m, d, tombstone.Reason.String(), tombstone.Reason}
+		return nil, &endedError{m, d, tombstone.Reason.String(), tombstone.Reason, logins.Successor(raw)}
 	}
 	if err := s.decode(raw); err != nil {
 		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
@@ -291,7 +291,7 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 	}
 	if !m.ends(s).After(time.Now()) {
 		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.record.Subject, LoginID: s.loginID})
-		return nil, &endedError{m, d, "expired", 0}
+		return nil, &endedError{manager: m, digest: d, why: "expired"}
 	}
 	return s, nil
 }

@@ -19,7 +19,7 @@ type shakyEnd struct {
 var errShaky = errors.New("no answer")
 
 func (s *shakyEnd) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
-	if new[0] == 0x80 && s.failures > 0 {
+	if new[0]&0x80 != 0 && s.failures > 0 {
 		s.failures--
 		return false, errShaky
 	}

@@ -70,7 +70,7 @@ func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {
 		m.fault(ctx, s, "note use", err) // the next touch tries again
 	}
 	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.record.Subject, LoginID: s.loginID, Reason: "not in the list"})
-	return &endedError{m, s.digest, logins.Revoked.String(), logins.Revoked}
+	return &endedError{manager: m, digest: s.digest, why: logins.Revoked.String(), reason: logins.Revoked}
 }
 
 // fault reports a failure that does not fail the call itself.

@@ -171,6 +171,26 @@ func TestATombstoneSaysWhatEndedWhyAndWhen(t *testing.T) {
 	})
 }
 
+// The stored form of a tombstone with a successor.
+func TestATombstoneNamesTheLoginThatReplaced(t *testing.T) {
+	next := newDigest()
+	raw := NewReplaced(Session, next)
+	if got, ok := ParseTombstone(raw); !ok || got.Kind != Session || got.Reason != Replaced || Successor(raw) != next {
+		t.Errorf("%v, %v", got, ok)
+	}
+	if raw[0] != 0x81 || len(raw) != 19+32 {
+		t.Errorf("the stored form has changed: %x", raw)
+	}
+	for rule, raw := range map[string][]byte{"none": nil, "short": raw[:len(raw)-1], "long": append(slices.Clone(raw), 0), "of the plain format": append([]byte{0x80}, raw[1:]...)} {
+		if _, ok := ParseTombstone(raw); ok || Successor(raw) != (Digest{}) {
+			t.Errorf("%s: is a tombstone", rule)
+		}
+	}
+	if Successor(NewTombstone(Session, Replaced)) != (Digest{}) {
+		t.Error("a plain tombstone has a successor")
+	}
+}
+
 func TestATombstoneLivesAsLongAsItIsAskedFor(t *testing.T) {
 	for kind, want := range map[Kind]time.Duration{Session: time.Minute, Pending: time.Minute, Family: time.Hour} {
 		s := &scripted{}

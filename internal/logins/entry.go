@@ -96,12 +96,14 @@ func (r Reason) String() string {
 }
 
 // The first byte of every stored value says what follows, and in which version:
-// lists have 0x01 to 0x0f, sessions 0x10 to 0x1f, families 0x20 to 0x2f.
+// lists have 0x01 to 0x0f, sessions 0x10 to 0x1f, families 0x20 to 0x2f, tombstones 0x80,
+// and tombstones with a successor 0x81.
 const (
 	oldListFormat   = 0x01
 	listFormat      = 0x02
 	lastListFormat  = 0x0f
 	tombstoneFormat = 0x80
+	successorFormat = 0x81
 )
 
 // Tombstone is the record of a login that was ended.
@@ -115,14 +117,24 @@ const tombstoneSize = 1 + 8 + 1 + 1 + 8
 
 // NewTombstone returns a tombstone of now as it is stored.
 func NewTombstone(kind Kind, reason Reason) []byte {
-	b := record.AppendWriteID(append(make([]byte, 0, tombstoneSize), tombstoneFormat))
-	b = append(b, byte(kind), byte(reason))
+	return appendTombstone(make([]byte, 0, tombstoneSize), tombstoneFormat, kind, reason)
+}
+
+// NewReplaced returns a tombstone of now for a login that successor replaces.
+func NewReplaced(kind Kind, successor Digest) []byte {
+	b := make([]byte, 0, tombstoneSize+len(successor))
+	return append(appendTombstone(b, successorFormat, kind, Replaced), successor[:]...)
+}
+
+func appendTombstone(b []byte, format byte, kind Kind, reason Reason) []byte {
+	b = append(record.AppendWriteID(append(b, format)), byte(kind), byte(reason))
 	return binary.BigEndian.AppendUint64(b, uint64(time.Now().Unix()))
 }
 
 // ParseTombstone reads a stored value, and returns false if it is not a tombstone.
 func ParseTombstone(raw []byte) (Tombstone, bool) {
-	if len(raw) != tombstoneSize || raw[0] != tombstoneFormat {
+	plain := len(raw) == tombstoneSize && raw[0] == tombstoneFormat
+	if !plain && !hasSuccessor(raw) {
 		return Tombstone{}, false
 	}
 	return Tombstone{
@@ -130,4 +142,17 @@ func ParseTombstone(raw []byte) (Tombstone, bool) {
 		Reason: Reason(raw[10]),
 		Time:   time.Unix(int64(binary.BigEndian.Uint64(raw[11:])), 0),
 	}, true
+}
+
+func hasSuccessor(raw []byte) bool {
+	return len(raw) == tombstoneSize+len(Digest{}) && raw[0] == successorFormat
+}
+
+// Successor returns the login that replaced the one of a tombstone, or zero if none did or
+// it is not known.
+func Successor(raw []byte) (d Digest) {
+	if hasSuccessor(raw) {
+		copy(d[:], raw[tombstoneSize:])
+	}
+	return d
 }

@@ -21,6 +21,7 @@ func raceSessions(t *testing.T, open func(t *testing.T) store.Store) {
 	for rule, race := range map[string]func(*testing.T, [2]*session.Manager){
 		"parallel updates are not lost":     raceUpdates,
 		"logout everywhere misses no login": raceLogoutAll,
+		"a repeated login keeps the values": raceRepeatedLogin,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			race(t, [2]*session.Manager{newManager(t, one), newManager(t, other)})
@@ -110,6 +111,51 @@ func (c *client) count(ctx context.Context, m *session.Manager) (int, error) {
 		return 0, err
 	}
 	return counter.Get(s)
+}
+
+// raceRepeatedLogin is hestiacp#5570, magento2#15434 and FreshRSS#7762: a double click on "log
+// in" loses no value, and a login whose response was lost is repeated and ends the first.
+func raceRepeatedLogin(t *testing.T, managers [2]*session.Manager) {
+	ctx := t.Context()
+	for range 5 {
+		c := &client{}
+		err := c.post(ctx, func(w http.ResponseWriter, r *http.Request) error {
+			_, err := managers[0].Ensure(w, r)
+			return err
+		})
+		if err = errors.Join(err, c.increment(ctx, managers[0])); err != nil {
+			t.Fatal(err)
+		}
+		pair := [2]client{*c, *c}
+		var wg sync.WaitGroup
+		for i := range pair {
+			wg.Go(func() {
+				if err := pair[i].login(ctx, managers[i], "carol"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		last := *c
+		if err := last.login(ctx, managers[0], "carol"); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range append(pair[:], last) {
+			if n, err := c.count(ctx, managers[1]); n != 1 && !over(err) {
+				t.Errorf("a login has %d values, %v", n, err)
+			}
+		}
+		if _, err := last.authenticate(ctx, managers[1]); err != nil {
+			t.Errorf("the last login: %v", err)
+		}
+		list, err := managers[0].Logins(ctx, "carol")
+		if err != nil || len(list) > 2 { // the last, and one of two that were made at once
+			t.Errorf("%d logins, %v", len(list), err)
+		}
+		if err := managers[0].LogoutAll(ctx, "carol"); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // over reports whether a check says that there is no valid login.
