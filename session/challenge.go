@@ -12,7 +12,7 @@ import (
 )
 
 // Challenge adds WWW-Authenticate to the response to a request that was refused with a
-// 401. The scheme "Cookie" is not registered: it tells a client to log in and get that
+// 401. The scheme "Cookie" is not registered: it asks a client to log in and get that
 // cookie, and makes no browser ask for a password.
 //
 // It also deletes the cookie of a session that has expired or was revoked, unless the

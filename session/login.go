@@ -103,7 +103,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	return nil
 }
 
-// Ensure returns the session that the browser has, of whatever kind, or makes an
+// Ensure returns the session that the browser has, of any kind, or makes an
 // anonymous one and sets its cookie. Call it before the body is written, and only where
 // there is something to keep: from then on a visitor costs a record in the store for
 // the idle timeout. After Login in the same handler it returns the new session. Like

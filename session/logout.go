@@ -21,7 +21,7 @@ import (
 // Logout requires a POST: after any other method the error wraps [auth.ErrForbidden],
 // and middleware.Deny responds with 405. The error also wraps auth.ErrForbidden if
 // another site made the browser send the request. A cookie that is malformed or sent
-// twice is deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not tell
+// twice is deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not say
 // which session to end, so none has ended. Any other error means that the store could
 // not answer; the cookie stays, and the logout can be repeated.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {

@@ -313,7 +313,7 @@ func (m *Manager) ends(s *Session) time.Time {
 	return idle
 }
 
-// ttl returns how long the store keeps a record, whatever its times say.
+// ttl returns how long the store keeps a record, with any times in it.
 func (m *Manager) ttl(rec *sessionrecord.Record) time.Duration {
 	idle := time.UnixMilli(rec.Used).Add(m.idle(rec))
 	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.Expires)), m.config.MaxLifetime)

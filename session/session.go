@@ -7,7 +7,7 @@
 //
 // A handler that has verified a password calls [Manager.Login]. A [Manager] is the
 // Authenticator of a guard. [Manager.Logout] ends the session. A session also ends when
-// its lifetime or its idle timeout is over, when it is revoked elsewhere, and at the
+// its lifetime or its idle timeout has passed, when it is revoked elsewhere, and at the
 // next login of the browser. A session that has ended stays ended, even if other
 // requests are writing to it at the same time.
 //
@@ -53,7 +53,7 @@ func (s *Session) Anonymous() bool { return s.record.Flags&flagAnonymous != 0 }
 
 // PendingIdentity returns the identity that waits for a second factor, in a session
 // that [Manager.LoginPending] made, and false in any other. It does not authenticate
-// the request: it tells whose second factor to verify. Its Expires is zero, so that it
+// the request: it says whose second factor to verify. Its Expires is zero, so that it
 // can be passed to [Manager.Login] as it is.
 func (s *Session) PendingIdentity() (auth.Identity, bool) {
 	if s.record.Flags&flagPending == 0 {

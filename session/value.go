@@ -26,7 +26,7 @@ func (k Key[T]) Get(s *Session) (T, error) {
 	}
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
 		// The error of the decoder would quote the value.
-		return zero, fmt.Errorf("session: value %q is no %T", string(k), zero)
+		return zero, fmt.Errorf("session: value %q is not a %T", string(k), zero)
 	}
 	return value, nil
 }
@@ -53,7 +53,7 @@ var errCorruptValues = errors.New("session: the values of a record are corrupt")
 // setValue replaces the value under name, or takes it out if text is empty.
 func (s *Session) setValue(name, text string) error {
 	if !s.editing {
-		return errors.New("session: a value can be changed in Update only")
+		return errors.New("session: a value can be changed only in Update")
 	}
 	pairs, err := parseValues(s.record.Values)
 	if err != nil {

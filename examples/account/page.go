@@ -84,7 +84,7 @@ var (
 	errChanged = errors.New("the password was changed meanwhile")
 )
 
-// explain tells users what is wrong, without details of the error.
+// explain returns a text for users, without details of the error.
 func explain(err error) (status int, text string) {
 	var many *throttle.Error
 	for _, known := range []struct {

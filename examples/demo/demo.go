@@ -16,7 +16,7 @@ import (
 )
 
 // limits are the lifetimes in this demo.
-type limits struct{ access, window, idle, lifetime time.Duration }
+type limits struct{ access, grace, idle, lifetime time.Duration }
 
 // The cookies of the two modes, in production settings.
 var (
@@ -66,7 +66,7 @@ func newDemo(l limits) (*demo, error) {
 	d.tokens, err = token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: logins, Cookie: refreshCookie,
 		Issuer: origin, Audience: origin, ClientID: "demo",
-		AccessLifetime: l.access, GracePeriod: l.window, IdleTimeout: l.idle, Lifetime: l.lifetime,
+		AccessLifetime: l.access, GracePeriod: l.grace, IdleTimeout: l.idle, Lifetime: l.lifetime,
 		Leeway: token.NoLeeway, Events: noteEvent,
 	})
 	if err != nil {

@@ -112,9 +112,9 @@ func TestTheStateUsesNoLogin(t *testing.T) {
 
 func TestLimitsThatCannotWorkAreRefused(t *testing.T) {
 	for _, l := range []limits{
-		{access: time.Hour, window: time.Second, idle: time.Minute, lifetime: time.Hour},
-		{access: time.Minute, window: time.Hour, idle: time.Minute, lifetime: time.Hour},
-		{access: time.Minute, window: time.Second, idle: time.Hour, lifetime: time.Minute},
+		{access: time.Hour, grace: time.Second, idle: time.Minute, lifetime: time.Hour},
+		{access: time.Minute, grace: time.Hour, idle: time.Minute, lifetime: time.Hour},
+		{access: time.Minute, grace: time.Second, idle: time.Hour, lifetime: time.Minute},
 	} {
 		if _, err := newDemo(l); err == nil {
 			t.Errorf("%+v is taken", l)

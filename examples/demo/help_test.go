@@ -13,7 +13,7 @@ import (
 )
 
 // short are limits that are short enough for a test.
-var short = limits{access: time.Minute, window: 3 * time.Second, idle: 3 * time.Minute, lifetime: 15 * time.Minute}
+var short = limits{access: time.Minute, grace: 3 * time.Second, idle: 3 * time.Minute, lifetime: 15 * time.Minute}
 
 var alice = url.Values{"user": {"alice"}, "password": {"correct horse"}}
 

@@ -30,7 +30,7 @@ func main() {
 	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on, on this machine")
 	var l limits
 	flag.DurationVar(&l.access, "access", time.Minute, "how long an access token is valid")
-	flag.DurationVar(&l.window, "window", 3*time.Second, "how long a spent refresh token is still answered")
+	flag.DurationVar(&l.grace, "grace", 3*time.Second, "how long a used refresh token is still accepted")
 	flag.DurationVar(&l.idle, "idle", 3*time.Minute, "how long a login lasts without use")
 	flag.DurationVar(&l.lifetime, "lifetime", 15*time.Minute, "how long a login lasts at most")
 	flag.Parse()

@@ -6,7 +6,7 @@ import { t, translate, show, tick, bar, why } from '/view.js';
 const $ = (selector) => document.querySelector(selector);
 const $$ = (selector) => document.querySelectorAll(selector);
 
-let state; // what the server has told last
+let state; // the last state from the server
 let busy = false; // a step is under way
 let said; // makes the sentence that was said last, in the language of now
 const local = []; // steps of which the server has no record
@@ -43,8 +43,8 @@ function say(sentence) {
   $('#said').textContent = sentence();
 }
 
-// tell shows the record, the newest step first.
-async function tell() {
+// showRecord shows the record, the newest step first.
+async function showRecord() {
   await look();
   $('.log').scrollTop = 0;
 }
@@ -56,12 +56,12 @@ async function run(name, mode, form) {
   client.begin(name, mode);
   const id = client.step();
   try {
-    await steps[name](mode, { form, state, tell, wait, keep: (found) => keep({ id, ...found }) });
+    await steps[name](mode, { form, state, showRecord, wait, keep: (found) => keep({ id, ...found }) });
   } catch (error) {
     keep({ id: id + '-', why: error.why ?? 'whyUnreachable' }); // beside what the server may have of it
   } finally {
     client.end();
-    await tell();
+    await showRecord();
     setBusy(false);
   }
   const done = [...local, ...state.steps ?? []].find((step) => step.id === id || step.id === id + '-');
@@ -81,7 +81,7 @@ function setBusy(is) {
 // wait waits and shows the remaining time.
 async function wait(key, ms) {
   const end = performance.now() + ms;
-  say(() => t(key)); // without the seconds, which nobody wants to hear one by one
+  say(() => t(key)); // without the seconds, because a screen reader would read each of them
   $('#wait').hidden = false;
   for (let left = ms; left > 0; left = end - performance.now()) {
     $('[data-value=wait]').textContent = t(key);

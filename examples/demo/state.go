@@ -67,7 +67,7 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 	s := state{
 		Known: known, Label: v.label,
 		Limits: map[string]float64{
-			"access": d.limits.access.Seconds(), "window": d.limits.window.Seconds(),
+			"access": d.limits.access.Seconds(), "grace": d.limits.grace.Seconds(),
 			"idle": d.limits.idle.Seconds(), "lifetime": d.limits.lifetime.Seconds(),
 		},
 		Session: cookieState(r, sessionCookie), Token: cookieState(r, refreshCookie),

@@ -3,7 +3,7 @@
 import * as client from '/client.js';
 
 // steps are called with the mode and these parts of the page: form, the login form; state,
-// the state from the server; tell, to show the record so far; wait, to show a waiting
+// the state from the server; showRecord, to show the record so far; wait, to show a waiting
 // time; and keep, to show what the server has not recorded.
 export const steps = {
   async login(mode, { form }) {
@@ -33,7 +33,7 @@ export const steps = {
 
   // A thief uses the cookie of a session at once, but a refresh token only after its owner
   // has used it.
-  async steal(mode, { state, tell, wait }) {
+  async steal(mode, { state, showRecord, wait }) {
     const response = await client.post('/thief/steal', { mode });
     const { copied, wait: pause } = await response.json();
     if (!copied) return;
@@ -43,8 +43,8 @@ export const steps = {
     }
     if (pause > 0) await wait('waitRest', pause + 200);
     if (!(await client.renew())) return;
-    await tell();
-    await wait('waitWindow', 1000 * state.limits.window + 300);
+    await showRecord();
+    await wait('waitGrace', 1000 * state.limits.grace + 300);
     await client.post('/thief/use', { mode });
     await client.renew();
   },
@@ -82,16 +82,16 @@ function visitElsewhere(mode, label) {
   frame.src = `${origin}/elsewhere?${new URLSearchParams({ mode, visitor: label, step: client.step() })}`;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => done(reject, { why: 'whyElsewhereSilent' }), 8000);
-    const hear = (event) => {
+    const receive = (event) => {
       if (event.origin === origin && event.source === frame.contentWindow) done(resolve);
     };
     const done = (settle, value) => {
       clearTimeout(timer);
-      removeEventListener('message', hear);
+      removeEventListener('message', receive);
       frame.remove();
       settle(value);
     };
-    addEventListener('message', hear);
+    addEventListener('message', receive);
     document.body.append(frame);
   });
 }

@@ -53,7 +53,7 @@ func (d *demo) steal(w http.ResponseWriter, r *http.Request) {
 	v.file(r.Header.Get(stepHeader), &exchange{visitor: v, From: "thief", Copied: &shown})
 	answer(w, map[string]any{
 		"copied": value != "",
-		"wait":   max(0, d.limits.window-time.Since(v.renewed)).Milliseconds(),
+		"wait":   max(0, d.limits.grace-time.Since(v.renewed)).Milliseconds(),
 	})
 }
 

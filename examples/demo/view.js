@@ -29,8 +29,8 @@ const span = (seconds) => new Intl.NumberFormat(page.lang, {
 export function show(state, local) {
   for (const mode of ['session', 'token']) showMode($('#' + mode), mode, state);
   $('#logins').replaceChildren(...showLogins(state.logins ?? []));
-  const { access: a, idle, lifetime, window: w } = state.limits;
-  put($('#limits'), t('limits', { access: span(a), idle: span(idle), lifetime: span(lifetime), window: span(w), noted: span(idle / 10) }));
+  const { access: a, idle, lifetime, grace: w } = state.limits;
+  put($('#limits'), t('limits', { access: span(a), idle: span(idle), lifetime: span(lifetime), grace: span(w), noted: span(idle / 10) }));
   showLog([...(state.steps ?? []), ...local].sort((a, b) => b.time - a.time).slice(0, 20), state);
   tick(state);
 }
@@ -76,7 +76,7 @@ export function tick(state) {
     bar($('[data-bar=left]', panel), left / 1000 / state.limits.lifetime);
     const held = mode === 'token' && access.ends > now;
     const inside = Boolean(cookie && login && idle > 0);
-    put($('.who', panel), inside ? t('loggedIn', { subject: login.subject }) : held ? t('accessOnly') : t('nobody'));
+    put($('.who', panel), inside ? t('loggedIn', { subject: login.subject }) : held ? t('accessOnly') : t('loggedOut'));
     panel.dataset.state = inside ? 'in' : held ? 'ending' : 'out';
   }
   const left = (access.ends - now) / 1000;
@@ -203,18 +203,18 @@ function fields(label, lines, body, claims) {
 // why explains the recorded step in a sentence.
 export function why(step, state) {
   const [name, mode] = step.id.split('-');
-  return t(step.why ?? reasons[name](step.exchanges ?? [], mode), { window: state.limits.window });
+  return t(step.why ?? reasons[name](step.exchanges ?? [], mode), { grace: state.limits.grace });
 }
 
 const answered = (xs, path, from = 'browser') => xs.filter((x) => x.from === from && x.path?.endsWith(path)).at(-1)?.status;
 const has = (xs, field) => xs.some((x) => x.received?.some((f) => f.name === field));
-const tells = (xs, kind) => xs.some((x) => x.events?.some((e) => e.kind === kind));
+const reported = (xs, kind) => xs.some((x) => x.events?.some((e) => e.kind === kind));
 const either = (mode, session, token) => (mode === 'session' ? session : token);
 
 // thiefServed explains why the thief's refresh token was accepted, if it was.
 function thiefServed(xs) {
   if (answered(xs, '/refresh', 'thief') !== 200) return undefined;
-  return tells(xs.filter((x) => x.from === 'thief'), 'renewed') ? 'whyAgainTokenWorks' : 'whyRenewWindow';
+  return reported(xs.filter((x) => x.from === 'thief'), 'renewed') ? 'whyAgainTokenWorks' : 'whyRenewGrace';
 }
 
 const reasons = {
@@ -226,19 +226,19 @@ const reasons = {
   },
   live: (xs) => (answered(xs, '/me') === 200 ? 'whyLive' : xs.some((x) => x.path.endsWith('/me') && x.reads) ? 'whyLiveOut' : 'whyMeTokenOut'),
   read: (xs, mode) => either(mode, 'whyReadSession', 'whyReadToken'),
-  renew: (xs) => (answered(xs, '/refresh') !== 200 ? 'whyRenewOut' : tells(xs, 'renewed') ? 'whyRenew' : 'whyRenewWindow'),
+  renew: (xs) => (answered(xs, '/refresh') !== 200 ? 'whyRenewOut' : reported(xs, 'renewed') ? 'whyRenew' : 'whyRenewGrace'),
   steal: (xs, mode) => {
     if (!xs.some((x) => x.copied)) return 'whyNothingToSteal';
     if (mode === 'session') return answered(xs, '/me', 'thief') === 200 ? 'whyStealSession' : 'whyAgainSessionOut';
-    return tells(xs, 'reuse') ? 'whyStealToken' : thiefServed(xs) ?? (answered(xs, '/refresh') === 401 ? 'whyRenewOut' : 'whyStealUnderway');
+    return reported(xs, 'reuse') ? 'whyStealToken' : thiefServed(xs) ?? (answered(xs, '/refresh') === 401 ? 'whyRenewOut' : 'whyStealUnderway');
   },
   again: (xs, mode) => {
     if (xs.some((x) => x.copied === '')) return 'whyNothingStolen';
     if (mode === 'session') return answered(xs, '/me', 'thief') === 200 ? 'whyAgainSession' : 'whyAgainSessionOut';
-    return tells(xs, 'reuse') ? 'whyStealToken' : thiefServed(xs) ?? 'whyAgainToken';
+    return reported(xs, 'reuse') ? 'whyStealToken' : thiefServed(xs) ?? 'whyAgainToken';
   },
   elsewhere: (xs, mode) => (mode === 'token' ? 'whyElsewhereToken' : answered(xs, '/transfer') === 200 ? 'whyElsewhereSession' : 'whyElsewhereSessionOut'),
-  logout: (xs, mode) => (!tells(xs, 'logout') ? 'whyLogoutNobody' : either(mode, 'whyLogoutSession', 'whyLogoutToken')),
+  logout: (xs, mode) => (!reported(xs, 'logout') ? 'whyLogoutNone' : either(mode, 'whyLogoutSession', 'whyLogoutToken')),
   everywhere: (xs) => {
     if (answered(xs, '/logout-everywhere') !== 204) return 'whyEverywhereOut';
     const session = answered(xs, '/session/me') === 401;

@@ -45,7 +45,7 @@ func refuse(kind error, reason string) error {
 	return &refusal{kind, kind.Error() + ": " + reason}
 }
 
-// malformed is the refusal of a text that is no strict JSON.
+// malformed is the refusal of a text that is not strict JSON.
 func malformed(err error) error { return refuse(ErrMalformed, err.Error()) }
 
 func (r *refusal) Error() string { return r.text }

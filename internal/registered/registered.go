@@ -1,6 +1,6 @@
 // Package registered has the names of claims to which this library, or the
 // profile of RFC 9068, gives a meaning. An application can never set them by
-// itself, and nobody can fill one by spelling it another way.
+// itself, and a claim that is spelled differently cannot replace one.
 package registered
 
 import (

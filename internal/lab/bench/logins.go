@@ -15,7 +15,7 @@ import (
 	"github.com/authlatch/auth/password"
 )
 
-// ofBcrypt is a hash of cost 10. A subject who has one can be told by time, as
+// ofBcrypt is a hash of cost 10. A subject with one can be distinguished by time, as
 // the documentation of package password says, until it is renewed.
 const ofBcrypt = "$2a$10$JJpYqrCrw/ezS6zd1/7DBO2zNq6/69YfUyEu6vzYuo4khzEDvkr5G"
 
@@ -39,7 +39,7 @@ func runLogins(ctx context.Context, w io.Writer, rounds int) error {
 	return t.Flush()
 }
 
-// logins measures logins of those who exist and of those who do not, with
+// logins measures logins of existing and of unknown subjects, with
 // what New sets. They take turns, in another order each time.
 func logins(ctx context.Context, rounds int) ([]sample, error) {
 	passwords, err := password.New(password.Config{})
@@ -80,14 +80,14 @@ func logins(ctx context.Context, rounds int) ([]sample, error) {
 
 // logins adds the distributions to the table, each beside that of the first.
 func (t table) logins(samples []sample) {
-	fmt.Fprintf(t, "\nlog-ins that fail, with the defaults\n")
+	fmt.Fprintf(t, "\nlogins that fail, with the defaults\n")
 	fmt.Fprintf(t, "p10 ms\tp50 ms\tp90 ms\t× first\tWelch's t\ttold\t  \n")
 	first := samples[0]
 	for _, s := range samples {
 		fmt.Fprintf(t, "%.1f\t%.1f\t%.1f\t%.2f\t%.1f\t%.0f %%\t  %s\n", s.quantile(10), s.quantile(50), s.quantile(90),
 			s.quantile(50)/first.quantile(50), welch(first, s), 100*distinguished(first, s), s.name)
 	}
-	t.note("told: how often two times, one of each, are told apart by which is the longer. 50 % is a coin.\n" +
+	t.note("distinguished: how often two times, one of each, are distinguished by which is the longer. 50 % is a coin.\n" +
 		"t is of the times without the slowest tenth; beyond 4.5 either way it means something.")
 }
 
@@ -127,7 +127,7 @@ func moments(values []float64, most float64) (mean, variance float64) {
 	return mean, variance / (n - 1) / n
 }
 
-// told returns the share of pairs that the better of two rules gets right: that
+// distinguished returns the share of pairs that the better of two rules gets right: that
 // a is the faster, or that b is.
 func distinguished(a, b sample) float64 {
 	right := 0.0

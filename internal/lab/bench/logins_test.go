@@ -25,12 +25,12 @@ func TestStatisticsOfLogins(t *testing.T) {
 			t.Errorf("%s: t is %.2f", test.name, got)
 		}
 		if got := distinguished(test.a, test.b); math.Abs(got-test.distinguished) > 0.001 {
-			t.Errorf("%s: %.3f are told", test.name, got)
+			t.Errorf("%s: %.3f are distinguished", test.name, got)
 		}
 	}
 }
 
-// That a subject of bcrypt can be told shows, so the measure is good for
+// A subject with bcrypt can be distinguished, which shows that the measure is good for
 // something.
 func TestLoginsAreMeasured(t *testing.T) {
 	samples, err := logins(t.Context(), 9)

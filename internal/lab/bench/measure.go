@@ -14,7 +14,7 @@ type contender struct {
 }
 
 // A group is contenders who do the same thing. The first is the floor that
-// nobody is faster than, the second is ours.
+// no other is faster than, the second is ours.
 type group struct {
 	title      string
 	contenders []contender

@@ -57,7 +57,7 @@ func (r *reader) handle(w http.ResponseWriter, subject string) {
 	r.saw = subject
 }
 
-// discard is the header of a response that nobody reads.
+// discard is the header of a response that is not read.
 type discard http.Header
 
 func (d discard) Header() http.Header         { return http.Header(d) }

@@ -78,7 +78,7 @@ func (s *behind) login(w http.ResponseWriter, r *http.Request) error {
 	return s.sessions.Login(w, r, auth.Identity{Subject: "alice"})
 }
 
-// orders asks the API in the name of whoever is logged in.
+// orders asks the API in the name of the user who is logged in.
 func (s *behind) orders(w http.ResponseWriter, r *http.Request) error {
 	visit, err := s.sessions.Get(r)
 	if err != nil {

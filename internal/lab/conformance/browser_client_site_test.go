@@ -102,7 +102,7 @@ func (s *tokenSite) record(_ context.Context, e auth.Event) {
 	s.events = append(s.events, e)
 }
 
-// heard counts events.
+// count counts events.
 func (s *tokenSite) count(kind auth.EventKind) (count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -346,7 +346,7 @@ func (b tab) eventually(script, want string) {
 	b.t.Errorf("%s is %q, not %q", script, got, want)
 }
 
-// expire waits until all access tokens have expired, and the window is closed.
+// expire waits until all access tokens have expired, and the grace period has passed.
 func expire() { time.Sleep(accessLifetime + 100*time.Millisecond) }
 
 // statusesOf sorts, since parallel requests arrive in any order.

@@ -17,7 +17,7 @@ import (
 func TestBrowserClientFourCallsMakeOneRefresh(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)
-	b := s.customer("?frozen") // only a 401 tells
+	b := s.customer("?frozen") // only a 401 causes a refresh
 	expire()
 	if got := b.calls("/me", "/me", "/slow", "/me"); got != "200,200,200,200" {
 		t.Errorf("the calls end in %s", got)
@@ -375,7 +375,7 @@ func TestBrowserClientAnAPIOfAnotherOrigin(t *testing.T) {
 	})
 }
 
-// Rows 6 and 10: what fails on the way is no end.
+// Rows 6 and 10: a failure on the way does not end the login.
 func TestBrowserClientANetworkErrorRefreshesNothing(t *testing.T) {
 	t.Parallel()
 	s := openTokenSite(t)

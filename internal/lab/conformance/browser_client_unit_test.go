@@ -15,7 +15,7 @@ import (
 
 // The tests of token/browser that need no browser are in testdata/browser, in
 // the language of the client: Node's own runner runs them against a server of
-// the test's making, with a clock and a network that do as they are told.
+// the test's making, with a clock and a network that the test controls.
 func TestBrowserClientUnderNode(t *testing.T) {
 	runNode(t, "client.test.mjs", 60)
 }

@@ -145,7 +145,7 @@ func (b tab) path() string {
 	return eval[string](b, "location.pathname + location.search")
 }
 
-// cookies returns what the browser would send to url, by whatever name.
+// cookies returns what the browser would send to url, with any name.
 func (b tab) cookies(url string) []*network.Cookie {
 	b.t.Helper()
 	res, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{url}})

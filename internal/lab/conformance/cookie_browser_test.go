@@ -135,7 +135,7 @@ func TestEachLoginHasANewTokenAndEndsTheOldOne(t *testing.T) {
 			}
 		}
 		if status := s.shop.status(t, "/me", token); status != 401 {
-			t.Errorf("the token of step %d opens something: status %d", i, status)
+			t.Errorf("the token of step %d is accepted: status %d", i, status)
 		}
 	}
 }

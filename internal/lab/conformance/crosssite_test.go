@@ -93,10 +93,10 @@ func (s *site) nothingChanged(b tab, token string, logins int) {
 		s.t.Error("the cookie has changed")
 	}
 	if s.shop.logged("msg=login") != logins || s.shop.logged("msg=logout") != 0 {
-		s.t.Error("somebody was logged in or out")
+		s.t.Error("a user was logged in or out")
 	}
 	if s.shop.logged("cross-origin request") == 0 {
-		s.t.Error("the log does not tell")
+		s.t.Error("the log has no event")
 	}
 	b.visit(s.url(app, "/"))
 	b.shows("Hello, alice")

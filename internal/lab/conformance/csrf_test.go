@@ -23,7 +23,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// forms is a site with a form and a WebSocket, for whoever is logged in. Its
+// forms is a site with a form and a WebSocket, for users who are logged in. Its
 // cookie is SameSite=None, so that nothing but the checks keeps others out.
 type forms struct {
 	*hosts
@@ -32,7 +32,7 @@ type forms struct {
 	mu      sync.Mutex
 	acted   int      // how often the form has got through
 	opened  int      // and the WebSocket
-	refused []string // the reasons that the events have told
+	refused []string // the reasons of the events
 }
 
 // openForms opens the site to a browser that does not send some fields.
@@ -249,7 +249,7 @@ func (f *forms) stolen(t *testing.T) string {
 }
 
 // ASVS 5.0, 3.5.2: a page of another site gets no field of its own to us, not
-// even with the right token. The browser asks first, and hears nothing.
+// even with the right token. The browser asks first, and gets no permission.
 func TestScriptsOfOthersCannotSendTheField(t *testing.T) {
 	f := openForms(t, false, "Sec-Fetch-Site", "Origin") // nothing else refuses
 	b := f.customer(t, lenientChromium(t))

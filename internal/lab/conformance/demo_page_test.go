@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// What holds of the page of examples/demo whatever step is taken on it.
+// Rules of the page of examples/demo that hold after every step.
 
 func (d *demo) size(width, height int64) {
 	d.t.Helper()
@@ -65,7 +65,7 @@ func TestDemoTwoTabsShowTheSame(t *testing.T) {
 	d.waitFor(`document.querySelector("[data-value=access]").textContent`, "no access token")
 }
 
-// Logins end while nobody does anything, and a step after that says so.
+// Logins end while no step is taken, and the next step says so.
 func TestDemoShowsWhatHasExpired(t *testing.T) {
 	d := openDemo(t, "-access", "2s", "-idle", "6s")
 	d.does("session", "login")
@@ -136,7 +136,7 @@ func TestDemoByTheKeyboardAlone(t *testing.T) {
 			t.Errorf("%s: %q", step.selector, why)
 		}
 		if said := eval[string](d.tab, `document.querySelector("[role=status]").textContent`); said != d.why() {
-			t.Errorf("%s: a screen reader hears %q", step.selector, said)
+			t.Errorf("%s: a screen reader reads %q", step.selector, said)
 		}
 		if !eval[bool](d.tab, `document.activeElement.matches('`+step.selector+`')`) {
 			t.Errorf("%s has lost the focus", step.selector)

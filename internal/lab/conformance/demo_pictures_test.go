@@ -25,9 +25,9 @@ import (
 func TestDemoPictures(t *testing.T) {
 	folder := os.Getenv("DEMO_PICTURES")
 	if folder == "" {
-		return // nobody has asked for any
+		return // not requested
 	}
-	d := openDemo(t, "-window", "3s")
+	d := openDemo(t, "-grace", "3s")
 	d.size(1440, 1000)
 	for _, step := range []string{"session login", "token login", "session me", "token me", "token steal"} {
 		mode, step, _ := strings.Cut(step, " ")

@@ -24,7 +24,7 @@ type demo struct {
 	stop func() // the program
 
 	mu       sync.Mutex
-	bad      []string // what the console tells of errors
+	bad      []string // errors on the console
 	external []string // requests to other hosts
 }
 
@@ -32,7 +32,7 @@ type demo struct {
 func openDemo(t *testing.T, flags ...string) *demo {
 	t.Helper()
 	b := newTab(t)
-	url, stop := startProgram(t, "examples/demo", demoProgram, append([]string{"-addr", "127.0.0.1:0", "-window", "1s"}, flags...)...)
+	url, stop := startProgram(t, "examples/demo", demoProgram, append([]string{"-addr", "127.0.0.1:0", "-grace", "1s"}, flags...)...)
 	d := &demo{tab: b, url: url + "/", stop: stop}
 	d.watch()
 	d.size(1280, 900)
@@ -196,7 +196,7 @@ func TestDemoSessionStory(t *testing.T) {
 }
 
 func TestDemoTokenStory(t *testing.T) {
-	d := openDemo(t, "-window", "5s")
+	d := openDemo(t, "-grace", "5s")
 	d.wants("token", "me", "You POST /token/refresh 401 Unauthorized; You GET /token/me 401 Unauthorized", "There is no valid access token")
 	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized", "a new login is needed")
 	d.wants("token", "steal", "Thief has nothing", "no cookie here to steal")
@@ -213,7 +213,7 @@ func TestDemoTokenStory(t *testing.T) {
 	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no valid access token")
 }
 
-// A spent refresh token ends the login for thief and owner.
+// A used refresh token ends the login for thief and owner.
 func TestDemoTheftEndsTheLogin(t *testing.T) {
 	d := openDemo(t)
 	d.does("token", "login")
@@ -237,7 +237,7 @@ func TestDemoAThiefWhoIsFirstIsFoundOut(t *testing.T) {
 	// The page is left in the middle of the theft, before its owner refreshes.
 	d.copyToken()
 	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "The user's next refresh, if it comes more than 1 s later, reveals the theft")
-	time.Sleep(1100 * time.Millisecond) // the window
+	time.Sleep(1100 * time.Millisecond) // the grace period
 	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new login is needed")
 	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "cannot be refreshed")
 	d.who("not logged in", "not logged in")

@@ -50,9 +50,9 @@ func TestDemoKeepsTheAccessTokenWhenNoRefreshIsAnswered(t *testing.T) {
 	d.waitFor(heldAccess, "true")
 }
 
-// Within the window a thief gets what the owner has got, and nothing comes to light.
+// Within the grace period a thief gets what the owner has got, undetected.
 func TestDemoSaysWhyAThiefWithinTheGracePeriodIsNotSeen(t *testing.T) {
-	d := openDemo(t, "-window", "10s")
+	d := openDemo(t, "-grace", "10s")
 	d.does("token", "login")
 	d.copyToken()
 	d.wants("token", "renew", "You POST /token/refresh 200 OK renewed", "was exchanged")
@@ -61,7 +61,7 @@ func TestDemoSaysWhyAThiefWithinTheGracePeriodIsNotSeen(t *testing.T) {
 
 // A thief who is let in before the theft in this tab has ended is not yet to come.
 func TestDemoSaysThatTheThiefHasBeenLetIn(t *testing.T) {
-	d := openDemo(t, "-window", "2s")
+	d := openDemo(t, "-grace", "2s")
 	d.does("token", "login")
 	other := d.second()
 	time.Sleep(2200 * time.Millisecond) // the refresh of its loading
@@ -118,7 +118,7 @@ func TestDemoShowsWhatAnAccessTokenSays(t *testing.T) {
 	d.shows(`"sub":"alice"`)
 }
 
-// What tells of an ending is not what has ended.
+// A response that reports the end of a login is not the login that has ended.
 func TestDemoDoesNotMistakeTheModeOfWhatHasEnded(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
@@ -139,7 +139,7 @@ func TestDemoSaysWhenUseWasNoted(t *testing.T) {
 	d.shows("a login after 3 minutes without use and after 15 minutes in any case. The last use of a session is recorded at most every 18 seconds.")
 }
 
-// That somebody is logged in by the other mode does not make them known here.
+// A login by the other mode does not authenticate here.
 func TestDemoSaysThatTheRequestHadNoLoginOfThisMode(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
@@ -158,7 +158,7 @@ func TestDemoSaysNothingOfACookieThatThereIsNot(t *testing.T) {
 // A time that runs down begins where it is said to, and what is said once has
 // none, since it stands still.
 func TestDemoCountsDownFromTheGracePeriod(t *testing.T) {
-	d := openDemo(t, "-window", "2s")
+	d := openDemo(t, "-grace", "2s")
 	d.does("token", "login")
 	eval[any](d.tab, `{
 		globalThis.seen = [];

@@ -91,7 +91,7 @@ func TestLogoutEverywhereEndsTheOtherBrowserAtOnce(t *testing.T) {
 		t.Errorf("the other browser comes to %s", got)
 	}
 	if s.token(other) != "" {
-		t.Error("the other browser keeps the dead cookie")
+		t.Error("the other browser keeps the cookie of the ended login")
 	}
 }
 
@@ -116,7 +116,7 @@ func TestAnExpiredSessionIs401ForAScriptAndTheLoginPageForAUser(t *testing.T) {
 		t.Errorf("a script gets %s", got)
 	}
 	if s.token(b) != "" {
-		t.Error("the dead cookie is still there")
+		t.Error("the cookie of the ended login is still there")
 	}
 	b.visit(s.url(app, "/devices"))
 	if got := b.path(); got != "/?next=%2Fdevices" {

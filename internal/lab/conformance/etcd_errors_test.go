@@ -23,7 +23,7 @@ import (
 	"github.com/authlatch/auth/store/etcdstore"
 )
 
-// An error names the endpoint and the cause, and tells no password.
+// An error names the endpoint and the cause, and contains no password.
 func wantEtcdError(t *testing.T, rule string, config etcdstore.Config, says string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -54,7 +54,7 @@ func TestEtcdThatCannotWorkIsAnErrorWhenOpened(t *testing.T) {
 	} {
 		wantEtcdError(t, rule, etcdstore.Config{Endpoints: test.endpoints}, test.says)
 	}
-	// One member that is down keeps nobody from starting.
+	// One member that is down does not prevent a start.
 	mustSwap(t, openEtcdAt(t, one[0].URL, gone[0].URL), "k", nil, []byte("v"), time.Minute)
 }
 
@@ -151,7 +151,7 @@ func TestEtcdUsers(t *testing.T) {
 	}
 	wantEtcdError(t, "no user", as("", ""), "set Config.Username")
 	wantEtcdError(t, "a wrong password", as("app", "hunter22"), "check Config.Username")
-	wantEtcdError(t, "an unknown user", as("nobody", "hunter2"), "check Config.Username")
+	wantEtcdError(t, "an unknown user", as("unknown", "hunter2"), "check Config.Username")
 	wantEtcdError(t, "a user who may only read", as("reader", "hunter2"), "grant the user readwrite")
 	wantEtcdError(t, "a user of other keys", as("other", "hunter2"), "grant the user readwrite")
 	s, err := etcdstore.Open(t.Context(), as("app", "hunter2"))
@@ -163,9 +163,9 @@ func TestEtcdUsers(t *testing.T) {
 	root, err := clientv3.New(clientv3.Config{Endpoints: c.URLs(), Username: "root", Password: "hunter2", DialTimeout: 10 * time.Second})
 	must(nil, err)
 	defer root.Close()
-	must(root.UserAdd(t.Context(), "another", "hunter2")) // tokens of before are too old now
+	must(root.UserAdd(t.Context(), "another", "hunter2")) // earlier tokens are too old now
 	mustSwap(t, s, "k", []byte("v"), []byte("w"), time.Minute)
-	if !old { // 3.4 does not answer a token of before its restart
+	if !old { // 3.4 does not answer a token from before its restart
 		c[0].Kill()
 		c[0].Start()
 		waitFor(t, func() bool { value, _, err := s.Get(t.Context(), "k"); return string(value) == "w" && err == nil })

@@ -111,7 +111,7 @@ func TestAPageWithSecurityHeadersKeepsItsAddressFromOthers(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 3.4.4: a text is no script, whoever says so.
+// ASVS 5.0, 3.4.4: a text is not run as a script, even if a page embeds it as one.
 func TestAPageWithSecurityHeadersIsWhatItSays(t *testing.T) {
 	s := openPages(t)
 	b := newTab(t)
@@ -157,7 +157,7 @@ func TestAPageWithSecurityHeadersTakesNothingSmuggledIn(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 3.4.8: who opens a page keeps no hold of its window.
+// ASVS 5.0, 3.4.8: a page that opens another has no access to its window.
 func TestAPageWithSecurityHeadersIsLetGoByItsOpener(t *testing.T) {
 	s := openPages(t)
 	b := newTab(t)
@@ -180,7 +180,7 @@ func TestAPageWithSecurityHeadersIsLetGoByItsOpener(t *testing.T) {
 	}
 }
 
-// ASVS 5.0, 3.5.8: what is served is no picture in pages of others.
+// ASVS 5.0, 3.5.8: a response is not shown as a picture in pages of other sites.
 func TestAPictureWithSecurityHeadersIsShownNowhereElse(t *testing.T) {
 	s := openPages(t)
 	b := newTab(t)

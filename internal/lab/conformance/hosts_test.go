@@ -74,7 +74,7 @@ func (s *hosts) set(host string, h http.Handler) {
 	s.sites[host] = h
 }
 
-// page gives a host one page of HTML, whatever it is asked for.
+// page gives a host one page of HTML, for any request.
 func (s *hosts) page(host, html string) {
 	s.set(host, answer("text/html; charset=utf-8", "<!DOCTYPE html>"+html))
 }
@@ -112,7 +112,7 @@ func (s *hosts) request(host, path string) asked {
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	s.t.Fatalf("nobody has asked %s for %s", host, path)
+	s.t.Fatalf("no request of %s for %s", host, path)
 	return asked{}
 }
 

@@ -21,7 +21,7 @@ func TestRedisKeepsLongLivesWhole(t *testing.T) {
 	}
 }
 
-// A paused server answers nobody.
+// A paused server does not respond.
 func TestNoRedisCallHangs(t *testing.T) {
 	server := servers.Redis(t)
 	storetest.RunBlocked(t, func(t *testing.T) store.Store { return openRedis(t, server.URL()) },

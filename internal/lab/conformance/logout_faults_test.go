@@ -15,9 +15,9 @@ import (
 )
 
 // ASVS 5.0, 7.4.1 and 7.4.2.
-// Over each backend: whoever keeps a session busy, with 1,000 updates in flight at
-// one process or at twenty, does not keep it from LogoutAll, which returns nil
-// within the 5 seconds that it gives itself, and the session is out.
+// Over each backend: a client that keeps a session busy, with 1,000 updates in flight at
+// one process or at twenty, does not prevent LogoutAll, which returns nil within the 5
+// seconds that it gives itself, and the session has ended.
 func TestLogoutAllEndsABusySessionOverEachBackend(t *testing.T) {
 	var table strings.Builder
 	for _, backend := range backends {
@@ -148,7 +148,7 @@ $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING 
 }
 
 // ASVS 5.0, 7.4.1 and 7.4.2.
-// On a store that is full, nobody gets in, and everybody gets out.
+// On a full store every login fails, and every logout succeeds.
 func TestLogoutWorksOnAFullServer(t *testing.T) {
 	for name, start := range fullServers {
 		t.Run(name, func(t *testing.T) {

@@ -35,13 +35,13 @@ func TestMariaDB(t *testing.T) {
 		raceSessions(t, func(t *testing.T) store.Store { return openMySQL(t, url) })
 	})
 	for rule, check := range map[string]func(t *testing.T, url string){
-		"sweeps may run at once":                      mariadbSweep,
-		"the schema is made once by many":             mariadbMigration,
-		"what cannot work is an error when opened":    mariadbOpenErrors,
-		"what others write is no value, and no panic": mariadbForeignValues,
-		"a call ends with its deadline":               mariadbDeadline,
-		"a swap to the same again is a swap":          mariadbSameAgain,
-		"deadlocks are tried again":                   mariadbDeadlock,
+		"sweeps may run at once":                                   mariadbSweep,
+		"the schema is made once by many":                          mariadbMigration,
+		"what cannot work is an error when opened":                 mariadbOpenErrors,
+		"what other programs write is neither a value nor a panic": mariadbForeignValues,
+		"a call ends with its deadline":                            mariadbDeadline,
+		"a swap to the same again is a swap":                       mariadbSameAgain,
+		"deadlocks are tried again":                                mariadbDeadlock,
 	} {
 		t.Run(rule, func(t *testing.T) { check(t, newSchema(t, server.URL)) })
 	}
@@ -114,7 +114,7 @@ func mariadbOpenErrors(t *testing.T, url string) {
 	runSQL(t, admin, `CREATE USER reader IDENTIFIED BY 'secret'`, `CREATE USER app IDENTIFIED BY 'secret'`,
 		`GRANT SELECT ON `+name+`.* TO reader`, `GRANT SELECT, INSERT, UPDATE, DELETE ON `+name+`.* TO app`)
 
-	refuses("nobody there", "admin:secret@tcp(127.0.0.1:1)/auth")
+	refuses("no server", "admin:secret@tcp(127.0.0.1:1)/auth")
 	refuses("wrong password", as("admin"))
 	refuses("no such database", url+"x")
 	refuses("no autocommit", url+"?autocommit=false")

@@ -17,7 +17,7 @@ var (
 )
 
 // widget is what other sites show in a frame: it sets its cookies at /set,
-// deletes them at /delete, and tells at /seen what it has got.
+// deletes them at /delete, and shows at /seen what it has received.
 func widget(t *testing.T) http.Handler {
 	write := func(change func(p cookie.Policy, h http.Header, r *http.Request) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +57,7 @@ func (s *hosts) inFrame(b tab, host, path string) asked {
 	return s.request(app, path)
 }
 
-// got tells which of the two cookies the app was sent.
+// got returns which of the two cookies the app was sent.
 func got(a asked) (names string) {
 	r := &http.Request{Header: a.header}
 	for _, p := range []cookie.Policy{partitioned, thirdParty} {

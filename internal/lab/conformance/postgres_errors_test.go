@@ -29,7 +29,7 @@ func postgresOpenErrors(t *testing.T, url string) {
 	as := func(role string) string { return strings.Replace(url, "admin:correct-horse", role+":secret", 1) }
 
 	open("no url", "postgres://app:secret@db:port/app")
-	open("nobody there", "postgres://app:secret@127.0.0.1:1/app")
+	open("no server", "postgres://app:secret@127.0.0.1:1/app")
 	open("wrong password", as("admin"))
 	open("no such database", url+"x")
 	open("read-only", url+"?default_transaction_read_only=on")

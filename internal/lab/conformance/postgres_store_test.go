@@ -43,17 +43,17 @@ func TestPostgres(t *testing.T) {
 		raceSessions(t, func(t *testing.T) store.Store { return openPostgres(t, url) })
 	})
 	for rule, check := range map[string]func(t *testing.T, url string){
-		"a swap touches no index":                     postgresSwapIsHOT,
-		"a read is one look into one index":           postgresReadIsIndexed,
-		"a request is one read":                       postgresRequestIsOneRead,
-		"a sweep removes what has expired":            postgresSweep,
-		"sweeps may run at once":                      postgresSweepsAtOnce,
-		"the schema is made once by many":             postgresMigration,
-		"nothing is left prepared on a connection":    postgresPreparesNothing,
-		"what cannot work is an error when opened":    postgresOpenErrors,
-		"Close closes what Open opened":               postgresClosed,
-		"what goes wrong later is an error":           postgresLaterErrors,
-		"what others write is no value, and no panic": postgresForeignValues,
+		"a swap touches no index":                                  postgresSwapIsHOT,
+		"a read is one look into one index":                        postgresReadIsIndexed,
+		"a request is one read":                                    postgresRequestIsOneRead,
+		"a sweep removes what has expired":                         postgresSweep,
+		"sweeps may run at once":                                   postgresSweepsAtOnce,
+		"the schema is made once by many":                          postgresMigration,
+		"nothing is left prepared on a connection":                 postgresPreparesNothing,
+		"what cannot work is an error when opened":                 postgresOpenErrors,
+		"Close closes what Open opened":                            postgresClosed,
+		"what goes wrong later is an error":                        postgresLaterErrors,
+		"what other programs write is neither a value nor a panic": postgresForeignValues,
 	} {
 		t.Run(rule, func(t *testing.T) { check(t, newDatabase(t, server.URL)) })
 	}

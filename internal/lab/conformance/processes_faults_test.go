@@ -48,7 +48,7 @@ func behindProxy(t *testing.T, url string) (string, *servers.Proxy) {
 	return strings.Replace(url, addr, p.Addr(), 1), p
 }
 
-// cutOneByOne cuts them one by one, whatever is under way on them.
+// cutOneByOne cuts them one by one, even while they are in use.
 func cutOneByOne(p *servers.Proxy) fault {
 	return fault{name: "connections cut one by one", quiet: true, happens: func(*street) {
 		for range 60 {

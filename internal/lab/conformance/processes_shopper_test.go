@@ -130,14 +130,14 @@ func (s *shopper) renew(a *servers.App) {
 	}
 }
 
-// stillIn counts a login that is over though nobody has ended it.
+// stillIn counts a login that has ended although no call has ended it.
 func (s *shopper) stillIn(o outcome) {
 	if o == denied {
 		s.count(&s.tally.wronglyOut)
 	}
 }
 
-// intrude tries to come in without a credential, and with two that nobody was
+// intrude tries to come in without a credential, and with two that no client was
 // given.
 func (s *shopper) intrude(a *servers.App) {
 	for _, h := range []http.Header{nil, cookies(sessionCookie, random()), bearer(random())} {
@@ -179,7 +179,7 @@ func (s *shopper) left(o outcome, session, access, refresh string) {
 	}
 }
 
-// stayOut checks that what was logged out opens nothing.
+// stayOut checks that a login that was logged out is refused.
 func (s *shopper) stayOut(a *servers.App) {
 	check := func(method, path string, h http.Header) {
 		if _, _, o := s.send(a, method, path, nil, h); o == done {

@@ -30,10 +30,10 @@ var storesProgram = sync.OnceValues(func() (string, error) {
 // TestProcessesSurviveFaults has two processes of an application, as their users
 // run it, on one store, and clients that know nothing but HTTP. It prints a
 // table: in none of its rows a logout is undone, something in a cart lost, or
-// somebody let in or logged out who should not be. The process to which nothing
+// a user logged in or out by mistake. The process to which nothing
 // happens is never restarted.
 func TestProcessesSurviveFaults(t *testing.T) {
-	mysql.SetLogger(&mysql.NopLogger{}) // it tells each connection that broke
+	mysql.SetLogger(&mysql.NopLogger{}) // it logs each broken connection
 	table := []string{"", fmt.Sprintf("%-12s %-28s %8s %8s %9s %7s %6s %9s %10s %9s %9s", "backend", "fault", "answered",
 		"refused", "slowest", "undone", "lost", "wrong in", "wrong out", "recovery", "logouts")}
 	for _, stage := range stages {
@@ -146,7 +146,7 @@ func (s *street) measure(begin time.Time, answered bool) {
 }
 
 // verdict waits until both processes serve again, ends the traffic, and looks
-// through both at everybody once more.
+// through both at every login once more.
 func (s *street) verdict(quiet bool) string {
 	s.t.Helper()
 	s.awaitRecovery()
@@ -175,7 +175,7 @@ func (s *street) verdict(quiet bool) string {
 		s.t.Errorf("%d requests could not be answered after the recovery", got.refused-refused)
 	}
 	if refused == 0 && !quiet {
-		s.t.Error("nobody noticed the fault")
+		s.t.Error("no client noticed the fault")
 	}
 	return row
 }

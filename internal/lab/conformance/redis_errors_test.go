@@ -31,7 +31,7 @@ func TestRedisSaysWhatIsWrongWhenOpened(t *testing.T) {
 	for rule, test := range map[string]struct{ url, says string }{
 		"no password":                         {locked, "NOAUTH"},
 		"a wrong password":                    {strings.Replace(locked, "://", "://:hunter2@", 1), "WRONGPASS"},
-		"an unknown user":                     {as("nobody"), "WRONGPASS"},
+		"an unknown user":                     {as("unknown"), "WRONGPASS"},
 		"a user who may not write":            {as("reader"), "NOPERM"},
 		"a user who may not use these keys":   {as("other"), "NOPERM"},
 		"a user who may not ask for INFO":     {as("blind"), "NOPERM"},
@@ -39,7 +39,7 @@ func TestRedisSaysWhatIsWrongWhenOpened(t *testing.T) {
 		"an eviction policy":                  {servers.Redis(t, "--maxmemory-policy", "volatile-lru").URL(), "volatile-lru"},
 		"a server that is not there":          {stopped.URL(), "refused"},
 		"a server that is too old":            {"redis://" + oldRedis(t), "version"},
-		"a server that is no Redis":           {"redis://" + garbage(t), ""},
+		"a server that is not Redis":          {"redis://" + garbage(t), ""},
 		"a database that is not there":        {master.URL() + "/999", "DB index"},
 		"a server that is full":               {servers.Redis(t, "--maxmemory", "1").URL(), "OOM"},
 		"a server with too few replicas":      {servers.Redis(t, "--min-replicas-to-write", "1").URL(), "NOREPLICAS"},
@@ -69,7 +69,7 @@ func wantSays(t testing.TB, rule string, err error, says string) {
 	}
 	for _, secret := range []string{"hunter2", "probe:", "with args"} {
 		if strings.Contains(err.Error(), secret) {
-			t.Errorf("%s: the error tells %q: %v", rule, secret, err)
+			t.Errorf("%s: the error contains %q: %v", rule, secret, err)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestNearCacheNeedsPushesOfItsStoresServer(t *testing.T) {
 	wantError(t, "Get of what is closed", err)
 }
 
-// A node of a Cluster that is down keeps nobody from starting.
+// A node of a Cluster that is down does not prevent a start.
 func TestRedisClusterOpensWithoutOneOfItsReplicas(t *testing.T) {
 	masters := servers.RedisCluster(t)
 	replica := servers.RedisClusterReplica(t, masters[0])
@@ -189,8 +189,8 @@ func TestRedisValuesOfOtherPrograms(t *testing.T) {
 	}
 }
 
-// A session whose record another program has replaced is no login, and where
-// the store cannot tell it is no logout either.
+// A session whose record another program has replaced is not a login. While
+// the store cannot be read, it is not a logout either.
 func TestRedisSessionsOverValuesOfOtherPrograms(t *testing.T) {
 	server := servers.Redis(t)
 	m := newManager(t, openNear(t, server.URL()))

@@ -17,7 +17,7 @@ var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
 // ASVS 5.0, 16.5.2.
 // TestRedisSurvivesFaults prints a table: in none of its rows a logout is
-// undone, an update lost, or somebody let in or logged out who should not be.
+// undone, an update lost, or a user logged in or out by mistake.
 // Two processes serve users, and a third one with a near cache watches them.
 func TestRedisSurvivesFaults(t *testing.T) {
 	table := []string{"", fmt.Sprintf("%-44s %8s %8s %9s %7s %6s %9s %10s %9s %9s", "Redis", "answered", "refused",
@@ -52,7 +52,7 @@ func TestRedisSurvivesFaults(t *testing.T) {
 				t.Error(table[len(table)-1])
 			}
 			if fault.bites && got.refused == 0 {
-				t.Error("nobody noticed the fault")
+				t.Error("no client noticed the fault")
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/authlatch/auth/store"
 )
 
-// soakBackends have two clients of a store, and what its server tells.
+// soakBackends have two clients of a store, and the figures of its server.
 var soakBackends = []struct {
 	name  string
 	start func(t *testing.T) ([2]store.Store, func() map[string]float64)

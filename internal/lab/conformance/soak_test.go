@@ -91,9 +91,9 @@ type soak struct {
 	ended  []time.Time // when tokens were logged out, which is known for an hour
 }
 
-// Stores keep records for some minutes more than logins last. A soak does not
-// take as long: its stores are told that all is over haste times as soon, and
-// what lasts for a minute is over in half a second.
+// Stores keep records for some minutes more than logins last. A soak does not take as
+// long: it divides all times to live in its stores by haste, so that a minute takes half
+// a second.
 const (
 	haste        = 120
 	soakLifetime = time.Minute

@@ -121,7 +121,7 @@ func (s *spa) answered(mark int, method, path string) string {
 	return statusesOf(statuses)
 }
 
-// open shows the page in a tab, which says in the end what status tells.
+// open shows the page in a tab, which finally says what status returns.
 func (s *spa) open(b tab, status string) tab {
 	b.t.Helper()
 	b.visit(s.page)
@@ -152,8 +152,8 @@ func (b tab) keys(keys string) {
 	}
 }
 
-// says waits for a text in the line that tells what is going on, and for the
-// form where nobody is logged in, or the buttons.
+// says waits for a text in the line with the status, and for the
+// form if no user is logged in, or the buttons.
 func (b tab) says(status string) {
 	b.t.Helper()
 	b.waitFor(`document.getElementById("status").textContent`, status)
@@ -252,10 +252,10 @@ func TestSPAFourCallsMakeOneRefresh(t *testing.T) {
 		b.press("#four")
 		b.says("Four calls, answered 200, 200, 200, 200.")
 		if got := s.answered(mark, "POST", "/refresh"); got != "200" {
-			t.Errorf("%s knows that the token is over: refreshes %q", c.knows, got)
+			t.Errorf("%s knows that the token has expired: refreshes %q", c.knows, got)
 		}
 		if got := s.answered(mark, "GET", "/me"); got != c.calls {
-			t.Errorf("%s knows that the token is over: calls %q", c.knows, got)
+			t.Errorf("%s knows that the token has expired: calls %q", c.knows, got)
 		}
 		b.press("#call")
 		b.says("hello, alice")

@@ -20,7 +20,7 @@ type faulty struct {
 }
 
 // TestSQLStoresSurviveFaults prints a table: in none of its rows a logout is
-// undone, an update lost, or somebody let in or logged out who should not be.
+// undone, an update lost, or a user logged in or out by mistake.
 func TestSQLStoresSurviveFaults(t *testing.T) {
 	var table []string
 	row := func(t *testing.T, title string, f *traffic) {
@@ -31,7 +31,7 @@ func TestSQLStoresSurviveFaults(t *testing.T) {
 			t.Error(table[len(table)-1])
 		}
 		if got.refused == 0 {
-			t.Error("nobody noticed the fault")
+			t.Error("no client noticed the fault")
 		}
 	}
 	defer func() {
@@ -96,7 +96,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname <> current_
 }
 
 func faultyMariaDB(t *testing.T) *faulty {
-	mysql.SetLogger(&mysql.NopLogger{}) // it tells each connection that broke
+	mysql.SetLogger(&mysql.NopLogger{}) // it logs each broken connection
 	server := servers.MariaDB(t)
 	url := newSchema(t, server.URL)
 	admin := database(t, "mysql", server.URL)
@@ -118,7 +118,7 @@ SELECT id FROM information_schema.processlist WHERE db LIKE 'test%' AND id <> CO
 }
 
 // fillPostgres has a server on a small disk. What cannot write its log ends
-// itself, and whoever runs it starts it again.
+// itself, and its operator starts it again.
 func fillPostgres(t *testing.T) *traffic {
 	disk := servers.NewDisk(t, "120")
 	server := servers.Postgres(t, disk.Dir)

@@ -81,7 +81,7 @@ func (c *client) login(ctx context.Context, m *session.Manager, subject string) 
 	})
 }
 
-// logout keeps the cookie, to try whether it still opens anything.
+// logout keeps the cookie, to check that it is refused.
 func (c *client) logout(ctx context.Context, m *session.Manager) error {
 	return m.Logout(httptest.NewRecorder(), c.request(ctx, "POST"))
 }
@@ -246,7 +246,7 @@ func raceLogoutAll(t *testing.T, managers [2]*session.Manager) {
 		wg.Wait()
 		for i := range before {
 			if _, err := before[i].authenticate(t.Context(), managers[1]); !over(err) {
-				t.Errorf("a login from before: %v", err)
+				t.Errorf("an earlier login: %v", err)
 			}
 		}
 		if err := managers[1].LogoutAll(t.Context(), "carol"); err != nil {
@@ -254,7 +254,7 @@ func raceLogoutAll(t *testing.T, managers [2]*session.Manager) {
 		}
 		for i := range during {
 			if _, err := during[i].authenticate(t.Context(), managers[0]); !over(err) {
-				t.Errorf("a login from before the second logout: %v", err)
+				t.Errorf("a login before the second logout: %v", err)
 			}
 		}
 	}

@@ -150,7 +150,7 @@ func (f *traffic) look(v *stay, m *session.Manager) error {
 	})
 }
 
-// forge tries a cookie that nobody was given.
+// forge tries a cookie that was never issued.
 func (f *traffic) forge(m *session.Manager) {
 	random := make([]byte, 32)
 	rand.Read(random)

@@ -125,7 +125,7 @@ func TestWycheproofIsRefusedWithoutRules(t *testing.T) {
 }
 
 // ASVS 5.0, 11.3.1.
-// A JWE is no JWS, whatever the keys.
+// A JWE is not a JWS, with any keys.
 func TestWycheproofEncryptionIsRefused(t *testing.T) {
 	groups := vectors(t, "json_web_crypto_test.json")
 	count := 0

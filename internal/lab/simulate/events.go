@@ -19,11 +19,11 @@ func (w *world) tick() error {
 	if oldest, ok := w.oldest(); ok && time.Since(oldest)+pass > inFlight {
 		return w.finish()
 	}
-	if left := time.Until(w.opened.Add(window)); 0 <= left && left <= pass {
+	if left := time.Until(w.opened.Add(gracePeriod)); 0 <= left && left <= pass {
 		if err := w.finish(); err != nil {
 			return err
 		}
-		pass = time.Until(w.renewed.Add(window)) + time.Millisecond
+		pass = time.Until(w.renewed.Add(gracePeriod)) + time.Millisecond
 	}
 	time.Sleep(pass)
 	return nil
@@ -74,7 +74,7 @@ func (w *world) pause() error {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	time.Sleep(window + time.Duration(1+w.rng.IntN(240_000))*time.Millisecond)
+	time.Sleep(gracePeriod + time.Duration(1+w.rng.IntN(240_000))*time.Millisecond)
 	w.note("a pause")
 	return nil
 }

@@ -56,14 +56,14 @@ func (t Totals) add(other Totals) {
 	}
 }
 
-// window is the default grace period of token.IssuerConfig.
-const window = 10 * time.Second
+// gracePeriod is the default grace period of token.IssuerConfig.
+const gracePeriod = 10 * time.Second
 
 // inFlight is the maximum time in transit of a request and its response together. No
 // message is in transit when a grace period ends. A late request or response that
 // meets the rotation after the next one is a documented and accepted risk: it ends an
 // honest login.
-const inFlight = window/2 - time.Second
+const inFlight = gracePeriod/2 - time.Second
 
 // flavour is the kind of faults in a schedule. Schedules do not combine all of them,
 // because some combinations are documented and accepted risks.

@@ -72,7 +72,7 @@ func (w *world) settleTheft() error {
 			w.jar = setCookie(recorder)
 			w.storage.attempt = ""
 		}
-		time.Sleep(window + time.Millisecond)
+		time.Sleep(gracePeriod + time.Millisecond)
 		if repeats && w.thief.attempt != "" {
 			if err := w.thiefSends(w.thief.parent, w.thief.attempt); err != nil {
 				return err
@@ -82,7 +82,7 @@ func (w *world) settleTheft() error {
 		if err := w.thiefSends(w.thief.token, newAttempt()); err != nil {
 			return err
 		}
-		time.Sleep(window + time.Millisecond)
+		time.Sleep(gracePeriod + time.Millisecond)
 	}
 	for _, text := range []string{w.jar, w.thief.token} {
 		recorder, err := w.refreshNow(text, newAttempt())

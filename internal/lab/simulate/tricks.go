@@ -22,7 +22,7 @@ var Tricks = map[string]Trick{
 }
 
 // justAfter is when a grace period that began now has ended.
-const justAfter = window + 5*time.Millisecond
+const justAfter = gracePeriod + 5*time.Millisecond
 
 // burglar is a thief, on a good network.
 type burglar struct {
@@ -70,7 +70,7 @@ func (b *burglar) repeats() {
 }
 
 // keepsUp repeats the request whenever a grace period that its last answer may
-// have opened is over.
+// have started has passed.
 func (b *burglar) keepsUp() {
 	b.day.in(justAfter, func() {
 		if b.attempt == "" {

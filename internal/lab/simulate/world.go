@@ -127,7 +127,7 @@ func (w *world) event(_ context.Context, e auth.Event) {
 	case auth.EventRenewed:
 		// There is at most one rotation in a grace period. Its time is taken before
 		// the swap, which may take as long as a message.
-		if since := time.Since(w.renewed); w.flavour != failover && since < window-inFlight {
+		if since := time.Since(w.renewed); w.flavour != failover && since < gracePeriod-inFlight {
 			w.broken = fmt.Errorf("rotated again after %v", since)
 		}
 		w.noteGracePeriod()
@@ -183,8 +183,8 @@ func (w *world) arrive() error {
 		w.lose(r)
 		return nil
 	case 1:
-		w.note("a request is doubled")
-		w.totals["requests doubled"]++
+		w.note("a request is sent twice")
+		w.totals["requests sent twice"]++
 		double := *r
 		double.from = nil
 		w.serving = append(w.serving, w.start(&double))

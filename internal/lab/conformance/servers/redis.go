@@ -151,7 +151,7 @@ func (s *RedisServer) Start() {
 func (s *RedisServer) Kill() { s.signal(syscall.SIGKILL); <-s.ended }
 
 // Pause stops the server, and Resume lets it go on. In between connections are
-// open, and nobody answers.
+// open, and no server responds.
 func (s *RedisServer) Pause() { s.signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.
@@ -233,7 +233,7 @@ func (s *RedisServer) Calls(command string) (n int) {
 	return n
 }
 
-// Clients returns what CLIENT LIST tells of each connection, such as its id.
+// Clients returns what CLIENT LIST shows of each connection, such as its id.
 func (s *RedisServer) Clients() (clients []map[string]string) {
 	s.t.Helper()
 	for line := range strings.Lines(s.Do("CLIENT", "LIST")) {

@@ -100,7 +100,7 @@ func program(t testing.TB, name, server string) string {
 	return ""
 }
 
-// freePort returns a port of loopback that nobody listens on.
+// freePort returns an unused port of loopback.
 func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -124,7 +124,7 @@ func prepared(account *syscall.Credential, dir string, command []string) *exec.C
 	c := exec.Command(command[0], command[1:]...)
 	c.Dir = dir
 	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC"}
-	// The server dies with the test, whatever ends that.
+	// The server dies with the test, however that ends.
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: account, Pdeathsig: syscall.SIGKILL}
 	return c
 }
@@ -187,7 +187,7 @@ func (s *SQL) Kill() {
 }
 
 // Pause stops all of the server's processes, and Resume lets them go on. In
-// between connections are open, and nobody answers.
+// between connections are open, and no server responds.
 func (s *SQL) Pause() { s.signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.
