@@ -15,7 +15,7 @@ import (
 
 var ownRules = claims.Rules{
 	Issuer: "https://issuer.test", Audience: "https://api.test", Lifetime: claims.OwnLifetime, Leeway: time.Minute,
-	AudienceClaim: "aud", ScopeClaim: "scope", ClientClaim: "client_id",
+	AudienceClaim: "aud", SubjectClaim: "sub", ScopeClaim: "scope", ClientClaim: "client_id",
 }
 
 // someClaims are those of an access token of now, in whole seconds.

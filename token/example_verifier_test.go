@@ -36,23 +36,16 @@ func ExampleNewVerifier() {
 // Access tokens of an Amazon Cognito user pool have no aud and no typ. The
 // claim token_use distinguishes them from ID tokens.
 func ExampleForeign() {
-	pool := "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_example"
-	keys, err := token.NewRemoteKeySet(pool+"/.well-known/jwks.json", token.RemoteConfig{})
+	keys, err := token.NewRemoteKeySet("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ExaMple12/.well-known/jwks.json", token.RemoteConfig{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer keys.Close()
 	verifier, err := token.NewVerifier(token.VerifierConfig{
 		Keys:     keys,
-		Issuer:   pool,
-		Audience: "xxxxxxxxxxxxexample",
-		Foreign: &token.Foreign{
-			Types:         []string{""},
-			Require:       map[string]string{"token_use": "access"},
-			RS256:         true,
-			RSA2048:       true,
-			AudienceClaim: "client_id",
-		},
+		Issuer:   "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ExaMple12",
+		Audience: "3n4b5urk1ft4fl3mg5e62d9ado",
+		Foreign:  &token.Foreign{Types: []string{""}, Require: map[string]string{"token_use": "access"}, AudienceClaim: "client_id"},
 	})
 	if err != nil {
 		log.Fatal(err)

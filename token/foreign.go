@@ -12,61 +12,50 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 )
 
-// Foreign relaxes what a [Verifier] accepts, for tokens of an issuer that does not
-// follow RFC 9068. Each field relaxes one rule, except Require, which adds one.
+// Foreign makes a [Verifier] accept tokens of an issuer that does not follow RFC 9068.
+// docs/providers.md has the fields for common identity providers.
 //
-// The zero value accepts a lifetime of 24 hours and tokens of 16 KiB. It reads claims
-// on which acceptance does not depend leniently:
+// The zero value accepts what the issuer chooses and acceptance does not depend on:
 //
-//   - An nbf of 0 is ignored.
-//   - An auth_time, amr, sid or scope of the wrong type is ignored. The identity then
-//     lacks the field.
-//   - A scope may be an array, or have extra spaces.
+//   - RS256, and RSA keys of 2048 to 3071 bits, which nearly all providers use. Without
+//     Foreign the minimum is 3072 (ASVS 5.0, 11.2.3).
+//   - Tokens of 16 KiB with a lifetime of 24 hours.
+//   - A header with jku, x5u, x5c, x5t or x5t#S256. Their values are never used.
+//   - A token without client_id or jti. [Token.ClientID] and [Token.ID] are then empty.
+//   - Dates with a fraction of a second, which is cut off, and an nbf of 0.
+//   - A jti, client_id, auth_time, amr, sid or scope of the wrong type, which is ignored.
+//     The identity then lacks the field.
+//   - A scope that is an array, or has extra spaces.
+//
+// Each field accepts one thing more, except Require and ClientClaim, which accept less.
 type Foreign struct {
 	// Types are values of typ that are accepted in addition to "at+jwt", such as
 	// "JWT". The empty string stands for a header without typ. If the issuer uses
-	// such a type for other tokens too, Require must distinguish its access tokens
-	// (RFC 8725, 3.12).
+	// such a type for other tokens too, such as ID tokens, Require or ClientClaim must
+	// distinguish its access tokens (RFC 8725, 3.12).
 	Types []string
 
 	// Require are claims that a token must have, with exactly these strings, such
-	// as "token_use": "access".
+	// as "token_use": "access". For the empty string any value but null suffices.
 	Require map[string]string
-
-	// RS256 accepts RSA signatures with the padding of PKCS #1 v1.5.
-	RS256 bool
-
-	// RSA2048 accepts RSA keys of 2048 to 3071 bits (ASVS 5.0, 11.2.3 requires
-	// 3072).
-	RSA2048 bool
-
-	// CertificateHeaders ignores the header's jku, x5u, x5c, x5t and x5t#S256
-	// instead of refusing the token. Their values are never used.
-	CertificateHeaders bool
-
-	// FractionalDates accepts dates with a fraction of a second (RFC 7519, 2),
-	// and truncates them to seconds.
-	FractionalDates bool
 
 	// AudienceClaim is the claim that is read instead of aud, such as "client_id".
 	// The default is aud.
 	AudienceClaim string
 
+	// SubjectClaim is the claim that is read instead of sub, such as "oid". The issuer
+	// must never give the same value to another subject, as it may do with an email
+	// address or a user name. The default is sub.
+	SubjectClaim string
+
 	// ScopeClaim is the claim that is read instead of scope, such as "scp". It must
 	// be a string or an array of strings. The default is scope.
 	ScopeClaim string
 
-	// ClientClaim is the claim that is read instead of client_id, such as "azp" or
-	// "cid". The default is client_id.
+	// ClientClaim is the claim that names the client, such as "azp", "cid" or
+	// "client_id". A token without it is refused, so it may distinguish access tokens
+	// from ID tokens. The default is client_id, and accepts tokens without it.
 	ClientClaim string
-
-	// WithoutID accepts tokens without jti, or with a jti that is not a string of 1
-	// to 128 bytes. [Token.ID] is then empty.
-	WithoutID bool
-
-	// WithoutClient accepts tokens without the claim that names the client, or with
-	// a value that is not a string of 1 to 255 bytes. [Token.ClientID] is then empty.
-	WithoutClient bool
 
 	// WithoutKeyID accepts tokens without kid if all keys of the issuer have the same
 	// kid, or if the issuer has only one key and that has no kid. The signature is
@@ -90,10 +79,8 @@ func (f *Foreign) relax(r *claims.Rules, form *jose.Form) error {
 		typ = strings.ToLower(typ)
 		form.Types = append(form.Types, strings.TrimPrefix(typ, "application/"))
 	}
-	form.Certificates, form.Fractions = f.CertificateHeaders, f.FractionalDates
-	form.Long, form.Lenient, form.WithoutKeyID = true, true, f.WithoutKeyID
-	r.Lenient, r.WithoutClient = true, f.WithoutClient
-	r.WithoutID, r.ScopeNamed, r.Required = f.WithoutID, f.ScopeClaim != "", maps.Clone(f.Require)
+	form.Foreign, form.WithoutKeyID = true, f.WithoutKeyID
+	r.Foreign, r.ScopeNamed, r.ClientNamed, r.Required = true, f.ScopeClaim != "", f.ClientClaim != "", maps.Clone(f.Require)
 	if r.Lifetime = foreignLifetime; f.MaxLifetime > 0 {
 		r.Lifetime = f.MaxLifetime
 	}
@@ -102,6 +89,7 @@ func (f *Foreign) relax(r *claims.Rules, form *jose.Form) error {
 		to           *string
 	}{
 		{"AudienceClaim", f.AudienceClaim, &r.AudienceClaim},
+		{"SubjectClaim", f.SubjectClaim, &r.SubjectClaim},
 		{"ScopeClaim", f.ScopeClaim, &r.ScopeClaim},
 		{"ClientClaim", f.ClientClaim, &r.ClientClaim},
 	} {
@@ -119,11 +107,5 @@ func (f *Foreign) relax(r *claims.Rules, form *jose.Form) error {
 func (f *Foreign) admits(key *jose.VerificationKey) bool {
 	const minimum = 3072
 	bits := key.RSABits()
-	switch {
-	case key.Algorithm() == jose.RS256 && (f == nil || !f.RS256):
-		return false
-	case bits == 0 || bits >= minimum:
-		return true
-	}
-	return f != nil && f.RSA2048
+	return f != nil || key.Algorithm() != jose.RS256 && (bits == 0 || bits >= minimum)
 }

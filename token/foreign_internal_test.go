@@ -10,7 +10,7 @@ import (
 
 // Bits count, and not bytes: a modulus of 3065 bits has as many bytes as one of
 // 3072 (ASVS 5.0, 11.2.3).
-func TestRSAKeysBelow3072BitsNeedTheirField(t *testing.T) {
+func TestRSAKeysBelow3072BitsAreForForeignTokens(t *testing.T) {
 	for _, alg := range []jose.Algorithm{jose.RS256, jose.PS256} {
 		for _, bits := range []int{2048, 3064, 3065, 3071, 3072, 3073, 8192} {
 			n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
@@ -19,15 +19,8 @@ func TestRSAKeysBelow3072BitsNeedTheirField(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			short := &Foreign{RS256: true}
-			if got := short.admits(key); got != (bits >= 3072) {
-				t.Errorf("%s, %d bits: admitted without RSA2048: %v", alg, bits, got)
-			}
-			if !(&Foreign{RS256: true, RSA2048: true}).admits(key) {
-				t.Errorf("%s, %d bits: refused with RSA2048", alg, bits)
-			}
-			if (*Foreign)(nil).admits(key) != (alg == jose.PS256 && bits >= 3072) || (&Foreign{RSA2048: true}).admits(key) != (alg == jose.PS256) {
-				t.Errorf("%s, %d bits: the fields loosen more than they say", alg, bits)
+			if own := (*Foreign)(nil).admits(key); own != (alg == jose.PS256 && bits >= 3072) || !new(Foreign).admits(key) {
+				t.Errorf("%s, %d bits: own tokens: %v", alg, bits, own)
 			}
 		}
 	}

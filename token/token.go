@@ -46,8 +46,8 @@ func newToken(c *claims.Access, verified jose.Verified) *Token {
 func (t *Token) Identity() auth.Identity { return t.identity }
 
 // ID returns the claim jti. Use it to name the token in a log or a list of revoked
-// tokens, because the same token can be encoded as more than one text. It is empty
-// only in a token accepted by [Foreign.WithoutID].
+// tokens, because the same token can be encoded as more than one text. It may
+// be empty with [Foreign].
 func (t *Token) ID() string { return t.id }
 
 // ClientID returns the claim client_id: the application that the token was

@@ -123,7 +123,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		form: jose.Form{Types: []string{keyring.AccessType}},
 		rules: claims.Rules{
 			Issuer: c.Issuer, Audience: c.Audience, Leeway: c.Leeway, Lifetime: claims.OwnLifetime,
-			AudienceClaim: "aud", ScopeClaim: "scope", ClientClaim: "client_id",
+			AudienceClaim: "aud", SubjectClaim: "sub", ScopeClaim: "scope", ClientClaim: "client_id",
 		},
 	}
 	if c.Foreign != nil {
@@ -258,7 +258,7 @@ func checkLength(token string, limit int) error {
 
 // maxToken returns the maximum length of a token in bytes.
 func (v *Verifier) maxToken() int {
-	if v.form.Long {
+	if v.form.Foreign {
 		return jose.MaxLongToken
 	}
 	return jose.MaxToken

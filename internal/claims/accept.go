@@ -16,10 +16,11 @@ type Rules struct {
 	Lifetime         time.Duration // maximum of exp - iat
 
 	// The names of the claims of RFC 9068.
-	AudienceClaim, ScopeClaim, ClientClaim string
-	ScopeNamed, WithoutID, WithoutClient   bool
-	Lenient                                bool              // see token.Foreign
-	Required                               map[string]string // further claims, and their values
+	AudienceClaim, SubjectClaim, ScopeClaim, ClientClaim string
+
+	Foreign                 bool              // see token.Foreign
+	ScopeNamed, ClientNamed bool              // by a field of token.Foreign
+	Required                map[string]string // further claims, and their values, "" for any
 }
 
 // OwnLifetime is the maximum lifetime of an access token (RFC 6750, 5.3).
@@ -83,11 +84,11 @@ func (r *Rules) checkParties(m members) error {
 	if !ours {
 		return ErrAudience
 	}
-	if bound := m.get("cnf"); bound != nil && !(r.Lenient && string(bound) == "null") {
+	if bound := m.get("cnf"); bound != nil && !(r.Foreign && string(bound) == "null") {
 		return errBound
 	}
 	for name, value := range r.Required {
-		if !m.is(name, value) {
+		if !m.is(name, value) && (value != "" || !m.has(name)) {
 			return errRequired
 		}
 	}
@@ -102,14 +103,14 @@ func (r *Rules) fill(c *Access, m members) error {
 		most     int
 		Required bool
 	}{
-		{&c.Subject, "sub", MaxSubject, true},
-		{&c.ClientID, r.ClientClaim, maxClientID, !r.WithoutClient},
-		{&c.ID, "jti", MaxID, !r.WithoutID},
+		{&c.Subject, r.SubjectClaim, MaxSubject, true},
+		{&c.ClientID, r.ClientClaim, maxClientID, r.ClientNamed || !r.Foreign},
+		{&c.ID, "jti", MaxID, !r.Foreign},
 		{&c.SID, "sid", MaxID, false},
 		{&c.Family, "fam", MaxID, false},
 	} {
 		text, err := m.text(field.name, field.most)
-		if err != nil && (field.Required || !r.Lenient) {
+		if err != nil && (field.Required || !r.Foreign) {
 			return err
 		}
 		if text == "" && field.Required {
@@ -123,7 +124,7 @@ func (r *Rules) fill(c *Access, m members) error {
 // fillWords reads the lists of words. An issuer may send an empty list.
 func (r *Rules) fillWords(c *Access, m members) (err error) {
 	scope := m.get(r.ScopeClaim)
-	if r.Lenient {
+	if r.Foreign {
 		if r.ScopeNamed && scope != nil && scope[0] != '"' { // it is needed
 			if _, err := m.words(r.ScopeClaim); err != nil {
 				return err

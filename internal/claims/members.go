@@ -31,6 +31,12 @@ func (m members) is(name, text string) bool {
 	return value != nil && value.Is(text)
 }
 
+// has reports whether there is a claim other than null.
+func (m members) has(name string) bool {
+	value := m.get(name)
+	return value != nil && string(value) != "null"
+}
+
 // text reads a claim that must be a string of 1 to most bytes, unless it is missing.
 func (m members) text(name string, most int) (string, error) {
 	value := m.get(name)

@@ -63,11 +63,11 @@ func (d *Dates) read(m *strictjson.Member, form *Form) error {
 	if field == nil {
 		return nil
 	}
-	seconds, ok := date(m.Value, form.Fractions)
+	seconds, ok := date(m.Value, form.Foreign)
 	switch {
 	case ok:
 		*field = seconds
-	case !form.Lenient || !mayIgnore(*m):
+	case !form.Foreign || !mayIgnore(*m):
 		return errDate
 	}
 	return nil

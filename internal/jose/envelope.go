@@ -7,7 +7,7 @@
 // A token is accepted if it passes these steps, in this order. No step reads anything
 // that an earlier step has not checked.
 //
-//  1. Size. At most 8192 bytes, or 16384 if the caller allows it.
+//  1. Size. At most 8192 bytes, or 16384 for a foreign token (see [Form.Foreign]).
 //  2. Alphabet. Only A-Z a-z 0-9 - _ and the dot, so there is no padding, no
 //     white space, no line break and no JSON serialization.
 //  3. Shape. Exactly two dots. Header and signature are not empty, and the
@@ -15,11 +15,11 @@
 //  4. base64url. Each segment is the only encoding of its bytes: its length
 //     modulo 4 is not 1, and the unused bits of its last character are zero.
 //  5. Header. Either it is byte for byte the header that its key accepted last, or
-//     it is strict JSON (see [strictjson.CheckObject]) of at most 1024 bytes, or 8192 if the
-//     caller ignores certificates. alg is a string and names one of our algorithms.
+//     it is strict JSON (see [strictjson.CheckObject]) of at most 1024 bytes, or 8192 of a
+//     foreign token. alg is a string and names one of our algorithms.
 //     kid is 1 to 128 characters of letters, digits and ._~:@+/=-. typ, if
 //     present, is a string. crit, b64, zip, cty and jwk are refused. jku, x5u, x5c,
-//     x5t and x5t#S256 are refused, or ignored if the caller allows it. kid may be
+//     x5t and x5t#S256 are refused, or ignored in a foreign token. kid may be
 //     missing if the caller allows it and all keys of the set have the same kid. All
 //     other members are ignored. A URL or a key is never taken from a token.
 //  6. Key. typ is one that the caller accepts: it is compared case-insensitively,
@@ -31,9 +31,8 @@
 //  8. Payload. Strict JSON. No name at the top level differs from that of a
 //     registered claim only by case. exp, nbf, iat and auth_time, if present, are
 //     whole numbers without sign, fraction, exponent or leading zero, from 1 to
-//     253402300799 (the end of the year 9999). A fraction is truncated if the caller
-//     allows it. If the caller is lenient, an nbf of 0 or null is ignored, and so is
-//     an auth_time that is not a date.
+//     253402300799 (the end of the year 9999). In a foreign token a fraction is truncated,
+//     an nbf of 0 or null is ignored, and so is an auth_time that is not a date.
 //
 // Package token validates the claims. An error never comes with a payload, but an
 // [UnknownKeyError] has its dates: whether a newer set may have the key depends on
@@ -49,7 +48,7 @@ import (
 )
 
 // MaxToken is the maximum length of a token in bytes. [SigningKey.Mint] creates tokens
-// of at most half of that. MaxLongToken is the maximum for [Form.Long].
+// of at most half of that. MaxLongToken is the maximum for [Form.Foreign].
 const (
 	MaxToken     = 8192
 	MaxLongToken = 16384
@@ -61,18 +60,14 @@ type Form struct {
 	// Types are the accepted values of typ, in lower case and without
 	// application/. The empty string stands for a header without typ.
 	Types []string
-	// Certificates ignores jku, x5u, x5c, x5t and x5t#S256 in the header
-	// instead of refusing the token. They are never used.
-	Certificates bool
-	// Long accepts tokens of up to MaxLongToken bytes.
-	Long bool
+	// Foreign is for tokens of other issuers. It accepts up to MaxLongToken bytes,
+	// ignores jku, x5u, x5c, x5t and x5t#S256 in the header, truncates dates with a
+	// fraction (RFC 7519, 2), and ignores an nbf of 0 or null and an auth_time that is
+	// not a date.
+	Foreign bool
 	// WithoutKeyID accepts a header without kid if all keys of the set have the same
 	// kid. A token that does not verify then causes an [UnknownKeyError].
 	WithoutKeyID bool
-	// Lenient ignores an nbf of 0 or null, and an auth_time that is not a date.
-	Lenient bool
-	// Fractions accepts dates with a fraction (RFC 7519, 2) and truncates them.
-	Fractions bool
 }
 
 // Verified is a token that has passed all steps.
@@ -209,7 +204,7 @@ func (s *Set) header(segment string, form *Form) (*header, error) {
 
 // size returns the maximum length of a token.
 func (f *Form) size() int {
-	if f != nil && f.Long {
+	if f != nil && f.Foreign {
 		return MaxLongToken
 	}
 	return MaxToken
@@ -217,7 +212,7 @@ func (f *Form) size() int {
 
 // header returns the maximum length of a decoded header.
 func (f *Form) header() int {
-	if f != nil && f.Certificates {
+	if f != nil && f.Foreign {
 		return maxCertificateHeader
 	}
 	return maxHeader
@@ -232,7 +227,7 @@ func (f *Form) accepts(h *header) error {
 		return nil
 	case !slices.Contains(f.Types, h.typ):
 		return errType
-	case h.certificates && !f.Certificates:
+	case h.certificates && !f.Foreign:
 		return errCertificates
 	}
 	return nil

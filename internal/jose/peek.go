@@ -7,7 +7,7 @@ import "github.com/authlatch/auth/internal/strictjson"
 // payload is strict JSON, so only one member is iss. The result is empty if that is not
 // a string. Use it only to choose the keys: whoever verifies the token checks iss again.
 func UnverifiedIssuer(token string) (string, error) {
-	first, second, err := split(token, &Form{Long: true})
+	first, second, err := split(token, &Form{Foreign: true})
 	if err != nil {
 		return "", err
 	}
