@@ -17,6 +17,7 @@
 // successor again.
 //
 // Another host needs only a [Verifier]. [NewRemoteKeySet] fetches its public keys
-// from [KeySet.JWKSHandler]. Browsers use package token/browser, Go clients package
-// token/tokenclient.
+// from [KeySet.JWKSHandler]. A Verifier also accepts the tokens of identity providers
+// (docs/providers.md has the lines), and [ByIssuer] joins several. Browsers use package
+// token/browser, Go clients package token/tokenclient.
 package token
