@@ -38,42 +38,42 @@ type anyOf []Authenticator
 // anyOfError is the error of several authenticators. It keeps the error of each one,
 // because an error concerns only the credential of its authenticator: an invalid
 // cookie does not make a token invalid.
-type anyOfError struct{ answers []answer }
+type anyOfError struct{ results []result }
 
-type answer struct {
+type result struct {
 	by  Authenticator
 	err error
 }
 
 func (r *anyOfError) Error() string {
-	texts := make([]string, len(r.answers))
-	for i, each := range r.answers {
+	texts := make([]string, len(r.results))
+	for i, each := range r.results {
 		texts[i] = each.err.Error()
 	}
 	return strings.Join(texts, "; ")
 }
 
 func (r *anyOfError) Unwrap() []error {
-	errs := make([]error, len(r.answers))
-	for i, each := range r.answers {
+	errs := make([]error, len(r.results))
+	for i, each := range r.results {
 		errs[i] = each.err
 	}
 	return errs
 }
 
 func (list anyOf) Authenticate(r *http.Request) (auth.Identity, error) {
-	var answers []answer
+	var results []result
 	for _, a := range list {
 		id, err := a.Authenticate(r)
 		switch {
 		case err == nil:
 			return id, nil
 		case !errors.Is(err, auth.ErrNoCredential):
-			return auth.Identity{}, &anyOfError{[]answer{{a, err}}}
+			return auth.Identity{}, &anyOfError{[]result{{a, err}}}
 		}
-		answers = append(answers, answer{a, err})
+		results = append(results, result{a, err})
 	}
-	return auth.Identity{}, &anyOfError{answers}
+	return auth.Identity{}, &anyOfError{results}
 }
 
 func (list anyOf) Challenge(h http.Header, r *http.Request, err error) {
@@ -81,10 +81,10 @@ func (list anyOf) Challenge(h http.Header, r *http.Request, err error) {
 	if !errors.As(err, &refused) {
 		refused = new(anyOfError)
 		for _, a := range list {
-			refused.answers = append(refused.answers, answer{a, err})
+			refused.results = append(refused.results, result{a, err})
 		}
 	}
-	for _, each := range refused.answers {
+	for _, each := range refused.results {
 		if c, ok := each.by.(Challenger); ok {
 			c.Challenge(h, r, each.err)
 		}

@@ -98,7 +98,7 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 		middleware.Deny(w, r, err)
 		return
 	}
-	answer(w, json.RawMessage(text))
+	writeJSON(w, json.RawMessage(text))
 }
 
 // remember looks up the session of the browser if the visitor's record does not have it:

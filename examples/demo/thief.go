@@ -51,7 +51,7 @@ func (d *demo) steal(w http.ResponseWriter, r *http.Request) {
 	}
 	shown := legible(value)
 	v.file(r.Header.Get(stepHeader), &exchange{visitor: v, From: "thief", Copied: &shown})
-	answer(w, map[string]any{
+	writeJSON(w, map[string]any{
 		"copied": value != "",
 		"wait":   max(0, d.limits.grace-time.Since(v.renewed)).Milliseconds(),
 	})
@@ -73,7 +73,7 @@ func (d *demo) use(w http.ResponseWriter, r *http.Request) {
 	if stolen != "" {
 		newer, err := present(r, v.label, id, mode, stolen)
 		if err != nil {
-			http.Error(w, "the thief got no answer", http.StatusServiceUnavailable)
+			http.Error(w, "the thief got no response", http.StatusServiceUnavailable)
 			return
 		}
 		if newer != "" {
@@ -82,7 +82,7 @@ func (d *demo) use(w http.ResponseWriter, r *http.Request) {
 			v.mu.Unlock()
 		}
 	}
-	answer(w, map[string]any{"used": stolen != ""})
+	writeJSON(w, map[string]any{"used": stolen != ""})
 }
 
 // victim returns the visitor whose cookie is meant, or responds with an error.
@@ -134,8 +134,8 @@ func present(r *http.Request, label, step, mode, stolen string) (newer string, e
 	return newer, nil
 }
 
-// answer writes JSON that no cache stores.
-func answer(w http.ResponseWriter, body any) {
+// writeJSON writes JSON that no cache stores.
+func writeJSON(w http.ResponseWriter, body any) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")

@@ -57,7 +57,7 @@ func (s *shop) tea(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		http.Error(w, "the warehouse does not answer", http.StatusBadGateway)
+		http.Error(w, "the warehouse does not respond", http.StatusBadGateway)
 		return
 	}
 	fmt.Fprintf(w, "hello, %s: %s\n", id.Subject, stock)
@@ -75,7 +75,7 @@ func (s *shop) ask(r *http.Request) (string, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("the warehouse answers %s", response.Status)
+		return "", fmt.Errorf("the warehouse responded with %s", response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1024))
 	return string(body), err
@@ -93,7 +93,7 @@ func (s *shop) logIn() error {
 	defer response.Body.Close()
 	var tokens tokenclient.Tokens
 	if err := json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&tokens); err != nil || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the issuer answers %s: %w", response.Status, err)
+		return fmt.Errorf("the issuer responded with %s: %w", response.Status, err)
 	}
 	return s.warehouse.SetTokens(tokens)
 }

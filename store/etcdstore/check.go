@@ -17,18 +17,18 @@ import (
 func (s *Store) check(ctx context.Context) error {
 	endpoints := s.client.Endpoints()
 	errs := make([]error, len(endpoints))
-	answered := make([]bool, len(endpoints))
+	responded := make([]bool, len(endpoints))
 	var group sync.WaitGroup
 	for i, endpoint := range endpoints {
-		group.Go(func() { answered[i], errs[i] = s.checkMember(ctx, endpoint) })
+		group.Go(func() { responded[i], errs[i] = s.checkMember(ctx, endpoint) })
 	}
 	group.Wait()
 	some := false
 	for i, err := range errs {
-		if err != nil && answered[i] {
+		if err != nil && responded[i] {
 			return err
 		}
-		some = some || answered[i]
+		some = some || responded[i]
 	}
 	if !some {
 		return fmt.Errorf("no member responds: %w", errors.Join(errs...))
@@ -36,9 +36,9 @@ func (s *Store) check(ctx context.Context) error {
 	return s.probe(ctx)
 }
 
-// checkMember requests the status of one member. answered is false if the member is
+// checkMember requests the status of one member. responded is false if the member is
 // down, which does not prevent opening a Store.
-func (s *Store) checkMember(ctx context.Context, endpoint string) (answered bool, err error) {
+func (s *Store) checkMember(ctx context.Context, endpoint string) (responded bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	conn, err := s.client.Dial(endpoint)

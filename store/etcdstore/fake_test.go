@@ -22,12 +22,12 @@ type fake struct {
 	pb.UnimplementedMaintenanceServer
 	url string
 
-	mu     sync.Mutex
-	header *pb.ResponseHeader
-	status *pb.StatusResponse
-	answer func(write bool) error
-	reads  int
-	writes int
+	mu      sync.Mutex
+	header  *pb.ResponseHeader
+	status  *pb.StatusResponse
+	respond func(write bool) error
+	reads   int
+	writes  int
 }
 
 func newFake(t *testing.T) *fake {
@@ -37,10 +37,10 @@ func newFake(t *testing.T) *fake {
 		t.Fatal(err)
 	}
 	f := &fake{
-		url:    "http://" + l.Addr().String(),
-		header: &pb.ResponseHeader{ClusterId: 1, Revision: 10},
-		status: &pb.StatusResponse{Version: "3.4.0"},
-		answer: func(bool) error { return nil },
+		url:     "http://" + l.Addr().String(),
+		header:  &pb.ResponseHeader{ClusterId: 1, Revision: 10},
+		status:  &pb.StatusResponse{Version: "3.4.0"},
+		respond: func(bool) error { return nil },
 	}
 	server := grpc.NewServer()
 	pb.RegisterKVServer(server, f)
@@ -60,14 +60,14 @@ func (f *fake) Range(context.Context, *pb.RangeRequest) (*pb.RangeResponse, erro
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++
-	return &pb.RangeResponse{Header: f.now()}, f.answer(false)
+	return &pb.RangeResponse{Header: f.now()}, f.respond(false)
 }
 
 func (f *fake) Txn(context.Context, *pb.TxnRequest) (*pb.TxnResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.writes++
-	return &pb.TxnResponse{Header: f.now(), Succeeded: true}, f.answer(true)
+	return &pb.TxnResponse{Header: f.now(), Succeeded: true}, f.respond(true)
 }
 
 func (f *fake) now() *pb.ResponseHeader {
@@ -127,7 +127,7 @@ func TestAWriteIsSentOnce(t *testing.T) {
 				"delete": func() error { return s.Delete(t.Context(), "k") },
 			} {
 				f.set(func() {
-					f.answer = func(bool) error {
+					f.respond = func(bool) error {
 						if f.writes == 1 {
 							return status.Error(code, "it may have happened")
 						}
@@ -147,7 +147,7 @@ func TestAReadIsRepeatedWhileAMemberIsAway(t *testing.T) {
 	f := newFake(t)
 	s := open(t, f)
 	f.set(func() {
-		f.answer = func(bool) error {
+		f.respond = func(bool) error {
 			if f.reads < 3 {
 				return status.Error(codes.Unavailable, "etcdserver: leader changed")
 			}

@@ -46,16 +46,16 @@ func (all rules) admit(ctx context.Context, call string) (context.Context, error
 		return nil, status.Error(codes.PermissionDenied, "forbidden")
 	}
 	var inside context.Context
-	answer := answer{header: make(http.Header)}
+	response := response{header: make(http.Header)}
 	require(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		inside = r.Context()
-	})).ServeHTTP(&answer, request(ctx, call))
+	})).ServeHTTP(&response, request(ctx, call))
 	switch {
 	case inside != nil:
 		return inside, nil
-	case answer.status == http.StatusUnauthorized:
+	case response.status == http.StatusUnauthorized:
 		return nil, status.Error(codes.Unauthenticated, "unauthenticated")
-	case answer.status == http.StatusForbidden:
+	case response.status == http.StatusForbidden:
 		return nil, status.Error(codes.PermissionDenied, "forbidden")
 	}
 	return nil, status.Error(codes.Unavailable, "unavailable")
@@ -73,12 +73,12 @@ func request(ctx context.Context, call string) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// answer is the ResponseWriter for a guard. Only the status matters.
-type answer struct {
+// response is the ResponseWriter for a guard. Only the status matters.
+type response struct {
 	header http.Header
 	status int
 }
 
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
-func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *response) Header() http.Header         { return a.header }
+func (a *response) Write(b []byte) (int, error) { return len(b), nil }
+func (a *response) WriteHeader(status int)      { a.status = status }

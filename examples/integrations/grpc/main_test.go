@@ -141,12 +141,12 @@ func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		rule   string
-		sent   []string
-		down   bool
-		name   string
-		code   codes.Code
-		answer string
+		rule  string
+		sent  []string
+		down  bool
+		name  string
+		code  codes.Code
+		reply string
 	}{
 		{"no credential", nil, false, "whoami", codes.Unauthenticated, ""},
 		{"a stream without a credential is refused", nil, false, "watch", codes.Unauthenticated, ""},
@@ -169,15 +169,15 @@ func TestACallIsAdmittedAsByAGuard(t *testing.T) {
 	} {
 		for way, conn := range w.conns {
 			w.store.down.Store(c.down)
-			var answer string
+			var reply string
 			var err error
 			if c.name == "nothing" {
 				err = conn.Invoke(sending(t.Context(), c.sent...), "/notes.Notes/Nothing", &emptypb.Empty{}, &emptypb.Empty{})
 			} else {
-				answer, err = call(sending(t.Context(), c.sent...), conn, c.name)
+				reply, err = call(sending(t.Context(), c.sent...), conn, c.name)
 			}
-			if status.Code(err) != c.code || answer != c.answer {
-				t.Errorf("%s, %s: %q %v, want %q %v", way, c.rule, answer, err, c.answer, c.code)
+			if status.Code(err) != c.code || reply != c.reply {
+				t.Errorf("%s, %s: %q %v, want %q %v", way, c.rule, reply, err, c.reply, c.code)
 			}
 			for _, secret := range []string{storeText, "token:", "auth:", "goroutine", "forged"} {
 				if err != nil && strings.Contains(err.Error(), secret) {

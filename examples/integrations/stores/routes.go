@@ -19,17 +19,17 @@ func routes(sessions *session.Manager, issuer *token.Issuer) http.Handler {
 	guard := &middleware.Guard{Authenticator: middleware.AnyOf(sessions, issuer)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", login(sessions))
-	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) { answer(w, r, sessions.Logout(w, r)) })
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) { respond(w, r, sessions.Logout(w, r)) })
 	mux.HandleFunc("POST /token/login", login(issuer))
 	mux.Handle("POST /token/refresh", issuer.RefreshHandler())
 	mux.Handle("POST /token/logout", issuer.LogoutHandler())
 	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
 	mux.Handle("POST /logout-everywhere", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := auth.FromContext(r.Context())
-		answer(w, r, sessions.LogoutAll(r.Context(), id.Subject)) // including tokens
+		respond(w, r, sessions.LogoutAll(r.Context(), id.Subject)) // including tokens
 	})))
-	mux.HandleFunc("POST /cart", func(w http.ResponseWriter, r *http.Request) { answer(w, r, add(sessions, w, r)) })
-	mux.HandleFunc("GET /cart", func(w http.ResponseWriter, r *http.Request) { answer(w, r, show(sessions, w, r)) })
+	mux.HandleFunc("POST /cart", func(w http.ResponseWriter, r *http.Request) { respond(w, r, add(sessions, w, r)) })
+	mux.HandleFunc("GET /cart", func(w http.ResponseWriter, r *http.Request) { respond(w, r, show(sessions, w, r)) })
 	return mux
 }
 
@@ -47,7 +47,7 @@ func login(m mode) http.HandlerFunc {
 			http.Error(w, "wrong user or password", http.StatusUnauthorized)
 			return
 		}
-		answer(w, r, m.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}))
+		respond(w, r, m.Login(w, r, auth.Identity{Subject: user, Methods: "pwd"}))
 	}
 }
 
@@ -84,7 +84,7 @@ func show(sessions *session.Manager, w http.ResponseWriter, r *http.Request) err
 	return err
 }
 
-func answer(w http.ResponseWriter, r *http.Request, err error) {
+func respond(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil {
 		middleware.Deny(w, r, err)
 	}
