@@ -88,6 +88,8 @@ func TestBadPolicies(t *testing.T) {
 		{"name with __Http-", cookie.New("__Http-id")},
 		{"name with __Host-Http-", cookie.New("__Host-Http-id")},
 		{"name with another __", cookie.New("__id")},
+		{"name with Http-", cookie.New("Http-id")},
+		{"name with hTTP-", cookie.New("hTTP-id")},
 		{"name too long", cookie.New(long[:4093-len("__Host-Http-")])},
 		{"domain empty", id.Domain("")},
 		{"domain with leading dot", id.Domain(".example.com")},

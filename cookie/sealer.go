@@ -1,18 +1,12 @@
 package cookie
 
 import (
-	"bytes"
-	"crypto/cipher"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // ErrOpen reports that a sealed value cannot be opened. It does not distinguish
@@ -23,9 +17,10 @@ var ErrOpen = errors.New("cookie: sealed value cannot be opened")
 
 // A Sealer encrypts and authenticates values that a client keeps, so that it
 // can neither read nor change them: preferences, flash messages, or the state
-// of a login in progress. It uses XChaCha20-Poly1305 (ASVS 5.0, 11.3.2 and
-// 11.3.3). A sealed value can be opened only under the name of the cookie that
-// it was sealed for, until it expires.
+// of a login in progress. It uses AES-256-GCM with a key of its own for each value
+// (ASVS 5.0, 11.3.2 and 11.3.3), and works with GODEBUG=fips140=only. A sealed value
+// can be opened only under the name of the cookie that it was sealed for, until it
+// expires.
 //
 // A sealed value cannot be revoked: a client can send an old value again until
 // it expires. Keep logins in a session instead, which can be ended.
@@ -36,25 +31,17 @@ type Sealer struct {
 	keys []sealKey // the first seals
 }
 
-type sealKey struct {
-	id   [idSize]byte
-	aead func() cipher.AEAD // hidden from fmt, which would follow a pointer
-}
-
 // A sealed value is the unpadded base64url form of
 //
-//	version (1) | key ID (4) | expiry in Unix milliseconds (8) | nonce (24) |
-//	ciphertext with tag (16 more than the value)
+//	version (1) | key ID (4) | expiry in Unix milliseconds (8) | salt (12) |
+//	nonce (12) | ciphertext with tag (16 more than the value)
 //
-// The additional data is purpose, the 13 bytes before the nonce, and the name
-// of the cookie as it is sent.
+// The additional data is purpose, the 13 bytes before the salt, and the name of
+// the cookie as it is sent. In values of version 1, salt and nonce are one nonce
+// of 24 bytes.
 const (
-	version    = 1
-	idSize     = 4
 	headerSize = 1 + idSize + 8
-	nonceSize  = chacha20poly1305.NonceSizeX
 	purpose    = "authlatch/cookie sealed value\x00"
-	idPurpose  = "authlatch/cookie key ID\x00"
 )
 
 // encoding rejects trailing bits, so that a value has one form (ASVS 5.0,
@@ -91,27 +78,11 @@ func NewSealer(keys ...[]byte) (*Sealer, error) {
 	return s, nil
 }
 
-func newSealKey(key []byte) (sealKey, error) {
-	if len(key) != chacha20poly1305.KeySize {
-		return sealKey{}, fmt.Errorf("%d bytes instead of %d", len(key), chacha20poly1305.KeySize)
-	}
-	if bytes.Count(key, key[:1]) == len(key) {
-		return sealKey{}, errors.New("all bytes are equal")
-	}
-	aead, err := chacha20poly1305.NewX(key)
-	if err != nil {
-		return sealKey{}, err
-	}
-	// Four bytes of a hash reveal nothing about a random key.
-	digest := sha256.Sum256(append([]byte(idPurpose), key...))
-	return sealKey{id: [idSize]byte(digest[:]), aead: func() cipher.AEAD { return aead }}, nil
-}
-
-// key returns the AEAD of the key with this ID, or nil.
-func (s *Sealer) key(id []byte) cipher.AEAD {
-	for _, k := range s.keys {
-		if string(k.id[:]) == string(id) {
-			return k.aead()
+// key returns the key with this ID, or nil.
+func (s *Sealer) key(id []byte) *sealKey {
+	for i := range s.keys {
+		if string(s.keys[i].id[:]) == string(id) {
+			return &s.keys[i]
 		}
 	}
 	return nil
@@ -125,14 +96,14 @@ func (s *Sealer) key(id []byte) cipher.AEAD {
 // Seal returns the policy's own error, and an error if ttl is out of range or
 // if the text would be too long for [Policy.Set].
 //
-// The nonce is 24 random bytes, so one key may seal any number of values: after
-// 2^80 values, two nonces are equal with a probability of 2^-33 (ASVS 5.0,
+// Salt and nonce are 24 random bytes, so one key may seal any number of values: after
+// 2^80 values, two of them share salt and nonce with a probability of 2^-33 (ASVS 5.0,
 // 11.3.4).
 func (s *Sealer) Seal(p Policy, value []byte, ttl time.Duration) (string, error) {
 	if err := p.Err(); err != nil {
 		return "", err
 	}
-	switch size := headerSize + nonceSize + len(value) + chacha20poly1305.Overhead; {
+	switch size := headerSize + overhead + len(value); {
 	case len(s.keys) == 0:
 		return "", errors.New("cookie: Seal: the Sealer has no keys: use NewSealer")
 	case ttl < time.Second || ttl > maxLifetime:
@@ -140,13 +111,14 @@ func (s *Sealer) Seal(p Policy, value []byte, ttl time.Duration) (string, error)
 	case len(p.wire)+encoding.EncodedLen(size) > maxPair:
 		return "", fmt.Errorf("cookie: Seal: %s: a value of %d bytes is too long", p.wire, len(value))
 	}
-	key := s.keys[0]
+	key := &s.keys[0]
 	text := append([]byte{version}, key.id[:]...)
 	text = binary.BigEndian.AppendUint64(text, uint64(time.Now().Add(ttl).UnixMilli()))
-	nonce := make([]byte, nonceSize)
-	rand.Read(nonce)
-	text = append(text, nonce...)
-	return encoding.EncodeToString(key.aead().Seal(text, nonce, value, additional(p, text))), nil
+	text, err := key.seal(text, value, additional(p, text))
+	if err != nil {
+		return "", fmt.Errorf("cookie: Seal: %w", err)
+	}
+	return encoding.EncodeToString(text), nil
 }
 
 // Open returns the value that was sealed for the cookie of p. The error is
@@ -159,15 +131,14 @@ func (s *Sealer) Open(p Policy, sealed string) ([]byte, error) {
 		return nil, ErrOpen
 	}
 	text, err := encoding.DecodeString(sealed)
-	if err != nil || len(text) < headerSize+nonceSize || text[0] != version {
+	if err != nil || len(text) < headerSize {
 		return nil, ErrOpen
 	}
 	key := s.key(text[1 : 1+idSize])
 	if key == nil {
 		return nil, ErrOpen
 	}
-	nonce, ciphertext := text[headerSize:headerSize+nonceSize], text[headerSize+nonceSize:]
-	value, err := key.Open(nil, nonce, ciphertext, additional(p, text))
+	value, err := key.open(text[0], text[headerSize:], additional(p, text))
 	expiry := int64(binary.BigEndian.Uint64(text[1+idSize:]))
 	if err != nil || time.Now().UnixMilli() >= expiry {
 		return nil, ErrOpen

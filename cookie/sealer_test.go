@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/cookie"
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 func newKey() []byte {
@@ -80,35 +81,67 @@ func TestSealedValueOpens(t *testing.T) {
 }
 
 // A value that was sealed once must open after every upgrade. The clock of the
-// test starts in the year 2000; both values were sealed then, for 400 days.
+// test starts in the year 2000; the values were sealed then, for 400 days.
 const (
-	goldenHello = "AYYERhUAAADkdr9sAKTDRTeJSURLzRUsYOCR_nkfxr-k-7CC4yVICcF-gSw9XS9oJxJEehtVLsJ0Iw"
-	goldenEmpty = "AYYERhUAAADkdr9sADTVPXHJXXbai0vzNZ0sH3ZU-9Ct5KlQRJP-7XzFlTqaeYL3C_Pv_2U"
+	goldenHello = "AoYERhUAAADkdr9sANMhiI8UxLz0sUJVKsj_iPb3RHUh1NtOHAvgXf5vHJ2OZ6NsOJo43NwzuVqwSg"
+	goldenEmpty = "AoYERhUAAADkdr9sAI1lWfiAEB3WqaSPjBTQxu88QmXWdiWiWzHTE-YOTyY5I_CCGAmYY84"
+
+	// Version 1, which used XChaCha20-Poly1305.
+	formerHello = "AYYERhUAAADkdr9sAKTDRTeJSURLzRUsYOCR_nkfxr-k-7CC4yVICcF-gSw9XS9oJxJEehtVLsJ0Iw"
+	formerEmpty = "AYYERhUAAADkdr9sADTVPXHJXXbai0vzNZ0sH3ZU-9Ct5KlQRJP-7XzFlTqaeYL3C_Pv_2U"
 )
 
 func TestGoldenSealedValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { opensForItsTime(t, goldenHello, goldenEmpty) })
+}
+
+func TestSealedValuesOfVersion1Open(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSealer(t, newKey(), countingKey())
-		mustOpen(t, s, cookie.Session(), goldenHello, "hello")
-		mustOpen(t, s, cookie.New("state"), goldenEmpty, "")
-		mustNotOpen(t, s, cookie.New("state"), goldenHello)
-		time.Sleep(400*day - 1)
-		mustOpen(t, s, cookie.Session(), goldenHello, "hello")
-		time.Sleep(time.Nanosecond)
-		mustNotOpen(t, s, cookie.Session(), goldenHello)
+		if _, err := chacha20poly1305.NewX(newKey()); err != nil { // with GODEBUG=fips140=only
+			mustNotOpen(t, newSealer(t, countingKey()), cookie.Session(), formerHello)
+			return
+		}
+		opensForItsTime(t, formerHello, formerEmpty)
 	})
+}
+
+// opensForItsTime checks one "hello" for the session cookie, and one empty value for
+// the cookie "state".
+func opensForItsTime(t *testing.T, hello, empty string) {
+	s := newSealer(t, newKey(), countingKey())
+	mustOpen(t, s, cookie.Session(), hello, "hello")
+	mustOpen(t, s, cookie.New("state"), empty, "")
+	mustNotOpen(t, s, cookie.New("state"), hello)
+	time.Sleep(400*day - 1)
+	mustOpen(t, s, cookie.Session(), hello, "hello")
+	time.Sleep(time.Nanosecond)
+	mustNotOpen(t, s, cookie.Session(), hello)
+}
+
+// A program under GODEBUG=fips140=only may use AES-GCM, but not ChaCha20.
+func TestSealedValuesAreAESGCMWithADerivedKey(t *testing.T) {
+	sealed := seal(t, newSealer(t, countingKey()), cookie.Session(), "hello")
+	text, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead := valueAEAD(t, countingKey(), string(text[13:25]))
+	additional := "authlatch/cookie sealed value\x00" + string(text[:13]) + cookie.Session().Name()
+	if value, err := aead.Open(nil, nil, text[25:], []byte(additional)); err != nil || string(value) != "hello" {
+		t.Errorf("%q, %v", value, err)
+	}
 }
 
 func TestSealedLayout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sealed := seal(t, newSealer(t, countingKey()), cookie.Session(), "hello")
 		text, err := base64.RawURLEncoding.DecodeString(sealed)
-		if err != nil || len(text) != 1+4+8+24+5+16 {
+		if err != nil || len(text) != 1+4+8+12+12+5+16 {
 			t.Fatalf("%d bytes, %v", len(text), err)
 		}
 		id := keyID(countingKey())
 		expiry := time.UnixMilli(int64(binary.BigEndian.Uint64(text[5:])))
-		if text[0] != 1 || !bytes.Equal(text[1:5], id[:]) || !expiry.Equal(time.Now().Add(time.Hour)) {
+		if text[0] != 2 || !bytes.Equal(text[1:5], id[:]) || !expiry.Equal(time.Now().Add(time.Hour)) {
 			t.Errorf("%x", text)
 		}
 	})
@@ -297,17 +330,18 @@ func TestKeyRotation(t *testing.T) {
 	mustNotOpen(t, steps[0], p, seal(t, steps[2], p, "v"))
 }
 
-// ASVS 5.0, 11.3.4: each sealed text has a nonce of its own.
+// ASVS 5.0, 11.3.4: each sealed text has a salt and a nonce of its own.
 func TestNoncesDiffer(t *testing.T) {
 	s := newSealer(t, newKey())
 	seen := map[string]bool{}
 	for range 1000 {
 		text, _ := base64.RawURLEncoding.DecodeString(seal(t, s, cookie.Session(), "v"))
-		nonce := string(text[13:37])
-		if seen[nonce] || nonce == strings.Repeat("\x00", 24) {
-			t.Fatal("two nonces are equal")
+		for _, random := range []string{string(text[13:25]), string(text[25:37])} {
+			if seen[random] || random == strings.Repeat("\x00", 12) {
+				t.Fatal("two salts or nonces are equal")
+			}
+			seen[random] = true
 		}
-		seen[nonce] = true
 	}
 }
 

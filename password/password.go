@@ -14,6 +14,8 @@
 //
 // Passwords do not expire, and no character classes are required (6.2.5, 6.2.10).
 //
+// FIPS 140-3 approves none of these hashes. They work with GODEBUG=fips140=only.
+//
 // Hashing is expensive by design, so the number of concurrent hashes is bounded. This
 // package does not limit the number of attempts; package throttle does.
 package password
@@ -29,7 +31,6 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/crypto/scrypt"
 
 	"github.com/authlatch/auth"
 )
@@ -128,7 +129,7 @@ func New(c Config) (*Hasher, error) {
 	if !slices.ContainsFunc(floors[:], func(f [2]int) bool { return c.Memory >= f[0] && c.Iterations >= f[1] }) {
 		return nil, fmt.Errorf("password: Config.Memory of %d KiB with Config.Iterations of %d is too weak", c.Memory, c.Iterations)
 	}
-	return newHasher(c, kdf{argon2.IDKey, scrypt.Key, bcrypt.CompareHashAndPassword})
+	return newHasher(c, kdf{argon2.IDKey, scryptKey, bcrypt.CompareHashAndPassword})
 }
 
 // newHasher is New without the check of the minimum strength, for tests.

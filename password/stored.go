@@ -1,6 +1,7 @@
 package password
 
 import (
+	"crypto/fips140"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/crypto/scrypt"
 )
 
 // stored is a hash as stored in a database.
@@ -106,6 +109,14 @@ func (s scryptHash) memory() int { return max(1, s.r<<s.ln/8) } // 128·r·N byt
 // key by its digest. The digest is not UTF-8.
 func (s scryptHash) distinguishes(password string) bool {
 	return utf8.ValidString(password) && strings.IndexByte(password, 0) < 0
+}
+
+// scryptKey is scrypt.Key. With GODEBUG=fips140=only, the PBKDF2 in scrypt would panic
+// for a short password or salt. FIPS 140-3 approves neither scrypt nor argon2id nor
+// bcrypt, and the standard library objects to this part of scrypt only.
+func scryptKey(password, salt []byte, n, r, p, size int) (key []byte, err error) {
+	fips140.WithoutEnforcement(func() { key, err = scrypt.Key(password, salt, n, r, p, size) })
+	return key, err
 }
 
 func (s scryptHash) same(k kdf, password []byte) bool {
