@@ -22,6 +22,7 @@ var primitives = map[string]string{
 	"crypto/ecdsa":     "ES256",
 	"crypto/ed25519":   "EdDSA",
 	"crypto/elliptic":  "the name of P-256",
+	"crypto/fips140":   "exempts scrypt, which FIPS 140-3 does not approve",
 	"crypto/hkdf":      "the key of one sealed cookie",
 	"crypto/hmac":      "HS256, refresh tokens, forms",
 	"crypto/rand":      "all secrets",
