@@ -35,11 +35,12 @@ const (
 // host and verifier learns before it is used, and former keys that still verify. The
 // kid of a signing key is its thumbprint (RFC 7638).
 //
-// Create it with [NewKeySet] or [LoadKeySet]. It is safe for concurrent use: tokens can
+// Create it with [NewKeySet], [LoadKeySet], [LoadKubernetesKeySet] or [ParseKeySet]. It is safe for concurrent use: tokens can
 // be signed and verified while the keys change.
 type KeySet struct {
-	mu   sync.Mutex // held while the keys are changed
-	keys atomic.Pointer[keyring.Keys]
+	mu      sync.Mutex // held while the keys are changed
+	keys    atomic.Pointer[keyring.Keys]
+	mounted bool // from a secret volume of Kubernetes
 }
 
 // NewKeySet returns a KeySet with new keys: a current and a next signing key, and a
@@ -129,14 +130,64 @@ func LoadKeySet(path string) (*KeySet, error) {
 	return set, nil
 }
 
+// LoadKubernetesKeySet is [LoadKeySet] for a file in a secret volume of Kubernetes that
+// is mounted for a securityContext with fsGroup. Such a file belongs to root and has the
+// mode 0440. Its group may read it, if this process is in that group; all other rules of
+// LoadKeySet hold. Set defaultMode of the volume to 0400, because its default lets all
+// users read the file. [KeySet.Reload] accepts the same. The file cannot be saved from
+// within the pod: see [KeySet.Bytes].
+func LoadKubernetesKeySet(path string) (*KeySet, error) {
+	set := &KeySet{mounted: true}
+	if err := set.Reload(path); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// ParseKeySet returns the keys that [KeySet.Bytes] returned, for programs that keep them
+// in a secret manager. It refuses the keys that [LoadKeySet] refuses. No error shows a
+// key.
+func ParseKeySet(text []byte) (*KeySet, error) {
+	set := new(KeySet)
+	if err := set.ReloadBytes(text); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// Bytes returns the keys as the text that [KeySet.Save] writes. It is a secret: keep it
+// out of logs, and in a secret manager. Keys of [KeySet.SetSigner] are not in it. KeySet
+// implements no interface of package encoding, so that no encoder finds it by mistake.
+func (s *KeySet) Bytes() ([]byte, error) {
+	k := s.keys.Load()
+	if k == nil {
+		return nil, keyring.ErrNone
+	}
+	text, err := k.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("token: key set: %w", err)
+	}
+	return text, nil
+}
+
 // Reload reads the file again, after another process has rotated its keys. After an
 // error the keys are unchanged. The signing keys of [KeySet.SetSigner] remain if the
 // file has no signing keys.
 func (s *KeySet) Reload(path string) error {
-	text, err := private.ReadFile(path)
+	read := private.ReadFile
+	if s.mounted {
+		read = private.ReadGroupFile
+	}
+	text, err := read(path)
 	if err != nil {
 		return fmt.Errorf("token: key file: %w", err)
 	}
+	return s.ReloadBytes(text)
+}
+
+// ReloadBytes replaces the keys by those of text, which [KeySet.Bytes] of another
+// process has returned. It is [KeySet.Reload] for a secret manager.
+func (s *KeySet) ReloadBytes(text []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	loaded, err := keyring.Parse(text, s.keys.Load())
@@ -152,13 +203,9 @@ func (s *KeySet) Reload(path string) error {
 // [KeySet.SetSigner] are not written. Only one process at a time may load, change and
 // save the keys.
 func (s *KeySet) Save(path string) error {
-	k := s.keys.Load()
-	if k == nil {
-		return keyring.ErrNone
-	}
-	text, err := k.Encode()
+	text, err := s.Bytes()
 	if err != nil {
-		return fmt.Errorf("token: key file: %w", err)
+		return err
 	}
 	if err := private.ReplaceFile(path, text); err != nil {
 		return fmt.Errorf("token: key file: %w", err)

@@ -17,14 +17,40 @@ const maxFile = 1 << 20
 // ReadFile reads a file that no other user can read or change: a regular file of
 // this process's user or of root, whose mode and folder give no access to others. A
 // symbolic link is followed, because mounted secrets need it; then both folders are
-// checked.
-func ReadFile(path string) ([]byte, error) {
+// checked. Its errors name the path.
+func ReadFile(path string) ([]byte, error) { return named(path, checkFile) }
+
+// ReadGroupFile is ReadFile, and also reads a file of root that a group of this process
+// can read and not change.
+func ReadGroupFile(path string) ([]byte, error) {
+	// A swap of the links on the way removes the old target.
+	const swaps = 3
+	var text []byte
+	var err error
+	for range swaps {
+		if text, err = named(path, checkGroupFile); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return text, err
+}
+
+// named reads a file and names it in errors that do not.
+func named(path string, check func(fs.FileInfo) error) ([]byte, error) {
+	text, err := read(path, check)
+	if named := (*fs.PathError)(nil); err != nil && !errors.As(err, &named) {
+		err = &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	return text, err
+}
+
+func read(path string, check func(fs.FileInfo) error) ([]byte, error) {
 	// Before the open, which can block, or have an effect on a device.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKind(info); err != nil {
+	if err := checkKind(info, check); err != nil {
 		return nil, err
 	}
 	if err := checkFolders(path); err != nil {
@@ -38,7 +64,7 @@ func ReadFile(path string) ([]byte, error) {
 	if info, err = file.Stat(); err != nil { // the path may name another file by now
 		return nil, err
 	}
-	if err := checkKind(info); err != nil {
+	if err := checkKind(info, check); err != nil {
 		return nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
@@ -51,11 +77,11 @@ func ReadFile(path string) ([]byte, error) {
 	return text, nil
 }
 
-func checkKind(info fs.FileInfo) error {
+func checkKind(info fs.FileInfo, check func(fs.FileInfo) error) error {
 	if !info.Mode().IsRegular() {
 		return errors.New("it is not a regular file: name the file itself")
 	}
-	return checkFile(info)
+	return check(info)
 }
 
 // checkFolders looks at the folder of a path and, if that leads elsewhere, at the

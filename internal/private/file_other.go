@@ -11,4 +11,6 @@ const openNonblock = 0
 
 func checkFile(fs.FileInfo) error { return nil }
 
+func checkGroupFile(fs.FileInfo) error { return nil }
+
 func checkFolder(string) error { return nil }

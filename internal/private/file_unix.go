@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -15,9 +16,41 @@ const openNonblock = syscall.O_NONBLOCK
 // checkFile refuses a file that its group or others can access, or that another
 // user owns, because the owner can change its mode.
 func checkFile(info fs.FileInfo) error {
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	mode := info.Mode().Perm()
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid == 0 && mode&0o077 == 0o040 {
+		return fmt.Errorf("its mode is %04o, so its group can read it: make it 0600 (keys in a secret volume of Kubernetes with fsGroup: use LoadKubernetesKeySet)", mode)
+	}
+	if mode&0o077 != 0 {
 		return fmt.Errorf("its mode is %04o, so other users can access it: make it 0600", mode)
 	}
+	return checkOwner(info)
+}
+
+// checkGroupFile refuses a file that others can access, or that its group can change.
+// Its group may read it if this process is in that group and root is the owner.
+func checkGroupFile(info fs.FileInfo) error {
+	mode := info.Mode().Perm()
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || mode&0o077 == 0 {
+		return checkFile(info)
+	}
+	if mode&0o037 != 0 {
+		return fmt.Errorf("its mode is %04o, so other users can access it: make it 0440 (defaultMode of the volume)", mode)
+	}
+	if stat.Uid != 0 {
+		return fmt.Errorf("its group can read it, and it belongs to the user %d: make root the owner (chown), or its mode 0600", stat.Uid)
+	}
+	groups, err := os.Getgroups()
+	if err != nil {
+		return err
+	}
+	if gid := int(stat.Gid); gid != os.Getegid() && !slices.Contains(groups, gid) {
+		return fmt.Errorf("its group %d can read it, and this process is not in that group: set fsGroup, or make its mode 0600", gid)
+	}
+	return nil
+}
+
+func checkOwner(info fs.FileInfo) error {
 	if uid, foreign := foreignOwner(info, os.Geteuid()); foreign {
 		return fmt.Errorf("it belongs to the user %d, and this process runs as %d: make that the owner (chown), or root", uid, os.Geteuid())
 	}
