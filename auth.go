@@ -39,9 +39,9 @@ type Identity struct {
 	// Connect Core, 2). Login replaces zero, or a time in the future, by now.
 	AuthTime time.Time
 
-	// Expires is when the login ends at the latest. Login treats it as a request
-	// ("remember me") and caps it at the MaxLifetime of the mode. Zero requests
-	// the default lifetime of the mode.
+	// Expires is when the login ends at the latest. Login treats it as a request:
+	// later than [Limits].Lifetime from now means "remember me". It is capped at
+	// MaxLifetime. Zero requests Lifetime.
 	Expires time.Time
 
 	// LoginID names the login in device lists, events and logs. It is not a

@@ -8,7 +8,7 @@ type Login struct {
 	Kind      LoginKind // how the server keeps it
 	ID        string    // the LoginID, as in [Identity] and for LogoutOne; not a secret
 	AuthTime  time.Time // when the subject last authenticated
-	LastUsed  time.Time // for a session exact to a tenth of its idle timeout; for a login by token its last rotation: round it before you show it, see docs/security.md
+	LastUsed  time.Time // for a session exact to a tenth of its idle timeout, or a day if that is shorter; for a login by token its last rotation: round it before you show it, see docs/security.md
 	Expires   time.Time // when it ends at the latest; it ends earlier if it is idle
 	UserAgent string    // at login, as the Device function of the mode returns it
 	Address   string    // at login, likewise; empty by default

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/crossorigin"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // Deny writes the response to a request that is refused because of err, one of the
@@ -23,7 +24,7 @@ import (
 //     waiting does not help, and omits the header.
 //   - any other [auth.ErrForbidden]: 403, or 405 with Allow: POST if a Logout was
 //     called by another method.
-//   - any other error: 503, with Retry-After.
+//   - any other error: 503, with Retry-After: 5.
 //
 // The body is a problem detail (RFC 9457) that discloses nothing about err (ASVS 5.0,
 // 16.5.1).
@@ -57,7 +58,7 @@ func Deny(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		problem(w, http.StatusUnauthorized)
 	default:
-		h.Set("Retry-After", "5")
+		h.Set("Retry-After", stored.RetryAfter)
 		problem(w, http.StatusServiceUnavailable)
 	}
 }

@@ -61,7 +61,7 @@ func TestLoginsAtOnceOfOneSubjectAllSucceed(t *testing.T) {
 	for _, bound := range []int{1000, 100} {
 		const n = 500
 		s := &counted{Store: &store.Memory{}}
-		m := newManager(t, session.Config{Store: s, MaxLogins: bound})
+		m := newManager(t, session.Config{Store: s, Limits: auth.Limits{MaxLogins: bound}})
 		var wg sync.WaitGroup
 		for range n {
 			wg.Go(func() {
@@ -233,7 +233,7 @@ func (swapless) CompareAndSwap(context.Context, string, []byte, []byte, time.Dur
 // A script that logs in ends its own logins, and not the phone in daily use.
 func TestTheDeviceInUseOutlivesAScriptThatLogsIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, session.Config{MaxLogins: 10, IdleTimeout: day, Lifetime: 10 * day})
+		m := newManager(t, session.Config{Limits: auth.Limits{MaxLogins: 10, IdleTimeout: day, Lifetime: 10 * day}})
 		phone := loggedIn(t, m, "alice")
 		var last *browser
 		for range 100 {

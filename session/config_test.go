@@ -23,28 +23,6 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		{"the zero config with a store works", config{Store: &store.Memory{}}, ""},
 		{"a policy that cannot be set", config{Cookie: cookie.New("a b")}, "Cookie"},
 		{"a policy that contradicts itself", config{Cookie: cookie.New("a").SameSiteNone().Insecure()}, "Cookie"},
-		{"a negative lifetime", config{Lifetime: -1}, "Config.Lifetime"},
-		{"a negative idle timeout", config{IdleTimeout: -1}, "IdleTimeout"},
-		{"a negative longest lifetime", config{MaxLifetime: -1}, "MaxLifetime"},
-		{"a negative remembered idle timeout", config{RememberedIdleTimeout: -1}, "RememberedIdleTimeout"},
-		{"negative logins", config{MaxLogins: -1}, "MaxLogins"},
-		{"one login", config{MaxLogins: 1}, ""},
-		{"a thousand logins", config{MaxLogins: 1000}, ""},
-		{"more logins than a list holds", config{MaxLogins: 1001}, "MaxLogins"},
-		{"an idle timeout of no time", config{IdleTimeout: 1}, "IdleTimeout"},
-		{"a remembered idle timeout of no time", config{RememberedIdleTimeout: 1}, "IdleTimeout"},
-		{"a lifetime of no time", config{Lifetime: 1}, "IdleTimeout"},
-		{"an idle timeout as long as the lifetime", config{IdleTimeout: time.Hour, Lifetime: time.Hour}, ""},
-		{"an idle timeout longer than the lifetime", config{IdleTimeout: time.Hour + 1, Lifetime: time.Hour}, "IdleTimeout"},
-		{"an idle timeout longer than the default lifetime", config{IdleTimeout: 25 * time.Hour}, "IdleTimeout"},
-		{"a lifetime shorter than the default idle timeout", config{Lifetime: time.Minute}, ""},
-		{"a lifetime longer than the default of the longest", config{Lifetime: 60 * day}, ""},
-		{"a longest lifetime shorter than the lifetime", config{Lifetime: 2 * day, MaxLifetime: day}, "MaxLifetime"},
-		{"a longest lifetime shorter than the default lifetime", config{MaxLifetime: time.Hour}, "MaxLifetime"},
-		{"a longest lifetime shorter than the default idle timeout of it", config{MaxLifetime: 2 * day}, ""},
-		{"a remembered idle timeout longer than all", config{RememberedIdleTimeout: 31 * day}, "RememberedIdleTimeout"},
-		{"as long as browsers keep cookies", config{MaxLifetime: 400 * day}, ""},
-		{"longer than browsers keep cookies", config{MaxLifetime: 400*day + 1}, "MaxLifetime"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			if c.Store == nil && c.names != "Store" {
@@ -69,7 +47,7 @@ func TestNewDoesNoIO(t *testing.T) {
 	}
 }
 
-// What the limits default to is shown by TestSessionEndsExactly.
+// TestLimitsMeanTheSameInBothModes tests the defaults of the limits.
 func TestDefaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, session.Config{})

@@ -44,7 +44,7 @@ func TestRefusalDeletesTheCookieOnlyWhereNoNewerOneCanBe(t *testing.T) {
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := newManager(t, session.Config{MaxLogins: 1})
+				m := newManager(t, session.Config{Limits: auth.Limits{MaxLogins: 1}})
 				b := loggedIn(t, m, "alice")
 				if w := b.guarded(m); w.Code != 200 || w.Header()["Set-Cookie"] != nil {
 					t.Fatal(w.Code, w.Header())
@@ -93,7 +93,7 @@ func TestALateRequestLeavesTheNewerCookieAlone(t *testing.T) {
 			}
 			t.Run(rule+", "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					m := newManager(t, session.Config{MaxLogins: 1})
+					m := newManager(t, session.Config{Limits: auth.Limits{MaxLogins: 1}})
 					b := loggedIn(t, m, "alice")
 					check(t, end(m, b))
 					late := *b

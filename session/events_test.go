@@ -194,7 +194,7 @@ func TestNoSecretIsReported(t *testing.T) {
 		var written strings.Builder
 		write := func(v any) { fmt.Fprintf(&written, "%+v\n%#v\n", v, v) }
 		s := &mapStore{}
-		config := session.Config{Store: s, MaxLogins: 2, Events: func(_ context.Context, e auth.Event) {
+		config := session.Config{Store: s, Limits: auth.Limits{MaxLogins: 2}, Events: func(_ context.Context, e auth.Event) {
 			write(e)
 			if e.Err != nil {
 				write(e.Err.Error())

@@ -46,14 +46,15 @@ func TestSessionEndsExactly(t *testing.T) {
 	}{
 		{rule: "an hour after its last use by default", use: 2 * time.Hour, end: time.Hour},
 		{rule: "after 24 hours of use by default", use: 10 * time.Minute, end: day},
-		{rule: "after its idle timeout", config: session.Config{IdleTimeout: time.Minute}, use: day, end: time.Minute},
-		{rule: "after its lifetime", config: session.Config{Lifetime: 90 * time.Minute}, use: time.Minute, end: 90 * time.Minute},
-		{rule: "by its lifetime if never used", config: session.Config{Lifetime: time.Hour, IdleTimeout: time.Hour}, use: day, end: time.Hour},
+		{rule: "after its idle timeout", config: session.Config{Limits: auth.Limits{IdleTimeout: time.Minute}}, use: day, end: time.Minute},
+		{rule: "after its lifetime", config: session.Config{Limits: auth.Limits{Lifetime: 90 * time.Minute}}, use: time.Minute, end: 90 * time.Minute},
+		{rule: "by its lifetime if never used", config: session.Config{Limits: auth.Limits{Lifetime: time.Hour, IdleTimeout: time.Hour}}, use: day, end: time.Hour},
 		{rule: "at the requested expiry", requested: 5 * time.Minute, use: time.Minute, end: 5 * time.Minute},
-		{rule: "after 7 days without use, remembered", requested: 20 * day, use: 365 * day, end: 7 * day},
+		{rule: "at the requested expiry, remembered and not used", requested: 20 * day, use: 365 * day, end: 20 * day},
+		{rule: "after its remembered idle timeout", config: session.Config{Limits: auth.Limits{RememberedIdleTimeout: 7 * day}}, requested: 20 * day, use: 365 * day, end: 7 * day},
 		{rule: "at the requested expiry, remembered", requested: 20 * day, use: 12 * time.Hour, end: 20 * day},
 		{rule: "after 30 days at most, remembered", requested: 365 * day, use: 12 * time.Hour, end: 30 * day},
-		{rule: "after MaxLifetime at most", config: session.Config{MaxLifetime: 3 * day}, requested: 365 * day, use: time.Hour, end: 3 * day},
+		{rule: "after MaxLifetime at most", config: session.Config{Limits: auth.Limits{MaxLifetime: 3 * day}}, requested: 365 * day, use: time.Hour, end: 3 * day},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -117,7 +118,7 @@ func TestIdleTimeoutHoldsUnderAnyUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(1, 2))
 		for range 300 {
-			m := newManager(t, session.Config{IdleTimeout: idle, Lifetime: lifetime})
+			m := newManager(t, session.Config{Limits: auth.Limits{IdleTimeout: idle, Lifetime: lifetime}})
 			b := loggedIn(t, m, "alice")
 			start, used := time.Now(), time.Now()
 			short := random.IntN(3) > 0 // mostly in use, until its lifetime
@@ -147,7 +148,7 @@ func TestIdleTimeoutHoldsUnderAnyUse(t *testing.T) {
 // ASVS 5.0, 7.3.2.
 func TestNothingMovesTheAbsoluteLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, session.Config{Lifetime: 10 * time.Hour})
+		m := newManager(t, session.Config{Limits: auth.Limits{Lifetime: 10 * time.Hour}})
 		b := loggedIn(t, m, "alice")
 		first, err := b.authenticate(m)
 		check(t, err)

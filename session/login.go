@@ -9,6 +9,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 )
@@ -22,10 +23,11 @@ import (
 // of the same subject. If a login has replaced that session within the last minute, and the
 // browser repeats the login because it has received no response, the repetition replaces the
 // session that the first one made, and carries over its values. The old cookie alone leads to
-// neither. id.Expires is a request: beyond [Config.Lifetime] it means
-// "remember me". The session is then capped at [Config.MaxLifetime], the longer idle
-// timeout applies, and the cookie outlives the browser. An earlier Expires ends the
-// session earlier.
+// neither.
+//
+// id.Expires is a request: beyond Lifetime of [auth.Limits] it means "remember me". The
+// session is then capped at MaxLifetime, has the RememberedIdleTimeout, and its cookie
+// outlives the browser. An earlier Expires ends the session earlier.
 //
 // What was verified before Login must still hold after it. If the password was
 // verified, or [Session.PendingIdentity] was read, before a change of password, and
@@ -46,7 +48,8 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // LoginPending is [Manager.Login] for a subject that has yet to prove a second factor.
 // No guard accepts the session, and [Session.PendingIdentity] returns its identity.
 // Login with the complete identity replaces it, under a new token. It lasts at most 10
-// minutes (ASVS 5.0, 6.5.5), or [Config.Lifetime] if that is shorter, whatever lifetime
+// minutes (ASVS 5.0, 6.5.5), or the Lifetime of
+// [auth.Limits] if that is shorter, whatever lifetime
 // id.Expires requests.
 //
 // A subject has at most 10 pending logins. A further one ends the oldest of them, and
@@ -165,7 +168,7 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*ses
 	now := time.Now()
 	rec := &sessionrecord.Record{Flags: flags, Created: now.UnixMilli(), Used: now.UnixMilli(), AuthTime: now.UnixMilli()}
 	if flags&flagAnonymous != 0 {
-		rec.Expires = now.Add(m.config.Lifetime).UnixMilli()
+		rec.Expires = now.Add(m.config.Limits.Lifetime).UnixMilli()
 		return rec, nil
 	}
 	if err := id.Validate(); err != nil {
@@ -174,20 +177,17 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*ses
 	if id.Issuer != "" {
 		return nil, errors.New("a session has no issuer")
 	}
-	lifetime := m.config.Lifetime
-	if !id.Expires.IsZero() {
-		lifetime = min(id.Expires.Sub(now), m.config.MaxLifetime)
-		if lifetime <= 0 {
-			return nil, errors.New("the identity has expired")
-		}
+	term, err := logins.NewTerm(&m.config.Limits, now, id.Expires)
+	if err != nil {
+		return nil, err
 	}
 	if flags&flagPending != 0 {
-		lifetime = min(lifetime, m.config.Lifetime, pendingLifetime)
+		term = logins.Term{Expires: now.Add(min(term.Expires.Sub(now), m.config.Limits.Lifetime, pendingLifetime))}
 	}
-	if lifetime > m.config.Lifetime {
+	if term.Remembered {
 		rec.Flags |= flagRemembered
 	}
-	rec.Expires = now.Add(lifetime).UnixMilli()
+	rec.Expires = term.Expires.UnixMilli()
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
 		rec.AuthTime = max(id.AuthTime.UnixMilli(), 0)
 	}

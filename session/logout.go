@@ -130,9 +130,9 @@ func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error 
 // After an error some logins may be alive, and the call can be repeated: it has ended
 // what could be ended within 5 seconds, and does not try that again. A full store, and a
 // session that its user keeps changing, cause no error as long as the store can delete.
-// If the list of the subject was corrupt, LogoutAll returns an error for
-// [Config.RememberedIdleTimeout], and at least 7 days, since logins that the list has
-// lost may be alive for that long.
+// If the list of the subject was corrupt, LogoutAll returns an error for the
+// RememberedIdleTimeout of [auth.Limits], and at least 30 days, since logins that the list
+// has lost may be alive for that long.
 //
 // Keeping the current login also keeps stolen copies of its cookie valid. After a change
 // of password leave keep empty and call Login again: it makes a new session, without the

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -49,29 +48,9 @@ type Config struct {
 	// store share the list of a subject's logins.
 	Namespace string
 
-	// Lifetime is the maximum lifetime of a session (ASVS 5.0, 7.3.2). The default
-	// is 24 hours.
-	Lifetime time.Duration
-
-	// IdleTimeout ends a session that has not been used for this long (ASVS 5.0,
-	// 7.3.1). The default is one hour, or Lifetime if that is shorter. Use is
-	// recorded with a precision of a tenth of IdleTimeout, so that a session may end
-	// that much early, but never late.
-	IdleTimeout time.Duration
-
-	// MaxLifetime is the maximum lifetime of a remember-me session: one whose login
-	// requested more than Lifetime by Identity.Expires. The default is 30 days, or
-	// Lifetime if that is longer.
-	MaxLifetime time.Duration
-
-	// RememberedIdleTimeout is the idle timeout of a remember-me session. The
-	// default is 7 days, or IdleTimeout if that is longer, and at most MaxLifetime.
-	RememberedIdleTimeout time.Duration
-
-	// MaxLogins is the maximum number of logins of a subject, token logins of the
-	// same namespace included. A further login ends one that has expired or, if
-	// there is none, the least recently used. The default is 100, the maximum 1000.
-	MaxLogins int
+	// Limits bound how long sessions last, and how many logins a subject has. Tokens
+	// have the same limits.
+	Limits auth.Limits
 
 	// CrossOrigin refuses requests that another site made a browser send (ASVS 5.0,
 	// 3.5.1), including WebSocket handshakes. Login, LoginPending, Ensure, Get,
@@ -129,8 +108,8 @@ func New(c Config) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session: Config.FormerCookies: %w", err)
 	}
-	if err := c.limits(); err != nil {
-		return nil, err
+	if err := logins.SetDefaults(&c.Limits); err != nil {
+		return nil, fmt.Errorf("session: Config.%w", err)
 	}
 	c.CrossOrigin = crossorigin.OrDefault(c.CrossOrigin)
 	if c.Device == nil {
@@ -144,7 +123,7 @@ func New(c Config) (*Manager, error) {
 		m.cached = near.GetCached
 	}
 	m.lists = logins.Lists{
-		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins, Idle: max(c.IdleTimeout, c.RememberedIdleTimeout),
+		Store: c.Store, Namespace: c.Namespace, Bound: c.Limits.MaxLogins, Idle: c.Limits.RememberedIdleTimeout,
 		DescribeSession: m.describe, DescribeFamily: rotation.Describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
 			m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
@@ -154,35 +133,6 @@ func New(c Config) (*Manager, error) {
 		},
 	}
 	return m, nil
-}
-
-// limits fills in the defaults and refuses limits that contradict each other.
-func (c *Config) limits() error {
-	if c.Lifetime < 0 || c.IdleTimeout < 0 || c.MaxLifetime < 0 || c.RememberedIdleTimeout < 0 {
-		return errors.New("session: Config.Lifetime, IdleTimeout, MaxLifetime or RememberedIdleTimeout is negative")
-	}
-	if c.MaxLogins < 0 || c.MaxLogins > 1000 {
-		return errors.New("session: Config.MaxLogins is not between 1 and 1000")
-	}
-	c.Lifetime = cmp.Or(c.Lifetime, 24*time.Hour)
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, min(time.Hour, c.Lifetime))
-	c.MaxLifetime = cmp.Or(c.MaxLifetime, max(30*24*time.Hour, c.Lifetime))
-	c.RememberedIdleTimeout = cmp.Or(c.RememberedIdleTimeout, min(max(7*24*time.Hour, c.IdleTimeout), c.MaxLifetime))
-	c.MaxLogins = cmp.Or(c.MaxLogins, 100)
-	const browsersCut = 400 * 24 * time.Hour
-	switch {
-	case c.IdleTimeout < 100*time.Millisecond || c.RememberedIdleTimeout < 100*time.Millisecond:
-		return errors.New("session: Config.IdleTimeout is shorter than 100 milliseconds")
-	case c.IdleTimeout > c.Lifetime:
-		return errors.New("session: Config.IdleTimeout is longer than Config.Lifetime")
-	case c.MaxLifetime < c.Lifetime:
-		return errors.New("session: Config.MaxLifetime is shorter than Config.Lifetime")
-	case c.RememberedIdleTimeout > c.MaxLifetime:
-		return errors.New("session: Config.RememberedIdleTimeout is longer than Config.MaxLifetime")
-	case c.Lifetime > browsersCut || c.MaxLifetime > browsersCut:
-		return errors.New("session: Config.Lifetime or Config.MaxLifetime is longer than the 400 days that browsers keep a cookie")
-	}
-	return nil
 }
 
 // domain is the domain separation between managers: a digest of the namespace and the
@@ -196,7 +146,7 @@ func domain(c Config) [sha256.Size]byte {
 // Authenticate returns the identity of the session that the request's cookie names,
 // with a *[Session] as its Credential. It makes one read of the store, or none if the
 // request has no session cookie, and records the use of the session once a tenth of its
-// idle timeout has passed.
+// idle timeout, or a day, has passed.
 //
 // The error wraps [auth.ErrNoCredential] if there is no cookie, or if its session has
 // ended, is anonymous, or waits for a second factor; [auth.ErrUnauthenticated] if the
@@ -298,10 +248,7 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 
 // idle returns the idle timeout of a record.
 func (m *Manager) idle(rec *sessionrecord.Record) time.Duration {
-	if rec.Flags&flagRemembered != 0 {
-		return m.config.RememberedIdleTimeout
-	}
-	return m.config.IdleTimeout
+	return logins.Idle(&m.config.Limits, rec.Flags&flagRemembered != 0)
 }
 
 // ends returns when a session ends if it is not used again.
@@ -316,7 +263,7 @@ func (m *Manager) ends(s *Session) time.Time {
 // ttl returns how long the store keeps a record, with any times in it.
 func (m *Manager) ttl(rec *sessionrecord.Record) time.Duration {
 	idle := time.UnixMilli(rec.Used).Add(m.idle(rec))
-	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.Expires)), m.config.MaxLifetime)
+	left := min(time.Until(idle), time.Until(time.UnixMilli(rec.Expires)), m.config.Limits.MaxLifetime)
 	return max(left, 0) + margin
 }
 

@@ -136,7 +136,7 @@ func TestPendingLoginOfAnotherSubjectCarriesNothing(t *testing.T) {
 
 // An attacker who knows only the password must not end complete logins.
 func TestPendingLoginsEvictNoCompleteOnes(t *testing.T) {
-	m := newManager(t, session.Config{MaxLogins: 3})
+	m := newManager(t, session.Config{Limits: auth.Limits{MaxLogins: 3}})
 	var complete []*browser
 	for range 3 {
 		complete = append(complete, loggedIn(t, m, "alice"))
@@ -183,7 +183,7 @@ func TestPendingLoginLastsTenMinutes(t *testing.T) {
 
 func TestPendingLoginLastsNoLongerThanAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(t, session.Config{Lifetime: 5 * time.Minute})
+		m := newManager(t, session.Config{Limits: auth.Limits{Lifetime: 5 * time.Minute}})
 		for rule, expires := range map[string]time.Time{
 			"without a requested expiry": {}, "with a later requested expiry": time.Now().Add(day),
 		} {

@@ -229,7 +229,7 @@ func TestLogoutEverywhereMissesNoLogin(t *testing.T) {
 // ASVS 5.0, 2.3.4: the bound on logins cannot be over-booked by a race.
 func TestParallelLoginsKeepTheBound(t *testing.T) {
 	const bound, more = 5, 7
-	m := newManager(t, session.Config{MaxLogins: bound, Store: &store.Memory{}})
+	m := newManager(t, session.Config{Limits: auth.Limits{MaxLogins: bound}, Store: &store.Memory{}})
 	browsers := make([]*browser, bound+more)
 	var wg sync.WaitGroup
 	for i := range browsers {
@@ -253,7 +253,7 @@ func TestParallelLoginsKeepTheBound(t *testing.T) {
 }
 
 func TestLoginAgainIsNotCountedTwice(t *testing.T) {
-	m := newManager(t, session.Config{MaxLogins: 2})
+	m := newManager(t, session.Config{Limits: auth.Limits{MaxLogins: 2}})
 	phone, laptop := loggedIn(t, m, "alice"), loggedIn(t, m, "alice")
 	for range 5 {
 		check(t, laptop.login(m, "alice"))

@@ -17,8 +17,12 @@ const (
 	touchPause   = 5 * time.Second
 )
 
-// touch records that a session is in use, once a tenth of its idle timeout has passed
-// since the last time, and then checks that the session is still in its subject's list.
+// maxTouchInterval bounds a tenth of the idle timeout of a remembered login: a list of
+// devices should say on which day each was last used.
+const maxTouchInterval = 24 * time.Hour
+
+// touch records that a session is in use, once a tenth of its idle timeout, or a day, has
+// passed since the last time, and then checks that the session is still in its subject's list.
 // If not, a store has lost the write of an entry or of a tombstone, and touch ends the
 // session. Any other failure is an event only: the session was read and is valid.
 func (m *Manager) touch(ctx context.Context, s *Session) error {
@@ -31,7 +35,8 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
-	return now.Sub(time.UnixMilli(s.record.Used)) >= m.idle(&s.record)/10 && now.UnixMilli() >= m.touchPausedUntil.Load()
+	interval := min(m.idle(&s.record)/10, maxTouchInterval)
+	return now.Sub(time.UnixMilli(s.record.Used)) >= interval && now.UnixMilli() >= m.touchPausedUntil.Load()
 }
 
 // touchNow is touch for a call that has a context for its writes.

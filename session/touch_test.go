@@ -16,16 +16,18 @@ import (
 func TestUseIsNotedOncePerTenthOfTheIdleTimeout(t *testing.T) {
 	for _, c := range []struct {
 		rule       string
+		idle       time.Duration // of remembered logins
 		remembered bool
 		tenth      time.Duration
 	}{
-		{"a login", false, 6 * time.Minute},
-		{"a remembered login", true, 7 * day / 10},
+		{"a login", 0, false, 6 * time.Minute},
+		{"a remembered login", 0, true, day},
+		{"a remembered login with an idle timeout", 5 * day, true, day / 2},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &counted{Store: &store.Memory{}}
-				m := newManager(t, session.Config{Store: s})
+				m := newManager(t, session.Config{Store: s, Limits: auth.Limits{RememberedIdleTimeout: c.idle}})
 				b, id := &browser{}, auth.Identity{Subject: "alice"}
 				if c.remembered {
 					id.Expires = time.Now().Add(30 * day)

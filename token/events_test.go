@@ -33,7 +33,7 @@ func TestEventNamesOnlyAnAuthenticatedSubject(t *testing.T) {
 		}, auth.EventRejected, "malformed refresh token", false, false, false},
 		"a forged one":                {0, audienceName, refresh(func(b []byte) { b[len(b)-1]++ }), auth.EventRejected, "forged refresh token", false, true, false},
 		"one of a login that is gone": {0, audienceName, refresh(func(b []byte) { b[1]++ }), auth.EventExpired, "unknown", false, true, false},
-		"one that has expired":        {3*time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true, false},
+		"one that has expired":        {time.Hour + 1, audienceName, refresh(func([]byte) {}), auth.EventExpired, "", true, true, false},
 		"an expired access token":     {11 * time.Minute, audienceName, verify, auth.EventExpired, "", true, true, true},
 		"one of a login that has ended": {0, audienceName, func(t *testing.T, i *token.Issuer, tokens token.Tokens) {
 			must(t, i.LogoutAll(t.Context(), "alice"))

@@ -22,8 +22,10 @@ import (
 
 // Login logs id in for a browser. It responds with the access token in the body, as
 // JSON (see [Tokens]), and sets the cookie with the refresh token. It ends the
-// previous login of the browser. An id.Expires is a requested expiry, which
-// [IssuerConfig.MaxLifetime] caps.
+// previous login of the browser. id.Expires is a request: beyond Lifetime of
+// [auth.Limits] it means "remember me". The login is then capped at MaxLifetime, has the
+// RememberedIdleTimeout, and its refresh cookie outlives the browser. An earlier Expires
+// ends the login earlier.
 //
 // After Login, check once more that what was proved before it still holds, and end
 // the login if not. Otherwise a login whose password was checked before a change of
@@ -153,7 +155,7 @@ func (i *Issuer) writeError(w http.ResponseWriter, err error) {
 		}
 		writeProblem(w, http.StatusUnauthorized, detail)
 	default:
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", stored.RetryAfter)
 		writeProblem(w, http.StatusServiceUnavailable, wire.Problem{})
 	}
 }
@@ -182,8 +184,11 @@ func writeJSON(w http.ResponseWriter, status int, contentType string, body any) 
 func (i *Issuer) writeTokens(w http.ResponseWriter, r *http.Request, tokens granted) error {
 	h := http.Header{"Set-Cookie": w.Header()["Set-Cookie"]}
 	i.former.Expire(h, r)
-	seconds := max(time.Until(tokens.ends).Truncate(time.Second), time.Second)
-	if err := i.config.Cookie.MaxAge(seconds).Set(h, r, tokens.RefreshToken); err != nil {
+	refresh := i.config.Cookie
+	if !tokens.ends.IsZero() {
+		refresh = refresh.MaxAge(max(time.Until(tokens.ends).Truncate(time.Second), time.Second))
+	}
+	if err := refresh.Set(h, r, tokens.RefreshToken); err != nil {
 		return err
 	}
 	tokens.RefreshToken = ""

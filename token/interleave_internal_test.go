@@ -85,7 +85,7 @@ func (w *theatre) issuer(s store.Store) *Issuer {
 	i, err := NewIssuer(IssuerConfig{
 		Refreshing: refreshing,
 		Keys:       exploredKeys(), Store: s, Issuer: "https://issuer.test", Audience: "https://api.test", ClientID: "app",
-		CacheSize: NoCache, GracePeriod: exploredWindow,
+		GracePeriod: exploredWindow,
 		Events: func(_ context.Context, e auth.Event) {
 			if e.Kind == auth.EventReuse {
 				w.reuses[e.LoginID]++

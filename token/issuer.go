@@ -40,23 +40,14 @@ type IssuerConfig struct {
 	Namespace string
 
 	// AccessLifetime is how long an access token is valid. Without RevocationCheck,
-	// it stays valid for that long after a logout. The default is 10 minutes, or
-	// Lifetime if that is shorter. The minimum is one second, the maximum one hour
-	// (RFC 6750, 5.3).
+	// it stays valid for that long after a logout. The default is 10 minutes, or the
+	// IdleTimeout of Limits if that is shorter. The minimum is one second, the maximum
+	// one hour (RFC 6750, 5.3).
 	AccessLifetime time.Duration
 
-	// IdleTimeout is how long a login lasts without a refresh (ASVS 5.0, 7.3.1). The
-	// default is 3 hours, or Lifetime if that is shorter. The minimum is
-	// AccessLifetime, the maximum Lifetime.
-	IdleTimeout time.Duration
-
-	// Lifetime is how long a login lasts, however often it is refreshed (ASVS 5.0,
-	// 10.4.8). The default is 12 hours, the minimum one second.
-	Lifetime time.Duration
-
-	// MaxLifetime is the maximum lifetime that a login may request by its Expires.
-	// The default and the minimum are Lifetime, the maximum is 400 days.
-	MaxLifetime time.Duration
+	// Limits bound how long logins last, and how many a subject has. Sessions have the
+	// same limits.
+	Limits auth.Limits
 
 	// GracePeriod is the time after a refresh in which the used refresh token is
 	// still accepted, and returns the same successor. It tolerates concurrent
@@ -76,11 +67,6 @@ type IssuerConfig struct {
 	// only browsers.
 	NativeClients bool
 
-	// MaxLogins is the maximum number of logins of a subject, including sessions of
-	// the same store and namespace. A further login removes one that has expired, or
-	// else ends the least recently used one. The default is 100, the maximum 1000.
-	MaxLogins int
-
 	// Cookie is the policy of the cookie with a browser's refresh token. It must be
 	// HttpOnly. The default is [cookie.Refresh]: Strict, HttpOnly and Secure.
 	Cookie cookie.Policy
@@ -89,7 +75,8 @@ type IssuerConfig struct {
 	// HttpOnly. The default is no such cookie: the browser's script receives the
 	// token in the body and sends it in the Authorization header. With the cookie,
 	// scripts cannot read the token, the cross-origin check applies to every request
-	// that carries it, and no other host receives it.
+	// that carries it, and no other host receives it. It lasts as long as the token,
+	// also where the browser is closed before that.
 	AccessCookie cookie.Policy
 
 	// FormerCookies are policies that Cookie and AccessCookie had before. A change of a
@@ -109,12 +96,6 @@ type IssuerConfig struct {
 	// RevocationCheck makes Authenticate check that the login has not ended, so that a
 	// logout is seen at once. The default is no check.
 	RevocationCheck bool
-
-	// Leeway is the Leeway of [VerifierConfig].
-	Leeway time.Duration
-
-	// CacheSize is the CacheSize of [VerifierConfig].
-	CacheSize int
 
 	// Refreshing decides at each refresh what the next access token states, so that a
 	// change of rights takes effect within AccessLifetime (ASVS 5.0, 8.3.2). It is given
@@ -143,7 +124,8 @@ type IssuerConfig struct {
 }
 
 // Issuer issues and refreshes tokens, and ends the logins that they belong to. It
-// embeds the [Verifier] of its own tokens, so it is also an Authenticator for a guard.
+// embeds the [Verifier] of its own tokens, so it is also an Authenticator for a guard. A
+// guard that needs another Leeway or CacheSize has a Verifier with the same Keys instead.
 // Create it with [NewIssuer]. It has no state except its configuration and a cache, so
 // several processes may use one store. It is safe for concurrent use.
 type Issuer struct {
@@ -187,7 +169,7 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 func (i *Issuer) newLists() logins.Lists {
 	c := &i.config
 	return logins.Lists{
-		Store: c.Store, Namespace: c.Namespace, Bound: c.MaxLogins, Idle: c.IdleTimeout,
+		Store: c.Store, Namespace: c.Namespace, Bound: c.Limits.MaxLogins, Idle: c.Limits.RememberedIdleTimeout,
 		DescribeSession: sessionrecord.Describe, DescribeFamily: i.describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
 			i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
@@ -222,7 +204,6 @@ func (c *IssuerConfig) required() error {
 func (c *IssuerConfig) verifier() VerifierConfig {
 	v := VerifierConfig{
 		Keys: c.Keys, Issuer: c.Issuer, Audience: c.Audience,
-		Leeway: c.Leeway, CacheSize: c.CacheSize,
 		AccessCookie: c.AccessCookie, CrossOrigin: c.CrossOrigin, Events: c.Events,
 		namespace: &c.Namespace,
 	}
@@ -255,31 +236,18 @@ func (c *IssuerConfig) cookies() error {
 
 // limits sets the defaults and refuses limits that contradict each other.
 func (c *IssuerConfig) limits() error {
-	c.Lifetime = cmp.Or(c.Lifetime, 12*time.Hour)
-	if c.Lifetime < time.Second {
-		return errors.New("token: IssuerConfig.Lifetime is shorter than a second")
+	if err := logins.SetDefaults(&c.Limits); err != nil {
+		return fmt.Errorf("token: IssuerConfig.%w", err)
 	}
-	c.AccessLifetime = cmp.Or(c.AccessLifetime, min(10*time.Minute, c.Lifetime))
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, min(3*time.Hour, c.Lifetime))
-	c.MaxLifetime = cmp.Or(c.MaxLifetime, c.Lifetime)
+	c.AccessLifetime = cmp.Or(c.AccessLifetime, min(10*time.Minute, c.Limits.IdleTimeout))
 	c.GracePeriod = cmp.Or(c.GracePeriod, 10*time.Second)
-	c.MaxLogins = cmp.Or(c.MaxLogins, 100)
-	const browserMaxAge = 400 * 24 * time.Hour
-	for _, limit := range [...]struct {
-		refused bool
-		says    string
-	}{
-		{c.AccessLifetime < time.Second || c.AccessLifetime > logins.Family.TombstoneTTL(), "AccessLifetime is not between a second and an hour"},
-		{c.IdleTimeout < c.AccessLifetime, "IdleTimeout is shorter than IssuerConfig.AccessLifetime"},
-		{c.Lifetime < c.IdleTimeout, "Lifetime is shorter than IssuerConfig.IdleTimeout"},
-		{c.MaxLifetime < c.Lifetime, "MaxLifetime is shorter than IssuerConfig.Lifetime"},
-		{c.MaxLifetime > browserMaxAge, "MaxLifetime is longer than the 400 days that browsers keep a cookie"},
-		{c.GracePeriod < time.Second || c.GracePeriod > time.Minute, "GracePeriod is not between a second and a minute"},
-		{c.MaxLogins < 0 || c.MaxLogins > 1000, "MaxLogins is not between 1 and 1000"},
-	} {
-		if limit.refused {
-			return errors.New("token: IssuerConfig." + limit.says)
-		}
+	switch {
+	case c.AccessLifetime < time.Second || c.AccessLifetime > logins.Family.TombstoneTTL():
+		return errors.New("token: IssuerConfig.AccessLifetime is not between a second and an hour")
+	case c.Limits.IdleTimeout < c.AccessLifetime:
+		return errors.New("token: IssuerConfig.Limits.IdleTimeout is shorter than IssuerConfig.AccessLifetime")
+	case c.GracePeriod < time.Second || c.GracePeriod > time.Minute:
+		return errors.New("token: IssuerConfig.GracePeriod is not between a second and a minute")
 	}
 	return nil
 }

@@ -176,8 +176,8 @@ func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 // logins as it can within 5 seconds, and a repeated call continues with the others.
 //
 // If the list of the subject was corrupt, LogoutAll returns an error for as long as a
-// login that the list has lost may be live: [IssuerConfig.IdleTimeout], and at least 7
-// days.
+// login that the list has lost may be live: for the RememberedIdleTimeout of
+// [auth.Limits], and at least 30 days.
 func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()

@@ -172,9 +172,9 @@ func TestI5UsedTokenEndsTheLogin(t *testing.T) {
 		"the one before it after the grace period":     {2, gracePeriod + time.Second, 0},
 		"one of long ago":                              {5, 0, 1},
 		"the first of many, just after the last":       {9, time.Second, 0},
-		"the previous one long after the grace period": {1, 2 * time.Hour, 0},
+		"the previous one long after the grace period": {1, 30 * time.Minute, 0},
 		"the previous one of many":                     {6, gracePeriod + time.Second, 5},
-		"the previous one at the end of the idle":      {1, 3*time.Hour - time.Second, 0},
+		"the previous one at the end of the idle":      {1, time.Hour - time.Second, 0},
 	} {
 		t.Run(rule, inBubble(func(t *testing.T) {
 			s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
@@ -255,7 +255,7 @@ func TestI5ReuseIsReportedOnceThoughTheStoreFails(t *testing.T) {
 // A login that was ended by a theft does not count towards MaxLogins.
 func TestI5EndedLoginLeavesTheList(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		i := newIssuer(t, func(c *token.IssuerConfig) { c.MaxLogins = 2 })
+		i := newIssuer(t, func(c *token.IssuerConfig) { c.Limits.MaxLogins = 2 })
 		oldest, used := issued(t, i).RefreshToken, issued(t, i).RefreshToken
 		refreshed(t, i, used)
 		time.Sleep(gracePeriod + time.Second)
@@ -437,7 +437,7 @@ func TestI9NothingOutlivesItsLimits(t *testing.T) {
 				t.Error("exp is after the end")
 			}
 		}
-		if lasted := time.Since(began); lasted <= 12*time.Hour || lasted > 13*time.Hour {
+		if lasted := time.Since(began); lasted <= 24*time.Hour || lasted > 25*time.Hour {
 			t.Errorf("it has lasted %v", lasted)
 		}
 		wants(t, i, tokens.RefreshToken, refusedAs)
@@ -446,7 +446,7 @@ func TestI9NothingOutlivesItsLimits(t *testing.T) {
 
 // ASVS 5.0, 7.3.1.
 func TestI9IdleLoginEnds(t *testing.T) {
-	for idle, want := range map[time.Duration]string{3*time.Hour - time.Millisecond: valid, 3 * time.Hour: refusedAs, 3*time.Hour + 30*time.Second: refusedAs, 20 * time.Hour: refusedAs} {
+	for idle, want := range map[time.Duration]string{time.Hour - time.Millisecond: valid, time.Hour: refusedAs, time.Hour + 30*time.Second: refusedAs, 20 * time.Hour: refusedAs} {
 		inBubble(func(t *testing.T) {
 			i := newIssuer(t)
 			text := issued(t, i).RefreshToken
@@ -459,7 +459,7 @@ func TestI9IdleLoginEnds(t *testing.T) {
 // The last access token ends with the login.
 func TestI9LastAccessTokenIsCutToTheEnd(t *testing.T) {
 	inBubble(func(t *testing.T) {
-		i := newIssuer(t, func(c *token.IssuerConfig) { c.Lifetime, c.IdleTimeout = 3*time.Hour, 3*time.Hour })
+		i := newIssuer(t, func(c *token.IssuerConfig) { c.Limits.Lifetime, c.Limits.IdleTimeout = 3*time.Hour, 3*time.Hour })
 		text := issued(t, i).RefreshToken
 		for _, left := range []time.Duration{time.Minute, 1500 * time.Millisecond, 500 * time.Millisecond} {
 			time.Sleep(time.Until(time.Now().Truncate(24 * time.Hour).Add(3*time.Hour - left)))

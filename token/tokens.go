@@ -49,7 +49,8 @@ type Tokens struct {
 	LoginID string `json:"login_id"`
 }
 
-// granted are issued tokens, with the expiry of the refresh token.
+// granted are issued tokens, with the expiry of the refresh cookie of a remembered login.
+// Without one, the cookie ends with the browser.
 type granted struct {
 	Tokens
 	ends time.Time
@@ -66,7 +67,8 @@ func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 
 // Issue logs id in for a native client or a service, which keeps both tokens itself.
 // Browsers use [Issuer.Login], whose documentation says what to check again after a
-// login. An id.Expires is a requested expiry, which [IssuerConfig.MaxLifetime] caps.
+// login. An id.Expires is a requested expiry: beyond Lifetime of [auth.Limits] it
+// means "remember me", as in Login.
 //
 // An error means that id is not valid (see [auth.Identity.Validate]; its Issuer must
 // be empty and its Expires not in the past), or that the store could not answer. After
@@ -144,12 +146,9 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 		return nil, nil, errors.New("the Issuer of the identity must be empty: IssuerConfig.Issuer sets it")
 	}
 	now := time.Now()
-	lifetime := i.config.Lifetime
-	if !id.Expires.IsZero() {
-		lifetime = min(id.Expires.Sub(now), i.config.MaxLifetime)
-		if lifetime <= 0 {
-			return nil, nil, errors.New("the Expires of the identity is in the past")
-		}
+	term, err := logins.NewTerm(&i.config.Limits, now, id.Expires)
+	if err != nil {
+		return nil, nil, err
 	}
 	current, err := i.config.Keys.currentSecret()
 	if err != nil {
@@ -158,14 +157,14 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 	f := &rotation.Family{
 		KeyID:   current.ID,
 		Created: now.UnixMilli(), Rotated: now.UnixMilli(), AuthTime: now.UnixMilli(),
-		Idle:    now.Add(min(i.config.IdleTimeout, lifetime)).UnixMilli(),
-		Expires: now.Add(lifetime).UnixMilli(),
+		Expires: term.Expires.UnixMilli(), Remembered: term.Remembered,
 		Subject: id.Subject, Scopes: string(id.Scopes), Methods: string(id.Methods), Claims: string(id.Claims),
 		Login: from, Last: from,
 	}
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
 		f.AuthTime = max(id.AuthTime.UnixMilli(), 0)
 	}
+	f.Idle = i.idleEnd(f, now)
 	return f, i.bound(current.Bytes), nil
 }
 
@@ -217,6 +216,14 @@ func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (grant
 	}
 	// The end is counted from now and not read from the family, which notes it at
 	// writes only: the Max-Age of a cookie would show a thief each refresh of the owner.
-	ends := min(now.Add(i.config.IdleTimeout).UnixMilli(), f.Expires)
-	return granted{tokens, time.UnixMilli(ends)}, nil
+	granted := granted{Tokens: tokens}
+	if f.Remembered {
+		granted.ends = time.UnixMilli(i.idleEnd(f, now))
+	}
+	return granted, nil
+}
+
+// idleEnd returns when a login ends that is used now and not again.
+func (i *Issuer) idleEnd(f *rotation.Family, now time.Time) int64 {
+	return min(now.Add(logins.Idle(&i.config.Limits, f.Remembered)).UnixMilli(), f.Expires)
 }

@@ -180,7 +180,7 @@ func TestHooksAndSignersMayCallBack(t *testing.T) {
 	var i *token.Issuer
 	calls := 0
 	i = newIssuer(t, func(c *token.IssuerConfig) {
-		c.Keys, c.MaxLogins = keys, 1
+		c.Keys, c.Limits.MaxLogins = keys, 1
 		c.Events = func(ctx context.Context, e auth.Event) {
 			if calls++; calls > 20 {
 				return

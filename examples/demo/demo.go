@@ -32,7 +32,8 @@ type demo struct {
 	accounts  map[string]string // hashes by user name
 	sessions  *session.Manager
 	tokens    *token.Issuer
-	live      *token.Verifier // of the same tokens, for an API that must see a logout at once
+	bearer    *token.Verifier // of its access tokens
+	live      *token.Verifier // of the same, for an API that must see a logout at once
 	visitors  visitors
 }
 
@@ -50,10 +51,10 @@ func newDemo(l limits) (*demo, error) {
 
 	// Sessions are kept here. To use another store, change only this line.
 	logins := counted{&store.Memory{}}
+	both := auth.Limits{IdleTimeout: l.idle, Lifetime: l.lifetime}
 	d.sessions, err = session.New(session.Config{
 		Store: logins, Cookie: sessionCookie,
-		IdleTimeout: l.idle, Lifetime: l.lifetime,
-		Events: noteEvent,
+		Limits: both, Events: noteEvent,
 	})
 	if err != nil {
 		return nil, err
@@ -66,24 +67,25 @@ func newDemo(l limits) (*demo, error) {
 	d.tokens, err = token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: logins, Cookie: refreshCookie,
 		Issuer: origin, Audience: origin, ClientID: "demo",
-		AccessLifetime: l.access, GracePeriod: l.grace, IdleTimeout: l.idle, Lifetime: l.lifetime,
-		Leeway: token.NoLeeway, Events: noteEvent,
+		AccessLifetime: l.access, GracePeriod: l.grace, Limits: both, Events: noteEvent,
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.live, err = token.NewVerifier(token.VerifierConfig{
-		Keys: keys, Issuer: origin, Audience: origin,
-		RevocationCheck: &token.RevocationCheck{Store: logins},
-		Leeway:          token.NoLeeway, Events: noteEvent,
-	})
+	// The demo shows when a token expires, so there is no leeway.
+	verify := token.VerifierConfig{Keys: keys, Issuer: origin, Audience: origin, Leeway: token.NoLeeway, Events: noteEvent}
+	if d.bearer, err = token.NewVerifier(verify); err != nil {
+		return nil, err
+	}
+	verify.RevocationCheck = &token.RevocationCheck{Store: logins}
+	d.live, err = token.NewVerifier(verify)
 	return d, err
 }
 
 // api returns the API of the demo. Each handler below serves both modes.
 func (d *demo) api() http.Handler {
 	bySession := &middleware.Guard{Authenticator: d.sessions}
-	byToken := &middleware.Guard{Authenticator: d.tokens}
+	byToken := &middleware.Guard{Authenticator: d.bearer}
 	byLiveToken := &middleware.Guard{Authenticator: d.live}
 	mux := http.NewServeMux()
 

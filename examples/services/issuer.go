@@ -30,7 +30,7 @@ func newIssuer(url string, access time.Duration) (*issuer, error) {
 	i, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: url, Audience: audience, ClientID: "services",
-		AccessLifetime: access, IdleTimeout: lifetime, Lifetime: lifetime,
+		AccessLifetime: access, Limits: auth.Limits{IdleTimeout: lifetime, Lifetime: lifetime},
 		NativeClients: true,
 	})
 	return &issuer{i, keys, lifetime}, err

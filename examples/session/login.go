@@ -9,7 +9,7 @@ import (
 	"github.com/authlatch/auth/middleware"
 )
 
-// remembered is the lifetime requested with "remember me". Config.MaxLifetime caps it.
+// remembered is the lifetime requested with "remember me". Limits.MaxLifetime caps it.
 const remembered = 30 * 24 * time.Hour
 
 func (s *shop) login(w http.ResponseWriter, r *http.Request) {

@@ -35,6 +35,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
@@ -49,11 +50,11 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	config := session.Config{
 		// Sessions are kept here. To use another store, change only this line.
-		Store:       &store.Memory{},
-		Cookie:      cookie.Session(),
-		IdleTimeout: *idle,
-		Device:      device,
-		Events:      logEvents(log),
+		Store:  &store.Memory{},
+		Cookie: cookie.Session(),
+		Limits: auth.Limits{IdleTimeout: *idle},
+		Device: device,
+		Events: logEvents(log),
 	}
 	if *insecure {
 		config.Cookie = config.Cookie.Insecure()

@@ -44,32 +44,40 @@ func main() {
 		log.Fatal(err)
 	}
 	origin := "http://" + listener.Addr().String()
-	issuer, err := newIssuer(origin, *access, *refresh)
+	handler, err := newHandler(origin, *access, *refresh)
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Println("listening on " + origin)
-	server := &http.Server{Handler: routes(issuer), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	log.Fatal(server.Serve(listener))
 }
 
-func newIssuer(origin string, access, refresh time.Duration) (*token.Issuer, error) {
+func newHandler(origin string, access, refresh time.Duration) (http.Handler, error) {
 	keys, err := token.NewKeySet(token.Ed25519)
 	if err != nil {
 		return nil, err
 	}
-	return token.NewIssuer(token.IssuerConfig{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys,
 		// Logins are kept here. To use another store, change only this line.
 		Store:  &store.Memory{},
 		Issuer: origin, Audience: origin, ClientID: "spa",
-		AccessLifetime: access, IdleTimeout: refresh, Lifetime: max(12*time.Hour, refresh),
-		Leeway: token.NoLeeway, // issuer and verifier have one clock
+		AccessLifetime: access, Limits: auth.Limits{IdleTimeout: refresh, Lifetime: max(12*time.Hour, refresh)},
 	})
+	if err != nil {
+		return nil, err
+	}
+	// Usually the issuer is the Authenticator. Here both have one clock, and a token of a
+	// few seconds is to end on time.
+	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: keys, Issuer: origin, Audience: origin, Leeway: token.NoLeeway})
+	if err != nil {
+		return nil, err
+	}
+	return routes(issuer, &middleware.Guard{Authenticator: verifier}), nil
 }
 
-func routes(issuer *token.Issuer) http.Handler {
-	guard := &middleware.Guard{Authenticator: issuer}
+func routes(issuer *token.Issuer, guard *middleware.Guard) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {

@@ -10,11 +10,11 @@ import (
 )
 
 func TestThePageAndItsPartsAreServed(t *testing.T) {
-	issuer, err := newIssuer("https://app.example", time.Hour, 3*time.Hour)
+	handler, err := newHandler("https://app.example", time.Hour, 3*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(routes(issuer))
+	server := httptest.NewServer(handler)
 	defer server.Close()
 	for path, want := range map[string]string{
 		"/": "<!DOCTYPE html>", "/page.js": "createClient", "/style.css": "color-scheme", "/authlatch.js": "export function createClient",
@@ -32,7 +32,7 @@ func TestThePageAndItsPartsAreServed(t *testing.T) {
 }
 
 func TestTheFlagsOfTheExampleWork(t *testing.T) {
-	if _, err := newIssuer("http://localhost:8080", 5*time.Second, 30*time.Second); err != nil {
+	if _, err := newHandler("http://localhost:8080", 5*time.Second, 30*time.Second); err != nil {
 		t.Error(err)
 	}
 }

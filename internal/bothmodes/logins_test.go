@@ -59,12 +59,12 @@ func openBothModes(t *testing.T, maxLogins int) *bothModes {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.sessions, err = session.New(session.Config{Store: &b.store, MaxLogins: maxLogins, Events: receive})
+	b.sessions, err = session.New(session.Config{Store: &b.store, Limits: auth.Limits{MaxLogins: maxLogins}, Events: receive})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.tokens, err = token.NewIssuer(token.IssuerConfig{
-		Keys: keys, Store: &b.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", MaxLogins: maxLogins, Events: receive,
+		Keys: keys, Store: &b.store, Issuer: "https://app.example", Audience: "api", ClientID: "web", Limits: auth.Limits{MaxLogins: maxLogins}, Events: receive,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestBothListsOfDevicesShowBothKinds(t *testing.T) {
 		}
 		for i, want := range []auth.Login{
 			{Kind: auth.LoginSession, LastUsed: start, Expires: start.Add(24 * time.Hour), UserAgent: "Firefox"},
-			{Kind: auth.LoginToken, ID: tokens.LoginID, LastUsed: start.Add(time.Minute), Expires: start.Add(12 * time.Hour)},
+			{Kind: auth.LoginToken, ID: tokens.LoginID, LastUsed: start.Add(time.Minute), Expires: start.Add(24 * time.Hour)},
 			{Kind: auth.LoginSession, LastUsed: start, Expires: start.Add(10 * time.Minute), UserAgent: "Firefox", Pending: true},
 		} {
 			got := lists[0][i]
@@ -217,16 +217,16 @@ func TestListsOfDevicesLeaveOutWhatHasExpired(t *testing.T) {
 		b := openBothModes(t, 0)
 		b.login(t, false) // idle for 1 hour at most
 		b.login(t, true)  // 10 minutes
-		b.issue(t)        // 3 hours
+		b.issue(t)        // idle for 1 hour at most, too
 		for _, step := range []struct {
 			sleep           time.Duration
 			sessions, token []string
 		}{
 			{0, []string{"session", "pending", "token"}, []string{"session", "pending", "token"}},
 			{10 * time.Minute, []string{"session", "token"}, []string{"session", "token"}},
-			{50 * time.Minute, []string{"token"}, []string{"session", "token"}},
-			{time.Minute, []string{"token"}, []string{"token"}},
-			{2*time.Hour - time.Minute, nil, nil},
+			{50*time.Minute - time.Second, []string{"session", "token"}, []string{"session", "token"}},
+			{time.Second, nil, []string{"session"}},
+			{time.Minute, nil, nil},
 		} {
 			time.Sleep(step.sleep)
 			if got := kinds(t, b.sessions); !slices.Equal(got, step.sessions) {

@@ -42,8 +42,8 @@ type Lists struct {
 
 	// Idle is the longest time that a login lasts without its use being recorded,
 	// and so without being looked up in its list. After it, logins that a corrupt
-	// list has lost have ended. Less than a week counts as a week, because the other
-	// mode of the namespace may have longer-lived logins.
+	// list has lost have ended. Less than the default of remembered logins counts as
+	// that, because the other mode of the namespace may have longer-lived logins.
 	Idle time.Duration
 
 	// DescribeSession and DescribeFamily read the records of their kind. Without
@@ -234,7 +234,7 @@ func (l *Lists) read(ctx context.Context, subject string) (*list, error) {
 }
 
 // minIdle is the minimum of [Lists.Idle].
-const minIdle = 7 * 24 * time.Hour
+const minIdle = defaultMaxLifetime
 
 // write swaps the list in for the bytes that it was read from.
 func (l *Lists) write(ctx context.Context, key string, list *list) (bool, error) {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/middleware"
@@ -135,7 +136,8 @@ func newIssuer(t testing.TB, change ...func(*token.IssuerConfig)) *token.Issuer 
 	keys, err := token.NewKeySet(token.HS256) // cheap: these tests are not about signatures
 	must(t, err)
 	c := token.IssuerConfig{
-		Keys: keys, Store: &store.Memory{}, NativeClients: true,
+		Limits: auth.Limits{IdleTimeout: 3 * time.Hour}, // clients rest for hours here
+		Keys:   keys, Store: &store.Memory{}, NativeClients: true,
 		Issuer: "https://issuer.test", Audience: "https://api.test", ClientID: "app",
 	}
 	for _, each := range change {

@@ -42,6 +42,7 @@ type tokenSite struct {
 
 	mu       sync.Mutex
 	issuer   *token.Issuer
+	verifier *token.Verifier     // without leeway
 	cors     func(h http.Header) // of the API, or nil
 	meet     *meeting            // of refreshes, or nil
 	cut      bool                // answers to refreshes are lost
@@ -78,13 +79,20 @@ func openTokenSite(t *testing.T, trusted ...string) *tokenSite {
 	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: "https://app.shop.test", Audience: "https://app.shop.test", ClientID: "page",
-		AccessLifetime: accessLifetime, GracePeriod: refreshWindow, Leeway: time.Millisecond,
+		AccessLifetime: accessLifetime, GracePeriod: refreshWindow,
 		CrossOrigin: origins, Events: s.record,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.change(func() { s.issuer = issuer })
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Keys: keys, Issuer: "https://app.shop.test", Audience: "https://app.shop.test",
+		Leeway: time.Millisecond, Events: s.record,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.change(func() { s.issuer, s.verifier = issuer, verifier })
 	return s
 }
 
@@ -165,7 +173,7 @@ func (s *tokenSite) neighbour(w http.ResponseWriter, r *http.Request, host strin
 }
 
 func (s *tokenSite) routes(withPages bool) http.Handler {
-	guard := &middleware.Guard{Authenticator: s.issuer}
+	guard := &middleware.Guard{Authenticator: s.verifier}
 	echo := guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {

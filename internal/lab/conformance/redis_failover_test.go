@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/lab/conformance/servers"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
@@ -35,7 +36,7 @@ func failOver(t *testing.T, kept int, end func(*client, *session.Manager) error)
 	replica := replicaOf(t, master)
 	name := servers.NewProxy(t, master.Addr())
 	s := &counting{Store: openRedis(t, "redis://"+name.Addr())}
-	m, err := session.New(session.Config{Store: s, IdleTimeout: time.Second})
+	m, err := session.New(session.Config{Store: s, Limits: auth.Limits{IdleTimeout: time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}

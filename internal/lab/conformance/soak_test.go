@@ -128,10 +128,10 @@ func newSoak(t *testing.T, stores [2]store.Store) *soak {
 	for i, st := range stores {
 		st = hasten(st)
 		var err1, err2 error
-		s.sessions[i], err1 = session.New(session.Config{Store: st, IdleTimeout: soakLifetime, Lifetime: soakLifetime})
+		s.sessions[i], err1 = session.New(session.Config{Store: st, Limits: auth.Limits{IdleTimeout: soakLifetime, Lifetime: soakLifetime}})
 		s.issuers[i], err2 = token.NewIssuer(token.IssuerConfig{
 			Keys: keys, Store: st, RevocationCheck: true, Issuer: "https://login.example", Audience: "https://api.example", ClientID: "soak",
-			CacheSize: 64, AccessLifetime: soakLifetime, IdleTimeout: soakLifetime, Lifetime: soakLifetime,
+			AccessLifetime: soakLifetime, Limits: auth.Limits{IdleTimeout: soakLifetime, Lifetime: soakLifetime},
 		})
 		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)

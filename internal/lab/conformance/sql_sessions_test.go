@@ -43,7 +43,7 @@ func newManager(t testing.TB, s store.Store) *session.Manager {
 
 func managerWithIdle(t testing.TB, s store.Store, idle time.Duration) *session.Manager {
 	t.Helper()
-	m, err := session.New(session.Config{Store: s, IdleTimeout: idle})
+	m, err := session.New(session.Config{Store: s, Limits: auth.Limits{IdleTimeout: idle}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func (w *world) logIn() error {
 	for host := range 2 {
 		issuer, err := token.NewIssuer(token.IssuerConfig{
 			Keys: keys, Store: faulty{w}, Issuer: "https://app.example", Audience: "api", ClientID: "app",
-			CacheSize: token.NoCache, Events: w.event,
+			Limits: limits, Events: w.event,
 		})
 		if err != nil {
 			return err
