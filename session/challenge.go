@@ -18,7 +18,8 @@ import (
 // It also deletes the cookie of a session that has expired or was revoked, unless the
 // browser may have a newer cookie by now: after its own logout, and after a login or an
 // [Manager.Ensure] to which it sent the old cookie. A late request from before them must
-// not remove the newer cookie.
+// not remove the newer cookie. A cookie whose session is unknown stays as well: it may be a
+// live one of another application on the same host, whose cookie has the same name.
 //
 // If a cookie and that of one of [Config.FormerCookies] arrived together, it deletes both.
 func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
@@ -36,7 +37,7 @@ func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	h.Add("WWW-Authenticate", challenge)
 	var ended *endedError
 	switch {
-	case errors.As(err, &ended) && ended.manager == m && !ended.reason.Own():
+	case errors.As(err, &ended) && ended.manager == m && ended.deletes():
 		m.config.Cookie.Delete(h, r)
 	case errors.Is(err, cookie.ErrMalformed) && m.former.Sent(r, m.config.Cookie) != nil:
 		m.former.Expire(h, r)
@@ -57,14 +58,11 @@ type endedError struct {
 func (e *endedError) Error() string { return "session: it has ended: " + e.why }
 func (e *endedError) Unwrap() error { return auth.ErrNoCredential }
 
-// mayDeleteCookie reports whether Logout may delete, and Ensure replace, the cookie of
-// a request that was refused with err. It must not where the browser itself has ended
-// the session by a logout or another login: this request may be a late one, and the
-// browser may already have a newer cookie.
-func mayDeleteCookie(err error) bool {
-	var ended *endedError
-	if errors.As(err, &ended) {
-		return !ended.reason.Own()
-	}
-	return errors.Is(err, auth.ErrUnauthenticated)
-}
+// deletes reports whether a response may delete the cookie of the session. It must not where
+// the store knows nothing of the session, which this manager may not have made, and where the
+// browser itself has ended it by a logout or another login: this request may be a late one,
+// and the browser may already have a newer cookie.
+func (e *endedError) deletes() bool { return e.why != unknown && !e.reason.Own() }
+
+// unknown is why a session has ended of which the store has nothing.
+const unknown = "unknown"

@@ -134,7 +134,7 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 	case err == nil && s != nil:
 		noStore(w)
 		return s, nil
-	case err != nil && !mayDeleteCookie(err):
+	case err != nil && !replaceable(err):
 		return nil, err
 	}
 	m.supersede(ctx, err)
@@ -142,6 +142,16 @@ func (m *Manager) Ensure(w http.ResponseWriter, r *http.Request) (*Session, erro
 		return nil, m.fail(ctx, "", "", fmt.Errorf("session: ensure: %w", err))
 	}
 	return s, nil
+}
+
+// replaceable reports whether Ensure may replace the cookie of a request whose session it
+// could not get because of err.
+func replaceable(err error) bool {
+	var ended *endedError
+	if errors.As(err, &ended) {
+		return !ended.reason.Own()
+	}
+	return errors.Is(err, auth.ErrUnauthenticated)
 }
 
 // newVisitor makes an anonymous session and sets its cookie.

@@ -16,7 +16,8 @@ import (
 // Logout ends the session that the request's cookie names, or that Login has made in
 // the same handler, and deletes the cookie (ASVS 5.0, 7.4.1). Without a session it is a
 // no-op. The cookie stays if the session had been logged out or replaced before, since
-// the browser may have a newer one by now.
+// the browser may have a newer one by now, and if it is unknown, since it may be that of
+// another application on the host.
 //
 // Logout requires a POST: after any other method the error wraps [auth.ErrForbidden],
 // and middleware.Deny responds with 405. The error also wraps auth.ErrForbidden if
@@ -37,10 +38,12 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	deletes := malformed != nil || len(tokens) > 1
 	for _, token := range tokens {
 		err := m.endToken(r.Context(), token, logins.LoggedOut)
+		var ended *endedError
 		switch {
-		case err == nil || mayDeleteCookie(err):
+		case errors.As(err, &ended):
+			deletes = deletes || ended.deletes()
+		case err == nil || errors.Is(err, auth.ErrUnauthenticated):
 			deletes = true
-		case errors.Is(err, auth.ErrUnauthenticated): // the browser may have a newer cookie by now
 		default:
 			return err
 		}

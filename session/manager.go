@@ -32,6 +32,8 @@ type Config struct {
 	// sent to this host only and over TLS, hidden from scripts, and not sent with
 	// requests of other sites except navigation (SameSite=Lax). Managers of one
 	// store whose cookies have different names do not accept each other's sessions.
+	// Applications on one host, such as localhost with different ports, share cookies:
+	// give each a name of its own, or a login at one replaces the cookie of the other.
 	Cookie cookie.Policy
 
 	// FormerCookies are the policies that Cookie had before. A change of its Domain or
@@ -226,8 +228,8 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 		return nil, m.fail(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
 	}
 	if !ok {
-		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: "unknown"})
-		return nil, &endedError{manager: m, digest: d, why: "unknown"}
+		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: unknown})
+		return nil, &endedError{manager: m, digest: d, why: unknown}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
 		return nil, &endedError{m, d, tombstone.Reason.String(), tombstone.Reason, logins.Successor(raw)}
