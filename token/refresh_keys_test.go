@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -56,24 +57,93 @@ func TestI15KeysRotateInsideAGracePeriod(t *testing.T) {
 	})(t)
 }
 
-// A dropped secret ends its logins; one that is not here yet
-// ends nothing.
+// A dropped secret ends its logins. A host that has missed a rotation does not know the
+// secret of later logins, and ends none of them.
 func TestI15RetiredSecretRevokesAndUnknownOneWaits(t *testing.T) {
-	s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
-	i := newIssuer(t, over(s, keys), reportTo(j))
-	text := issued(t, i).RefreshToken
-	elsewhere := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
-	j.take()
-	wants(t, elsewhere, text, unavailable)
-	if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventFault}) {
-		t.Errorf("events %v", kinds)
-	}
-	wants(t, i, text, valid)
-	must(t, keys.Rotate())
-	wants(t, i, text, valid)
-	_, err := keys.DropFormer(0)
-	must(t, err)
-	wants(t, i, text, refusedAs)
+	inBubble(func(t *testing.T) {
+		s, keys, j := &store.Memory{}, cheapKeys(t), &journal{}
+		text, err := keys.Bytes()
+		must(t, err)
+		outdated, err := token.ParseKeySet(text)
+		must(t, err)
+		elsewhere := newIssuer(t, over(s, outdated), reportTo(j))
+		for range 2 { // the first makes a key current that the other host knows
+			time.Sleep(time.Hour)
+			must(t, keys.Rotate())
+		}
+		i := newIssuer(t, over(s, keys), reportTo(j))
+		b := loggedIn(t, i, "alice")
+		j.take()
+		wants(t, elsewhere, b.refresh, unavailable)
+		if kinds := j.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventFault}) {
+			t.Errorf("events %v", kinds)
+		}
+		if w := b.post(elsewhere.LogoutHandler()); w.Code != http.StatusServiceUnavailable || b.refresh == "" {
+			t.Errorf("logout there: %d, and the cookie is %q", w.Code, b.refresh)
+		}
+		wants(t, i, b.refresh, valid)
+		must(t, keys.Rotate())
+		wants(t, i, b.refresh, valid)
+		_, err = keys.DropFormer(0)
+		must(t, err)
+		wants(t, i, b.refresh, refusedAs)
+	})(t)
+}
+
+// InkVisitor#2305, papercups#90: a program that makes new keys at each start, over a store
+// that stays, answered every refresh and logout of an earlier login with 503, so its page
+// never reached the login form.
+func TestNewKeysOverAnOldStoreLeadToTheLoginForm(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s, j := &store.Memory{}, &journal{}
+		b := loggedIn(t, newIssuer(t, over(s, cheapKeys(t))), "alice")
+		second := loggedIn(t, newIssuer(t, over(s, cheapKeys(t))), "alice")
+		time.Sleep(time.Second)
+		i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j)) // the restart
+		old := b.refresh
+		w := b.post(i.RefreshHandler())
+		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "urn:authlatch:refresh:invalid") {
+			t.Errorf("refresh: %d %s", w.Code, w.Body)
+		}
+		if events := j.take(); len(events) != 1 || events[0].Kind != auth.EventRejected || events[0].Reason != "refresh secret lost" || events[0].LoginID == "" || events[0].Subject != "" {
+			t.Errorf("events %+v", events)
+		}
+		if list, err := i.Logins(t.Context(), "alice"); err != nil || len(list) != 0 {
+			t.Errorf("logins that cannot be refreshed are listed: %v, %v", list, err)
+		}
+		if w := second.post(i.LogoutHandler()); w.Code != http.StatusNoContent || second.refresh != "" {
+			t.Errorf("logout: %d, and the cookie is %q", w.Code, second.refresh)
+		}
+		_, err := b.login(i, "alice")
+		must(t, err)
+		if b.refresh == old || b.refresh == "" {
+			t.Error("the cookie was not replaced")
+		}
+		if w := b.post(i.RefreshHandler()); w.Code != http.StatusOK {
+			t.Errorf("the new login: %d %s", w.Code, w.Body)
+		}
+		must(t, i.LogoutAll(t.Context(), "alice"))
+	})(t)
+}
+
+// The host that still has the keys is not affected by one that has lost them.
+func TestHostThatHasLostItsKeysEndsNothingInTheStore(t *testing.T) {
+	inBubble(func(t *testing.T) {
+		s := &meter{}
+		i := newIssuer(t, over(s, cheapKeys(t)))
+		text := issued(t, i).RefreshToken
+		time.Sleep(time.Second)
+		other := newIssuer(t, over(s, cheapKeys(t)))
+		s.reset()
+		wants(t, other, text, refusedAs)
+		if err := other.Revoke(t.Context(), text); !errors.Is(err, auth.ErrUnauthenticated) {
+			t.Error(err)
+		}
+		if _, swaps, writes := s.reset(); swaps+writes != 0 {
+			t.Errorf("%d writes", writes)
+		}
+		wants(t, i, text, valid)
+	})(t)
 }
 
 // A client that sends no attempt is served where that is allowed, and loses its

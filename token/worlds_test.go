@@ -92,22 +92,14 @@ func TestWebSocketOfASiblingIsRefusedWithTheCookie(t *testing.T) {
 // An issuer that has lost its secrets still lets users log in again.
 func TestUnknownSecretStopsNoLogin(t *testing.T) {
 	s := &store.Memory{}
-	issuers := [2]*token.Issuer{}
-	for n := range issuers {
-		i, err := token.NewIssuer(token.IssuerConfig{Keys: cheapKeys(t), Store: s, Issuer: "https://login.example", Audience: "a", ClientID: "app"})
-		must(t, err)
-		issuers[n] = i
-	}
-	old, err := issuers[0].Issue(t.Context(), auth.Identity{Subject: "alice"})
-	must(t, err)
+	text := issued(t, newIssuer(t, over(s, cheapKeys(t)))).RefreshToken
+	i := newIssuer(t, over(s, cheapKeys(t)))
 	r := httptest.NewRequest(http.MethodPost, "https://app.example/login", nil)
-	r.Header.Set("Cookie", "__Host-Http-refresh="+old.RefreshToken)
-	if err := issuers[1].Login(httptest.NewRecorder(), r, auth.Identity{Subject: "alice"}); err != nil {
+	r.Header.Set("Cookie", "__Host-Http-refresh="+text)
+	if err := i.Login(httptest.NewRecorder(), r, auth.Identity{Subject: "alice"}); err != nil {
 		t.Error(err)
 	}
-	if _, err := issuers[1].Refresh(t.Context(), old.RefreshToken, newAttempt()); outcome(err) != "unknown" {
-		t.Error(err)
-	}
+	wants(t, i, text, refusedAs)
 }
 
 // ASVS 5.0, 16.2.5.

@@ -32,8 +32,8 @@ func newSecret() Secret {
 }
 
 var (
-	// ErrUnknown is the error of a secret that this host does not know and another
-	// one does, which is a fault of deployment. Clients keep their tokens.
+	// ErrUnknown is the error of a secret that this host does not know. See
+	// [Keys.NewerThan].
 	ErrUnknown = errors.New("token: refresh secret is not known here")
 	// ErrRetired is the error of a secret that was dropped for ever.
 	ErrRetired = errors.New("token: refresh secret is retired")
@@ -65,6 +65,17 @@ func (k *Keys) Secret(id string) ([]byte, error) {
 		}
 	}
 	return nil, ErrUnknown
+}
+
+// NewerThan reports whether the current secret became current after a time. A secret that
+// is unknown here, but was current at that time, is then lost for this ring. Otherwise it
+// may be of a later version of the ring, which this host has not loaded yet.
+func (k *Keys) NewerThan(at time.Time) bool {
+	if k == nil {
+		return false
+	}
+	i := slices.IndexFunc(k.refresh, func(e keyEntry[Secret]) bool { return e.state == stateCurrent })
+	return i >= 0 && at.Before(k.refresh[i].since)
 }
 
 // retire keeps the kids of dropped secrets in the ring.
