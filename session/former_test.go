@@ -81,18 +81,18 @@ var deploys = map[string][2]cookie.Policy{
 }
 
 // forem#10169, flask#5464, zulip#10151: a deploy changes the cookie's policy. Users log in
-// once, with the old cookie alive or dead, and can log out.
+// once, whether the session of the old cookie is alive or has ended, and can log out.
 func TestAChangedCookiePolicyLocksNobodyOut(t *testing.T) {
 	remembered := auth.Identity{Subject: "alice", Expires: time.Now().Add(20 * day)}
 	for what, policies := range deploys {
-		for _, dead := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, dead %t", what, dead), func(t *testing.T) {
+		for _, ended := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, ended %t", what, ended), func(t *testing.T) {
 				s := &store.Memory{}
 				before := newManager(t, session.Config{Store: s, Cookie: policies[0]})
 				after := newManager(t, session.Config{Store: s, Cookie: policies[1], FormerCookies: policies[:1]})
 				j := newJarred(t, "https://app.example.com/shop/")
 				check(t, j.login(before, remembered))
-				if dead {
+				if ended {
 					check(t, before.LogoutAll(t.Context(), "alice"))
 				}
 				j.visit(after)
@@ -151,15 +151,15 @@ func TestABrowserThatSendsBothCookiesIsNotLockedOut(t *testing.T) {
 }
 
 // A sibling domain plants the cookie of its own session beside the owner's, whose session
-// is alive or dead, in either order. Its session is never believed, and neither is left
+// is alive or has ended, in either order. Its session is never accepted, and neither is left
 // alone in the browser.
-func TestOfSeveralCookiesNoneIsBelieved(t *testing.T) {
+func TestOfSeveralCookiesNoneIsAccepted(t *testing.T) {
 	old, new := cookie.New("s").Domain("example.com"), cookie.New("s").Domain("app.example.com")
 	m := newManager(t, session.Config{Cookie: new, FormerCookies: []cookie.Policy{old, cookie.New("s").Path("/a")}})
 	for range 2 {
 		victim, attacker := tokenOf(t, m, "alice"), tokenOf(t, m, "mallory")
-		for _, dead := range []bool{false, true} {
-			if dead {
+		for _, ended := range []bool{false, true} {
+			if ended {
 				check(t, m.LogoutAll(t.Context(), "alice"))
 			}
 			for _, value := range []string{victim + ";" + attacker, attacker + ";" + victim, attacker + ";" + attacker, attacker + ";" + attacker + ";" + victim} {

@@ -48,9 +48,8 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // LoginPending is [Manager.Login] for a subject that has yet to prove a second factor.
 // No guard accepts the session, and [Session.PendingIdentity] returns its identity.
 // Login with the complete identity replaces it, under a new token. It lasts at most 10
-// minutes (ASVS 5.0, 6.5.5), or the Lifetime of
-// [auth.Limits] if that is shorter, whatever lifetime
-// id.Expires requests.
+// minutes (ASVS 5.0, 6.5.5), or the Lifetime of [auth.Limits] if that is shorter, even if
+// id.Expires requests more.
 //
 // A subject has at most 10 pending logins. A further one ends the oldest of them, and
 // never a complete login. An attacker who knows the password can end the owner's pending

@@ -40,9 +40,9 @@ type Config struct {
 	// Path leaves the old cookie in browsers beside the new one, and a request with both
 	// is malformed. Login, Ensure and Logout therefore expire the cookies of former
 	// policies. So does a request that is refused because both arrived, which expires the
-	// current cookie as well: none of several cookies is believed, since a sibling domain
-	// may have planted one. Users log in once more. Keep a policy
-	// here for as long as browsers may keep its cookies. The default is none.
+	// current cookie as well: none of several cookies is trusted, because a sibling domain
+	// may have planted one. Users log in once more. Keep a policy here for as long as
+	// browsers may keep its cookies. The default is none.
 	FormerCookies []cookie.Policy
 
 	// Namespace separates subjects and sessions within one store, such as "staff"

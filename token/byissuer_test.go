@@ -107,10 +107,10 @@ func TestUnknownIssuerIsRefusedWithoutAFetch(t *testing.T) {
 		keys, err := token.NewRemoteKeySetVia("https://issuer.test/jwks", token.RemoteConfig{}, h)
 		must(t, err)
 		defer keys.Close()
-		var heard []auth.Event
+		var received []auth.Event
 		v := func(issuer string) *token.Verifier {
 			return m.tenant(issuer, func(c *token.VerifierConfig) {
-				c.Keys, c.Events = keys, func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+				c.Keys, c.Events = keys, func(_ context.Context, e auth.Event) { received = append(received, e) }
 			})
 		}
 		all := joined(t, v(tenantA), v(tenantB))
@@ -126,11 +126,11 @@ func TestUnknownIssuerIsRefusedWithoutAFetch(t *testing.T) {
 		if h.count() != 1 || all.CacheStats().Entries != 1 {
 			t.Errorf("%d fetches, %+v", h.count(), all.CacheStats())
 		}
-		e := heard[0]
-		if len(heard) != 10_000 || e.Kind != auth.EventRejected || e.Reason != "unknown issuer" || !strings.Contains(e.Err.Error(), `"`+tenantC+`/0"`) {
-			t.Errorf("%d events, %+v", len(heard), e)
+		e := received[0]
+		if len(received) != 10_000 || e.Kind != auth.EventRejected || e.Reason != "unknown issuer" || !strings.Contains(e.Err.Error(), `"`+tenantC+`/0"`) {
+			t.Errorf("%d events, %+v", len(received), e)
 		}
-		heard = nil
+		received = nil
 		for _, odd := range []string{strings.Repeat("x", 5000), "a\nFORGED\x1b[2J\u202e", ""} {
 			_, err := all.Verify(t.Context(), stranger.of(odd))
 			text := err.Error()
@@ -138,8 +138,8 @@ func TestUnknownIssuerIsRefusedWithoutAFetch(t *testing.T) {
 				t.Errorf("%q", text)
 			}
 		}
-		if len(heard) != 3 {
-			t.Errorf("%+v", heard)
+		if len(received) != 3 {
+			t.Errorf("%+v", received)
 		}
 	})
 }
@@ -213,12 +213,12 @@ func TestByIssuerReadsOneCookie(t *testing.T) {
 	inCookie := func(c *token.VerifierConfig) { c.AccessCookie = policy }
 	trusting := http.NewCrossOriginProtection()
 	must(t, trusting.AddTrustedOrigin("https://app.test"))
-	var heard []auth.Event
+	var received []auth.Event
 	all := joined(t,
 		m.tenant(tenantA, inCookie),
 		m.tenant(tenantB, inCookie, func(c *token.VerifierConfig) { c.CrossOrigin = trusting }),
 		m.tenant(tenantC, func(c *token.VerifierConfig) {
-			c.Events = func(_ context.Context, e auth.Event) { heard = append(heard, e) }
+			c.Events = func(_ context.Context, e auth.Event) { received = append(received, e) }
 		}))
 	for name, c := range map[string]struct {
 		header, cookie, origin, want string
@@ -249,8 +249,8 @@ func TestByIssuerReadsOneCookie(t *testing.T) {
 			}
 		}
 	}
-	if len(heard) != 2 || heard[0].Reason != "malformed request" {
-		t.Errorf("%+v", heard)
+	if len(received) != 2 || received[0].Reason != "malformed request" {
+		t.Errorf("%+v", received)
 	}
 }
 

@@ -118,7 +118,7 @@ func TestKnownTokenDiesWithItsKey(t *testing.T) {
 	if s := v.CacheStats(); s.Entries != 0 {
 		t.Errorf("%+v", s)
 	}
-	// The same key comes back: the token is good again, by its signature.
+	// The same key comes back: the token is valid again, by its signature.
 	must(t, m.keys.SetSigner(next, m.signer.Public()))
 	if hits(t, v, text) {
 		t.Error("the cache has a token whose key was removed")

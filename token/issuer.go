@@ -104,7 +104,7 @@ type IssuerConfig struct {
 	//
 	// If its error wraps [auth.ErrUnauthenticated], the login ends: the client receives a
 	// 401, and Events receives [auth.EventRevoked] with that error. After any other error
-	// (503), or if another field was changed, the refresh token stays good and the client
+	// (503), or if another field was changed, the refresh token stays valid and the client
 	// may repeat the refresh.
 	//
 	// Each refresh waits for it. Duplicates and retries of a refresh within GracePeriod

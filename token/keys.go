@@ -36,7 +36,8 @@ const (
 // host and verifier learns before it is used, and former keys that still verify. The
 // kid of a signing key is its thumbprint (RFC 7638).
 //
-// Create it with [NewKeySet], [LoadKeySet], [LoadKubernetesKeySet] or [ParseKeySet]. It is safe for concurrent use: tokens can
+// Create it with [NewKeySet], [LoadKeySet], [LoadKubernetesKeySet] or [ParseKeySet].
+// It is safe for concurrent use: tokens can
 // be signed and verified while the keys change.
 type KeySet struct {
 	mu      sync.Mutex // held while the keys are changed

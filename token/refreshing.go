@@ -65,8 +65,8 @@ func onlyFacts(before, after auth.Identity) error {
 	return after.Validate()
 }
 
-// end ends a login that may not be refreshed any more, whatever a concurrent refresh has
-// made of its record.
+// end ends a login that must not be refreshed any more, even if a concurrent refresh has
+// changed its record.
 func (e *exchange) end(ctx context.Context, f *rotation.Family, cause error) error {
 	byThis, err := e.lists.EndRecordByThis(ctx, logins.Family, e.digest, logins.Revoked)
 	if err != nil {

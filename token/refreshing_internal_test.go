@@ -63,7 +63,7 @@ func (w *theatre) state(tokens Tokens) {
 	w.stated = stated
 }
 
-// refused notes a login that must have ended because a refresh was told so.
+// refused notes a login that must have ended because a refresh was refused.
 func (w *theatre) refused(k *known, err error) {
 	if w.refreshing != nil && errors.Is(err, auth.ErrUnauthenticated) {
 		w.mustEnd = append(slices.Clone(w.mustEnd), k)
@@ -71,9 +71,9 @@ func (w *theatre) refused(k *known, err error) {
 }
 
 // ASVS 5.0, 2.3.3 and 15.4.2.
-// Whatever the order of the reads of rights, of their change, and of the writes of the
-// family: the tokens of a generation all state the same, and a login of which a client
-// was told that it has ended has ended.
+// In every order of the reads of rights, of their change, and of the writes of the family:
+// the tokens of a generation all state the same, and a login that a client was refused as
+// ended has ended.
 func TestEveryInterleavingOfRefreshesAndAChangeOfRights(t *testing.T) {
 	for _, rule := range []string{"fewer", "none"} {
 		t.Run(rule, func(t *testing.T) {

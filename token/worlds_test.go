@@ -114,8 +114,8 @@ func TestTokensAreNotPrinted(t *testing.T) {
 	}
 }
 
-// The same name at two issuers is two subjects: the token of one opens nothing
-// with the keys of the other, and what is verified says whose it is.
+// The same name at two issuers is two subjects: the token of one does not
+// verify with the keys of the other, and a verified token names its issuer.
 //
 // ASVS 5.0, 6.8.1 and 10.3.3.
 func TestSubjectsOfTwoIssuersAreTwo(t *testing.T) {

@@ -61,7 +61,7 @@ func TestLogoutEverywhereEndsBothModes(t *testing.T) {
 			}
 		}
 		if status := here.refresh(); status != http.StatusUnauthorized {
-			t.Errorf("%s: a refresh token is good: status %d", mode, status)
+			t.Errorf("%s: a refresh token is valid: status %d", mode, status)
 		}
 		// Only a revocation check refuses the access token.
 		for path, want := range map[string]int{"/token/me": http.StatusOK, "/token/live/me": http.StatusUnauthorized} {

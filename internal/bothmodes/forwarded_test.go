@@ -6,11 +6,11 @@ import (
 	"testing/synctest"
 )
 
-// What a proxy writes, and so anybody may: it says neither who somebody is, nor
-// where a request comes from, nor by which method.
+// Any client can send the headers that a proxy writes. They determine neither the user,
+// nor the origin of a request, nor its method.
 //
 // ASVS 5.0, 3.5.3, 4.1.3 and 8.3.1.
-func TestForwardedFieldsSayNothing(t *testing.T) {
+func TestForwardedHeadersHaveNoEffect(t *testing.T) {
 	forged := []string{
 		"X-Forwarded-User", "alice", "X-Forwarded-Email", "alice@example.org", "X-Remote-User", "alice", "Remote-User", "alice", "X-User", "alice",
 		"X-User-Id", "alice", "X_Forwarded_User", "alice", "X-Auth-Request-User", "alice", "X-Authenticated", "true", "X-Scopes", "admin",
@@ -32,7 +32,7 @@ func TestForwardedFieldsSayNothing(t *testing.T) {
 			if code := s.send("GET", "/logout", forged...); code != 405 {
 				t.Errorf("%s: a method by a field: %d", mode, code)
 			}
-			// The site is the Host, whatever is said of it.
+			// The site is the Host, with any forwarded headers.
 			crossSite := append([]string{"Origin", "https://evil.example"}, forged...)
 			if code := s.send("POST", "/logout", crossSite...); code != 403 {
 				t.Errorf("%s: a host by a field: %d", mode, code)

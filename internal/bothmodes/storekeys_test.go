@@ -44,8 +44,8 @@ func (k *keyed) Delete(ctx context.Context, key string) error {
 	return k.Memory.Delete(ctx, key)
 }
 
-// Whatever subjects, namespaces and clients are called, the keys of a store are
-// digests: 43 characters of base64url.
+// With any names of subjects, namespaces and clients, the keys of a store are digests:
+// 43 characters of base64url.
 //
 // ASVS 5.0, 1.3.3 and 1.3.9.
 func TestKeysOfAStoreAreDigests(t *testing.T) {

@@ -130,7 +130,7 @@ func TestMACBindsAllOfTheToken(t *testing.T) {
 		"no secret":          token.Authentic(nil, salt),
 	} {
 		if authentic {
-			t.Errorf("%s: the MAC is good", rule)
+			t.Errorf("%s: the MAC is valid", rule)
 		}
 	}
 	for bit := range 8 * refreshMACSize {
