@@ -239,7 +239,7 @@ func TestKeysComeThroughAClientOfOnesOwn(t *testing.T) {
 		why    string
 	}{
 		"none of one's own":    {nil, "unknown", "certificate"},
-		"without a credential": {client, "unknown", server.URL + " has status 401"},
+		"without a credential": {client, "unknown", server.URL + ": status 401, expected 200"},
 		"with both":            {&http.Client{Transport: credential{client.Transport}}, "ok", ""},
 	} {
 		keys, err := token.NewRemoteKeySet(server.URL, token.RemoteConfig{Client: c.client})

@@ -3,7 +3,6 @@ package token
 import (
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 // fetchTimeout limits a whole fetch, from the DNS lookup to the last byte.
@@ -36,31 +36,57 @@ func withoutRedirects(client http.Client) *http.Client {
 	return &client
 }
 
-// download returns a document, how long it is fresh, and the age of the copy according
-// to an intermediate cache.
-func (k *RemoteKeySet) download(ctx context.Context) (document []byte, fresh, age time.Duration, err error) {
+// answer is a response with status 200.
+type answer struct {
+	document    []byte
+	contentType string
+	fresh, age  time.Duration // by its headers
+}
+
+// download requests the document. Its error names the URL, and the status if there is one.
+func (k *RemoteKeySet) download(ctx context.Context) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("token: keys: %w", err)
+		return answer{}, fmt.Errorf("token: keys: %w", err)
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	r.Header.Set("Accept-Encoding", "identity")
 	response, err := k.client.Do(r)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("token: keys: %w", err) // names the URL
+		return answer{}, fmt.Errorf("token: keys: %w", err) // names the URL
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, 0, 0, fmt.Errorf("token: keys: the response of %s has status %d, not 200", k.url, response.StatusCode)
+	switch {
+	case 300 <= response.StatusCode && response.StatusCode <= 399:
+		return answer{}, fmt.Errorf("token: keys: %s: status %d%s, expected 200: redirects are not followed", k.url, response.StatusCode, target(response))
+	case response.StatusCode != http.StatusOK:
+		return answer{}, fmt.Errorf("token: keys: %s: status %d, expected 200", k.url, response.StatusCode)
 	}
-	document, err = readDocument(response)
+	document, err := readDocument(response)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("token: keys: %s: %w", k.url, err)
+		return answer{}, k.unfit(err)
 	}
-	return document, freshFor(response.Header), ageOf(response.Header), nil
+	return answer{document, response.Header.Get("Content-Type"), freshFor(response.Header), ageOf(response.Header)}, nil
 }
+
+// unfit is the error for a response with status 200 that cannot be used.
+func (k *RemoteKeySet) unfit(err error) error {
+	return fmt.Errorf("token: keys: %s: status 200, but %w", k.url, err)
+}
+
+// target returns the Location of a redirect without its query, which may be a secret.
+func target(response *http.Response) string {
+	to, err := response.Location()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" to %q", stored.Printable(to.Scheme+"://"+to.Host+to.Path, maxQuoted))
+}
+
+// maxQuoted is the maximum length of what an error quotes of a response.
+const maxQuoted = 128
 
 // readDocument reads at most one byte more than the maximum of a document. Some hosts
 // send gzip although the request does not accept it; the maximum applies to the
@@ -76,9 +102,16 @@ func readDocument(response *http.Response) ([]byte, error) {
 		}
 		body = unpacked
 	default:
-		return nil, errors.New("the Content-Encoding is neither identity nor gzip")
+		return nil, fmt.Errorf("the Content-Encoding is %q, expected identity or gzip", stored.Printable(encoding, maxQuoted))
 	}
-	return io.ReadAll(io.LimitReader(body, jose.MaxDocument+1))
+	document, err := io.ReadAll(io.LimitReader(body, jose.MaxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(document) > jose.MaxDocument {
+		return nil, fmt.Errorf("the document has more than %d bytes", jose.MaxDocument)
+	}
+	return document, nil
 }
 
 // ageOf returns the Age of a response from a cache (RFC 9111, 5.1).

@@ -8,6 +8,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/jose"
+	"github.com/authlatch/auth/internal/stored"
 )
 
 const (
@@ -64,9 +65,9 @@ func (k *RemoteKeySet) pause(ctx context.Context, wait time.Duration) bool {
 // long the keys are fresh.
 func (k *RemoteKeySet) fetch(ctx context.Context) (time.Duration, error) {
 	k.begin()
-	document, fresh, age, err := k.download(ctx)
+	got, err := k.download(ctx)
 	if err == nil {
-		err = k.take(ctx, document, k.started.Add(-age))
+		err = k.take(ctx, got)
 	}
 	k.mu.Lock()
 	k.failure = err
@@ -76,7 +77,7 @@ func (k *RemoteKeySet) fetch(ctx context.Context) (time.Duration, error) {
 	if err != nil && ctx.Err() == nil {
 		k.event(ctx, "keys not fetched", err)
 	}
-	return min(fresh, k.maxStale/2), err
+	return min(got.fresh, k.maxStale/2), err
 }
 
 // begin starts a round, for which requests that come from now on wait.
@@ -95,29 +96,29 @@ func (k *RemoteKeySet) begin() {
 
 // errEmpty reports a set without usable keys. It is a failure of the host, because some
 // issuers publish an empty set for a moment. The previous keys remain.
-var errEmpty = errors.New("token: keys: the document has no key that can be used")
+var errEmpty = errors.New("the document has no key that can be used")
 
 // take replaces the keys by those of a document. A key that is in both sets keeps its
 // identity, so tokens that it verified stay in the cache.
-func (k *RemoteKeySet) take(ctx context.Context, document []byte, asOf time.Time) error {
+func (k *RemoteKeySet) take(ctx context.Context, got answer) error {
 	var previous *jose.Set
 	if keys := k.current.Load(); keys != nil {
 		previous = keys.set
 	}
 	// The verifier decides whether to accept the keys of foreign issuers.
 	rules := jose.KeyRules{RS256: true, RSA2048: true, WithoutID: true}
-	set, skipped, err := jose.ParseSet(document, rules, previous)
+	set, skipped, err := jose.ParseSet(got.document, rules, previous)
 	switch {
 	case err != nil:
-		return fmt.Errorf("token: keys: %w", err)
+		return k.unfit(fmt.Errorf("%w; expected a JWK Set (RFC 7517, 5), the Content-Type is %q", err, stored.Printable(got.contentType, maxQuoted)))
 	case set.Len() == 0 && len(skipped) > 0:
-		return fmt.Errorf("%w: %w", errEmpty, skipped[0])
+		return k.unfit(fmt.Errorf("%w: %w", errEmpty, skipped[0]))
 	case set.Len() == 0:
-		return errEmpty
+		return k.unfit(errEmpty)
 	}
-	k.current.Store(&remoteKeys{set, asOf, time.Now().Add(k.maxStale)})
+	k.current.Store(&remoteKeys{set, k.started.Add(-got.age), time.Now().Add(k.maxStale)})
 	for _, err := range skipped {
-		k.event(ctx, "key left out", err)
+		k.event(ctx, "key left out", fmt.Errorf("token: keys: %s: %w", k.url, err))
 	}
 	return nil
 }
