@@ -25,7 +25,7 @@ type Identity struct {
 	Subject string
 
 	// Issuer is the iss claim of a token (RFC 7519, 4.1.1). It is empty in a
-	// session. Login sets it, and refuses an Identity in which it is not empty.
+	// session. Login sets it, and refuses an Identity with another.
 	Issuer string
 
 	// Scopes are the rights granted to this login (RFC 6749, 3.3).
@@ -41,7 +41,10 @@ type Identity struct {
 
 	// Expires is when the login ends at the latest. Login treats it as a request:
 	// later than [Limits].Lifetime from now means "remember me". It is capped at
-	// MaxLifetime. Zero requests Lifetime.
+	// MaxLifetime. Zero requests Lifetime. If Login replaces a remembered login of the
+	// same subject, zero, or the Expires of the identity that a guard has put into the
+	// context, keeps it remembered: the new login ends when the old one would have, or
+	// after Lifetime if that is later.
 	Expires time.Time
 
 	// LoginID names the login in device lists, events and logs. It is not a
@@ -54,7 +57,8 @@ type Identity struct {
 	Claims Claims
 
 	// Credential is the verified credential of the request: a *session.Session
-	// or a *token.Token. Login ignores it in the Identity that is passed to it.
+	// or a *token.Token. Login uses it only to recognize an Expires that is not a new
+	// request.
 	Credential any
 }
 

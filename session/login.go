@@ -29,6 +29,13 @@ import (
 // session is then capped at MaxLifetime, has the RememberedIdleTimeout, and its cookie
 // outlives the browser. An earlier Expires ends the session earlier.
 //
+// A login that replaces a remembered session of the same subject is remembered as well,
+// and ends no earlier than that session, if id.Expires is zero or the Expires of that
+// session, as in the identity of the request. So proving another factor, or the same one
+// again, does not forget the user; call Logout first to do so. A login that replaces a
+// pending session of the same subject ends when that one requested, under the same
+// condition. Any other Expires counts as a new request.
+//
 // What was verified before Login must still hold after it. If the password was
 // verified, or [Session.PendingIdentity] was read, before a change of password, and
 // Login follows after the [Manager.LogoutAll] of that change, the session stays alive.
@@ -48,8 +55,8 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // LoginPending is [Manager.Login] for a subject that has yet to prove a second factor.
 // No guard accepts the session, and [Session.PendingIdentity] returns its identity.
 // Login with the complete identity replaces it, under a new token. It lasts at most 10
-// minutes (ASVS 5.0, 6.5.5), or the Lifetime of [auth.Limits] if that is shorter, even if
-// id.Expires requests more.
+// minutes (ASVS 5.0, 6.5.5), or the Lifetime of [auth.Limits] if that is shorter. The
+// expiry that id.Expires requests is for the login that replaces it.
 //
 // A subject has at most 10 pending logins. A further one ends the oldest of them, and
 // never a complete login. An attacker who knows the password can end the owner's pending
@@ -80,6 +87,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 			return err
 		}
 	}
+	m.keepTerm(rec, id.Expires, old)
 	if old != nil && carries(old, rec) {
 		rec.Values = old.record.Values
 	}
@@ -190,13 +198,10 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*ses
 	if err != nil {
 		return nil, err
 	}
-	if flags&flagPending != 0 {
-		term = logins.Term{Expires: now.Add(min(term.Expires.Sub(now), m.config.Limits.Lifetime, pendingLifetime))}
+	rec.Expires = now.Add(min(m.config.Limits.Lifetime, pendingLifetime)).UnixMilli() // of a pending one
+	if flags&flagPending == 0 || !id.Expires.IsZero() {
+		setTerm(rec, term)
 	}
-	if term.Remembered {
-		rec.Flags |= flagRemembered
-	}
-	rec.Expires = term.Expires.UnixMilli()
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
 		rec.AuthTime = max(id.AuthTime.UnixMilli(), 0)
 	}

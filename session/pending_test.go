@@ -217,3 +217,82 @@ func TestPendingIdentityLogsInForAsLongAsAnyOther(t *testing.T) {
 		t.Errorf("it ends in %v", left)
 	}
 }
+
+// better-auth#1564: "remember me" is requested with the password, and the login with the
+// second factor is remembered.
+func TestTheRequestedLifetimeSurvivesTheSecondFactor(t *testing.T) {
+	for _, c := range []struct {
+		rule      string
+		limits    auth.Limits
+		requested time.Duration
+		id        func(pending auth.Identity) auth.Identity // nil: as it is
+		lasts     time.Duration                             // after the request
+		maxAge    time.Duration                             // a minute later; zero: none
+	}{
+		{"as it is", auth.Limits{}, 20 * day, nil, 20 * day, 20*day - time.Minute},
+		{"without an Expires", auth.Limits{}, 20 * day, func(auth.Identity) auth.Identity { return auth.Identity{Subject: "alice"} }, 20 * day, 20*day - time.Minute},
+		{"over MaxLifetime", auth.Limits{}, 365 * day, nil, 30 * day, 30*day - time.Minute},
+		{"just over the lifetime", auth.Limits{}, day + 10*time.Second, nil, day + time.Minute, day},
+		{"none", auth.Limits{}, 0, nil, time.Hour + time.Minute, 0},
+		{"a shorter one", auth.Limits{}, 30 * time.Minute, nil, 30 * time.Minute, 0},
+		{"a shorter one, without an Expires", auth.Limits{}, 30 * time.Minute, func(auth.Identity) auth.Identity { return auth.Identity{Subject: "alice"} }, 30 * time.Minute, 0},
+		{"of another subject", auth.Limits{}, 20 * day, func(auth.Identity) auth.Identity { return auth.Identity{Subject: "bob"} }, time.Hour + time.Minute, 0},
+		{"replaced by a new request", auth.Limits{}, 20 * day, func(id auth.Identity) auth.Identity {
+			id.Expires = time.Now().Add(2 * day)
+			return id
+		}, 2*day + time.Minute, 2 * day},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, b, start := newManager(t, session.Config{Limits: c.limits}), &browser{}, time.Now()
+				id := auth.Identity{Subject: "alice", Methods: "pwd"}
+				if c.requested != 0 {
+					id.Expires = start.Add(c.requested)
+				}
+				check(t, b.post(func(w http.ResponseWriter, r *http.Request) error { return m.LoginPending(w, r, id) }))
+				if b.set.MaxAge != 0 {
+					t.Errorf("the pending cookie has Max-Age %d", b.set.MaxAge)
+				}
+				time.Sleep(time.Minute)
+				s, err := m.Get(b.request("GET"))
+				check(t, err)
+				id, _ = s.PendingIdentity()
+				if id.Expires.IsZero() != (c.requested == 0) || c.requested != 0 && !id.Expires.Equal(start.Add(min(c.requested, 30*day))) {
+					t.Errorf("the pending identity requests %v", id.Expires)
+				}
+				if id.Methods = "pwd otp"; c.id != nil {
+					id = c.id(id)
+				}
+				check(t, b.loginWith(m, id))
+				if got := time.Duration(b.set.MaxAge) * time.Second; got != c.maxAge {
+					t.Errorf("the cookie lasts %v, want %v", got, c.maxAge)
+				}
+				time.Sleep(c.lasts - time.Since(start) - time.Millisecond)
+				list, err := m.Logins(t.Context(), id.Subject)
+				if err != nil || len(list) != 1 {
+					t.Errorf("a moment before the end: %v, %v", list, err)
+				}
+				time.Sleep(time.Millisecond)
+				b.wants(t, m, noCredential)
+			})
+		})
+	}
+}
+
+// A remembered user who logs in with both factors again stays remembered.
+func TestAPendingStepUpKeepsARememberedLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, b, start := newManager(t, session.Config{}), &browser{}, time.Now()
+		check(t, b.loginWith(m, auth.Identity{Subject: "alice", Expires: start.Add(30 * day)}))
+		time.Sleep(10 * day)
+		for range 2 { // the password is proved twice
+			check(t, b.pending(m, "alice"))
+		}
+		check(t, b.login(m, "alice"))
+		id, err := b.authenticate(m)
+		check(t, err)
+		if !id.Expires.Equal(start.Add(30*day)) || b.set.MaxAge != int(20*day/time.Second) {
+			t.Errorf("it ends %v, Max-Age %d", id.Expires, b.set.MaxAge)
+		}
+	})
+}

@@ -53,14 +53,17 @@ func (s *Session) Anonymous() bool { return s.record.Flags&flagAnonymous != 0 }
 
 // PendingIdentity returns the identity that waits for a second factor, in a session
 // that [Manager.LoginPending] made, and false in any other. It does not authenticate
-// the request: it says whose second factor to verify. Its Expires is zero, so that it
-// can be passed to [Manager.Login] as it is.
+// the request: it says whose second factor to verify. Its Expires is the expiry that
+// LoginPending requested, or zero, so that it can be passed to [Manager.Login] as it is.
 func (s *Session) PendingIdentity() (auth.Identity, bool) {
 	if s.record.Flags&flagPending == 0 {
 		return auth.Identity{}, false
 	}
 	id := s.identity()
 	id.Expires, id.Credential = time.Time{}, nil
+	if s.record.Requested != 0 {
+		id.Expires = time.UnixMilli(s.record.Requested)
+	}
 	return id, true
 }
 

@@ -27,6 +27,12 @@ import (
 // RememberedIdleTimeout, and its refresh cookie outlives the browser. An earlier Expires
 // ends the login earlier.
 //
+// A login that replaces a remembered login of the same subject, which it knows by the
+// refresh cookie, is remembered as well, and ends no earlier than that login, if id.Expires
+// is zero or the Expires of the access token in id.Credential, as in the identity of the
+// request. So proving another factor, or the same one again, does not forget the user; call
+// Logout first to do so. Any other Expires counts as a new request.
+//
 // After Login, check once more that what was proved before it still holds, and end
 // the login if not. Otherwise a login whose password was checked before a change of
 // password, and whose Login runs after the [Issuer.LogoutAll] of that change, stays
@@ -35,10 +41,10 @@ import (
 //
 // The error wraps [auth.ErrForbidden] if another site made the browser send the
 // request. Any other error means that id is not valid (see [auth.Identity.Validate];
-// its Issuer must be empty and its Expires not in the past), that a cookie cannot be
-// set in this response, or that the store could not answer. After an error, no
-// response has been written and this call has logged in no user. The previous login
-// of the browser remains valid, unless it had been ended already.
+// its Issuer must be empty or that of the issuer, and its Expires not in the past), that
+// a cookie cannot be set in this response, or that the store could not answer. After an
+// error, no response has been written and this call has logged in no user. The previous
+// login of the browser remains valid, unless it had been ended already.
 func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	if err := i.checkOrigin(r); err != nil {
 		return err
@@ -256,7 +262,7 @@ func (i *Issuer) owner(ctx context.Context, text string) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &login{f.Subject, digest}, nil
+	return &login{f.Subject, digest, f}, nil
 }
 
 func (i *Issuer) device(r *http.Request) rotation.Device {

@@ -117,7 +117,7 @@ func TestBadIdentitiesAreNotLoggedIn(t *testing.T) {
 	i := newIssuer(t, over(s, cheapKeys(t)), reportTo(j))
 	for rule, id := range map[string]auth.Identity{
 		"no subject":                           {},
-		"an issuer":                            {Subject: "alice", Issuer: issuerName},
+		"another issuer":                       {Subject: "alice", Issuer: issuerName + "2"},
 		"a scope in quotes":                    {Subject: "alice", Scopes: `"read"`},
 		"claims that shadow":                   {Subject: "alice", Claims: `{"sub":"bob"}`},
 		"claims that are none":                 {Subject: "alice", Claims: `[1]`},

@@ -67,13 +67,13 @@ func (t Tokens) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(t)) }
 
 // Issue logs id in for a native client or a service, which keeps both tokens itself.
 // Browsers use [Issuer.Login], whose documentation says what to check again after a
-// login. An id.Expires is a requested expiry: beyond Lifetime of [auth.Limits] it
+// login. Issue replaces no login and keeps nothing of one. An id.Expires is a requested expiry: beyond Lifetime of [auth.Limits] it
 // means "remember me", as in Login.
 //
 // An error means that id is not valid (see [auth.Identity.Validate]; its Issuer must
-// be empty and its Expires not in the past), or that the store could not answer. After
-// an error, no user has been logged in. If ctx is canceled, the writes continue for 5
-// seconds at most.
+// be empty or that of the issuer, and its Expires not in the past), or that the store
+// could not answer. After an error, no user has been logged in. If ctx is canceled, the
+// writes continue for 5 seconds at most.
 func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -89,13 +89,20 @@ func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 type login struct {
 	subject string
 	digest  logins.Digest
+	family  *rotation.Family // as it was read or written
 }
 
 // issue creates a family, adds it to the list, ends the login that it replaces, if
 // any, and only then returns its tokens, so that the browser never has two live
 // logins.
 func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Device, old *login) (granted, *login, error) {
+	if t, ok := id.Credential.(*Token); ok && id.Expires.Equal(t.identity.Expires) {
+		id.Expires = old.expires(id.Subject) // and not the end of an access token
+	}
 	f, secret, err := i.newFamily(id, from)
+	if err == nil {
+		i.keepTerm(f, id.Expires, old)
+	}
 	var seed [16]byte
 	var digest logins.Digest
 	if err == nil {
@@ -104,7 +111,7 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 	if err != nil {
 		return granted{}, nil, i.fault(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
 	}
-	fresh := &login{f.Subject, digest}
+	fresh := &login{f.Subject, digest, f}
 	tokens, err := i.tokens(f, seed, secret)
 	if err == nil {
 		err = i.enlist(ctx, fresh, time.UnixMilli(f.Expires), old)
@@ -142,8 +149,8 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 	if err := id.Validate(); err != nil {
 		return nil, nil, err
 	}
-	if id.Issuer != "" {
-		return nil, nil, errors.New("the Issuer of the identity must be empty: IssuerConfig.Issuer sets it")
+	if id.Issuer != "" && id.Issuer != i.config.Issuer {
+		return nil, nil, errors.New("the Issuer of the identity is not IssuerConfig.Issuer, which sets it: leave it empty")
 	}
 	now := time.Now()
 	term, err := logins.NewTerm(&i.config.Limits, now, id.Expires)
@@ -166,6 +173,31 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 	}
 	f.Idle = i.idleEnd(f, now)
 	return f, i.bound(current.Bytes), nil
+}
+
+// expires returns when a login of the subject ends at the latest, or zero if it is not one.
+func (l *login) expires(subject string) time.Time {
+	if l == nil || l.subject != subject {
+		return time.Time{}
+	}
+	return time.UnixMilli(l.family.Expires)
+}
+
+// keepTerm gives a new login the term of the one that it replaces, if that is a remembered
+// login of the same subject and the new login requests no other expiry. So a step-up keeps
+// what "remember me" has requested.
+func (i *Issuer) keepTerm(f *rotation.Family, requested time.Time, old *login) {
+	ends := old.expires(f.Subject)
+	if ends.IsZero() || !old.family.Remembered || !requested.IsZero() && !requested.Equal(ends) {
+		return
+	}
+	if old.family.Actor != "" || f.Actor != "" {
+		return
+	}
+	now := time.UnixMilli(f.Created)
+	term := logins.Kept(&i.config.Limits, now, logins.Term{Expires: ends, Remembered: true})
+	f.Expires, f.Remembered = term.Expires.UnixMilli(), term.Remembered
+	f.Idle = i.idleEnd(f, now)
 }
 
 // create stores a family before any of its tokens is sent.

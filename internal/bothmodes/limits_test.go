@@ -1,6 +1,7 @@
 package bothmodes
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
@@ -18,9 +20,12 @@ const day = 24 * time.Hour
 
 // limited is a mode with limits, and one browser.
 type limited struct {
+	middleware.Authenticator
 	Login  func(http.ResponseWriter, *http.Request, auth.Identity) error
-	use    func(r *http.Request) (http.Header, bool) // false for a 401
-	cookie *http.Cookie                              // of the login, as it was last set
+	logout func(http.ResponseWriter, *http.Request) error
+	use    func(r *http.Request) (http.Header, bool)   // false for a 401
+	bearer func(r *http.Request) (http.Header, string) // refreshes; nil in sessions
+	cookie *http.Cookie                                // of the login, as it was last set
 }
 
 // modes returns a constructor of each mode.
@@ -30,7 +35,7 @@ var modes = map[string]func(auth.Limits) (*limited, error){
 		if err != nil {
 			return nil, err
 		}
-		return &limited{Login: m.Login, use: func(r *http.Request) (http.Header, bool) {
+		return &limited{Authenticator: m, Login: m.Login, logout: m.Logout, use: func(r *http.Request) (http.Header, bool) {
 			_, err := m.Authenticate(r)
 			return nil, err == nil
 		}}, nil
@@ -46,11 +51,24 @@ var modes = map[string]func(auth.Limits) (*limited, error){
 		if err != nil {
 			return nil, err
 		}
-		return &limited{Login: i.Login, use: func(r *http.Request) (http.Header, bool) {
+		refresh := func(r *http.Request) (*httptest.ResponseRecorder, string) {
 			w := httptest.NewRecorder()
 			i.RefreshHandler().ServeHTTP(w, r)
-			return w.Header(), w.Code == http.StatusOK
-		}}, nil
+			var tokens token.Tokens
+			json.Unmarshal(w.Body.Bytes(), &tokens)
+			return w, tokens.AccessToken
+		}
+		return &limited{
+			Authenticator: i, Login: i.Login, logout: i.Logout,
+			use: func(r *http.Request) (http.Header, bool) {
+				w, _ := refresh(r)
+				return w.Header(), w.Code == http.StatusOK
+			},
+			bearer: func(r *http.Request) (http.Header, string) {
+				w, access := refresh(r)
+				return w.Header(), access
+			},
+		}, nil
 	},
 }
 

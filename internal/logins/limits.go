@@ -61,6 +61,19 @@ func NewTerm(l *auth.Limits, now, requested time.Time) (Term, error) {
 	return Term{now.Add(lifetime), lifetime > l.Lifetime}, nil
 }
 
+// Kept returns the term of a login that begins now and replaces a remembered login of the
+// same subject: it is remembered as well, and ends no earlier than either would.
+func Kept(l *auth.Limits, now time.Time, replaced Term) Term {
+	expires := now.Add(l.Lifetime)
+	if replaced.Expires.After(expires) {
+		expires = replaced.Expires
+	}
+	if latest := now.Add(l.MaxLifetime); expires.After(latest) {
+		expires = latest
+	}
+	return Term{expires, true}
+}
+
 // Idle returns the idle timeout of a login.
 func Idle(l *auth.Limits, remembered bool) time.Duration {
 	if remembered {
