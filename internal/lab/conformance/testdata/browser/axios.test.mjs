@@ -144,7 +144,7 @@ test('axios, row 18: who gives up while a refresh is under way does not wait', a
   assert.equal(world.requests('/gone').length, 1);
 });
 
-test('axios, row 19: the end of a log-in is told once', async (t) => {
+test('axios, row 19: the end of a login is reported once', async (t) => {
   const world = new World(t);
   const { page, api } = await customer(world);
   world.expire();

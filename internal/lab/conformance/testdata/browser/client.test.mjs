@@ -102,7 +102,7 @@ test('row 6: a network error refreshes nothing', async (t) => {
   assert.equal(world.requests('/a').length, 2);
 });
 
-test('row 7: each request and each replay has the newest token, and nobody else has it', async (t) => {
+test('row 7: each request and each replay has the newest token, and no other page has it', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   const request = new Request('/a', { headers: { 'X-Own': '1' } });
@@ -130,7 +130,7 @@ test('row 8: after a reload, calls share one refresh', async (t) => {
   assert.equal(world.requests('/a').length, 1); // not without a token first
 });
 
-test('row 8: who was not logged in is told so, and no log-in is lost', async (t) => {
+test('row 8: a page that is not logged in learns it, and no login is lost', async (t) => {
   const world = new World(t);
   const page = world.page();
   assert.equal(await page.ready(), false);
@@ -140,7 +140,7 @@ test('row 8: who was not logged in is told so, and no log-in is lost', async (t)
   assert.deepEqual(page.lost, []);
 });
 
-test('row 9: the 401 of a log-in form refreshes nothing', async (t) => {
+test('row 9: the 401 of a login form refreshes nothing', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   for (const challenge of [undefined, 'Basic realm="x"', 'Bearer error="insufficient_user_authentication"']) {
@@ -153,7 +153,7 @@ test('row 9: the 401 of a log-in form refreshes nothing', async (t) => {
   world.next('/login', () => unauthorized('Bearer error="invalid_token"')); // whatever it says
   assert.equal((await page.login('/login', { method: 'POST' })).status, 401);
   assert.equal(world.requests('/refresh').length, 0);
-  assert.equal((await page.fetch('/a')).status, 200); // the old log-in goes on
+  assert.equal((await page.fetch('/a')).status, 200); // the old login goes on
   assert.deepEqual(page.lost, []);
 });
 
@@ -179,7 +179,7 @@ for (const [what, act] of Object.entries({
   'a page instead of JSON': () => new Response('<h1>Welcome to our hotspot'),
   'JSON without tokens': () => new Response('null'),
 })) {
-  test(`row 10: ${what} is no end of the log-in`, async (t) => {
+  test(`row 10: ${what} is no end of the login`, async (t) => {
     const world = new World(t);
     const page = await world.customer();
     clock.now += 590_000; // due, but still valid
@@ -242,7 +242,7 @@ test('row 10: a date in Retry-After counts', async (t) => {
   assert.equal(await page.ready(), true);
 });
 
-test('row 10: after a 401 and a failed refresh, the caller is not told to log in', async (t) => {
+test('row 10: after a 401 and a failed refresh, the caller is not asked to log in', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   world.expire();
@@ -306,7 +306,7 @@ test('row 11: an older token of another tab is not taken', async (t) => {
   assert.equal(world.requests('/a')[1].token, world.requests('/a')[0].token);
 });
 
-test('row 11: a lock that nobody gives back delays a refresh, no more', async (t) => {
+test('row 11: a lock that is never released delays a refresh, no more', async (t) => {
   const world = new World(t);
   const asked = [];
   Object.defineProperty(globalThis, 'navigator', {
@@ -343,7 +343,7 @@ test('row 11: the lock is held for the storage alone', async (t) => {
   assert.deepEqual(during, [0]);
 });
 
-test('row 12: a log-out in one tab ends the others, once', async (t) => {
+test('row 12: a logout in one tab ends the others, once', async (t) => {
   const world = new World(t);
   const [a, b] = [await world.customer(), world.page()];
   await b.ready();
@@ -359,7 +359,7 @@ test('row 12: a log-out in one tab ends the others, once', async (t) => {
   assert.equal(world.storage.record, undefined);
 });
 
-test('row 12: a refresh in another tab does not undo a log-out', async (t) => {
+test('row 12: a refresh in another tab does not undo a logout', async (t) => {
   const world = new World(t);
   const [a, b] = [await world.customer(), world.page()];
   await b.ready();
@@ -376,7 +376,7 @@ test('row 12: a refresh in another tab does not undo a log-out', async (t) => {
   assert.equal(world.storage.record, undefined);
 });
 
-test('row 12: a refresh that lands before the news of a log-out counts no more', async (t) => {
+test('row 12: a refresh that lands before the news of a logout counts no more', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   clock.now += 60_000;
@@ -393,7 +393,7 @@ test('row 12: a refresh that lands before the news of a log-out counts no more',
   assert.deepEqual(page.lost, ['logged out']);
 });
 
-test('row 12: a refresh that lands before the news of another log-in counts no more', async (t) => {
+test('row 12: a refresh that lands before the news of another login counts no more', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   clock.now += 60_000;
@@ -446,7 +446,7 @@ for (const what of ['login', 'logout']) {
     const during = page.fetch('/b').then((response) => response.status);
     await change;
     assert.equal(world.requests('/refresh').length, 1);
-    assert.equal(await waits, 401); // it was sent for the log-in before
+    assert.equal(await waits, 401); // it was sent for the login before
     assert.equal(await during, 401);
     assert.equal(await page.ready(), what === 'login');
     assert.equal(world.requests('/refresh').length, 1);
@@ -470,7 +470,7 @@ test('row 12: a refresh that cannot be stopped is waited for', async (t) => {
   assert.equal((await page.fetch('/a')).status, 200);
 });
 
-test('row 12: an answer that is being read counts no more after the log-in of another tab', async (t) => {
+test('row 12: an answer that is being read counts no more after the login of another tab', async (t) => {
   const world = new World(t);
   globalThis.localStorage = undefined; // there is nothing else to tell
   const [a, b] = [await world.customer(), world.page()];
@@ -498,7 +498,7 @@ test('row 12: an answer that is being read counts no more after the log-in of an
   assert.deepEqual(b.lost, ['replaced']);
 });
 
-test('row 12: a request is never sent again for another log-in', async (t) => {
+test('row 12: a request is never sent again for another login', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   const release = world.hold('/a');
@@ -511,7 +511,7 @@ test('row 12: a request is never sent again for another log-in', async (t) => {
   assert.equal(world.requests('/a').length, 1);
 });
 
-test('row 12: a request that waits is not sent for another log-in', async (t) => {
+test('row 12: a request that waits is not sent for another login', async (t) => {
   const world = new World(t);
   const [a, b] = [await world.customer(), world.page()];
   await b.ready();
@@ -531,7 +531,7 @@ test('row 12: a request that waits is not sent for another log-in', async (t) =>
   assert.equal(world.requests('/refresh').length, 2);
 });
 
-test('row 12: a log-in in one tab is one in those that wait for it', async (t) => {
+test('row 12: a login in one tab is one in those that wait for it', async (t) => {
   const world = new World(t);
   const [a, b] = [world.page(), world.page()];
   assert.deepEqual([await a.ready(), await b.ready()], [false, false]);
@@ -541,7 +541,7 @@ test('row 12: a log-in in one tab is one in those that wait for it', async (t) =
   assert.deepEqual(b.lost, []);
 });
 
-test('row 12: a log-out that the server has not heard of can be repeated', async (t) => {
+test('row 12: a logout that the server has not received can be repeated', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   for (const act of [() => new Response('', { status: 503 }), () => { throw new TypeError('Failed to fetch'); }]) {
@@ -680,7 +680,7 @@ test('row 17: an old token of ours is replaced, and what is not ours is left alo
   assert.equal(world.requests('/refresh').length, before);
 });
 
-test('row 18: a caller who gives up does not wait, and takes nobody along', async (t) => {
+test('row 18: a caller that gives up does not wait, and cancels no other', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   world.expire();
@@ -714,7 +714,7 @@ test('row 18: who has given up sends nothing', async (t) => {
   assert.equal(world.requests('/gone').length, 0);
 });
 
-test('row 19: the end of a log-in is told once, with its reason, and nobody is led anywhere', async (t) => {
+test('row 19: the end of a login is reported once, with its reason, and no page is redirected', async (t) => {
   for (const [answer, reason] of [
     [() => problem('expired'), 'expired'],
     [() => problem('invalid'), 'invalid'],
@@ -742,7 +742,7 @@ test('row 19: the end of a log-in is told once, with its reason, and nobody is l
   }
 });
 
-test('row 19: what waits for a log-in that ends is not sent without it', async (t) => {
+test('row 19: what waits for a login that ends is not sent without it', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   clock.now += 650_000;
@@ -753,7 +753,7 @@ test('row 19: what waits for a log-in that ends is not sent without it', async (
   assert.equal(world.requests('/a').length, 0);
 });
 
-test('row 19: other tabs are told too, and a callback that throws breaks nothing', async (t) => {
+test('row 19: it is reported to other tabs too, and a callback that throws breaks nothing', async (t) => {
   const world = new World(t);
   const a = await world.customer({ onSessionLost: () => { throw new Error('in the page'); } });
   const b = world.page();
@@ -770,7 +770,7 @@ test('row 19: other tabs are told too, and a callback that throws breaks nothing
   assert.deepEqual(b.lost, ['expired']);
 });
 
-test('row 20: credentials go along with refresh, log-in and log-out, to another origin too', async (t) => {
+test('row 20: credentials go along with refresh, login and logout, to another origin too', async (t) => {
   const world = new World(t);
   const page = world.page({ refresh: 'https://api.test/refresh', logout: 'https://api.test/logout' });
   await page.ready();
@@ -782,11 +782,11 @@ test('row 20: credentials go along with refresh, log-in and log-out, to another 
     assert.equal(entry.method, 'POST', path);
     assert.equal(new URL(entry.url).origin, 'https://api.test', path);
     assert.equal(entry.token, undefined, path);
-    if (path !== '/login') assert.equal(entry.redirect, 'error', path); // a log-in page is no answer
+    if (path !== '/login') assert.equal(entry.redirect, 'error', path); // a login page is no answer
   }
 });
 
-test('row 21: a 403 refreshes nothing, nor does a demand for a new log-in', async (t) => {
+test('row 21: a 403 refreshes nothing, nor does a demand for a new login', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   for (const [status, challenge] of [
@@ -863,7 +863,7 @@ test('row 22: a token that is never good makes no storm', async (t) => {
   });
   assert.equal((await page.fetch('/a')).status, 200);
   assert.equal(world.requests('/refresh').length, 1);
-  world.next('/refresh', async (answer) => { // the last moment of a log-in
+  world.next('/refresh', async (answer) => { // the last moment of a login
     const tokens = await (await answer()).json();
     return new Response(JSON.stringify({ ...tokens, expires_in: 0, refresh_after: 0 }));
   });
@@ -873,7 +873,7 @@ test('row 22: a token that is never good makes no storm', async (t) => {
   assert.deepEqual(page.lost, []);
 });
 
-test('row 23: refresh and log-out carry an attempt, and failures clear nothing', async (t) => {
+test('row 23: refresh and logout carry an attempt, and failures clear nothing', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   const jar = world.jar;
@@ -913,7 +913,7 @@ test('row 25: a page that starts twice stays logged in', async (t) => {
   assert.equal((await a.fetch('/a')).status, 200);
 });
 
-test('attempt: a lost answer is asked for again, by whatever tab, and no thief is seen', async (t) => {
+test('attempt: a lost answer is asked for again, by any tab, and no theft is reported', async (t) => {
   const world = new World(t);
   const a = await world.customer();
   clock.now += 590_000;
@@ -1069,9 +1069,9 @@ test('access cookie: without an access token in the body, requests go without on
   assert.deepEqual(world.requests('/a').map((entry) => entry.token), [undefined, undefined]);
 });
 
-// Another account: the cookie is of another log-in than the tab.
+// Another account: the cookie is of another login than the tab.
 
-test('another account: a refresh that answers with its tokens ends the log-in of the tab', async (t) => {
+test('another account: a refresh that answers with its tokens ends the login of the tab', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   world.elsewhere();
@@ -1081,7 +1081,7 @@ test('another account: a refresh that answers with its tokens ends the log-in of
   assert.equal(await page.ready(), false);
   await page.fetch('/b');
   assert.equal(world.requests('/b')[0].token, undefined);
-  assert.equal(world.requests('/a').length, 1); // with the token of the former log-in alone
+  assert.equal(world.requests('/a').length, 1); // with the token of the former login alone
 });
 
 test('another account: a tab that reloads is that account, and the others find out at once', async (t) => {
@@ -1089,7 +1089,7 @@ test('another account: a tab that reloads is that account, and the others find o
   const [a, b] = [await world.customer(), world.page()];
   await b.ready();
   world.elsewhere();
-  clock.now += 60_000; // the window of the last refresh is over
+  clock.now += 60_000; // the grace period of the last refresh has passed
   const c = world.page();
   assert.equal(await c.ready(), true);
   await until(() => a.lost.length && b.lost.length);
@@ -1117,7 +1117,7 @@ test('another account: late news of the former one end nothing', async (t) => {
   assert.deepEqual(page.lost, []);
 });
 
-test('another account: a log-out in one tab and a log-in in the other', async (t) => {
+test('another account: a logout in one tab and a login in the other', async (t) => {
   const world = new World(t);
   const [a, b] = [await world.customer(), world.page()];
   await b.ready();
@@ -1144,7 +1144,7 @@ test('another account: a tab that wakes late finds out by its first refresh', as
   assert.equal(world.requests('/a').length, 0);
 });
 
-test('another account: an answer to a log-in that cannot be read is an error and an end', async (t) => {
+test('another account: an answer to a login that cannot be read is an error and an end', async (t) => {
   const cut = () => new ReadableStream({ start: (controller) => {
     controller.enqueue(new TextEncoder().encode('{"access_token":"acc'));
     controller.error(new TypeError('network'));
@@ -1167,11 +1167,11 @@ test('another account: an answer to a log-in that cannot be read is an error and
   }
 });
 
-test('another account: after a log-in without tokens, or without an answer, the cookie tells', async (t) => {
+test('another account: after a login without tokens, or without a response, the cookie decides', async (t) => {
   for (const act of [() => new Response('{}'), () => new Response(null, { status: 204 }), () => new Response('<html>'), () => { throw new TypeError('network'); }]) {
     const world = new World(t);
     const page = await world.customer();
-    world.next('/login', act); // its first factor: the log-in goes on
+    world.next('/login', act); // its first factor: the login goes on
     await page.login('/login', { method: 'POST' }).catch(() => {});
     assert.equal((await page.fetch('/a')).status, 200);
     clock.now += 60_000;
@@ -1185,7 +1185,7 @@ test('another account: after a log-in without tokens, or without an answer, the 
   }
 });
 
-test('another account: a server that does not name log-ins is trusted as before', async (t) => {
+test('another account: a server that does not name logins is trusted as before', async (t) => {
   const world = new World(t);
   const page = await world.customer();
   world.next('/refresh', async (answer) => {
@@ -1248,7 +1248,7 @@ test('Headers: a script that patches them later does not see the token', async (
   assert.deepEqual(seen, []);
 });
 
-test('close: nothing is heard or sent any more', async (t) => {
+test('close: nothing is received or sent any more', async (t) => {
   const world = new World(t);
   const [a, b] = [await world.customer(), world.page()];
   await b.ready();
