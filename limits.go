@@ -12,8 +12,8 @@ import "time"
 // login ends with the browser.
 type Limits struct {
 	// Lifetime is how long a login lasts, however much it is used, unless it requests
-	// another lifetime (ASVS 5.0, 7.3.2). The default is 24 hours (NIST SP 800-63B-4,
-	// AAL2), the minimum one second, the maximum 400 days.
+	// another lifetime (ASVS 5.0, 7.3.2 and 10.4.8). The default is 24 hours (NIST SP
+	// 800-63B-4, AAL2), the minimum one second, the maximum 400 days.
 	Lifetime time.Duration
 
 	// IdleTimeout is how long a login lasts without use (ASVS 5.0, 7.3.1). The default

@@ -124,8 +124,8 @@ type IssuerConfig struct {
 }
 
 // Issuer issues and refreshes tokens, and ends the logins that they belong to. It
-// embeds the [Verifier] of its own tokens, so it is also an Authenticator for a guard. A
-// guard that needs another Leeway or CacheSize has a Verifier with the same Keys instead.
+// embeds the [Verifier] of its own tokens, so it is also an Authenticator for a guard. For
+// a guard with another Leeway or CacheSize, create a Verifier with the same Keys.
 // Create it with [NewIssuer]. It has no state except its configuration and a cache, so
 // several processes may use one store. It is safe for concurrent use.
 type Issuer struct {
