@@ -57,7 +57,8 @@ const (
 	// the browser send the request, or a refresh lacks its idempotency key.
 	// Subject and LoginID are set if they are known; for an unknown or forged
 	// credential at most the LoginID that it names. For an access token, Err has
-	// the details. No event is emitted for a session or refresh token that
+	// the details; for a request of another site, Err names the Origin and the Host
+	// that were compared. No event is emitted for a session or refresh token that
 	// arrives after its logout, or after a login that replaced it (a late request
 	// from another tab).
 	EventRejected EventKind = "rejected"
@@ -95,8 +96,10 @@ const (
 	EventDenied EventKind = "denied"
 
 	// EventFault reports a failure: a store, a key server or a check failed, a
-	// record is corrupt, or a requested login cannot be made. Err is set, Subject
-	// and LoginID if they are known, and Reason for a key server. The modes and
+	// record is corrupt, or a requested login cannot be made; or, at most once a
+	// minute, that browsers drop a Secure cookie because the page was served over
+	// plain HTTP. Err is set, Subject and LoginID if they are known, and Reason for a
+	// key server and for plain HTTP. The modes and
 	// the throttle report each request that they could not answer because of a
 	// failure, unless the client has canceled it.
 	EventFault EventKind = "fault"

@@ -82,7 +82,7 @@ func (p Policy) allowed(r *http.Request) error {
 	case r == nil:
 		return errors.New("cookie: Insecure: the request is nil, so its host cannot be checked")
 	case !isLoopback(r.Host):
-		return fmt.Errorf("cookie: Insecure: %.64q is not a loopback host", r.Host)
+		return fmt.Errorf("cookie: Insecure: %.64q is not a loopback host: serve https or, in a closed network only, use InsecureAnywhere", r.Host)
 	}
 	return nil
 }

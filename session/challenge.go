@@ -37,7 +37,7 @@ func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	h.Add("WWW-Authenticate", challenge)
 	var ended *endedError
 	switch {
-	case errors.As(err, &ended) && ended.manager == m && ended.deletes():
+	case errors.As(err, &ended) && ended.manager.lists == m.lists && ended.deletes():
 		m.config.Cookie.Delete(h, r)
 	case errors.Is(err, cookie.ErrMalformed) && m.former.Sent(r, m.config.Cookie) != nil:
 		m.former.Expire(h, r)

@@ -68,8 +68,8 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 // domain can plant a session cookie of its own, whose CSRF tokens it knows; CSRF tokens
 // then do not protect a login form.
 //
-// The error wraps [auth.ErrForbidden] if the token is missing, sent twice, malformed or
-// of another session, if the cookie names no session, and if another site made the
+// The error is [ErrOtherSession] if the token is of another session. It wraps
+// [auth.ErrForbidden] if the token is missing, sent twice or malformed, if the cookie names no session, and if another site made the
 // browser send the request. If the form is too large or broken, the error wraps
 // auth.ErrForbidden and the cause, such as an [*http.MaxBytesError], to which a handler
 // may respond with 413. Any other error means that the files of a form could not be
@@ -103,13 +103,24 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 		if err != nil {
 			return m.unread(r.Context(), err)
 		}
-		if why = "not of this session"; sent == "" {
+		if wellFormedCSRF(sent) {
+			m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "csrf token"})
+			return ErrOtherSession
+		}
+		if why = "malformed"; sent == "" {
 			why = "none, or more than one, was sent"
 		}
 	}
 	m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "csrf token"})
 	return fmt.Errorf("session: csrf token: %s: %w", why, auth.ErrForbidden)
 }
+
+// ErrOtherSession wraps [auth.ErrForbidden]. [Manager.CheckCSRF] returns it if a request
+// carries a CSRF token that is not of its session: as a rule, the page was loaded before the
+// user, or another user of the same browser, logged in or out in another tab. Nothing has
+// been saved, and the response can show the form again. An attacker can send the token of a
+// session of its own, so the error proves no good faith and the request stays refused.
+var ErrOtherSession = fmt.Errorf("session: csrf token: not of this session: %w", auth.ErrForbidden)
 
 // A CSRF token is a random pad, and under it the proof of the session.
 const csrfBytes = 2 * sha256.Size
@@ -121,6 +132,12 @@ func (m *Manager) csrfProof(token string) []byte {
 	mac.Write([]byte("authlatch/session csrf"))
 	mac.Write(m.domain[:])
 	return mac.Sum(nil)
+}
+
+// wellFormedCSRF reports whether CSRFToken could have returned sent.
+func wellFormedCSRF(sent string) bool {
+	b, err := base64url.DecodeString(sent)
+	return err == nil && len(b) == csrfBytes && len(sent) == base64url.EncodedLen(csrfBytes)
 }
 
 // provesCSRF reports whether sent was made for the session with this token.

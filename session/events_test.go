@@ -239,7 +239,7 @@ func TestNoSecretIsReported(t *testing.T) {
 			_, err := b.authenticate(m)
 			write(err)
 			write(b.post(func(w http.ResponseWriter, r *http.Request) error {
-				r.Header.Set("Origin", "https://"+canary+".example")
+				r.Header.Set("Origin", "https://elsewhere.example")
 				return m.Login(w, r, alice)
 			}))
 		}

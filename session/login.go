@@ -10,6 +10,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/plainhttp"
 	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 )
@@ -238,6 +239,9 @@ func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, s *Session, 
 	}
 	noStore(w)
 	m.former.Expire(w.Header(), r)
+	if err := m.plain.Check(r, m.config.Cookie); err != nil {
+		m.event(r.Context(), auth.Event{Kind: auth.EventFault, Reason: plainhttp.Reason, Err: fmt.Errorf("session: %w", err)})
+	}
 	return nil
 }
 

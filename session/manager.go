@@ -14,6 +14,7 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/former"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/plainhttp"
 	"github.com/authlatch/auth/internal/queue"
 	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/internal/rotation"
@@ -81,11 +82,13 @@ type Manager struct {
 	config           Config
 	store            store.Store
 	cached           func(context.Context, string) ([]byte, bool, error) // Get, or a near cache's GetCached
-	lists            logins.Lists
+	lists            *logins.Lists
 	former           former.Policies
-	queue            queue.Queue[logins.Digest] // of requests that change one session
-	domain           [sha256.Size]byte          // part of every digest
-	touchPausedUntil atomic.Int64               // no use is recorded before, in milliseconds since 1970
+	queue            *queue.Queue[logins.Digest] // of requests that change one session
+	domain           [sha256.Size]byte           // part of every digest
+	untouched        bool                        // no use is recorded
+	touchPausedUntil *atomic.Int64               // no use is recorded before, in milliseconds since 1970
+	plain            *plainhttp.Watch
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
@@ -120,11 +123,14 @@ func New(c Config) (*Manager, error) {
 	if c.Events == nil {
 		c.Events = func(context.Context, auth.Event) {}
 	}
-	m := &Manager{config: c, store: c.Store, cached: c.Store.Get, former: formerCookies, domain: domain(c)}
+	m := &Manager{
+		config: c, store: c.Store, cached: c.Store.Get, former: formerCookies, domain: domain(c),
+		queue: new(queue.Queue[logins.Digest]), touchPausedUntil: new(atomic.Int64), plain: new(plainhttp.Watch),
+	}
 	if near, ok := c.Store.(store.Cached); ok {
 		m.cached = near.GetCached
 	}
-	m.lists = logins.Lists{
+	m.lists = &logins.Lists{
 		Store: c.Store, Namespace: c.Namespace, Bound: c.Limits.MaxLogins, Idle: c.Limits.RememberedIdleTimeout,
 		DescribeSession: m.describe, DescribeFamily: rotation.Describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
@@ -272,8 +278,9 @@ func (m *Manager) ttl(rec *sessionrecord.Record) time.Duration {
 // checkOrigin refuses a request that another site made the browser send.
 func (m *Manager) checkOrigin(r *http.Request) error {
 	if err := crossorigin.Check(m.config.CrossOrigin, r); err != nil {
-		m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
-		return fmt.Errorf("session: cross-origin request: %w", auth.ErrForbidden)
+		err = fmt.Errorf("session: cross-origin request: %w: %w", auth.ErrForbidden, err)
+		m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request", Err: err})
+		return err
 	}
 	return nil
 }

@@ -21,6 +21,20 @@ const (
 // devices should say on which day each was last used.
 const maxTouchInterval = 24 * time.Hour
 
+// WithoutTouch returns a Manager of the same sessions that records no use: requests that it
+// authenticates keep no session alive. Give it to the guard of what a page requests by
+// itself, such as polling, prefetching or the presence of other users; otherwise a page that
+// polls never reaches the idle timeout.
+//
+//	poll := &middleware.Guard{Authenticator: sessions.WithoutTouch()}
+//
+// A session that has ended is refused all the same.
+func (m *Manager) WithoutTouch() *Manager {
+	looking := *m
+	looking.untouched = true
+	return &looking
+}
+
 // touch records that a session is in use, once a tenth of its idle timeout, or a day, has
 // passed since the last time, and then checks that the session is still in its subject's list.
 // If not, a store has lost the write of an entry or of a tombstone, and touch ends the
@@ -36,7 +50,7 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 
 func (m *Manager) due(s *Session, now time.Time) bool {
 	interval := min(m.idle(&s.record)/10, maxTouchInterval)
-	return now.Sub(time.UnixMilli(s.record.Used)) >= interval && now.UnixMilli() >= m.touchPausedUntil.Load()
+	return !m.untouched && now.Sub(time.UnixMilli(s.record.Used)) >= interval && now.UnixMilli() >= m.touchPausedUntil.Load()
 }
 
 // touchNow is touch for a call that has a context for its writes.

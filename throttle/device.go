@@ -2,10 +2,14 @@ package throttle
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/former"
+	"github.com/authlatch/auth/internal/plainhttp"
 )
 
 // device is the content of a browser's cookie: a random ID, and the accounts that
@@ -91,5 +95,13 @@ func (l *Limiter) setDevice(w http.ResponseWriter, r *http.Request, d *device) e
 		return err
 	}
 	former.Policies(l.config.FormerCookies).Expire(w.Header(), r)
-	return l.config.Cookie.Set(w.Header(), r, sealed)
+	if err := l.config.Cookie.Set(w.Header(), r, sealed); err != nil {
+		return err
+	}
+	if err := l.plain.Check(r, l.config.Cookie); err != nil {
+		l.config.Events(r.Context(), auth.Event{
+			Kind: auth.EventFault, Time: time.Now().UTC(), Source: "throttle", Reason: plainhttp.Reason, Err: fmt.Errorf("throttle: %w", err),
+		})
+	}
+	return nil
 }

@@ -78,6 +78,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/crossorigin"
+	"github.com/authlatch/auth/internal/plainhttp"
 	"github.com/authlatch/auth/internal/queue"
 	"github.com/authlatch/auth/internal/record"
 	"github.com/authlatch/auth/internal/stored"
@@ -95,6 +96,7 @@ type Limiter struct {
 	address allowance
 	site    allowance                  // of an IPv6 /48
 	queue   queue.Queue[record.Digest] // one line of attempts for each count
+	plain   plainhttp.Watch
 }
 
 // New returns a Limiter, or an error that names the invalid field of the
@@ -158,9 +160,10 @@ func New(c Config) (*Limiter, error) {
 // stays counted.
 func (l *Limiter) Try(w http.ResponseWriter, r *http.Request, account string, check func() error) error {
 	a := l.attempt(w, r, account)
-	if crossorigin.Check(l.config.CrossOrigin, r) != nil {
-		a.event(auth.EventRejected, "cross-origin request", nil)
-		return errCrossOrigin
+	if err := crossorigin.Check(l.config.CrossOrigin, r); err != nil {
+		err = fmt.Errorf("throttle: cross-origin request: %w: %w", auth.ErrForbidden, err)
+		a.event(auth.EventRejected, "cross-origin request", err)
+		return err
 	}
 	if err := a.count(); err != nil {
 		return a.refused(err)
@@ -181,8 +184,6 @@ func (l *Limiter) Try(w http.ResponseWriter, r *http.Request, account string, ch
 	}
 	return fmt.Errorf("throttle: check: %w", err)
 }
-
-var errCrossOrigin = fmt.Errorf("throttle: cross-origin request: %w", auth.ErrForbidden)
 
 // Reset deletes the failure counts of an account, of unrecognized and of trusted
 // devices, and unlocks it. Call it when the owner has authenticated by other means,

@@ -48,8 +48,7 @@ func (v *Verifier) Authenticate(r *http.Request) (auth.Identity, error) {
 }
 
 var (
-	errNoToken     = fmt.Errorf("token: no access token: %w", auth.ErrNoCredential)
-	errCrossOrigin = fmt.Errorf("token: cross-origin request: %w", auth.ErrForbidden)
+	errNoToken = fmt.Errorf("token: no access token: %w", auth.ErrNoCredential)
 
 	errHeader = &invalid{errors.New("token: the Authorization header is malformed"), true}
 	errTwice  = &invalid{errors.New("token: the request carries two credentials"), true}
@@ -77,11 +76,11 @@ func credential(r *http.Request, policy cookie.Policy) (token string, inCookie b
 
 // admitCookie checks whether the token of a request may come in the cookie.
 func (v *Verifier) admitCookie(r *http.Request) error {
-	switch {
-	case v.cookie == (cookie.Policy{}):
+	if v.cookie == (cookie.Policy{}) {
 		return errOtherCookie
-	case crossorigin.Check(v.origin, r) != nil:
-		return errCrossOrigin
+	}
+	if err := crossorigin.Check(v.origin, r); err != nil {
+		return fmt.Errorf("token: cross-origin request: %w: %w", auth.ErrForbidden, err)
 	}
 	return nil
 }

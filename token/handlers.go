@@ -15,6 +15,7 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/plainhttp"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/internal/wire"
@@ -205,6 +206,9 @@ func (i *Issuer) writeTokens(w http.ResponseWriter, r *http.Request, tokens gran
 		tokens.AccessToken = ""
 	}
 	w.Header()["Set-Cookie"] = h["Set-Cookie"]
+	if err := i.plain.Check(r, i.config.Cookie); err != nil {
+		i.event(r.Context(), auth.Event{Kind: auth.EventFault, Reason: plainhttp.Reason, Err: fmt.Errorf("token: %w", err)})
+	}
 	return writeJSON(w, http.StatusOK, "application/json", tokens.Tokens)
 }
 
@@ -273,8 +277,9 @@ func (i *Issuer) device(r *http.Request) rotation.Device {
 // checkOrigin refuses a request that another site made the browser send.
 func (i *Issuer) checkOrigin(r *http.Request) error {
 	if err := crossorigin.Check(i.config.CrossOrigin, r); err != nil {
-		i.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request"})
-		return fmt.Errorf("token: cross-origin request: %w", auth.ErrForbidden)
+		err = fmt.Errorf("token: cross-origin request: %w: %w", auth.ErrForbidden, err)
+		i.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "cross-origin request", Err: err})
+		return err
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/former"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/plainhttp"
 	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
@@ -134,6 +135,7 @@ type Issuer struct {
 	config IssuerConfig
 	store  store.Store
 	former former.Policies
+	plain  plainhttp.Watch
 	lists  logins.Lists
 }
 

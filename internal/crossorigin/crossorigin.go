@@ -4,6 +4,7 @@ package crossorigin
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 )
@@ -30,6 +31,9 @@ func OrDefault(c Checker) Checker {
 // handshake of a WebSocket as if that were a POST (RFC 6455, 4.1; ASVS 5.0, 4.4.2):
 // the handshake is a GET, but opens a channel for state-changing messages. Browsers
 // send Origin with it.
+//
+// The error says what was compared, since a proxy may have changed Host. It wraps nothing:
+// the caller says which of the three outcomes it is.
 func Check(c Checker, r *http.Request) error {
 	err := c.Check(r)
 	if err == nil && len(r.Header["Upgrade"]) > 0 {
@@ -37,7 +41,11 @@ func Check(c Checker, r *http.Request) error {
 		acting.Method = http.MethodPost
 		err = c.Check(&acting)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%v: Origin %.200q, Sec-Fetch-Site %.32q, Host %.200q",
+			err, r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site"), r.Host)
+	}
+	return nil
 }
 
 // Required is the type that auth.RequireOrigin returns. It is exported so that a

@@ -180,6 +180,34 @@ func TestEveryPlaceObeysRequireOrigin(t *testing.T) {
 	}
 }
 
+// gorilla/csrf#187, portainer#12748: a proxy replaces Host, so the browser's Origin no longer
+// fits. The event says what was compared, at each place.
+func TestARefusalNamesTheOriginAndTheHost(t *testing.T) {
+	for _, required := range []bool{false, true} {
+		all, _ := places(t, required, nil)
+		for name := range all {
+			var events []auth.Event
+			all, cookies := places(t, required, func(_ context.Context, e auth.Event) { events = append(events, e) })
+			r := httptest.NewRequest("POST", "https://10.0.0.5:8080/", nil)
+			r.Header.Set("Cookie", cookies)
+			r.Header.Set(token.AttemptHeader, "0123456789012345678901")
+			r.Header.Set("Origin", "https://app.example\n")
+			events = nil
+			if got := all[name](httptest.NewRecorder(), r); got != 403 || len(events) != 1 || events[0].Err == nil {
+				t.Errorf("%s: %d, %+v", name, got, events)
+				continue
+			}
+			text := events[0].Err.Error()
+			if !strings.Contains(text, `"https://app.example\n"`) || !strings.Contains(text, `"10.0.0.5:8080"`) || strings.Contains(text, "\n") {
+				t.Errorf("%s: %s", name, text)
+			}
+			if !errors.Is(events[0].Err, auth.ErrForbidden) {
+				t.Errorf("%s: %v", name, events[0].Err)
+			}
+		}
+	}
+}
+
 // No browser sends a bearer token on its own.
 func TestBearerTokensNeedNoOrigin(t *testing.T) {
 	keys, err := token.NewKeySet(token.HS256)

@@ -31,13 +31,13 @@ var graph = []room{
 	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored"}},
 
 	// A login kept on the server │ signed into a JWT.
-	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/former", "internal/logins", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
-	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/former", "internal/jose", "internal/keyring", "internal/logins", "internal/private", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/wire"}},
+	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
+	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/former", "internal/jose", "internal/keyring", "internal/logins", "internal/plainhttp", "internal/private", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/wire"}},
 	{"token/browser", nil},
 	{"token/tokenclient", []string{".", "internal/private", "internal/wire"}},
 
 	// A rate limiter for guessing attempts.
-	{"throttle", []string{".", "cookie", "store", "internal/crossorigin", "internal/former", "internal/forwarded", "internal/queue", "internal/record", "internal/stored"}},
+	{"throttle", []string{".", "cookie", "store", "internal/crossorigin", "internal/former", "internal/forwarded", "internal/plainhttp", "internal/queue", "internal/record", "internal/stored"}},
 
 	// Single-use tokens │ passwords.
 	{"onetime", []string{".", "store", "internal/record", "internal/stored"}},
@@ -50,6 +50,7 @@ var graph = []room{
 	{"internal/keyring", []string{"internal/jose", "internal/strictjson"}},
 	{"internal/logins", []string{".", "store", "internal/queue", "internal/record"}},
 	{"internal/former", []string{"cookie"}},
+	{"internal/plainhttp", []string{"cookie"}},
 	{"internal/jose", []string{jwx, crypto, "internal/registered", "internal/strictjson"}},
 
 	// Policies of cookies │ the contract of a store, and its tests.

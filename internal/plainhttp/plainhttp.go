@@ -1,0 +1,56 @@
+// Package plainhttp finds Secure cookies that browsers drop, because the page was served over
+// plain HTTP.
+package plainhttp
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/authlatch/auth/cookie"
+)
+
+// Reason is the reason of the event.
+const Reason = "plain http"
+
+// Watch finds such cookies of one configuration. The zero value is ready. It is safe for
+// concurrent use.
+type Watch struct{ next atomic.Int64 }
+
+// pause bounds the events that a client can cause, which can send any header.
+const pause = time.Minute
+
+// Check returns an error if the browser drops the cookie that the response to r sets under
+// the policy, and at most one within a minute. It believes the browser, which says from
+// where the page came: a proxy in front may end TLS. Browsers send Sec-Fetch-Site only where
+// they keep Secure cookies.
+func (w *Watch) Check(r *http.Request, p cookie.Policy) error {
+	secure := strings.HasPrefix(p.Name(), "__")
+	if !secure || r.TLS != nil || r.Header.Get("Sec-Fetch-Site") != "" {
+		return nil
+	}
+	from := r.Header.Get("Origin")
+	if from == "" {
+		from = r.Header.Get("Referer")
+	}
+	page, err := url.Parse(from)
+	if err != nil || page.Scheme != "http" || loopback(page.Hostname()) {
+		return nil
+	}
+	now := time.Now()
+	if next := w.next.Load(); now.UnixMilli() < next || !w.next.CompareAndSwap(next, now.Add(pause).UnixMilli()) {
+		return nil
+	}
+	return fmt.Errorf("browsers drop the cookie %s: it is Secure, and http://%.200s is plain HTTP and not loopback: "+
+		"serve https or, in a closed network only, use cookie.Policy.InsecureAnywhere", p.Name(), page.Host)
+}
+
+func loopback(host string) bool {
+	host = strings.ToLower(host)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+}
