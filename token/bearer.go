@@ -124,38 +124,42 @@ func isScheme(text string) bool {
 // Challenge adds WWW-Authenticate to the header h of the response to a request that
 // was refused because of err. The challenge is a bare "Bearer" if the request carried
 // no credential. Otherwise it says what is wrong with the token, or insufficient (RFC
-// 6750, 3; RFC 9470, 3). Challenge does not delete an access token in a cookie,
+// 6750, 3; RFC 9470, 3). Each challenge has the [VerifierConfig.ResourceMetadata], if it
+// is set (RFC 9728, 5.1). Challenge does not delete an access token in a cookie,
 // because a response with its successor may be on its way.
 func (v *Verifier) Challenge(h http.Header, _ *http.Request, err error) {
 	var lacks *auth.InsufficientError
 	var bad *invalid
-	challenge := "Bearer"
+	var parameters []string
 	switch {
 	case errors.As(err, &lacks) && lacks.Scope != "":
-		challenge += ` error="insufficient_scope"` + scopeParameter(lacks.Scope)
+		parameters = append(parameters, `error="insufficient_scope"`)
+		if isQuotable(lacks.Scope) {
+			parameters = append(parameters, `scope="`+string(lacks.Scope)+`"`)
+		}
 	case errors.As(err, &lacks):
-		challenge += ` error="insufficient_user_authentication"`
+		parameters = append(parameters, `error="insufficient_user_authentication"`)
 		if lacks.MaxAge > 0 {
-			challenge += `, max_age="` + strconv.FormatInt(int64(lacks.MaxAge/time.Second), 10) + `"`
+			parameters = append(parameters, `max_age="`+strconv.FormatInt(int64(lacks.MaxAge/time.Second), 10)+`"`)
 		}
 	case errors.Is(err, auth.ErrNoCredential):
 	case errors.As(err, &bad) && bad.request:
-		challenge += ` error="invalid_request"`
+		parameters = append(parameters, `error="invalid_request"`)
 	case errors.Is(err, ErrExpired):
-		challenge += ` error="invalid_token", error_description="the access token expired"`
+		parameters = append(parameters, `error="invalid_token"`, `error_description="the access token expired"`)
 	case errors.Is(err, auth.ErrUnauthenticated):
-		challenge += ` error="invalid_token"`
+		parameters = append(parameters, `error="invalid_token"`)
 	default:
 		return
 	}
-	h.Add("WWW-Authenticate", challenge)
+	if v.metadata != "" {
+		parameters = append(parameters, `resource_metadata="`+v.metadata+`"`)
+	}
+	h.Add("WWW-Authenticate", strings.TrimSuffix("Bearer "+strings.Join(parameters, ", "), " "))
 }
 
-// scopeParameter returns "" if scope is malformed: a quotation mark in it would end the
+// isQuotable reports whether scope is well-formed: a quotation mark in it would end the
 // quoted string.
-func scopeParameter(scope auth.Words) string {
-	if (auth.Identity{Subject: "probe", Scopes: scope}).Validate() != nil {
-		return ""
-	}
-	return `, scope="` + string(scope) + `"`
+func isQuotable(scope auth.Words) bool {
+	return (auth.Identity{Subject: "probe", Scopes: scope}).Validate() == nil
 }

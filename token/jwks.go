@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"time"
+
+	"github.com/authlatch/auth/internal/wire"
 )
 
 // JWKSHandler returns a handler that serves the public keys of the set as a JWK Set
@@ -14,17 +16,23 @@ import (
 func (s *KeySet) JWKSHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k := s.keys.Load()
-		switch {
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		case k == nil:
-			http.Error(w, "no keys", http.StatusServiceUnavailable)
-		default:
-			w.Header().Set("Content-Type", "application/jwk-set+json")
-			w.Header().Set("Cache-Control", "public, max-age=300")
-			w.Header().Set("ETag", k.JWKS().ETag)
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(k.JWKS().Body))
+		if k == nil {
+			writeProblem(w, http.StatusServiceUnavailable, wire.Problem{})
+			return
 		}
+		serveDocument(w, r, "application/jwk-set+json", k.JWKS().ETag, k.JWKS().Body)
 	})
+}
+
+// serveDocument responds to GET and HEAD with a public document.
+func serveDocument(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		writeProblem(w, http.StatusMethodNotAllowed, wire.Problem{})
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	w.Header().Set("ETag", etag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }

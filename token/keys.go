@@ -11,7 +11,6 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/private"
-	"github.com/authlatch/auth/internal/rotation"
 )
 
 // Algorithm is the signature algorithm of access tokens. The key determines it: a token
@@ -243,23 +242,16 @@ func (s *KeySet) currentSecret() (keyring.Secret, error) { return s.keys.Load().
 // secret returns the refresh secret of a kid.
 func (s *KeySet) secret(id string) ([]byte, error) { return s.keys.Load().Secret(id) }
 
-// checkSecret returns an error if no login of a secret can be refreshed here any more:
-// [keyring.ErrRetired] if the secret was dropped, and errLost if the keys here are newer
-// than the login and do not have it, because they replaced the keys of that time. A secret
-// that another host may know has no error.
-func (s *KeySet) checkSecret(f *rotation.Family) error {
-	if s == nil {
-		return nil
-	}
-	k := s.keys.Load()
-	_, err := k.Secret(f.KeyID)
-	switch {
-	case errors.Is(err, keyring.ErrRetired):
-		return err
-	case errors.Is(err, keyring.ErrUnknown) && k.NewerThan(time.UnixMilli(f.Created)):
-		return errLost
-	}
-	return nil
-}
+// newerThan reports whether a secret that is unknown here and was current at a time is
+// lost: the keys here have replaced those of that time.
+func (s *KeySet) newerThan(at time.Time) bool { return s.keys.Load().NewerThan(at) }
 
-var errLost = errors.New("token: refresh secret is lost")
+// retired reports whether a secret was dropped, which ends its logins. A secret that is
+// merely unknown here is not retired: another host may know it.
+func (s *KeySet) retired(id string) bool {
+	if s == nil {
+		return false
+	}
+	_, err := s.secret(id)
+	return errors.Is(err, keyring.ErrRetired)
+}

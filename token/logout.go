@@ -131,7 +131,7 @@ func (i *Issuer) revoke(ctx context.Context, refreshToken string, reason logins.
 
 // Logins returns the live logins of a subject, oldest first: its logins by token, and its sessions in the same store and namespace (ASVS 5.0, 7.5.2). It
 // reads the list and one record for each login from the store. A login whose refresh
-// secret is retired or lost is not shown: it cannot be refreshed.
+// secret is retired is not shown: it cannot be refreshed.
 //
 // An Issuer does not know the idle timeout of a session.Manager: a session that has
 // ended because it was idle is shown until its record leaves the store, a minute later.
@@ -146,13 +146,13 @@ func (i *Issuer) Logins(ctx context.Context, subject string) ([]auth.Login, erro
 	return list, nil
 }
 
-// describe describes a family for the list. A family that cannot be refreshed is not live.
+// describe describes a family for the list. A family whose secret is retired is not live.
 func (i *Issuer) describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
 	f, err := rotation.Parse(raw)
 	if err != nil {
 		return auth.Login{}, false, err
 	}
-	return f.Describe(d), time.Now().Before(f.Ends()) && i.config.Keys.checkSecret(f) == nil, nil
+	return f.Describe(d), time.Now().Before(f.Ends()) && !i.config.Keys.retired(f.KeyID), nil
 }
 
 // LogoutOne ends the login of a subject that has the given LoginID: a login by token, or

@@ -2,10 +2,12 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/rotation"
 )
@@ -33,15 +35,12 @@ func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byt
 		i.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: digest.LoginID(), Err: err})
 		return nil, nil, err
 	}
-	switch err := i.config.Keys.checkSecret(f); err {
-	case nil:
-	case errLost:
-		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "refresh secret lost")
-	default:
-		return nil, nil, &refusal{code: codeRevoked, reason: logins.Revoked}
-	}
 	secret, err := i.secret(f.KeyID)
 	switch {
+	case errors.Is(err, keyring.ErrRetired):
+		return nil, nil, &refusal{code: codeRevoked, reason: logins.Revoked}
+	case errors.Is(err, keyring.ErrUnknown) && i.config.Keys.newerThan(time.UnixMilli(f.Created)):
+		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "refresh secret lost")
 	case err != nil:
 		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.Subject, LoginID: digest.LoginID(), Err: err})
 		return nil, nil, err

@@ -93,7 +93,7 @@ func (l *revocationCheck) check(ctx context.Context, t *Token, now time.Time) er
 	if err != nil {
 		return fmt.Errorf("token: revocation check: %w", err)
 	}
-	if f == nil || f.Subject != t.identity.Subject || l.keys.checkSecret(f) != nil {
+	if f == nil || f.Subject != t.identity.Subject || l.keys.retired(f.KeyID) {
 		return asInvalid(errEnded) // or the record is of another subject
 	}
 	t.liveAt.Store(now.UnixNano())

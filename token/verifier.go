@@ -14,6 +14,7 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/rotation"
+	"github.com/authlatch/auth/internal/wire"
 )
 
 // Keys are the keys of a [Verifier]: a *[KeySet] or a *[RemoteKeySet].
@@ -70,6 +71,11 @@ type VerifierConfig struct {
 	// default relaxes nothing.
 	Foreign *Foreign
 
+	// ResourceMetadata is the URL of the document that tells clients where to get tokens
+	// for this API (see [ResourceMetadata.URL]). Challenges contain it (RFC 9728, 5.1).
+	// The default is none.
+	ResourceMetadata string
+
 	// Events receives the events of refused tokens and of faults. The default discards
 	// them.
 	Events func(context.Context, auth.Event)
@@ -98,6 +104,7 @@ type Verifier struct {
 	foreign    *Foreign
 	cookie     cookie.Policy // zero: none
 	origin     auth.CrossOrigin
+	metadata   string           // the URL of the resource's metadata, or empty
 	namespace  *string          // the namespace of an Issuer's own tokens, or nil
 	revocation *revocationCheck // nil: none
 	cache      *cache           // nil: none
@@ -119,7 +126,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: c.Keys, cookie: c.AccessCookie, origin: crossorigin.OrDefault(c.CrossOrigin), events: c.Events, namespace: c.namespace,
+		keys: c.Keys, cookie: c.AccessCookie, origin: crossorigin.OrDefault(c.CrossOrigin), events: c.Events, namespace: c.namespace, metadata: c.ResourceMetadata,
 		form: jose.Form{Types: []string{keyring.AccessType}},
 		rules: claims.Rules{
 			Issuer: c.Issuer, Audience: c.Audience, Leeway: c.Leeway, Lifetime: claims.OwnLifetime,
@@ -175,6 +182,14 @@ func (c *VerifierConfig) check() error {
 	}
 	if c.RevocationCheck != nil {
 		if err := c.RevocationCheck.check(); err != nil {
+			return err
+		}
+	}
+	if c.ResourceMetadata != "" {
+		if err := wire.CheckAddress(c.ResourceMetadata, false); err != nil {
+			return fmt.Errorf("token: VerifierConfig.ResourceMetadata: %w", err)
+		}
+		if err := checkQuotable("VerifierConfig.ResourceMetadata", c.ResourceMetadata); err != nil {
 			return err
 		}
 	}
