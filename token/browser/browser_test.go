@@ -1,11 +1,13 @@
 package browser_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,5 +144,42 @@ func TestTheModulesText(t *testing.T) {
 				t.Errorf("%s calls %s in more than one place", name, call)
 			}
 		}
+	}
+}
+
+// The npm package has the files that the handler serves, the licence and the version of
+// the module, and needs nothing.
+func TestThePackageIsTheModule(t *testing.T) {
+	var p struct {
+		Version, License, Type string
+		Files                  []string
+		SideEffects            *bool
+		Private                bool
+		Dependencies           map[string]string
+	}
+	text, err := os.ReadFile("package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		t.Fatal(err)
+	}
+	files, want := slices.Sorted(slices.Values(p.Files)), slices.Sorted(slices.Values(names))
+	if !slices.Equal(files, want) || p.Type != "module" || p.SideEffects == nil || *p.SideEffects || p.Private || p.Dependencies != nil {
+		t.Errorf("package.json: %+v", p)
+	}
+	changes, err := os.ReadFile("../../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The latest release, or the one that is to come.
+	if found := regexp.MustCompile(`(?m)^## |This becomes `).FindIndex(changes); found == nil ||
+		!regexp.MustCompile(`^[^#]*\b`+regexp.QuoteMeta(p.Version)+`\b`).Match(changes[found[1]:]) {
+		t.Errorf("CHANGELOG.md does not begin with version %s", p.Version)
+	}
+	ours, err := os.ReadFile("LICENSE")
+	root, errRoot := os.ReadFile("../../LICENSE")
+	if err != nil || errRoot != nil || string(ours) != string(root) || p.License != "MIT" {
+		t.Errorf("LICENSE is not that of the module: %v, %v", err, errRoot)
 	}
 }

@@ -4,32 +4,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 )
 
-// packages is a folder with node_modules: that of AUTH_AXIOS, which test.sh
-// fills, or one that npm fills now.
-var packages = sync.OnceValues(func() (string, error) {
-	if dir := os.Getenv("AUTH_AXIOS"); dir != "" {
-		return filepath.Abs(dir)
-	}
-	dir := filepath.Join(lasting, "npm")
-	command := exec.Command("npm", "install", "--prefix", dir, "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "axios@1", "typescript")
-	command.Stderr = os.Stderr
-	return dir, command.Run()
-})
-
+// nodePackages is a folder with the axios and the TypeScript of node_modules.
 func nodePackages(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil && os.Getenv("AUTH_AXIOS") == "" {
+	if _, err := exec.LookPath("npm"); err != nil {
 		missing(t, "npm")
 	}
-	dir, err := packages()
+	folder, err := pageFolder()
 	if err != nil {
-		t.Fatalf("npm does not install axios: %v", err)
+		t.Fatal(err)
 	}
-	return dir
+	return folder
 }
 
 func TestAxiosUnderNode(t *testing.T) {

@@ -42,6 +42,16 @@ func openHosts(t *testing.T) *hosts {
 	return s
 }
 
+// openPlainHosts is openHosts without TLS, for hosts that browsers trust all the same.
+func openPlainHosts(t *testing.T) *hosts {
+	t.Helper()
+	s := &hosts{t: t, sites: make(map[string]http.Handler)}
+	server := httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(server.Close)
+	_, s.port, _ = net.SplitHostPort(server.Listener.Addr().String())
+	return s
+}
+
 func (s *hosts) serve(w http.ResponseWriter, r *http.Request) {
 	host, _, _ := strings.Cut(r.Host, ":")
 	s.mu.Lock()
