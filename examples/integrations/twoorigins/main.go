@@ -35,16 +35,16 @@ func main() {
 		log.Fatal(err)
 	}
 	origin := "http://" + listener.Addr().String()
-	issuer, err := newIssuer(origin, *page, *access)
+	api, err := newHandler(origin, *page, *access)
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Println("listening on " + origin)
-	server := &http.Server{Handler: withCORS(*page, routes(issuer)), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: api, ReadHeaderTimeout: 5 * time.Second}
 	log.Fatal(server.Serve(listener))
 }
 
-func newIssuer(origin, page string, access time.Duration) (*token.Issuer, error) {
+func newHandler(origin, page string, access time.Duration) (http.Handler, error) {
 	keys, err := token.NewKeySet(token.Ed25519)
 	if err != nil {
 		return nil, err
@@ -54,12 +54,21 @@ func newIssuer(origin, page string, access time.Duration) (*token.Issuer, error)
 	if err := origins.AddTrustedOrigin(page); err != nil {
 		return nil, err
 	}
-	return token.NewIssuer(token.IssuerConfig{
+	issuer, err := token.NewIssuer(token.IssuerConfig{
 		Keys: keys, Store: &store.Memory{},
 		Issuer: origin, Audience: origin, ClientID: "page",
 		AccessLifetime: access, CrossOrigin: origins,
-		Leeway: token.NoLeeway, // issuer and verifier have one clock
 	})
+	if err != nil {
+		return nil, err
+	}
+	// The API may be a program of its own: it needs only the public keys. Here both have
+	// one clock, and a token of a few seconds is to end on time.
+	verifier, err := token.NewVerifier(token.VerifierConfig{Keys: keys, Issuer: origin, Audience: origin, Leeway: token.NoLeeway})
+	if err != nil {
+		return nil, err
+	}
+	return withCORS(page, routes(issuer, &middleware.Guard{Authenticator: verifier})), nil
 }
 
 // withCORS stands outside of the guards, because a preflight request has no credential
@@ -74,8 +83,7 @@ func withCORS(page string, api http.Handler) http.Handler {
 	}).Handler(api)
 }
 
-func routes(issuer *token.Issuer) http.Handler {
-	guard := &middleware.Guard{Authenticator: issuer}
+func routes(issuer *token.Issuer, guard *middleware.Guard) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {

@@ -12,7 +12,7 @@ const page = "https://app.example.test"
 
 func serve(t *testing.T, method, path string, header ...string) *http.Response {
 	t.Helper()
-	issuer, err := newIssuer("https://api.example.test", page, time.Minute)
+	api, err := newHandler("https://api.example.test", page, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func serve(t *testing.T, method, path string, header ...string) *http.Response {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	withCORS(page, routes(issuer)).ServeHTTP(w, r)
+	api.ServeHTTP(w, r)
 	return w.Result()
 }
 
