@@ -11,6 +11,7 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/wire"
 )
 
 // Deny writes the response to a request that is refused because of err, one of the
@@ -63,14 +64,7 @@ func Deny(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-func problem(w http.ResponseWriter, status int) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	// Status texts need no escaping.
-	w.Write([]byte(`{"title":"` + http.StatusText(status) + `","status":` + strconv.Itoa(status) + "}\n"))
-}
+func problem(w http.ResponseWriter, status int) { wire.WriteProblem(w, status, wire.Problem{}) }
 
 // loginPageKey is the context key of the LoginPage of the refusing guard.
 type loginPageKey struct{}

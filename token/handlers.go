@@ -110,7 +110,7 @@ func (i *Issuer) renew(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if native {
-		err = writeJSON(w, http.StatusOK, "application/json", tokens.Tokens)
+		err = writeJSON(w, tokens.Tokens)
 	} else {
 		err = i.writeTokens(w, r, tokens)
 	}
@@ -147,9 +147,9 @@ func (i *Issuer) writeError(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, crossorigin.ErrNotPost):
 		w.Header().Set("Allow", http.MethodPost)
-		writeProblem(w, http.StatusMethodNotAllowed, wire.Problem{})
+		wire.WriteProblem(w, http.StatusMethodNotAllowed, wire.Problem{})
 	case errors.Is(err, auth.ErrForbidden):
-		writeProblem(w, http.StatusForbidden, wire.Problem{})
+		wire.WriteProblem(w, http.StatusForbidden, wire.Problem{})
 	case errors.As(err, &refused):
 		challenge := `Bearer error="invalid_token"`
 		if refused.code == codeMissing {
@@ -160,28 +160,23 @@ func (i *Issuer) writeError(w http.ResponseWriter, err error) {
 		if refused.reason != 0 {
 			detail.Reason = refused.reason.String()
 		}
-		writeProblem(w, http.StatusUnauthorized, detail)
+		wire.WriteProblem(w, http.StatusUnauthorized, detail)
 	default:
 		w.Header().Set("Retry-After", stored.RetryAfter)
-		writeProblem(w, http.StatusServiceUnavailable, wire.Problem{})
+		wire.WriteProblem(w, http.StatusServiceUnavailable, wire.Problem{})
 	}
 }
 
-func writeProblem(w http.ResponseWriter, status int, p wire.Problem) {
-	p.Title, p.Status = http.StatusText(status), status
-	writeJSON(w, status, "application/problem+json", p)
-}
-
-func writeJSON(w http.ResponseWriter, status int, contentType string, body any) error {
+func writeJSON(w http.ResponseWriter, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	h.Set("Content-Type", contentType)
+	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
+	w.WriteHeader(http.StatusOK)
 	w.Write(append(text, '\n'))
 	return nil
 }
@@ -209,7 +204,7 @@ func (i *Issuer) writeTokens(w http.ResponseWriter, r *http.Request, tokens gran
 	if err := i.plain.Check(r, i.config.Cookie); err != nil {
 		i.event(r.Context(), auth.Event{Kind: auth.EventFault, Reason: plainhttp.Reason, Err: fmt.Errorf("token: %w", err)})
 	}
-	return writeJSON(w, http.StatusOK, "application/json", tokens.Tokens)
+	return writeJSON(w, tokens.Tokens)
 }
 
 // presentedToken returns the refresh token of a request, from the cookie or, for a

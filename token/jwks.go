@@ -17,7 +17,7 @@ func (s *KeySet) JWKSHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k := s.keys.Load()
 		if k == nil {
-			writeProblem(w, http.StatusServiceUnavailable, wire.Problem{})
+			wire.WriteProblem(w, http.StatusServiceUnavailable, wire.Problem{})
 			return
 		}
 		serveDocument(w, r, "application/jwk-set+json", k.JWKS().ETag, k.JWKS().Body)
@@ -28,7 +28,7 @@ func (s *KeySet) JWKSHandler() http.Handler {
 func serveDocument(w http.ResponseWriter, r *http.Request, contentType, etag string, body []byte) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		writeProblem(w, http.StatusMethodNotAllowed, wire.Problem{})
+		wire.WriteProblem(w, http.StatusMethodNotAllowed, wire.Problem{})
 		return
 	}
 	w.Header().Set("Content-Type", contentType)

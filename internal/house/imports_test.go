@@ -28,7 +28,7 @@ type room struct {
 // other modules.
 var graph = []room{
 	// Guards and other middleware.
-	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored"}},
+	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored", "internal/wire"}},
 
 	// A login kept on the server │ signed into a JWT.
 	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
