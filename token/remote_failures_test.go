@@ -20,15 +20,16 @@ import (
 
 // firstFetch returns the events of a key set whose host gives one response, and whether a
 // token of the minter is accepted.
-func firstFetch(t *testing.T, m *minter, respond host) (heard []auth.Event, verdict1 string, ready error) {
+func firstFetch(t *testing.T, m *minter, respond host) (heard []auth.Event, got string, ready error) {
 	t.Helper()
 	keys, err := token.NewRemoteKeySetVia("https://issuer.test/jwks?tenant=a", token.RemoteConfig{
 		Events: func(_ context.Context, e auth.Event) { heard = append(heard, e) },
 	}, respond)
 	must(t, err)
-	verdict1, ready = verdict(t, remoteVerifier(t, keys), m), keys.Ready()
+	got, ready = verdict(t, remoteVerifier(t, keys), m), keys.Ready()
+	synctest.Wait() // for the event, which comes after the requests are released
 	must(t, keys.Close())
-	return heard, verdict1, ready
+	return heard, got, ready
 }
 
 func responding(status int, header http.Header, body string) host {
