@@ -31,5 +31,6 @@ func (m *Manager) describe(d logins.Digest, raw []byte) (login auth.Login, live 
 	if err := s.decode(raw); err != nil {
 		return auth.Login{}, false, err
 	}
+	s.record.Settle(time.Now().UnixMilli(), m.idle(&s.record))
 	return s.record.Login(s.loginID), time.Now().Before(m.ends(s)), nil
 }

@@ -92,7 +92,7 @@ type Manager struct {
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
-const margin = time.Minute
+const margin = sessionrecord.Margin
 
 // New returns a Manager, or an error that names the invalid field of the configuration.
 // It does no I/O.
@@ -247,7 +247,9 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 		}
 		return nil, fmt.Errorf("%w: %w", auth.ErrUnauthenticated, err)
 	}
-	if !m.ends(s).After(time.Now()) {
+	now := time.Now()
+	s.moved = s.record.Settle(now.UnixMilli(), m.idle(&s.record))
+	if !m.ends(s).After(now) {
 		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.record.Subject, LoginID: s.loginID})
 		return nil, &endedError{manager: m, digest: d, why: "expired"}
 	}

@@ -42,6 +42,7 @@ type Session struct {
 	key     string // of the record in the store
 	raw     []byte // the very bytes that were read
 	loginID string
+	moved   time.Duration // by which the times of the record were adapted to the clock
 
 	editing bool // inside of Update
 	changed bool

@@ -48,9 +48,18 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 	return m.touchNow(ctx, s)
 }
 
+// clockTolerance is how much the stored times may be ahead without being put right: the
+// clocks of hosts differ a little.
+const clockTolerance = time.Second
+
+// due reports whether the last use was long ago, or the stored times were ahead.
 func (m *Manager) due(s *Session, now time.Time) bool {
 	interval := min(m.idle(&s.record)/10, maxTouchInterval)
-	return !m.untouched && now.Sub(time.UnixMilli(s.record.Used)) >= interval && now.UnixMilli() >= m.touchPausedUntil.Load()
+	if m.untouched || now.Sub(time.UnixMilli(s.record.Used)) < interval && s.moved < clockTolerance {
+		return false
+	}
+	paused := time.UnixMilli(m.touchPausedUntil.Load()).Sub(now)
+	return paused <= 0 || paused > touchPause // the clock may have jumped back
 }
 
 // touchNow is touch for a call that has a context for its writes.

@@ -23,10 +23,11 @@ import (
 //	created | used - created | created - authTime | expires - created
 //	requested - created, if flags has hasRequested
 //	actor | actorLogin, if flags has hasActor
+//	moved.created | moved.used, if flags has hasMoved
 //	subject | scopes | methods | userAgent | address | claims | values
 //
 // The values are the rest, to its end; package session reads them. Format 0x10 has
-// neither requested nor an actor. A record without them is still written as 0x10, so
+// neither requested, nor an actor, nor moved times. A record without them is still written as 0x10, so
 // that it takes no more bytes and older versions of the program can read it. A later
 // format gets the next byte, and these stay readable.
 //
@@ -39,6 +40,7 @@ type Record struct {
 	Requested                        int64  // the expiry that the login requested; 0 if none
 	Actor                            string // who acts for Subject; empty: the subject itself
 	ActorLogin                       string // digest of the actor's own login, which this one ends with; or empty
+	Moved                            Moved  // to the clock of Used, which may have been behind; see Settle
 	Subject, Scopes, Methods         string
 	UserAgent, Address               string
 	Claims, Values                   string
@@ -60,7 +62,8 @@ const (
 	Remembered             // the longer idle timeout applies
 	allFlags   = Anonymous | Pending | Remembered
 
-	// These stand in stored records only: Requested or Actor is not empty.
+	// These stand in stored records only: Moved, Requested or Actor is not empty.
+	hasMoved     = 1 << 5
 	hasRequested = 1 << 6
 	hasActor     = 1 << 7
 )
@@ -89,6 +92,9 @@ func (r *Record) Encode(d *logins.Digest) []byte {
 	if r.Actor != "" {
 		format, flags = Format, flags|hasActor
 	}
+	if r.Moved.Used > 0 {
+		format, flags = Format, flags|hasMoved
+	}
 	b := append(record.Append(make([]byte, 0, size), format), flags)
 	b = binary.AppendUvarint(b, uint64(r.Created))
 	b = binary.AppendUvarint(b, uint64(r.Used-r.Created))
@@ -99,6 +105,9 @@ func (r *Record) Encode(d *logins.Digest) []byte {
 	}
 	if flags&hasActor != 0 {
 		b = record.AppendText(record.AppendText(b, r.Actor), r.ActorLogin)
+	}
+	if flags&hasMoved != 0 {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(r.Moved.Created)), uint64(r.Moved.Used))
 	}
 	for _, text := range texts {
 		b = record.AppendText(b, text)
@@ -119,7 +128,7 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 	}
 	flags, optional := raw[record.Header], byte(0)
 	if raw[0] != oldFormat {
-		optional = hasRequested | hasActor
+		optional = hasRequested | hasActor | hasMoved
 	}
 	if flags&^(allFlags|optional) != 0 {
 		return "", ErrCorrupt
@@ -150,7 +159,7 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 // decodeOptional reads the parts that most records do not have, and reports whether
 // they are as Encode writes them.
 func (r *Record) decodeOptional(in *record.Reader, flags byte) bool {
-	r.Requested, r.Actor, r.ActorLogin = 0, "", ""
+	r.Requested, r.Actor, r.ActorLogin, r.Moved = 0, "", "", Moved{}
 	if flags&hasRequested != 0 {
 		if r.Requested = r.Created + in.Number(); r.Requested == r.Created {
 			return false
@@ -158,7 +167,13 @@ func (r *Record) decodeOptional(in *record.Reader, flags byte) bool {
 	}
 	if flags&hasActor != 0 {
 		r.Actor, r.ActorLogin = in.Text(), in.Text()
-		return r.Actor != "" && (r.ActorLogin == "" || len(r.ActorLogin) == len(logins.Digest{}))
+		if r.Actor == "" || r.ActorLogin != "" && len(r.ActorLogin) != len(logins.Digest{}) {
+			return false
+		}
+	}
+	if flags&hasMoved != 0 {
+		r.Moved = Moved{in.Number(), in.Number()}
+		return r.Moved.Used > 0 && r.Moved.Created <= r.Moved.Used
 	}
 	return true
 }
@@ -171,7 +186,9 @@ func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err err
 	if err != nil {
 		return auth.Login{}, false, err
 	}
-	return r.Login(loginID), time.Now().UnixMilli() < r.Expires, nil
+	now := time.Now().UnixMilli()
+	r.Settle(now, 0)
+	return r.Login(loginID), now < r.Expires, nil
 }
 
 // Login returns the session as a list of devices shows it.

@@ -15,7 +15,7 @@ func sample() Record {
 	now := time.Now().UnixMilli()
 	return Record{
 		Flags: Remembered, Created: now, Used: now + 1000, AuthTime: now - 1000, Expires: now + 5000,
-		Requested: now + 7000, Actor: "support-7", ActorLogin: string(make([]byte, 32)),
+		Requested: now + 7000, Actor: "support-7", ActorLogin: string(make([]byte, 32)), Moved: Moved{8000, 9000},
 		Subject: "alice", Scopes: "read", Methods: "pwd", UserAgent: "Firefox", Address: "192.0.2.1", Claims: `{"a":1}`, Values: "values",
 	}
 }
@@ -27,7 +27,8 @@ func TestEveryFieldOfARecordComesBack(t *testing.T) {
 		"no request":            func(r *Record) { r.Requested = 0 },
 		"no login of the actor": func(r *Record) { r.ActorLogin = "" },
 		"no actor":              func(r *Record) { r.Actor, r.ActorLogin = "", "" },
-		"neither":               func(r *Record) { r.Requested, r.Actor, r.ActorLogin = 0, "", "" },
+		"not moved":             func(r *Record) { r.Moved = Moved{} },
+		"none of these":         func(r *Record) { r.Requested, r.Actor, r.ActorLogin, r.Moved = 0, "", "", Moved{} },
 	} {
 		want, got := sample(), sample() // whose fields are all overwritten
 		change(&want)
@@ -41,6 +42,7 @@ func TestEveryFieldOfARecordComesBack(t *testing.T) {
 // of the program read.
 func TestARecordTakesNoMoreBytesThanItsFieldsNeed(t *testing.T) {
 	d, r := logins.Digest{1}, sample()
+	r.Moved = Moved{}
 	all := len(r.Encode(&d))
 	r.Requested = 0
 	withActor := len(r.Encode(&d))
@@ -58,7 +60,8 @@ func TestOptionalPartsHaveOneForm(t *testing.T) {
 		"half a digest":        func(r *Record) { r.ActorLogin = r.ActorLogin[:16] },
 		"no actor":             func(r *Record) { r.Flags, r.Actor, r.Requested = r.Flags|hasActor, "", 0 },
 		"no request":           func(r *Record) { r.Flags, r.Requested = r.Flags|hasRequested, r.Created },
-		"a flag of no version": func(r *Record) { r.Flags |= 1 << 5 },
+		"a flag of no version": func(r *Record) { r.Flags |= 1 << 4 },
+		"not moved":            func(r *Record) { r.Flags, r.Moved = r.Flags|hasMoved, Moved{} },
 	} {
 		r := sample()
 		change(&r)
@@ -112,7 +115,7 @@ func TestACutRecordIsCorrupt(t *testing.T) {
 func TestASessionIsShownUntilItsLatestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, r := logins.Digest{1}, sample()
-		r.Flags = Pending
+		r.Flags, r.Used = Pending, r.Created
 		raw := r.Encode(&d)
 		want := auth.Login{
 			Kind: auth.LoginSession, ID: d.LoginID(), UserAgent: "Firefox", Address: "192.0.2.1", Pending: true,
