@@ -11,6 +11,7 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
+	"github.com/authlatch/auth/internal/clocks"
 	"github.com/authlatch/auth/internal/crossorigin"
 	"github.com/authlatch/auth/internal/former"
 	"github.com/authlatch/auth/internal/logins"
@@ -92,7 +93,7 @@ type Manager struct {
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
-const margin = sessionrecord.Margin
+const margin = clocks.Margin
 
 // New returns a Manager, or an error that names the invalid field of the configuration.
 // It does no I/O.

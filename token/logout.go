@@ -152,7 +152,9 @@ func (i *Issuer) describe(d logins.Digest, raw []byte) (login auth.Login, live b
 	if err != nil {
 		return auth.Login{}, false, err
 	}
-	return f.Describe(d), time.Now().Before(f.Ends()) && !i.config.Keys.retired(f.KeyID), nil
+	now := time.Now()
+	f.Settle(now, i.idle(f))
+	return f.Describe(d), now.Before(f.Ends()) && !i.config.Keys.retired(f.KeyID), nil
 }
 
 // LogoutOne ends the login of a subject that has the given LoginID: a login by token, or

@@ -46,7 +46,9 @@ func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byt
 		return nil, nil, err
 	case !t.Authentic(secret, f.Salt):
 		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "forged refresh token")
-	case !time.Now().Before(f.Ends()):
+	}
+	now := time.Now()
+	if f.Settle(now, i.idle(f)); !now.Before(f.Ends()) {
 		return nil, nil, i.refuse(ctx, auth.EventExpired, f.Subject, digest.LoginID(), codeExpired, "")
 	}
 	return f, secret, nil

@@ -163,13 +163,13 @@ func (e *exchange) change(ctx context.Context, next *step, now time.Time) error 
 	if err := e.listed(ctx, next.family, e.digest); err != nil {
 		return err
 	}
-	next.family = next.family.After(next.verdict, e.token.Generation, e.attempt, now, logins.Idle(&e.config.Limits, next.family.Remembered), e.from)
+	next.family = next.family.After(next.verdict, e.token.Generation, e.attempt, now, e.idle(next.family), e.from)
 	if next.verdict != rotation.Arrives { // its recovery has asked
 		if err := e.ask(ctx, next.family); err != nil {
 			return err
 		}
 	}
-	next.value, next.ttl = next.family.Encode(), next.family.TTL(now)
+	next.value, next.ttl = next.family.Encode(), next.family.TTL(now, e.idle(next.family))
 	return nil
 }
 

@@ -209,7 +209,7 @@ func (i *Issuer) create(ctx context.Context, f *rotation.Family) (seed [16]byte,
 		rand.Read(seed[:])
 		rand.Read(f.Salt[:])
 		digest = rotation.Digest(i.config.Namespace, rotation.FamilyID(seed))
-		return digest, f.Encode(), f.TTL(time.Now())
+		return digest, f.Encode(), f.TTL(time.Now(), i.idle(f))
 	})
 	return seed, digest, err
 }
@@ -255,7 +255,12 @@ func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (grant
 	return granted, nil
 }
 
+// idle returns the idle timeout of a family.
+func (i *Issuer) idle(f *rotation.Family) time.Duration {
+	return logins.Idle(&i.config.Limits, f.Remembered)
+}
+
 // idleEnd returns when a login ends that is used now and not again.
 func (i *Issuer) idleEnd(f *rotation.Family, now time.Time) int64 {
-	return min(now.Add(logins.Idle(&i.config.Limits, f.Remembered)).UnixMilli(), f.Expires)
+	return min(now.Add(i.idle(f)).UnixMilli(), f.Expires)
 }

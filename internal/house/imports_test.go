@@ -31,7 +31,7 @@ var graph = []room{
 	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored", "internal/wire"}},
 
 	// A login kept on the server │ signed into a JWT.
-	{"session", []string{".", "cookie", "store", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
+	{"session", []string{".", "cookie", "store", "internal/clocks", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
 	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/former", "internal/jose", "internal/keyring", "internal/logins", "internal/plainhttp", "internal/private", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/wire"}},
 	{"token/browser", nil},
 	{"token/tokenclient", []string{".", "internal/private", "internal/wire"}},
@@ -44,11 +44,12 @@ var graph = []room{
 	{"password", []string{".", crypto}},
 
 	// Shared code of these.
-	{"internal/sessionrecord", []string{".", "internal/logins", "internal/record"}},
-	{"internal/rotation", []string{".", "internal/logins", "internal/record"}},
+	{"internal/sessionrecord", []string{".", "internal/clocks", "internal/logins", "internal/record"}},
+	{"internal/rotation", []string{".", "internal/clocks", "internal/logins", "internal/record"}},
 	{"internal/claims", []string{".", "internal/jose", "internal/registered", "internal/strictjson"}},
 	{"internal/keyring", []string{"internal/jose", "internal/strictjson"}},
 	{"internal/logins", []string{".", "store", "internal/queue", "internal/record"}},
+	{"internal/clocks", nil},
 	{"internal/former", []string{"cookie"}},
 	{"internal/plainhttp", []string{"cookie"}},
 	{"internal/jose", []string{jwx, crypto, "internal/registered", "internal/strictjson"}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/clocks"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/record"
 )
@@ -27,6 +28,7 @@ import (
 //	expires - created | recovered - created, or 0 | presented - created, or 0
 //	requested - created, if flags has hasRequested
 //	actor | actorLogin, if flags has hasActor
+//	moved.created | moved.used, if flags has hasMoved
 //	attempt | keyID | subject | scopes | methods | claims
 //	userAgent, address (at login) | userAgent, address (at the last rotation)
 //
@@ -60,6 +62,7 @@ type Family struct {
 	Actor                    string // who acts for Subject; empty: the subject itself
 	ActorLogin               string // digest of the actor's own login, which this one ends with; or empty
 	Login, Last              Device
+	Moved                    clocks.Moved
 }
 
 // Device is the device as the client states it. It is shown to users, and no decision
@@ -81,7 +84,8 @@ const (
 	hasRequested = 1 << iota
 	hasActor
 	isRemembered
-	allFlags = hasRequested | hasActor | isRemembered
+	hasMoved
+	allFlags = hasRequested | hasActor | isRemembered | hasMoved
 )
 
 func (f *Family) flags() (flags byte) {
@@ -93,6 +97,9 @@ func (f *Family) flags() (flags byte) {
 	}
 	if f.Remembered {
 		flags |= isRemembered
+	}
+	if f.Moved.Used > 0 {
+		flags |= hasMoved
 	}
 	return flags
 }
@@ -129,6 +136,9 @@ func (f *Family) Encode() []byte {
 	}
 	if flags&hasActor != 0 {
 		b = record.AppendText(record.AppendText(b, f.Actor), f.ActorLogin)
+	}
+	if flags&hasMoved != 0 {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(f.Moved.Created)), uint64(f.Moved.Used))
 	}
 	for _, text := range [...]string{
 		f.Attempt, f.KeyID, f.Subject, f.Scopes, f.Methods, f.Claims,
@@ -194,7 +204,13 @@ func (f *Family) parseOptional(in *record.Reader, flags byte) bool {
 	}
 	if flags&hasActor != 0 {
 		f.Actor, f.ActorLogin = in.Text(), in.Text()
-		return f.Actor != "" && (f.ActorLogin == "" || len(f.ActorLogin) == len(logins.Digest{}))
+		if f.Actor == "" || f.ActorLogin != "" && len(f.ActorLogin) != len(logins.Digest{}) {
+			return false
+		}
+	}
+	if flags&hasMoved != 0 {
+		f.Moved = clocks.Moved{Created: in.Number(), Used: in.Number()}
+		return f.Moved.Used > 0 && f.Moved.Created <= f.Moved.Used
 	}
 	return true
 }
@@ -209,14 +225,16 @@ func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err err
 	if err != nil {
 		return auth.Login{}, false, err
 	}
-	return f.Describe(d), time.Now().Before(f.Ends()), nil
+	now := time.Now()
+	f.Settle(now, 0)
+	return f.Describe(d), now.Before(f.Ends()), nil
 }
 
 // Describe returns the family as a list of devices shows it.
 func (f *Family) Describe(d logins.Digest) auth.Login {
 	return auth.Login{
 		Kind: auth.LoginToken, ID: d.LoginID(),
-		AuthTime: time.UnixMilli(f.AuthTime), LastUsed: time.UnixMilli(f.Rotated), Expires: time.UnixMilli(f.Expires),
+		AuthTime: time.UnixMilli(f.AuthTime), LastUsed: time.UnixMilli(min(f.Rotated, time.Now().UnixMilli())), Expires: time.UnixMilli(f.Expires),
 		UserAgent: f.Login.UserAgent, Address: f.Login.Address,
 	}
 }

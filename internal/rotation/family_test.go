@@ -49,6 +49,7 @@ func TestADamagedFamilyIsCorrupt(t *testing.T) {
 func TestAFamilyIsShownUntilItIsIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, f := logins.Digest{1}, sample()
+		f.Rotated = f.Created
 		want := auth.Login{
 			Kind: auth.LoginToken, ID: d.LoginID(), UserAgent: "Firefox", Address: "192.0.2.1",
 			AuthTime: time.UnixMilli(f.AuthTime), LastUsed: time.UnixMilli(f.Rotated), Expires: time.UnixMilli(f.Expires),

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"time"
+
+	"github.com/authlatch/auth/internal/clocks"
 )
 
 // Verdict is the effect of a presented refresh token on its family.
@@ -90,12 +92,10 @@ func (f *Family) After(v Verdict, generation uint64, attempt string, now time.Ti
 	return &next
 }
 
-// margin is how much longer than its lifetime the store keeps a family.
-const margin = time.Minute
-
-// TTL returns how long the store keeps the family.
-func (f *Family) TTL(now time.Time) time.Duration {
-	return max(f.Ends().Sub(now), 0) + margin
+// TTL returns how long the store keeps the family: no longer than an idle login lasts,
+// even if the clock of another host has put its end further into the future.
+func (f *Family) TTL(now time.Time, idle time.Duration) time.Duration {
+	return max(min(f.Ends().Sub(now), idle), 0) + clocks.Margin
 }
 
 func (f *Family) attemptedBy(attempt string) bool {

@@ -22,8 +22,11 @@ func Living(raw []byte, now time.Time) (*Family, error) {
 		return nil, nil
 	}
 	f, err := Parse(raw)
-	if err != nil || !now.Before(f.Ends()) {
+	if err != nil {
 		return nil, err
+	}
+	if f.Settle(now, 0); !now.Before(f.Ends()) {
+		return nil, nil
 	}
 	return f, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/clocks"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/record"
 )
@@ -40,7 +41,7 @@ type Record struct {
 	Requested                        int64  // the expiry that the login requested; 0 if none
 	Actor                            string // who acts for Subject; empty: the subject itself
 	ActorLogin                       string // digest of the actor's own login, which this one ends with; or empty
-	Moved                            Moved  // to the clock of Used, which may have been behind; see Settle
+	Moved                            clocks.Moved
 	Subject, Scopes, Methods         string
 	UserAgent, Address               string
 	Claims, Values                   string
@@ -159,7 +160,7 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 // decodeOptional reads the parts that most records do not have, and reports whether
 // they are as Encode writes them.
 func (r *Record) decodeOptional(in *record.Reader, flags byte) bool {
-	r.Requested, r.Actor, r.ActorLogin, r.Moved = 0, "", "", Moved{}
+	r.Requested, r.Actor, r.ActorLogin, r.Moved = 0, "", "", clocks.Moved{}
 	if flags&hasRequested != 0 {
 		if r.Requested = r.Created + in.Number(); r.Requested == r.Created {
 			return false
@@ -172,7 +173,7 @@ func (r *Record) decodeOptional(in *record.Reader, flags byte) bool {
 		}
 	}
 	if flags&hasMoved != 0 {
-		r.Moved = Moved{in.Number(), in.Number()}
+		r.Moved = clocks.Moved{Created: in.Number(), Used: in.Number()}
 		return r.Moved.Used > 0 && r.Moved.Created <= r.Moved.Used
 	}
 	return true

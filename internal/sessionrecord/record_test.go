@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/internal/clocks"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/record"
 )
@@ -15,7 +16,7 @@ func sample() Record {
 	now := time.Now().UnixMilli()
 	return Record{
 		Flags: Remembered, Created: now, Used: now + 1000, AuthTime: now - 1000, Expires: now + 5000,
-		Requested: now + 7000, Actor: "support-7", ActorLogin: string(make([]byte, 32)), Moved: Moved{8000, 9000},
+		Requested: now + 7000, Actor: "support-7", ActorLogin: string(make([]byte, 32)), Moved: clocks.Moved{Created: 8000, Used: 9000},
 		Subject: "alice", Scopes: "read", Methods: "pwd", UserAgent: "Firefox", Address: "192.0.2.1", Claims: `{"a":1}`, Values: "values",
 	}
 }
@@ -27,8 +28,8 @@ func TestEveryFieldOfARecordComesBack(t *testing.T) {
 		"no request":            func(r *Record) { r.Requested = 0 },
 		"no login of the actor": func(r *Record) { r.ActorLogin = "" },
 		"no actor":              func(r *Record) { r.Actor, r.ActorLogin = "", "" },
-		"not moved":             func(r *Record) { r.Moved = Moved{} },
-		"none of these":         func(r *Record) { r.Requested, r.Actor, r.ActorLogin, r.Moved = 0, "", "", Moved{} },
+		"not moved":             func(r *Record) { r.Moved = clocks.Moved{} },
+		"none of these":         func(r *Record) { r.Requested, r.Actor, r.ActorLogin, r.Moved = 0, "", "", clocks.Moved{} },
 	} {
 		want, got := sample(), sample() // whose fields are all overwritten
 		change(&want)
@@ -42,7 +43,7 @@ func TestEveryFieldOfARecordComesBack(t *testing.T) {
 // of the program read.
 func TestARecordTakesNoMoreBytesThanItsFieldsNeed(t *testing.T) {
 	d, r := logins.Digest{1}, sample()
-	r.Moved = Moved{}
+	r.Moved = clocks.Moved{}
 	all := len(r.Encode(&d))
 	r.Requested = 0
 	withActor := len(r.Encode(&d))
@@ -61,7 +62,7 @@ func TestOptionalPartsHaveOneForm(t *testing.T) {
 		"no actor":             func(r *Record) { r.Flags, r.Actor, r.Requested = r.Flags|hasActor, "", 0 },
 		"no request":           func(r *Record) { r.Flags, r.Requested = r.Flags|hasRequested, r.Created },
 		"a flag of no version": func(r *Record) { r.Flags |= 1 << 4 },
-		"not moved":            func(r *Record) { r.Flags, r.Moved = r.Flags|hasMoved, Moved{} },
+		"not moved":            func(r *Record) { r.Flags, r.Moved = r.Flags|hasMoved, clocks.Moved{} },
 	} {
 		r := sample()
 		change(&r)
