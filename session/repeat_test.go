@@ -230,3 +230,17 @@ func TestARepeatedLoginOverAnOutageWritesNothing(t *testing.T) {
 		t.Errorf("%v, %v", err, second.set)
 	}
 }
+
+// A step-up of a remembered login whose response was lost, and which is repeated, stays
+// remembered.
+func TestARepeatedStepUpStaysRemembered(t *testing.T) {
+	m := newManager(t, session.Config{})
+	before := &browser{}
+	check(t, before.loginWith(m, auth.Identity{Subject: "alice", Expires: time.Now().Add(20 * day)}))
+	first, second := *before, *before
+	check(t, first.loginWith(m, auth.Identity{Subject: "alice", Methods: "pwd otp"}))
+	check(t, second.loginWith(m, auth.Identity{Subject: "alice", Methods: "pwd otp"}))
+	if second.set == nil || second.set.MaxAge < int(19*day/time.Second) || second.set.MaxAge != first.set.MaxAge && second.set.MaxAge != first.set.MaxAge-1 {
+		t.Errorf("first %v, repeated %v", first.set, second.set)
+	}
+}
