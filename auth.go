@@ -24,6 +24,29 @@ type Identity struct {
 	// 5.0, 6.8.1).
 	Subject string
 
+	// Actor is who acts for Subject: an administrator, or a delegated agent (act; RFC
+	// 8693, 4.1). Empty means the subject itself. An application that records or decides
+	// who does something must look at Actor as well; RequireSelf of a guard refuses the
+	// requests of an actor.
+	//
+	// Login with an Actor lets it act for Subject. The application must have
+	// authenticated the actor and checked that it may do so; AuthTime and Methods are
+	// then those of the actor. Such a login
+	//
+	//   - lasts at most one hour, is never remembered and cannot be pending,
+	//   - shares no values with other sessions of the browser,
+	//   - ends with LogoutAll of the subject, and with LogoutAll of the actor,
+	//   - has a bound of its own, so that it ends none of the subject's own logins.
+	Actor string
+
+	// ActorLoginID is the LoginID of the actor's own login, in the same store and
+	// namespace. The login with the actor then ends with it. It is optional, and Login
+	// refuses it unless that login is live and stays so: in the browser of the actor,
+	// that needs a mode or a cookie of its own for logins with an actor. It costs one
+	// more read of the store for each read of such a session, and for each refresh and
+	// revocation check of such a token. It is empty in tokens of other issuers.
+	ActorLoginID string
+
 	// Issuer is the iss claim of a token (RFC 7519, 4.1.1). It is empty in a
 	// session. Login sets it, and refuses an Identity with another.
 	Issuer string
@@ -65,12 +88,12 @@ type Identity struct {
 // Validate returns an error unless the identity is well-formed, as Login requires:
 //
 //   - Subject has 1 to 255 bytes of UTF-8.
+//   - Actor is empty, or the same and not the Subject. ActorLoginID is empty without it.
 //   - Scopes and Methods follow the grammar of [Words].
 //   - Claims are as [NewClaims] returns them.
 //
 // Login also requires an empty Issuer and an Expires that is not in the past.
 func (id Identity) Validate() error {
-	const maxSubject = 255
 	if id.Subject == "" {
 		return errors.New("auth: identity has no subject")
 	}
@@ -81,6 +104,9 @@ func (id Identity) Validate() error {
 	if !utf8.ValidString(id.Subject) {
 		return errors.New("auth: subject is not UTF-8")
 	}
+	if err := id.validateActor(); err != nil {
+		return err
+	}
 	if err := id.Scopes.validate(); err != nil {
 		return fmt.Errorf("auth: scopes: %w", err)
 	}
@@ -88,6 +114,22 @@ func (id Identity) Validate() error {
 		return fmt.Errorf("auth: methods: %w", err)
 	}
 	return id.Claims.validate()
+}
+
+const maxSubject = 255 // bytes
+
+func (id Identity) validateActor() error {
+	switch {
+	case id.Actor == "" && id.ActorLoginID != "":
+		return errors.New("auth: identity has an ActorLoginID but no Actor")
+	case len(id.Actor) > maxSubject:
+		return fmt.Errorf("auth: actor is longer than %d bytes", maxSubject)
+	case !utf8.ValidString(id.Actor):
+		return errors.New("auth: actor is not UTF-8")
+	case id.Actor == id.Subject:
+		return errors.New("auth: the actor is the subject itself: leave Actor empty")
+	}
+	return nil
 }
 
 // NewContext returns a context that carries id. Use it in code that authenticates

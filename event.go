@@ -13,12 +13,14 @@ import "time"
 // once.
 //
 // An event never holds a secret: no token, cookie value, salt or key (ASVS 5.0,
-// 16.2.5). The documentation of each [EventKind] lists the fields that are set.
+// 16.2.5). The documentation of each [EventKind] lists the fields that are set. Actor is
+// set beside Subject wherever an actor acts for it (see [Identity]).
 type Event struct {
 	Kind    EventKind // what happened
 	Time    time.Time // in UTC
 	Source  string    // the source of the event: "session", "token", "guard" or "throttle"
 	Subject string    // the subject that the event concerns; empty if unknown
+	Actor   string    // who acts for Subject, as in [Identity]; empty: the subject itself, or unknown
 	LoginID string    // the login of the subject; empty if unknown
 	Reason  string    // one of a few fixed texts; empty if Kind is enough
 	Err     error     // the details of a failure, or nil
@@ -91,8 +93,8 @@ const (
 	EventThrottled EventKind = "throttled"
 
 	// EventDenied reports an authenticated request that is not allowed, with
-	// Subject and LoginID. Reason is what was insufficient; it is empty for a
-	// check of the application.
+	// Subject and LoginID. Reason is what was insufficient, or "made by an actor"; it
+	// is empty for a check of the application.
 	EventDenied EventKind = "denied"
 
 	// EventFault reports a failure: a store, a key server or a check failed, a

@@ -6,6 +6,8 @@ import "time"
 // The Logins method of both modes returns it.
 type Login struct {
 	Kind      LoginKind // how the server keeps it
+	Subject   string    // whose login it is
+	Actor     string    // who acts for Subject, as in [Identity]; empty: the subject itself
 	ID        string    // the LoginID, as in [Identity] and for LogoutOne; not a secret
 	AuthTime  time.Time // when the subject last authenticated
 	LastUsed  time.Time // for a session exact to a tenth of its idle timeout, or a day if that is shorter; for a login by token its last rotation: round it before you show it, see docs/security.md

@@ -199,8 +199,11 @@ func (g *Guard) denied(r *http.Request, id auth.Identity, err error) {
 	e := auth.Event{Kind: auth.EventDenied, Time: time.Now().UTC(), Source: "guard"}
 	// An external issuer controls these values.
 	e.Subject, e.LoginID = stored.Printable(id.Subject, 255), stored.Printable(id.LoginID, 128)
+	e.Actor = stored.Printable(id.Actor, 255)
 	var lacks *auth.InsufficientError
 	switch {
+	case errors.Is(err, errActor):
+		e.Reason = "made by an actor"
 	case errors.As(err, &lacks) && lacks.Scope != "":
 		e.Reason = "insufficient scope"
 	case errors.As(err, &lacks):

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -66,6 +67,22 @@ func (g *Guard) RequireRecent(maxAge time.Duration) func(http.Handler) http.Hand
 		return nil
 	})
 }
+
+// RequireSelf refuses requests that an actor makes for the subject, such as an
+// administrator or a delegated agent, with 403 (see Actor of [auth.Identity]). Use it for
+// what only the subject itself may do: change a password or an email address, pay, delete
+// the account. It is like [Guard.Require] otherwise, and composes with the others.
+func (g *Guard) RequireSelf(next http.Handler) http.Handler {
+	return g.admit(next, func(id auth.Identity) error {
+		if id.Actor != "" {
+			return errActor
+		}
+		return nil
+	})
+}
+
+// errActor is the error of RequireSelf.
+var errActor = fmt.Errorf("middleware: the request is made by an actor: %w", auth.ErrForbidden)
 
 // RequireThat admits authenticated requests for which check returns nil. The error of
 // check is one of the three outcomes of package auth: one that wraps neither

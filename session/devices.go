@@ -10,8 +10,9 @@ import (
 )
 
 // Logins returns the live logins of a subject, oldest first: its sessions, and its
-// logins by token in the same store and namespace (ASVS 5.0, 7.5.2). It reads the
-// list and one record for each login from the store.
+// logins by token in the same store and namespace (ASVS 5.0, 7.5.2), including those in
+// which an actor acts for it. It reads the list and one record for each login from the
+// store.
 //
 // A Manager does not know the keys of an issuer: a login by token whose refresh
 // secret has been retired is shown until it expires. A record that is corrupt is

@@ -14,7 +14,11 @@ import (
 )
 
 // carries reports whether the values of an old session are carried over into a new one.
+// What an actor does and what the subject does stay apart.
 func carries(old *Session, rec *sessionrecord.Record) bool {
+	if old.record.Actor != "" || rec.Actor != "" {
+		return false
+	}
 	return old.Anonymous() || old.record.Subject == rec.Subject
 }
 
@@ -48,7 +52,7 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 		replaced = &old.digest
 	}
 	entry := logins.Entry{Digest: fresh.digest, Kind: fresh.kind(), Expires: time.UnixMilli(fresh.record.Expires)}
-	if err := m.lists.Add(ctx, fresh.record.Subject, entry, replaced); err != nil {
+	if err := m.lists.AddFor(ctx, fresh.record.Subject, fresh.record.Actor, entry, replaced); err != nil {
 		return err
 	}
 	if old == nil {
@@ -58,7 +62,7 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 		return err
 	}
 	if !old.Anonymous() {
-		if err := m.lists.Remove(ctx, old.record.Subject, old.digest); err != nil {
+		if err := m.lists.RemoveFor(ctx, old.record.Subject, old.record.Actor, old.digest); err != nil {
 			m.fault(ctx, old, "log in", err) // its record has ended; the entry lapses
 		}
 	}
@@ -128,7 +132,7 @@ func (m *Manager) unanswered(ctx context.Context, ended error, rec *sessionrecor
 		var s *Session
 		s, ended = m.readSession(ctx, m.store.Get, e.successor)
 		switch {
-		case ended == nil && s.record.Subject == rec.Subject && (s.kind() == logins.Pending || rec.Flags&flagPending == 0):
+		case ended == nil && s.record.Subject == rec.Subject && s.record.Actor == rec.Actor && (s.kind() == logins.Pending || rec.Flags&flagPending == 0):
 			return s, nil
 		case ended == nil:
 			return nil, nil
@@ -146,7 +150,7 @@ const maxAttempts = 8
 // the same old session. They include what other requests saved in the old one.
 func (m *Manager) carryFrom(ctx context.Context, ended error, fresh *Session) error {
 	other, err := m.unanswered(ctx, ended, &fresh.record)
-	if err != nil || other == nil || other.digest == fresh.digest {
+	if err != nil || other == nil || other.digest == fresh.digest || !carries(other, &fresh.record) {
 		return err
 	}
 	return m.rewrite(ctx, fresh, other.record.Values)
@@ -190,7 +194,7 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 // rollback ends a session whose cookie could not be set. If that fails too, no client has
 // its token, and it expires.
 func (m *Manager) rollback(ctx context.Context, s *Session) {
-	if err := m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, logins.Revoked); err != nil {
+	if err := m.lists.EndOneFor(ctx, s.record.Subject, s.record.Actor, s.kind(), s.digest, logins.Revoked); err != nil {
 		m.fault(ctx, s, "log in", err)
 	}
 }

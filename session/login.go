@@ -28,7 +28,8 @@ import (
 //
 // id.Expires is a request: beyond Lifetime of [auth.Limits] it means "remember me". The
 // session is then capped at MaxLifetime, has the RememberedIdleTimeout, and its cookie
-// outlives the browser. An earlier Expires ends the session earlier.
+// outlives the browser. An earlier Expires ends the session earlier. A session with an
+// Actor lasts an hour at most, and shares no values; see [auth.Identity].
 //
 // A login that replaces a remembered session of the same subject is remembered as well,
 // and ends no earlier than that session, if id.Expires is zero or the Expires of that
@@ -73,7 +74,9 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 	ctx, cancel := stored.Writing(r.Context())
 	defer cancel()
 	failed := func(loginID string, err error) error {
-		return m.fail(ctx, id.Subject, loginID, fmt.Errorf("session: log in: %w", err))
+		e := auth.Event{LoginID: loginID} // Login may refuse these texts, of any length
+		e.Subject, e.Actor = stored.Printable(id.Subject, 255), stored.Printable(id.Actor, 255)
+		return m.failed(ctx, e, fmt.Errorf("session: log in: %w", err))
 	}
 	rec, err := m.newRecord(r, id, flags)
 	if err != nil {
@@ -89,6 +92,9 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 		}
 	}
 	m.keepTerm(rec, id.Expires, old)
+	if err := m.tieToActor(ctx, rec, id, old); err != nil {
+		return failed("", err)
+	}
 	if old != nil && carries(old, rec) {
 		rec.Values = old.record.Values
 	}
@@ -106,7 +112,7 @@ func (m *Manager) login(w http.ResponseWriter, r *http.Request, id auth.Identity
 		m.rollback(ctx, fresh)
 		return failed(fresh.loginID, err)
 	}
-	e := auth.Event{Kind: auth.EventLogin, Subject: fresh.record.Subject, LoginID: fresh.loginID}
+	e := fresh.event(auth.EventLogin)
 	if flags&flagPending != 0 {
 		e.Reason = "pending"
 	}
@@ -199,6 +205,12 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*ses
 	if err != nil {
 		return nil, err
 	}
+	if id.Actor != "" {
+		if flags&flagPending != 0 {
+			return nil, errors.New("a login with an Actor cannot be pending: verify the factors of the actor first")
+		}
+		term = term.ForActor(&m.config.Limits, now)
+	}
 	rec.Expires = now.Add(min(m.config.Limits.Lifetime, pendingLifetime)).UnixMilli() // of a pending one
 	if flags&flagPending == 0 || !id.Expires.IsZero() {
 		setTerm(rec, term)
@@ -206,7 +218,7 @@ func (m *Manager) newRecord(r *http.Request, id auth.Identity, flags byte) (*ses
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
 		rec.AuthTime = max(id.AuthTime.UnixMilli(), 0)
 	}
-	rec.Subject, rec.Claims = id.Subject, string(id.Claims)
+	rec.Subject, rec.Actor, rec.Claims = id.Subject, id.Actor, string(id.Claims)
 	rec.Scopes, rec.Methods = string(id.Scopes), string(id.Methods)
 	userAgent, address := m.config.Device(r)
 	rec.UserAgent, rec.Address = stored.Printable(userAgent, 256), stored.Printable(address, 64)

@@ -101,13 +101,13 @@ func (m *Manager) end(ctx context.Context, s *Session, reason logins.Reason) err
 	if s.Anonymous() { // it is in no list
 		err = m.lists.EndRecord(ctx, logins.Session, s.digest, reason)
 	} else {
-		err = m.lists.EndOne(ctx, s.record.Subject, s.kind(), s.digest, reason)
+		err = m.lists.EndOneFor(ctx, s.record.Subject, s.record.Actor, s.kind(), s.digest, reason)
 	}
 	if err != nil {
-		return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: log out: %w", err))
+		return m.failed(ctx, s.event(""), fmt.Errorf("session: log out: %w", err))
 	}
 	if reason == logins.LoggedOut {
-		m.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: s.record.Subject, LoginID: s.loginID})
+		m.event(ctx, s.event(auth.EventLogout))
 	}
 	return nil
 }
@@ -125,7 +125,8 @@ func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error 
 	return m.revoked(ctx, subject, ended, err)
 }
 
-// LogoutAll ends all logins of a subject, including token logins of the same namespace,
+// LogoutAll ends all logins of a subject, including token logins of the same namespace
+// and those in which an actor acts for it or it acts for another (see [auth.Identity]),
 // except those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and 7.4.3). After nil, no
 // login that existed before the call is alive, except those in keep; for a concurrent
 // Login, see [Manager.Login].
@@ -152,7 +153,7 @@ func (m *Manager) LogoutAll(ctx context.Context, subject string, keep ...string)
 // revoked reports the logins that were ended, and the error of others.
 func (m *Manager) revoked(ctx context.Context, subject string, ended []logins.Entry, err error) error {
 	for _, e := range ended {
-		m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
+		m.event(ctx, e.Event(subject))
 	}
 	if err != nil {
 		return m.fail(ctx, subject, "", fmt.Errorf("session: revoke: %w", err))

@@ -135,7 +135,9 @@ func New(c Config) (*Manager, error) {
 		Store: c.Store, Namespace: c.Namespace, Bound: c.Limits.MaxLogins, Idle: c.Limits.RememberedIdleTimeout,
 		DescribeSession: m.describe, DescribeFamily: rotation.Describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
-			m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
+			event := e.Event(subject)
+			event.Reason = e.Ending.String()
+			m.event(ctx, event)
 		},
 		Fault: func(ctx context.Context, subject string, err error) {
 			m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, Err: err})
@@ -251,8 +253,11 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 	now := time.Now()
 	s.moved = s.record.Settle(now.UnixMilli(), m.idle(&s.record))
 	if !m.ends(s).After(now) {
-		m.event(ctx, auth.Event{Kind: auth.EventExpired, Subject: s.record.Subject, LoginID: s.loginID})
+		m.event(ctx, s.event(auth.EventExpired))
 		return nil, &endedError{manager: m, digest: d, why: "expired"}
+	}
+	if err := m.checkActor(ctx, get, s); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -288,11 +293,17 @@ func (m *Manager) checkOrigin(r *http.Request) error {
 	return nil
 }
 
-// fail reports a call that could not be completed, and returns its error. A client that
-// hangs up is not a fault. The subject may be one that Login has refused, of any length.
+// fail is failed for a call that concerns no session. The subject may be of any length.
 func (m *Manager) fail(ctx context.Context, subject, loginID string, err error) error {
+	return m.failed(ctx, auth.Event{Subject: stored.Printable(subject, 255), LoginID: loginID}, err)
+}
+
+// failed reports a call that could not be completed, and returns its error. The event
+// says whom it concerns. A client that hangs up is not a fault.
+func (m *Manager) failed(ctx context.Context, e auth.Event, err error) error {
 	if !errors.Is(err, context.Canceled) {
-		m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: stored.Printable(subject, 255), LoginID: loginID, Err: err})
+		e.Kind, e.Err = auth.EventFault, err
+		m.event(ctx, e)
 	}
 	return err
 }

@@ -79,15 +79,22 @@ func (s *Session) kind() logins.Kind {
 // authenticates reports whether the session is a complete login.
 func (s *Session) authenticates() bool { return s.record.Flags&(flagAnonymous|flagPending) == 0 }
 
+// event returns an event about the login.
+func (s *Session) event(kind auth.EventKind) auth.Event {
+	return auth.Event{Kind: kind, Subject: s.record.Subject, Actor: s.record.Actor, LoginID: s.loginID}
+}
+
 func (s *Session) identity() auth.Identity {
 	return auth.Identity{
-		Subject:    s.record.Subject,
-		Scopes:     auth.Words(s.record.Scopes),
-		Methods:    auth.Words(s.record.Methods),
-		AuthTime:   time.UnixMilli(s.record.AuthTime),
-		Expires:    time.UnixMilli(s.record.Expires),
-		LoginID:    s.loginID,
-		Claims:     auth.Claims(s.record.Claims),
-		Credential: s,
+		Subject:      s.record.Subject,
+		Actor:        s.record.Actor,
+		ActorLoginID: s.actorLoginID(),
+		Scopes:       auth.Words(s.record.Scopes),
+		Methods:      auth.Words(s.record.Methods),
+		AuthTime:     time.UnixMilli(s.record.AuthTime),
+		Expires:      time.UnixMilli(s.record.Expires),
+		LoginID:      s.loginID,
+		Claims:       auth.Claims(s.record.Claims),
+		Credential:   s,
 	}
 }

@@ -69,13 +69,13 @@ func (m *Manager) touchNow(ctx context.Context, s *Session) error {
 		return nil
 	}
 	if !s.Anonymous() {
-		listed, err := m.lists.Listed(ctx, s.record.Subject, s.digest)
+		listed, err := m.lists.ListedFor(ctx, s.record.Subject, s.record.Actor, s.digest)
 		if err != nil {
 			m.pauseTouch(ctx, s, now, err)
 			return nil
 		}
 		if !listed {
-			return m.endUnlisted(ctx, s)
+			return m.revoke(ctx, s, "not in the list")
 		}
 	}
 	used := *s
@@ -93,16 +93,22 @@ func (m *Manager) pauseTouch(ctx context.Context, s *Session, now time.Time, err
 	m.fault(ctx, s, "note use", err)
 }
 
-func (m *Manager) endUnlisted(ctx context.Context, s *Session) error {
+// revoke ends a session that must not be alive any more, and returns the error of its
+// request.
+func (m *Manager) revoke(ctx context.Context, s *Session, reason string) error {
 	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked); err != nil {
-		m.fault(ctx, s, "note use", err) // the next touch tries again
+		m.fault(ctx, s, "revoke", err) // the next request tries again
 	}
-	m.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: s.record.Subject, LoginID: s.loginID, Reason: "not in the list"})
+	e := s.event(auth.EventRevoked)
+	e.Reason = reason
+	m.event(ctx, e)
 	return &endedError{manager: m, digest: s.digest, why: logins.Revoked.String(), reason: logins.Revoked}
 }
 
 // fault reports a failure that does not fail the call itself.
 func (m *Manager) fault(ctx context.Context, s *Session, doing string, err error) {
 	err = fmt.Errorf("session: %s: %w", doing, err)
-	m.event(ctx, auth.Event{Kind: auth.EventFault, Subject: s.record.Subject, LoginID: s.loginID, Err: err})
+	e := s.event(auth.EventFault)
+	e.Err = err
+	m.event(ctx, e)
 }

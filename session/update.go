@@ -28,7 +28,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		if conflicts == 1 {
 			leave, err := m.queue.Enter(ctx, s.digest)
 			if err != nil {
-				return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
+				return m.failed(ctx, s.event(""), fmt.Errorf("session: update: %w", err))
 			}
 			defer leave()
 		}
@@ -47,7 +47,7 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		}
 		swapped, err := m.swap(ctx, fresh, fresh.encode())
 		if err != nil {
-			return m.fail(ctx, s.record.Subject, s.loginID, fmt.Errorf("session: update: %w", err))
+			return m.failed(ctx, s.event(""), fmt.Errorf("session: update: %w", err))
 		}
 		if swapped {
 			return nil

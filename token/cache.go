@@ -165,7 +165,7 @@ func (s *shard) remove(key cacheKey) {
 // size estimates the memory of the token in bytes.
 func (t *Token) size() int {
 	id := &t.identity
-	return overhead + len(id.Subject) + len(id.Scopes) + len(id.Methods) + len(id.LoginID) + len(id.Claims) +
+	return overhead + len(id.Subject) + len(id.Scopes) + len(id.Methods) + len(id.LoginID) + len(id.Claims) + len(id.Actor) + len(id.ActorLoginID) + t.further.Size() +
 		len(t.id) + len(t.clientID) + len(t.familyKey)
 }
 

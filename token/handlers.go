@@ -26,7 +26,7 @@ import (
 // previous login of the browser. id.Expires is a request: beyond Lifetime of
 // [auth.Limits] it means "remember me". The login is then capped at MaxLifetime, has the
 // RememberedIdleTimeout, and its refresh cookie outlives the browser. An earlier Expires
-// ends the login earlier.
+// ends the login earlier. A login with an Actor lasts an hour at most; see [auth.Identity].
 //
 // A login that replaces a remembered login of the same subject, which it knows by the
 // refresh cookie, is remembered as well, and ends no earlier than that login, if id.Expires
@@ -69,9 +69,9 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 	i.revokeSent(ctx, r, logins.Replaced)
 	if err := i.writeTokens(w, r, tokens); err != nil {
 		i.rollback(ctx, fresh)
-		return i.fault(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
+		return i.failed(ctx, fresh.event(""), fmt.Errorf("token: log in: %w", err))
 	}
-	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.digest.LoginID()})
+	i.event(ctx, fresh.event(auth.EventLogin))
 	return nil
 }
 

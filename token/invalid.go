@@ -46,6 +46,7 @@ func (e *invalid) reason() string {
 		{claims.ErrIssuer, "wrong issuer"},
 		{errUnknownIssuer, "unknown issuer"},
 		{claims.ErrAudience, "wrong audience"},
+		{claims.ErrActor, "unreadable actor"},
 	} {
 		if errors.Is(e.cause, kind.is) {
 			return kind.word
@@ -67,6 +68,7 @@ func (v *Verifier) report(ctx context.Context, t *Token, err error) {
 	event := auth.Event{Kind: auth.EventFault, Time: time.Now().UTC(), Source: "token", Err: err}
 	if t != nil {
 		// A foreign issuer may have put any bytes into them.
+		event.Actor = stored.Printable(t.identity.Actor, claims.MaxSubject)
 		event.Subject, event.LoginID = stored.Printable(t.identity.Subject, claims.MaxSubject), stored.Printable(t.identity.LoginID, claims.MaxID)
 	}
 	var bad *invalid

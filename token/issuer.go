@@ -174,7 +174,9 @@ func (i *Issuer) newLists() logins.Lists {
 		Store: c.Store, Namespace: c.Namespace, Bound: c.Limits.MaxLogins, Idle: c.Limits.RememberedIdleTimeout,
 		DescribeSession: sessionrecord.Describe, DescribeFamily: i.describe,
 		Evicted: func(ctx context.Context, subject string, e logins.Entry) {
-			i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID(), Reason: e.Ending.String()})
+			event := e.Event(subject)
+			event.Reason = e.Ending.String()
+			i.event(ctx, event)
 		},
 		Fault: func(ctx context.Context, subject string, err error) {
 			i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: subject, Err: err})
@@ -254,11 +256,18 @@ func (c *IssuerConfig) limits() error {
 	return nil
 }
 
-// fault reports a failure and returns err. It does not report a request that its
-// client has canceled. The subject may be one that Login has refused, of any length.
+// fault is failed for what concerns no login with an actor. The subject may be one that
+// Login has refused, of any length.
 func (i *Issuer) fault(ctx context.Context, subject, loginID string, err error) error {
+	return i.failed(ctx, auth.Event{Subject: stored.Printable(subject, 255), LoginID: loginID}, err)
+}
+
+// failed reports a failure and returns err. The event says whom it concerns. It does not
+// report a request that its client has canceled.
+func (i *Issuer) failed(ctx context.Context, e auth.Event, err error) error {
 	if !errors.Is(err, context.Canceled) {
-		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: stored.Printable(subject, 255), LoginID: loginID, Err: err})
+		e.Kind, e.Err = auth.EventFault, err
+		i.event(ctx, e)
 	}
 	return err
 }

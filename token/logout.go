@@ -120,18 +120,19 @@ func (i *Issuer) revoke(ctx context.Context, refreshToken string, reason logins.
 	if err != nil {
 		return err
 	}
-	if err := i.lists.EndOne(ctx, login.subject, logins.Family, login.digest, reason); err != nil {
-		return i.fault(ctx, login.subject, login.digest.LoginID(), fmt.Errorf("token: log out: %w", err))
+	if err := i.lists.EndOneFor(ctx, login.subject, login.family.Actor, logins.Family, login.digest, reason); err != nil {
+		return i.failed(ctx, login.event(""), fmt.Errorf("token: log out: %w", err))
 	}
 	if reason == logins.LoggedOut {
-		i.event(ctx, auth.Event{Kind: auth.EventLogout, Subject: login.subject, LoginID: login.digest.LoginID()})
+		i.event(ctx, login.event(auth.EventLogout))
 	}
 	return nil
 }
 
-// Logins returns the live logins of a subject, oldest first: its logins by token, and its sessions in the same store and namespace (ASVS 5.0, 7.5.2). It
-// reads the list and one record for each login from the store. A login whose refresh
-// secret is retired is not shown: it cannot be refreshed.
+// Logins returns the live logins of a subject, oldest first: its logins by token, and its
+// sessions in the same store and namespace (ASVS 5.0, 7.5.2), including those in which an
+// actor acts for it. It reads the list and one record for each login from the store. A
+// login whose refresh secret is retired is not shown: it cannot be refreshed.
 //
 // An Issuer does not know the idle timeout of a session.Manager: a session that has
 // ended because it was idle is shown until its record leaves the store, a minute later.
@@ -170,7 +171,8 @@ func (i *Issuer) LogoutOne(ctx context.Context, subject, loginID string) error {
 }
 
 // LogoutAll ends all logins of a subject, including sessions in the same store and
-// namespace, except those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and 7.4.3). For a
+// namespace and those in which an actor acts for it or it acts for another (see
+// [auth.Identity]), except those whose LoginIDs are in keep (ASVS 5.0, 7.4.2 and 7.4.3). For a
 // concurrent Login, see [Issuer.Login].
 //
 // After nil, every login that existed before the call has ended, except those in keep.
@@ -192,7 +194,7 @@ func (i *Issuer) LogoutAll(ctx context.Context, subject string, keep ...string) 
 // revoked reports the logins that were ended, and the error for the others.
 func (i *Issuer) revoked(ctx context.Context, subject string, ended []logins.Entry, err error) error {
 	for _, e := range ended {
-		i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: subject, LoginID: e.Digest.LoginID()})
+		i.event(ctx, e.Event(subject))
 	}
 	if err != nil {
 		return i.fault(ctx, subject, "", fmt.Errorf("token: revoke: %w", err))

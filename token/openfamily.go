@@ -42,14 +42,19 @@ func (i *Issuer) openFamily(ctx context.Context, digest logins.Digest, raw []byt
 	case errors.Is(err, keyring.ErrUnknown) && i.config.Keys.newerThan(time.UnixMilli(f.Created)):
 		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "refresh secret lost")
 	case err != nil:
-		i.event(ctx, auth.Event{Kind: auth.EventFault, Subject: f.Subject, LoginID: digest.LoginID(), Err: err})
-		return nil, nil, err
+		return nil, nil, i.failed(ctx, familyEvent(f, digest), err)
 	case !t.Authentic(secret, f.Salt):
 		return nil, nil, i.refuse(ctx, auth.EventRejected, "", digest.LoginID(), codeInvalid, "forged refresh token")
 	}
 	now := time.Now()
 	if f.Settle(now, i.idle(f)); !now.Before(f.Ends()) {
-		return nil, nil, i.refuse(ctx, auth.EventExpired, f.Subject, digest.LoginID(), codeExpired, "")
+		e := familyEvent(f, digest)
+		e.Kind = auth.EventExpired
+		i.event(ctx, e)
+		return nil, nil, &refusal{code: codeExpired}
+	}
+	if err := i.checkActor(ctx, f, digest); err != nil {
+		return nil, nil, err
 	}
 	return f, secret, nil
 }

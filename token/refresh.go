@@ -117,12 +117,12 @@ func (e *exchange) run(ctx context.Context) (granted, error) {
 			byThis, err := e.lists.EndRecordByThis(ctx, logins.Family, e.digest, logins.Reused)
 			switch {
 			case err != nil:
-				return granted{}, e.fault(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+				return granted{}, e.failed(ctx, familyEvent(next.family, e.digest), fmt.Errorf("token: refresh: %w", err))
 			case byThis:
 				return e.done(ctx, next)
 			} // otherwise the next read shows who has ended it
 		case failures > 0:
-			return granted{}, e.fault(ctx, next.family.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+			return granted{}, e.failed(ctx, familyEvent(next.family, e.digest), fmt.Errorf("token: refresh: %w", err))
 		default:
 			unknown = next
 			failures++
@@ -153,7 +153,7 @@ func (e *exchange) next(ctx context.Context, raw []byte) (*step, error) {
 	// Before the write, so that facts which no token can state are not stored.
 	next.tokens, err = e.tokens(next.family, e.token.Seed, secret)
 	if err != nil {
-		return nil, e.fault(ctx, f.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+		return nil, e.failed(ctx, familyEvent(f, e.digest), fmt.Errorf("token: refresh: %w", err))
 	}
 	return next, nil
 }
@@ -175,20 +175,20 @@ func (e *exchange) change(ctx context.Context, next *step, now time.Time) error 
 
 // done returns the result of a step that is in the store.
 func (e *exchange) done(ctx context.Context, s *step) (granted, error) {
-	subject, loginID := s.family.Subject, e.digest.LoginID()
+	event := familyEvent(s.family, e.digest)
 	if s.verdict == rotation.Reuses {
-		if err := e.lists.Remove(ctx, subject, e.digest); err != nil {
-			e.lists.Fault(ctx, subject, err)
+		if err := e.lists.RemoveFor(ctx, s.family.Subject, s.family.Actor, e.digest); err != nil {
+			e.lists.Fault(ctx, s.family.Subject, err)
 		}
-		e.event(ctx, auth.Event{
-			Kind: auth.EventReuse, Subject: subject, LoginID: loginID, Reason: "refresh token already used",
-			Err: fmt.Errorf("refreshes behind: %d; last refreshed by %q %q, now %q %q",
-				s.family.Generation-e.token.Generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address),
-		})
+		event.Kind, event.Reason = auth.EventReuse, "refresh token already used"
+		event.Err = fmt.Errorf("refreshes behind: %d; last refreshed by %q %q, now %q %q",
+			s.family.Generation-e.token.Generation, s.family.Last.UserAgent, s.family.Last.Address, e.from.UserAgent, e.from.Address)
+		e.event(ctx, event)
 		return granted{}, &refusal{code: codeReused}
 	}
 	if kind, ok := events[s.verdict]; ok {
-		e.event(ctx, auth.Event{Kind: kind, Subject: subject, LoginID: loginID})
+		event.Kind = kind
+		e.event(ctx, event)
 	}
 	return s.tokens, nil
 }
@@ -203,16 +203,24 @@ var events = map[rotation.Verdict]auth.EventKind{
 // listed checks that a login that is about to be written is still in its subject's
 // list. If it is not, the store has lost a write, and listed ends the login.
 func (i *Issuer) listed(ctx context.Context, f *rotation.Family, digest logins.Digest) error {
-	ok, err := i.lists.Listed(ctx, f.Subject, digest)
-	if err == nil && !ok {
-		err = i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked)
-	}
+	ok, err := i.lists.ListedFor(ctx, f.Subject, f.Actor, digest)
 	if err != nil {
-		return i.fault(ctx, f.Subject, digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+		return i.failed(ctx, familyEvent(f, digest), fmt.Errorf("token: refresh: %w", err))
 	}
 	if ok {
 		return nil
 	}
-	i.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: f.Subject, LoginID: digest.LoginID(), Reason: "not in the list"})
+	return i.revokeFamily(ctx, f, digest, "not in the list")
+}
+
+// revokeFamily ends a family that must not be alive any more, and returns the error of
+// its refresh.
+func (i *Issuer) revokeFamily(ctx context.Context, f *rotation.Family, digest logins.Digest, reason string) error {
+	event := familyEvent(f, digest)
+	if err := i.lists.EndRecord(ctx, logins.Family, digest, logins.Revoked); err != nil {
+		return i.failed(ctx, event, fmt.Errorf("token: refresh: %w", err))
+	}
+	event.Kind, event.Reason = auth.EventRevoked, reason
+	i.event(ctx, event)
 	return &refusal{code: codeRevoked, reason: logins.Revoked}
 }

@@ -37,7 +37,7 @@ func (e *exchange) ask(ctx context.Context, f *rotation.Family) error {
 		err = errors.New(err.Error())
 		fallthrough
 	case err != nil:
-		return e.fault(ctx, f.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+		return e.failed(ctx, familyEvent(f, e.digest), fmt.Errorf("token: refresh: %w", err))
 	}
 	f.Scopes, f.Methods, f.Claims = string(after.Scopes), string(after.Methods), string(after.Claims)
 	return nil
@@ -46,7 +46,7 @@ func (e *exchange) ask(ctx context.Context, f *rotation.Family) error {
 // identity returns what is known of a login.
 func (e *exchange) identity(f *rotation.Family) auth.Identity {
 	return auth.Identity{
-		Subject: f.Subject, Issuer: e.config.Issuer, LoginID: e.digest.LoginID(),
+		Subject: f.Subject, Actor: f.Actor, ActorLoginID: actorLoginID(f), Issuer: e.config.Issuer, LoginID: e.digest.LoginID(),
 		Scopes: auth.Words(f.Scopes), Methods: auth.Words(f.Methods), Claims: auth.Claims(f.Claims),
 		AuthTime: time.UnixMilli(f.AuthTime), Expires: time.UnixMilli(f.Expires),
 	}
@@ -70,13 +70,15 @@ func onlyFacts(before, after auth.Identity) error {
 func (e *exchange) end(ctx context.Context, f *rotation.Family, cause error) error {
 	byThis, err := e.lists.EndRecordByThis(ctx, logins.Family, e.digest, logins.Revoked)
 	if err != nil {
-		return e.fault(ctx, f.Subject, e.digest.LoginID(), fmt.Errorf("token: refresh: %w", err))
+		return e.failed(ctx, familyEvent(f, e.digest), fmt.Errorf("token: refresh: %w", err))
 	}
 	if byThis {
-		if err := e.lists.Remove(ctx, f.Subject, e.digest); err != nil {
+		if err := e.lists.RemoveFor(ctx, f.Subject, f.Actor, e.digest); err != nil {
 			e.lists.Fault(ctx, f.Subject, err)
 		}
-		e.event(ctx, auth.Event{Kind: auth.EventRevoked, Subject: f.Subject, LoginID: e.digest.LoginID(), Reason: "refresh refused", Err: cause})
+		event := familyEvent(f, e.digest)
+		event.Kind, event.Reason, event.Err = auth.EventRevoked, "refresh refused", cause
+		e.event(ctx, event)
 	}
 	return &refusal{code: codeRevoked, reason: logins.Revoked}
 }

@@ -93,8 +93,14 @@ func (l *revocationCheck) check(ctx context.Context, t *Token, now time.Time) er
 	if err != nil {
 		return fmt.Errorf("token: revocation check: %w", err)
 	}
-	if f == nil || f.Subject != t.identity.Subject || l.keys.retired(f.KeyID) {
+	if f == nil || f.Subject != t.identity.Subject || f.Actor != t.identity.Actor || l.keys.retired(f.KeyID) {
 		return asInvalid(errEnded) // or the record is of another subject
+	}
+	switch alive, err := actorAlive(ctx, l.get, f, rotation.Describe); {
+	case err != nil:
+		return fmt.Errorf("token: revocation check: the login of the actor: %w", err)
+	case !alive:
+		return asInvalid(errEnded)
 	}
 	t.liveAt.Store(now.UnixNano())
 	return nil

@@ -16,6 +16,7 @@ type Token struct {
 	identity auth.Identity
 	id       string
 	clientID string
+	further  *claims.Further // nil: none
 
 	dates     jose.Dates
 	key       *jose.VerificationKey // that verified it
@@ -25,17 +26,19 @@ type Token struct {
 
 // newToken returns a Token with accepted claims.
 func newToken(c *claims.Access, verified jose.Verified) *Token {
-	t := &Token{id: c.ID, clientID: c.ClientID, dates: verified.Dates, key: verified.Key}
+	t := &Token{id: c.ID, clientID: c.ClientID, further: c.Further, dates: verified.Dates, key: verified.Key}
 	t.identity = auth.Identity{
-		Subject:    c.Subject,
-		Issuer:     c.Issuer,
-		Scopes:     c.Scopes,
-		Methods:    c.Methods,
-		AuthTime:   c.AuthTime,
-		Expires:    c.Expires,
-		LoginID:    c.SID,
-		Claims:     c.Application,
-		Credential: t,
+		Subject:      c.Subject,
+		Actor:        c.Actor,
+		ActorLoginID: c.ActorLoginID,
+		Issuer:       c.Issuer,
+		Scopes:       c.Scopes,
+		Methods:      c.Methods,
+		AuthTime:     c.AuthTime,
+		Expires:      c.Expires,
+		LoginID:      c.SID,
+		Claims:       c.Application,
+		Credential:   t,
 	}
 	return t
 }
@@ -53,6 +56,49 @@ func (t *Token) ID() string { return t.id }
 // ClientID returns the claim client_id: the application that the token was
 // issued to (RFC 9068, 2.2).
 func (t *Token) ClientID() string { return t.clientID }
+
+// AuthorizedParty returns the claim azp: the client that the token was issued to (OpenID
+// Connect Core, 2). It is empty if the token has none, or one that is not a string of 1
+// to 255 bytes.
+func (t *Token) AuthorizedParty() string {
+	if t.further == nil {
+		return ""
+	}
+	return t.further.AuthorizedParty
+}
+
+// ACR returns the claim acr: the class of the authentication (RFC 9068, 2.2.1; OpenID
+// Connect Core, 2). It is empty as AuthorizedParty is.
+func (t *Token) ACR() string {
+	if t.further == nil {
+		return ""
+	}
+	return t.further.ACR
+}
+
+// Actors returns the claim act: who acts for the subject, then who acted before, up to 8
+// of them (RFC 8693, 4.1). The Subject of the first one is the Actor of the identity. The
+// others are for the record: access control must not depend on them. A token whose act
+// cannot be read is refused.
+func (t *Token) Actors() []Actor {
+	if t.further == nil || len(t.further.Actors) == 0 {
+		return nil
+	}
+	actors := make([]Actor, len(t.further.Actors))
+	for i, a := range t.further.Actors {
+		actors[i] = Actor(a)
+	}
+	return actors
+}
+
+// MayAct returns the claim may_act: who is allowed to become an actor (RFC 8693, 4.4). It
+// is zero if the token has none, or one without a sub that is a string of 1 to 255 bytes.
+func (t *Token) MayAct() Actor {
+	if t.further == nil {
+		return Actor{}
+	}
+	return Actor(t.further.MayAct)
+}
 
 // IssuedAt returns the claim iat.
 func (t *Token) IssuedAt() time.Time { return time.Unix(t.dates.IssuedAt, 0) }

@@ -81,15 +81,25 @@ func (i *Issuer) Issue(ctx context.Context, id auth.Identity) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	i.event(ctx, auth.Event{Kind: auth.EventLogin, Subject: fresh.subject, LoginID: fresh.digest.LoginID()})
+	i.event(ctx, fresh.event(auth.EventLogin))
 	return tokens.Tokens, nil
 }
 
-// login identifies a login and its subject.
+// login identifies a login, its subject, and who acts for it.
 type login struct {
 	subject string
 	digest  logins.Digest
 	family  *rotation.Family // as it was read or written
+}
+
+// event returns an event about the login.
+func (l *login) event(kind auth.EventKind) auth.Event {
+	return auth.Event{Kind: kind, Subject: l.subject, Actor: l.family.Actor, LoginID: l.digest.LoginID()}
+}
+
+// familyEvent returns an event about a login, to which the caller adds the kind.
+func familyEvent(f *rotation.Family, digest logins.Digest) auth.Event {
+	return (&login{f.Subject, digest, f}).event("")
 }
 
 // issue creates a family, adds it to the list, ends the login that it replaces, if
@@ -102,6 +112,7 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 	f, secret, err := i.newFamily(id, from)
 	if err == nil {
 		i.keepTerm(f, id.Expires, old)
+		err = i.tieToActor(ctx, f, id, old)
 	}
 	var seed [16]byte
 	var digest logins.Digest
@@ -109,7 +120,8 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 		seed, digest, err = i.create(ctx, f)
 	}
 	if err != nil {
-		return granted{}, nil, i.fault(ctx, id.Subject, "", fmt.Errorf("token: log in: %w", err))
+		refused := auth.Event{Subject: stored.Printable(id.Subject, 255), Actor: stored.Printable(id.Actor, 255)}
+		return granted{}, nil, i.failed(ctx, refused, fmt.Errorf("token: log in: %w", err))
 	}
 	fresh := &login{f.Subject, digest, f}
 	tokens, err := i.tokens(f, seed, secret)
@@ -118,7 +130,7 @@ func (i *Issuer) issue(ctx context.Context, id auth.Identity, from rotation.Devi
 	}
 	if err != nil {
 		i.rollback(ctx, fresh)
-		return granted{}, nil, i.fault(ctx, fresh.subject, fresh.digest.LoginID(), fmt.Errorf("token: log in: %w", err))
+		return granted{}, nil, i.failed(ctx, fresh.event(""), fmt.Errorf("token: log in: %w", err))
 	}
 	return tokens, fresh, nil
 }
@@ -129,17 +141,17 @@ func (i *Issuer) enlist(ctx context.Context, fresh *login, expires time.Time, ol
 		replaced = &old.digest
 	}
 	entry := logins.Entry{Digest: fresh.digest, Kind: logins.Family, Expires: expires}
-	err := i.lists.Add(ctx, fresh.subject, entry, replaced)
+	err := i.lists.AddFor(ctx, fresh.subject, fresh.family.Actor, entry, replaced)
 	if err != nil || old == nil {
 		return err
 	}
-	return i.lists.EndOne(ctx, old.subject, logins.Family, old.digest, logins.Replaced)
+	return i.lists.EndOneFor(ctx, old.subject, old.family.Actor, logins.Family, old.digest, logins.Replaced)
 }
 
 // rollback ends a login whose tokens could not be sent. If that fails as well, no
 // client has its tokens, and it expires.
 func (i *Issuer) rollback(ctx context.Context, l *login) {
-	if err := i.lists.EndOne(ctx, l.subject, logins.Family, l.digest, logins.Revoked); err != nil {
+	if err := i.lists.EndOneFor(ctx, l.subject, l.family.Actor, logins.Family, l.digest, logins.Revoked); err != nil {
 		i.lists.Fault(ctx, l.subject, err)
 	}
 }
@@ -157,6 +169,9 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 	if err != nil {
 		return nil, nil, err
 	}
+	if id.Actor != "" {
+		term = term.ForActor(&i.config.Limits, now)
+	}
 	current, err := i.config.Keys.currentSecret()
 	if err != nil {
 		return nil, nil, err
@@ -165,7 +180,7 @@ func (i *Issuer) newFamily(id auth.Identity, from rotation.Device) (*rotation.Fa
 		KeyID:   current.ID,
 		Created: now.UnixMilli(), Rotated: now.UnixMilli(), AuthTime: now.UnixMilli(),
 		Expires: term.Expires.UnixMilli(), Remembered: term.Remembered,
-		Subject: id.Subject, Scopes: string(id.Scopes), Methods: string(id.Methods), Claims: string(id.Claims),
+		Subject: id.Subject, Actor: id.Actor, Scopes: string(id.Scopes), Methods: string(id.Methods), Claims: string(id.Claims),
 		Login: from, Last: from,
 	}
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
@@ -225,7 +240,7 @@ func (i *Issuer) tokens(f *rotation.Family, seed [16]byte, secret []byte) (grant
 	rand.Read(jti[:])
 	c := claims.Access{
 		Issuer: i.config.Issuer, Audience: i.config.Audience, ClientID: i.config.ClientID,
-		Subject: f.Subject, ID: base64.RawURLEncoding.EncodeToString(jti[:]),
+		Subject: f.Subject, Actor: f.Actor, ActorLoginID: actorLoginID(f), ID: base64.RawURLEncoding.EncodeToString(jti[:]),
 		SID: loginID, Family: famID,
 		IssuedAt: now, Expires: expires, AuthTime: time.UnixMilli(f.AuthTime),
 		Scopes: auth.Words(f.Scopes), Methods: auth.Words(f.Methods), Application: auth.Claims(f.Claims),

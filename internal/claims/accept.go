@@ -40,6 +40,7 @@ var (
 	ErrAudience  = errors.New("token: claims: the token is for another audience")
 	errMissing   = errors.New("token: claims: a claim is missing")
 	errBound     = errors.New("token: claims: the token is bound to a key and needs a proof of possession")
+	ErrActor     = errors.New("token: claims: act is not an actor with a sub, so it is unknown who acts for the subject")
 	errRequired  = errors.New("token: claims: a claim does not have its required value")
 	errDates     = errors.New("token: claims: the dates contradict each other")
 	errTooLong   = errors.New("token: claims: the lifetime of the token is too long")
@@ -62,6 +63,9 @@ func (r *Rules) Parse(verified jose.Verified) (Access, error) {
 		c.AuthTime = time.Unix(dates.AuthTime, 0)
 	}
 	c.Application = m.application()
+	if err := r.fillActors(&c, m); err != nil {
+		return Access{}, err
+	}
 	probe := auth.Identity{Subject: c.Subject, Scopes: c.Scopes, Methods: c.Methods}
 	if err := probe.Validate(); err != nil {
 		return Access{}, fmt.Errorf("token: claims: %w", err)

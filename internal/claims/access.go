@@ -23,13 +23,17 @@ type Access struct {
 	AuthTime                            time.Time // zero if unknown
 	Scopes, Methods                     auth.Words
 	Application                         auth.Claims
+
+	Actor        string   // act.sub
+	ActorLoginID string   // act.sid, the actor's own login; only in own tokens
+	Further      *Further // claims that most tokens do not have; nil: none. Encode ignores it
 }
 
 // Encode returns the payload of the token.
 func (c *Access) Encode() ([]byte, error) {
 	// The claims of the application join the others as text, so they must be
 	// an object that shadows none of them.
-	checked := auth.Identity{Subject: c.Subject, Scopes: c.Scopes, Methods: c.Methods, Claims: c.Application}
+	checked := auth.Identity{Subject: c.Subject, Scopes: c.Scopes, Methods: c.Methods, Claims: c.Application, Actor: c.Actor, ActorLoginID: c.ActorLoginID}
 	if err := checked.Validate(); err != nil {
 		return nil, err
 	}
@@ -66,8 +70,9 @@ func (c *Access) registered() any {
 		Methods  []string   `json:"amr,omitempty"`
 		LoginID  string     `json:"sid,omitempty"`
 		Family   string     `json:"fam,omitempty"`
+		Act      *act       `json:"act,omitempty"`
 	}{
 		c.Issuer, c.Subject, c.Audience, c.ClientID, c.Expires.Unix(), c.IssuedAt.Unix(), c.ID,
-		c.Scopes, authTime, slices.Collect(c.Methods.All()), c.SID, c.Family,
+		c.Scopes, authTime, slices.Collect(c.Methods.All()), c.SID, c.Family, c.act(),
 	}
 }

@@ -43,7 +43,7 @@ func (l *Lists) Logins(ctx context.Context, subject string) ([]auth.Login, error
 			return nil, fmt.Errorf("logins: read login %s: %w", e.Digest.LoginID(), err)
 		case err != nil:
 			l.Fault(ctx, subject, fmt.Errorf("logins: read login %s: %w", e.Digest.LoginID(), err))
-		case live:
+		case live && !(e.Kind.acting() && login.Subject != subject): // the subject acts for another there
 			all = append(all, login)
 		}
 	}
@@ -55,7 +55,7 @@ var errUnreadable = errors.New("a record is of an unknown kind")
 
 func (l *Lists) describe(e Entry, raw []byte) (login auth.Login, live bool, err error) {
 	read := l.DescribeSession
-	if e.Kind == Family {
+	if e.Kind&^acting == Family {
 		read = l.DescribeFamily
 	}
 	if read == nil {

@@ -39,6 +39,9 @@ type Entry struct {
 	Used    time.Time // when it was last known to be used, in tens of seconds; Add fills it in
 	Kind    Kind
 	Ending  Reason // zero unless the login is being ended
+
+	// Whose login with an actor was ended, if known. They are not stored.
+	Subject, Actor string
 }
 
 // Kind is how a login is kept. It has three bits.
@@ -55,7 +58,7 @@ const (
 // is remembered for a minute, longer than a response is under way; a family for as
 // long as an access token can live at most.
 func (k Kind) TombstoneTTL() time.Duration {
-	if k == Family {
+	if k&^acting == Family {
 		return time.Hour
 	}
 	return time.Minute
@@ -104,6 +107,8 @@ const (
 	lastListFormat  = 0x0f
 	tombstoneFormat = 0x80
 	successorFormat = 0x81
+
+	firstFamilyFormat = 0x20
 )
 
 // Tombstone is the record of a login that was ended.
@@ -127,7 +132,7 @@ func NewReplaced(kind Kind, successor Digest) []byte {
 }
 
 func appendTombstone(b []byte, format byte, kind Kind, reason Reason) []byte {
-	b = append(record.AppendWriteID(append(b, format)), byte(kind), byte(reason))
+	b = append(record.AppendWriteID(append(b, format)), byte(kind&^acting), byte(reason))
 	return binary.BigEndian.AppendUint64(b, uint64(time.Now().Unix()))
 }
 

@@ -39,6 +39,9 @@ func (l *Lists) endRecords(ctx context.Context, entries []Entry) []result {
 	inParallel(len(entries), func(i int) {
 		ctx, cancel := context.WithTimeout(ctx, share)
 		defer cancel()
+		if entries[i].Kind.acting() {
+			l.nameActor(ctx, &entries[i])
+		}
 		byThis, err := l.EndRecordByThis(ctx, entries[i].Kind, entries[i].Digest, entries[i].Ending)
 		results[i] = result{err == nil, byThis, err}
 	})

@@ -233,7 +233,7 @@ func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err err
 // Describe returns the family as a list of devices shows it.
 func (f *Family) Describe(d logins.Digest) auth.Login {
 	return auth.Login{
-		Kind: auth.LoginToken, ID: d.LoginID(),
+		Kind: auth.LoginToken, Subject: f.Subject, Actor: f.Actor, ID: d.LoginID(),
 		AuthTime: time.UnixMilli(f.AuthTime), LastUsed: time.UnixMilli(min(f.Rotated, time.Now().UnixMilli())), Expires: time.UnixMilli(f.Expires),
 		UserAgent: f.Login.UserAgent, Address: f.Login.Address,
 	}

@@ -51,7 +51,7 @@ func TestAFamilyIsShownUntilItIsIdle(t *testing.T) {
 		d, f := logins.Digest{1}, sample()
 		f.Rotated = f.Created
 		want := auth.Login{
-			Kind: auth.LoginToken, ID: d.LoginID(), UserAgent: "Firefox", Address: "192.0.2.1",
+			Kind: auth.LoginToken, Subject: "alice", ID: d.LoginID(), UserAgent: "Firefox", Address: "192.0.2.1",
 			AuthTime: time.UnixMilli(f.AuthTime), LastUsed: time.UnixMilli(f.Rotated), Expires: time.UnixMilli(f.Expires),
 		}
 		for _, live := range []bool{true, false} {

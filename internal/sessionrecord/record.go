@@ -195,7 +195,7 @@ func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err err
 // Login returns the session as a list of devices shows it.
 func (r *Record) Login(loginID string) auth.Login {
 	return auth.Login{
-		Kind: auth.LoginSession, ID: loginID,
+		Kind: auth.LoginSession, Subject: r.Subject, Actor: r.Actor, ID: loginID,
 		AuthTime: time.UnixMilli(r.AuthTime), LastUsed: time.UnixMilli(r.Used), Expires: time.UnixMilli(r.Expires),
 		UserAgent: r.UserAgent, Address: r.Address,
 		Pending: r.Flags&Pending != 0,

@@ -119,7 +119,7 @@ func TestASessionIsShownUntilItsLatestEnd(t *testing.T) {
 		r.Flags, r.Used = Pending, r.Created
 		raw := r.Encode(&d)
 		want := auth.Login{
-			Kind: auth.LoginSession, ID: d.LoginID(), UserAgent: "Firefox", Address: "192.0.2.1", Pending: true,
+			Kind: auth.LoginSession, Subject: "alice", Actor: "support-7", ID: d.LoginID(), UserAgent: "Firefox", Address: "192.0.2.1", Pending: true,
 			AuthTime: time.UnixMilli(r.AuthTime), LastUsed: time.UnixMilli(r.Used), Expires: time.UnixMilli(r.Expires),
 		}
 		for _, live := range []bool{true, false} {

@@ -50,6 +50,7 @@ func logTo(logger *slog.Logger) func(context.Context, auth.Event) {
 		add("kind", string(e.Kind))
 		add("source", e.Source)
 		add("subject", e.Subject)
+		add("actor", e.Actor)
 		add("login_id", e.LoginID)
 		add("reason", e.Reason)
 		if e.Err != nil {
