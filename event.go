@@ -32,8 +32,7 @@ type EventKind string
 // The kinds of events. All have Kind, Time and Source.
 const (
 	// EventLogin reports a login, with Subject and LoginID. Reason is "pending"
-	// if the session waits for its second factor. No separate event is emitted
-	// for the login of the same browser that it replaces.
+	// if the session waits for its second factor.
 	EventLogin EventKind = "login"
 
 	// EventLogout reports a logout by the subject itself, with LoginID, and with
@@ -42,8 +41,9 @@ const (
 
 	// EventRevoked reports a login that was ended by other means, with Subject
 	// and LoginID. Reason is empty for LogoutOne and LogoutAll, and otherwise
-	// states the cause, such as "evicted" if the subject had the maximum number
-	// of logins. For "refresh refused", Err is what Refreshing in the
+	// states the cause: "evicted" if the subject had the maximum number of logins,
+	// "replaced" if the same browser has logged in again, "not in the list" if a
+	// store has lost a write. For "refresh refused", Err is what Refreshing in the
 	// configuration of an issuer of tokens returned.
 	EventRevoked EventKind = "revoked"
 

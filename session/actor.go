@@ -28,6 +28,8 @@ func (m *Manager) tieToActor(ctx context.Context, rec *sessionrecord.Record, id 
 	return nil
 }
 
+const actorEnded = "the login of the actor has ended"
+
 // checkActor ends a session whose actor's own login has ended.
 func (m *Manager) checkActor(ctx context.Context, get func(context.Context, string) ([]byte, bool, error), s *Session) error {
 	own, ok := s.actorLogin()
@@ -39,7 +41,7 @@ func (m *Manager) checkActor(ctx context.Context, get func(context.Context, stri
 		return m.failed(ctx, s.event(""), fmt.Errorf("session: read the login of the actor: %w", err))
 	}
 	if !alive {
-		return m.revoke(ctx, s, "the login of the actor has ended")
+		return m.revoke(ctx, s, actorEnded)
 	}
 	return nil
 }

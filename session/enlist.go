@@ -81,6 +81,7 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,
 			logins.NewReplaced(logins.Session, fresh.digest), logins.Session.TombstoneTTL())
 		if swapped {
+			m.reportReplaced(ctx, old)
 			return nil
 		}
 		if err != nil {
@@ -115,7 +116,17 @@ func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 	}
 	// If the record was deleted, late requests must learn of the newer session all the same.
 	m.store.CompareAndSwap(ctx, old.key, nil, logins.NewReplaced(logins.Session, fresh.digest), logins.Session.TombstoneTTL())
+	m.reportReplaced(ctx, old)
 	return nil
+}
+
+// reportReplaced emits an event for a login that a new one has replaced.
+func (m *Manager) reportReplaced(ctx context.Context, old *Session) {
+	if old.authenticates() {
+		e := old.event(auth.EventRevoked)
+		e.Reason = logins.Replaced.String()
+		m.event(ctx, e)
+	}
 }
 
 // unanswered returns the session that an earlier attempt at the same login has made, for a

@@ -27,7 +27,7 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 		{"login", func(t *testing.T, m *session.Manager, b *browser) { check(t, (&browser{}).login(m, "alice")) },
 			kinds{auth.EventLogin}},
 		{"login again", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.login(m, "alice")) },
-			kinds{auth.EventLogin}},
+			kinds{auth.EventRevoked, auth.EventLogin}},
 		{"logout", func(t *testing.T, m *session.Manager, b *browser) { check(t, b.logout(m)) },
 			kinds{auth.EventLogout}},
 		{"logout of one", func(t *testing.T, m *session.Manager, b *browser) {
@@ -74,7 +74,7 @@ func TestEachSituationHasItsEvent(t *testing.T) {
 			slower.token = b.token
 			check(t, b.logout(m))
 			slower.wants(t, m, noCredential)
-		}, kinds{auth.EventLogin, auth.EventLogout}},
+		}, kinds{auth.EventRevoked, auth.EventLogin, auth.EventLogout}},
 		{"use, visit and values", func(t *testing.T, m *session.Manager, b *browser) {
 			time.Sleep(time.Hour / 2)
 			b.wants(t, m, valid)

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -141,4 +143,58 @@ func ExampleManager_CheckCSRF() {
 	// Output:
 	// 403
 	// 200
+}
+
+// Server-sent events that end with the login: by a logout anywhere, or by expiry.
+func ExampleManager_Watch() {
+	sessions, err := session.New(session.Config{Store: &store.Memory{}})
+	if err != nil {
+		panic(err)
+	}
+	guard := &middleware.Guard{Authenticator: sessions}
+	news := make(chan string)
+
+	site := http.NewServeMux()
+	site.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.Login(w, r, auth.Identity{Subject: "alice"}); err != nil {
+			middleware.Deny(w, r, err)
+		}
+	})
+	site.Handle("GET /events", guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := auth.FromContext(r.Context())
+		ctx, stop := sessions.Watch(r.Context(), id)
+		defer stop()
+		w.Header().Set("Content-Type", "text/event-stream")
+		for {
+			select {
+			case item := <-news:
+				fmt.Fprintf(w, "data: %s\n\n", item)
+				http.NewResponseController(w).Flush()
+			case <-ctx.Done():
+				if errors.Is(context.Cause(ctx), auth.ErrUnauthenticated) {
+					fmt.Fprint(w, "event: login-ended\ndata:\n\n")
+				}
+				return
+			}
+		}
+	})))
+
+	login := httptest.NewRecorder()
+	site.ServeHTTP(login, httptest.NewRequest("POST", "/login", nil))
+	go func() {
+		news <- "hello"
+		if err := sessions.LogoutAll(context.Background(), "alice"); err != nil {
+			panic(err)
+		}
+	}()
+	r := httptest.NewRequest("GET", "/events", nil)
+	r.AddCookie(login.Result().Cookies()[0])
+	stream := httptest.NewRecorder()
+	site.ServeHTTP(stream, r)
+	fmt.Print(stream.Body)
+	// Output:
+	// data: hello
+	//
+	// event: login-ended
+	// data:
 }

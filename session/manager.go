@@ -21,6 +21,7 @@ import (
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/internal/sessionrecord"
 	"github.com/authlatch/auth/internal/stored"
+	"github.com/authlatch/auth/internal/watch"
 	"github.com/authlatch/auth/store"
 )
 
@@ -90,6 +91,7 @@ type Manager struct {
 	untouched        bool                        // no use is recorded
 	touchPausedUntil *atomic.Int64               // no use is recorded before, in milliseconds since 1970
 	plain            *plainhttp.Watch
+	watches          *watch.Watcher
 }
 
 // margin is how much longer the store keeps a record than the session lasts.
@@ -130,6 +132,10 @@ func New(c Config) (*Manager, error) {
 	}
 	if near, ok := c.Store.(store.Cached); ok {
 		m.cached = near.GetCached
+	}
+	m.watches = watch.New(func(loginID string, err error) { m.fail(context.Background(), "", loginID, err) })
+	if near, ok := c.Store.(store.Notifying); ok {
+		near.OnChange(func(key string) { m.watches.Changed(logins.LoginIDOf(key)) })
 	}
 	m.lists = &logins.Lists{
 		Store: c.Store, Namespace: c.Namespace, Bound: c.Limits.MaxLogins, Idle: c.Limits.RememberedIdleTimeout,
@@ -236,30 +242,42 @@ func (m *Manager) readSession(ctx context.Context, get func(context.Context, str
 	if err != nil {
 		return nil, m.fail(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
 	}
+	e, err := m.open(s, raw, ok)
+	if e.Kind != "" {
+		m.event(ctx, e)
+	}
+	if err == nil {
+		err = m.checkActor(ctx, get, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open reads a stored session into s, whose digest is set. With an error it returns the
+// event of a request that presents the session, if there is one.
+func (m *Manager) open(s *Session, raw []byte, ok bool) (e auth.Event, err error) {
 	if !ok {
-		m.event(ctx, auth.Event{Kind: auth.EventRejected, LoginID: d.LoginID(), Reason: unknown})
-		return nil, &endedError{manager: m, digest: d, why: unknown}
+		e = auth.Event{Kind: auth.EventRejected, LoginID: s.digest.LoginID(), Reason: unknown}
+		return e, &endedError{manager: m, digest: s.digest, why: unknown}
 	}
 	if tombstone, ended := logins.ParseTombstone(raw); ended {
-		return nil, &endedError{m, d, tombstone.Reason.String(), tombstone.Reason, logins.Successor(raw)}
+		return e, &endedError{m, s.digest, tombstone.Reason.String(), tombstone.Reason, logins.Successor(raw)}
 	}
 	if err := s.decode(raw); err != nil {
-		m.event(ctx, auth.Event{Kind: auth.EventFault, LoginID: d.LoginID(), Err: err})
+		e = auth.Event{Kind: auth.EventFault, LoginID: s.digest.LoginID(), Err: err}
 		if err == sessionrecord.ErrNewer {
-			return nil, err
+			return e, err
 		}
-		return nil, fmt.Errorf("%w: %w", auth.ErrUnauthenticated, err)
+		return e, fmt.Errorf("%w: %w", auth.ErrUnauthenticated, err)
 	}
 	now := time.Now()
 	s.moved = s.record.Settle(now.UnixMilli(), m.idle(&s.record))
 	if !m.ends(s).After(now) {
-		m.event(ctx, s.event(auth.EventExpired))
-		return nil, &endedError{manager: m, digest: d, why: "expired"}
+		return s.event(auth.EventExpired), &endedError{manager: m, digest: s.digest, why: "expired"}
 	}
-	if err := m.checkActor(ctx, get, s); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return e, nil
 }
 
 // idle returns the idle timeout of a record.
@@ -309,6 +327,7 @@ func (m *Manager) failed(ctx context.Context, e auth.Event, err error) error {
 }
 
 func (m *Manager) event(ctx context.Context, e auth.Event) {
+	m.endWatches(e)
 	e.Time, e.Source = time.Now().UTC(), "session"
 	m.config.Events(ctx, e)
 }

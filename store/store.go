@@ -63,7 +63,8 @@ type Store interface {
 // Cached is a [Store] with a near cache (client-side caching): copies of values that
 // this process has read, kept in its memory. Session managers and revocation checks of
 // tokens call GetCached to authenticate a request, and Get everywhere else, so that a
-// stale copy never decides a write.
+// stale copy never decides a write. A cache that learns of changes as they happen is also
+// [Notifying].
 //
 // The cache is optional. A wrapper around a store, such as one for metrics or tracing,
 // keeps it by implementing GetCached too; one that embeds a Store loses it silently.
@@ -75,4 +76,18 @@ type Cached interface {
 	// last. What this process writes itself is visible at once. It may be called
 	// by many goroutines at once.
 	GetCached(ctx context.Context, key string) (value []byte, ok bool, err error)
+}
+
+// Notifying is a [Cached] store whose near cache learns of changes as they happen. The
+// Watch methods of packages session and token use it to see at once that another process
+// has ended a login. Without it they see that within seconds.
+type Notifying interface {
+	Cached
+
+	// OnChange makes the store call f, from now on, with the key of each record that
+	// this process has read by GetCached and that was then changed or deleted, by any
+	// process. A key may come twice or, after a lost connection, not at all. GetCached
+	// does not return the old value once f is called. f returns quickly and calls no
+	// method of the store. It may be called by many goroutines at once.
+	OnChange(f func(key string))
 }

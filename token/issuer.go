@@ -162,6 +162,9 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !c.RevocationCheck {
+		verifier.watchIn(newRevocationCheck(RevocationCheck{Store: c.Store, Namespace: c.Namespace}, c.Keys))
+	}
 	i := &Issuer{Verifier: verifier, config: c, store: c.Store, former: formerCookies}
 	i.lists = i.newLists()
 	return i, nil
@@ -273,6 +276,7 @@ func (i *Issuer) failed(ctx context.Context, e auth.Event, err error) error {
 }
 
 func (i *Issuer) event(ctx context.Context, e auth.Event) {
+	i.endWatches(e)
 	e.Time, e.Source = time.Now().UTC(), "token"
 	i.config.Events(ctx, e)
 }

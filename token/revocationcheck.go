@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/store"
 )
@@ -44,13 +45,14 @@ func (l *RevocationCheck) check() error {
 // revocationCheck makes the checks of a RevocationCheck.
 type revocationCheck struct {
 	get       func(context.Context, string) ([]byte, bool, error)
+	store     store.Store
 	namespace string
 	every     time.Duration
 	keys      *KeySet // nil if this host does not have the refresh secrets
 }
 
 func newRevocationCheck(l RevocationCheck, keys Keys) *revocationCheck {
-	check := &revocationCheck{get: l.Store.Get, namespace: l.Namespace, every: l.Every}
+	check := &revocationCheck{get: l.Store.Get, store: l.Store, namespace: l.Namespace, every: l.Every}
 	check.keys, _ = keys.(*KeySet)
 	if near, ok := l.Store.(store.Cached); ok {
 		check.get = near.GetCached
@@ -82,26 +84,43 @@ func (l *revocationCheck) check(ctx context.Context, t *Token, now time.Time) er
 	if age := now.UnixNano() - t.liveAt.Load(); 0 <= age && age < int64(l.every) {
 		return nil
 	}
-	raw, ok, err := l.get(ctx, t.familyKey)
-	if err != nil {
-		return fmt.Errorf("token: revocation check: %w", err)
-	}
-	if !ok {
-		return asInvalid(errEnded)
-	}
-	f, err := rotation.Living(raw, now)
-	if err != nil {
-		return fmt.Errorf("token: revocation check: %w", err)
-	}
-	if f == nil || f.Subject != t.identity.Subject || f.Actor != t.identity.Actor || l.keys.retired(f.KeyID) {
-		return asInvalid(errEnded) // or the record is of another subject
-	}
-	switch alive, err := actorAlive(ctx, l.get, f, rotation.Describe); {
-	case err != nil:
-		return fmt.Errorf("token: revocation check: the login of the actor: %w", err)
-	case !alive:
-		return asInvalid(errEnded)
+	if _, err := l.family(ctx, t.familyKey, t.identity.Subject, t.identity.Actor, now); err != nil {
+		return err
 	}
 	t.liveAt.Store(now.UnixNano())
 	return nil
 }
+
+// family returns the family that is stored under key, if it is live and of this subject
+// and actor.
+func (l *revocationCheck) family(ctx context.Context, key, subject, actor string, now time.Time) (*rotation.Family, error) {
+	raw, ok, err := l.get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("token: revocation check: %w", err)
+	}
+	if !ok {
+		return nil, ended("unknown")
+	}
+	f, err := rotation.Living(raw, now)
+	tombstone, revoked := logins.ParseTombstone(raw)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("token: revocation check: %w", err)
+	case revoked:
+		return nil, ended(tombstone.Reason.String())
+	case f == nil:
+		return nil, ended("expired")
+	case f.Subject != subject || f.Actor != actor || l.keys.retired(f.KeyID): // or the record is of another subject
+		return nil, ended(logins.Revoked.String())
+	}
+	switch alive, err := actorAlive(ctx, l.get, f, rotation.Describe); {
+	case err != nil:
+		return nil, fmt.Errorf("token: revocation check: the login of the actor: %w", err)
+	case !alive:
+		return nil, ended("the login of the actor has ended")
+	}
+	return f, nil
+}
+
+// ended is the error of a token whose login has ended.
+func ended(why string) error { return asInvalid(fmt.Errorf("%w: %s", errEnded, why)) }

@@ -20,7 +20,7 @@ type Token struct {
 
 	dates     jose.Dates
 	key       *jose.VerificationKey // that verified it
-	familyKey string                // in the store; empty without a RevocationCheck
+	familyKey string                // in the store; empty for a Verifier without a store
 	liveAt    atomic.Int64          // when its family was last found live, in ns since 1970
 }
 

@@ -145,7 +145,13 @@ func (i *Issuer) enlist(ctx context.Context, fresh *login, expires time.Time, ol
 	if err != nil || old == nil {
 		return err
 	}
-	return i.lists.EndOneFor(ctx, old.subject, old.family.Actor, logins.Family, old.digest, logins.Replaced)
+	if err := i.lists.EndOneFor(ctx, old.subject, old.family.Actor, logins.Family, old.digest, logins.Replaced); err != nil {
+		return err
+	}
+	e := old.event(auth.EventRevoked)
+	e.Reason = logins.Replaced.String()
+	i.event(ctx, e)
+	return nil
 }
 
 // rollback ends a login whose tokens could not be sent. If that fails as well, no

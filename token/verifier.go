@@ -14,6 +14,7 @@ import (
 	"github.com/authlatch/auth/internal/jose"
 	"github.com/authlatch/auth/internal/keyring"
 	"github.com/authlatch/auth/internal/rotation"
+	"github.com/authlatch/auth/internal/watch"
 	"github.com/authlatch/auth/internal/wire"
 )
 
@@ -107,6 +108,8 @@ type Verifier struct {
 	metadata   string           // the URL of the resource's metadata, or empty
 	namespace  *string          // the namespace of an Issuer's own tokens, or nil
 	revocation *revocationCheck // nil: none
+	logins     *revocationCheck // nil without a store: it reads logins for Watch
+	watches    *watch.Watcher   // nil without a store
 	cache      *cache           // nil: none
 	events     func(context.Context, auth.Event)
 	joined     bool // by ByIssuer: events name the issuer
@@ -150,6 +153,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	}
 	if c.RevocationCheck != nil {
 		v.revocation = newRevocationCheck(*c.RevocationCheck, c.Keys)
+		v.watchIn(v.revocation)
 	}
 	return v, nil
 }
@@ -324,8 +328,8 @@ func (v *Verifier) open(ctx context.Context, token string) (*Token, error) {
 	if v.namespace != nil && rotation.Digest(*v.namespace, c.Family).LoginID() != c.SID {
 		return nil, asInvalid(errNoFamily) // a token of another namespace, signed with the same keys
 	}
-	if v.revocation != nil {
-		if err := v.revocation.bind(t, c.Family); err != nil {
+	if v.logins != nil {
+		if err := v.logins.bind(t, c.Family); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ require (
 	github.com/authlatch/auth/store/postgresstore v0.0.0
 	github.com/authlatch/auth/store/redisstore v0.0.0
 	github.com/authlatch/auth/store/sqlstore v0.0.0
+	github.com/coder/websocket v1.8.15
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/go-sql-driver/mysql v1.10.1

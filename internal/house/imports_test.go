@@ -31,8 +31,8 @@ var graph = []room{
 	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored", "internal/wire"}},
 
 	// A login kept on the server │ signed into a JWT.
-	{"session", []string{".", "cookie", "store", "internal/clocks", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored"}},
-	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/former", "internal/jose", "internal/keyring", "internal/logins", "internal/plainhttp", "internal/private", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/wire"}},
+	{"session", []string{".", "cookie", "store", "internal/clocks", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/watch"}},
+	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/former", "internal/jose", "internal/keyring", "internal/logins", "internal/plainhttp", "internal/private", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/watch", "internal/wire"}},
 	{"token/browser", nil},
 	{"token/tokenclient", []string{".", "internal/private", "internal/wire"}},
 
@@ -48,6 +48,7 @@ var graph = []room{
 	{"internal/rotation", []string{".", "internal/clocks", "internal/logins", "internal/record"}},
 	{"internal/claims", []string{".", "internal/jose", "internal/registered", "internal/strictjson"}},
 	{"internal/keyring", []string{"internal/jose", "internal/strictjson"}},
+	{"internal/watch", []string{"."}},
 	{"internal/logins", []string{".", "store", "internal/queue", "internal/record"}},
 	{"internal/clocks", nil},
 	{"internal/former", []string{"cookie"}},
@@ -191,6 +192,7 @@ var banned = map[string]string{
 // exempt are files that may have banned imports, with the reason.
 var exempt = map[string]string{
 	"token/jitter.go":             "pauses that spread load are not secrets",
+	"internal/watch/pace.go":      "pauses that spread load are not secrets",
 	"internal/logins/parallel.go": "any record may be the first to end",
 	"store/storetest/contexts.go": "calls are canceled at any moment",
 	"store/storetest/parallel.go": "clients pause for a moment",

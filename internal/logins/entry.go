@@ -32,6 +32,19 @@ func (d Digest) AppendLoginID(b []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, sum[:16])
 }
 
+// LoginIDOf returns the LoginID of the login that is stored under key. For the key of
+// another record it returns a text that is no LoginID of a login.
+func LoginIDOf(key string) string {
+	var d Digest
+	if len(key) != base64.RawURLEncoding.EncodedLen(len(d)) {
+		return ""
+	}
+	if n, err := base64.RawURLEncoding.Decode(d[:], []byte(key)); err != nil || n != len(d) {
+		return ""
+	}
+	return d.LoginID()
+}
+
 // Entry is a login in the list of its subject.
 type Entry struct {
 	Digest  Digest

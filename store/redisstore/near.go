@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -44,6 +45,9 @@ type Near struct {
 	cache  *cache
 	gate   *gate
 	own    bool // Close closes the store
+
+	mu        sync.RWMutex
+	listeners []func(key string) // of OnChange
 }
 
 // OpenNear returns a Near that connects to the server at url as [Open] does,
@@ -189,7 +193,28 @@ func (n *Near) invalidate(keys []rueidis.RedisMessage) {
 	for _, k := range keys {
 		if key, err := k.ToString(); err == nil && len(key) > len(prefix) {
 			n.cache.drop(key[len(prefix):])
+			n.notify(key[len(prefix):])
 		}
+	}
+}
+
+// OnChange makes the Near call f, from now on, with the key of each record that the server
+// reports as changed: one that this process has read by [Near.GetCached], and that any
+// process has then written or deleted, or that has expired. A key may come twice or, after
+// a lost connection, not at all. f must return quickly and not call the Near. The watches
+// of packages session and token use it.
+func (n *Near) OnChange(f func(key string)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners = append(n.listeners, f)
+}
+
+func (n *Near) notify(key string) {
+	n.mu.RLock()
+	listeners := n.listeners
+	n.mu.RUnlock()
+	for _, f := range listeners {
+		f(key)
 	}
 }
 
