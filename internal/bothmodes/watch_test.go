@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -251,21 +252,28 @@ func TestWatchEndsByTheIdleTimeout(t *testing.T) {
 
 // counted counts reads, and can be down.
 type counted struct {
-	brittle
+	store.Memory
 	reads atomic.Int64
+	down  atomic.Bool
 }
 
 func (c *counted) Get(ctx context.Context, key string) ([]byte, bool, error) {
 	c.reads.Add(1)
-	return c.brittle.Get(ctx, key)
+	if c.down.Load() {
+		return nil, false, errors.New("connection refused")
+	}
+	return c.Memory.Get(ctx, key)
 }
 
 // ASVS 5.0, 16.5.2.
 func TestAnOutageEndsNoWatchAndIsOneEvent(t *testing.T) {
 	inEachMode(t, func(t *testing.T, mode string) {
 		s := &counted{}
+		var mu sync.Mutex
 		var heard []string
 		m := processes(t, mode, s, 0, func(_ context.Context, e auth.Event) {
+			mu.Lock()
+			defer mu.Unlock()
 			heard = append(heard, fmt.Sprintln(e.Source, e.Kind, len(e.LoginID), e.Err))
 		})()
 		v := &visitor{}
@@ -275,8 +283,9 @@ func TestAnOutageEndsNoWatchAndIsOneEvent(t *testing.T) {
 		time.Sleep(seenElsewhere) // a token's login has been read
 		synctest.Wait()
 		heard = nil
-		s.down = errors.New("connection refused")
+		s.down.Store(true)
 		time.Sleep(4 * time.Hour)
+		synctest.Wait()
 		if ctx.Err() != nil {
 			t.Fatal(context.Cause(ctx))
 		}
