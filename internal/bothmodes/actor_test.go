@@ -409,8 +409,7 @@ func TestLoginsWithAnActorAreCountedApart(t *testing.T) {
 	})
 }
 
-// An actor's own logins, and those that it opens for others, are of one list only where
-// all of them end.
+// toolhive#5194: what only the subject itself may do is refused to an actor, and reported.
 func TestRequireSelfRefusesTheRequestOfAnActor(t *testing.T) {
 	eachMode(t, 0, func(t *testing.T, a *actingMode) {
 		var heard []auth.Event
