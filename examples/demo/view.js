@@ -221,7 +221,7 @@ const reasons = {
   login: (xs, mode) => (answered(xs, '/login') === 200 ? either(mode, 'whyLoginSession', 'whyLoginToken') : 'whyWrong'),
   me: (xs, mode) => {
     const ok = answered(xs, '/me') === 200;
-    if (mode === 'session') return ok ? 'whyMeSession' : has(xs, 'Set-Cookie') ? 'whyMeSessionOver' : 'whyMeSessionOut';
+    if (mode === 'session') return ok ? 'whyMeSession' : has(xs, 'Set-Cookie') ? 'whyMeSessionOver' : reported(xs, 'rejected') ? 'whyMeSessionUnknown' : 'whyMeSessionOut';
     return !ok ? 'whyMeTokenOut' : answered(xs, '/refresh') ? 'whyMeTokenRenewed' : 'whyMeToken';
   },
   live: (xs) => (answered(xs, '/me') === 200 ? 'whyLive' : xs.some((x) => x.path.endsWith('/me') && x.reads) ? 'whyLiveOut' : 'whyMeTokenOut'),

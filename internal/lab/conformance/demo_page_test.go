@@ -93,7 +93,7 @@ func TestDemoGoesOnAfterTheServerHasRestarted(t *testing.T) {
 	d.waitFor(`document.querySelector("#said").textContent`, "The server cannot be reached. This does not log the user out.")
 	startProgram(t, "examples/demo", demoProgram, "-addr", net.JoinHostPort("127.0.0.1", address.Port()))
 	d.waitFor(`document.querySelector("#notice").checkVisibility()`, "false")
-	d.wants("session", "me", "You GET /session/me 401 Unauthorized rejected", "The session of this cookie has ended")
+	d.wants("session", "me", "You GET /session/me 401 Unauthorized rejected", "The server does not know the session of this cookie")
 	d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized expired", "There is no valid access token")
 	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no valid access token")
 	d.who("not logged in", "not logged in")
