@@ -1,0 +1,136 @@
+package migrate
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/session"
+	"github.com/authlatch/auth/store"
+)
+
+func withSCS(sessions *scs.SessionManager) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		user := r.PostFormValue("user")
+		if !isPassword(user, r.PostFormValue("password")) {
+			http.Error(w, "wrong password", http.StatusUnauthorized)
+			return
+		}
+		if err := sessions.RenewToken(r.Context()); err != nil {
+			http.Error(w, "try again", http.StatusInternalServerError)
+			return
+		}
+		sessions.Put(r.Context(), "user", user)
+	})
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.Destroy(r.Context()); err != nil {
+			http.Error(w, "try again", http.StatusInternalServerError)
+		}
+	})
+	mux.HandleFunc("POST /cart", func(w http.ResponseWriter, r *http.Request) {
+		sessions.Put(r.Context(), "cart", r.PostFormValue("item"))
+	})
+	mux.HandleFunc("GET /me", func(w http.ResponseWriter, r *http.Request) {
+		user := sessions.GetString(r.Context(), "user")
+		if user == "" {
+			http.Error(w, "log in", http.StatusUnauthorized)
+			return
+		}
+		fmt.Fprintln(w, user, sessions.GetString(r.Context(), "cart"))
+	})
+	return sessions.LoadAndSave(mux)
+}
+
+const cart = session.Key[string]("cart")
+
+func withSessions(sessions *session.Manager) http.Handler {
+	guard := &middleware.Guard{Authenticator: sessions}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		user := r.PostFormValue("user")
+		if !isPassword(user, r.PostFormValue("password")) {
+			http.Error(w, "wrong password", http.StatusUnauthorized)
+			return
+		}
+		if err := sessions.Login(w, r, auth.Identity{Subject: user}); err != nil {
+			middleware.Deny(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.Logout(w, r); err != nil {
+			middleware.Deny(w, r, err)
+		}
+	})
+	mux.HandleFunc("POST /cart", func(w http.ResponseWriter, r *http.Request) {
+		if err := put(sessions, w, r, r.PostFormValue("item")); err != nil {
+			middleware.Deny(w, r, err)
+		}
+	})
+	mux.Handle("GET /me", guard.Require(http.HandlerFunc(me)))
+	return mux
+}
+
+func put(sessions *session.Manager, w http.ResponseWriter, r *http.Request, item string) error {
+	s, err := sessions.Ensure(w, r) // visitors have a cart, too
+	if err != nil {
+		return err
+	}
+	return sessions.Update(r.Context(), s, func(s *session.Session) error {
+		return cart.Set(s, item)
+	})
+}
+
+func me(w http.ResponseWriter, r *http.Request) {
+	id, _ := auth.FromContext(r.Context())
+	item, err := cart.Get(id.Credential.(*session.Session))
+	if err != nil {
+		middleware.Deny(w, r, err)
+		return
+	}
+	fmt.Fprintln(w, id.Subject, item)
+}
+
+// move returns the new program, with the take-over in front of it.
+func move(old *scs.SessionManager, s store.Store, until time.Time) (http.Handler, error) {
+	sessions, err := session.New(session.Config{Store: s})
+	if err != nil {
+		return nil, err
+	}
+	over := &takeOver{
+		logins: sessions, store: s, until: until,
+		cookie: old.Cookie.Name, read: readSCS(old, sessions),
+	}
+	return over.wrap(withSessions(sessions)), nil
+}
+
+func readSCS(old *scs.SessionManager, sessions *session.Manager) func(*http.Request) (oldLogin, error) {
+	return func(r *http.Request) (oldLogin, error) {
+		c, err := r.Cookie(old.Cookie.Name)
+		if err != nil {
+			return oldLogin{}, nil
+		}
+		ctx, err := old.Load(r.Context(), c.Value)
+		if err != nil {
+			return oldLogin{}, err // the old store is down: 503, and the cookie stays
+		}
+		return oldLogin{
+			Identity: auth.Identity{
+				Subject:  old.GetString(ctx, "user"),
+				AuthTime: time.Unix(1, 0),   // not known: RequireRecent asks for a login
+				Expires:  old.Deadline(ctx), // the move extends no login
+			},
+			once: []byte(c.Value),
+			keep: func(w http.ResponseWriter, r *http.Request) error {
+				if !old.Exists(ctx, "cart") {
+					return nil
+				}
+				return put(sessions, w, r, old.GetString(ctx, "cart"))
+			},
+		}, nil
+	}
+}

@@ -1,0 +1,111 @@
+package migrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/middleware"
+	"github.com/authlatch/auth/store"
+)
+
+// A takeOver logs users in by what the old library gave them: each credential once, until
+// an end date.
+type takeOver struct {
+	logins interface { // a *session.Manager or a *token.Issuer
+		Login(http.ResponseWriter, *http.Request, auth.Identity) error
+		Authenticate(*http.Request) (auth.Identity, error)
+	}
+	store  store.Store // keeps which credentials have been taken over
+	until  time.Time   // the end date
+	cookie string      // the name of the old cookie, or ""
+	read   func(*http.Request) (oldLogin, error)
+}
+
+// An oldLogin is the login of a request by the old library. Without a valid credential its
+// Subject is empty.
+type oldLogin struct {
+	auth.Identity
+	once []byte                                         // the credential, in the one form that is valid
+	keep func(http.ResponseWriter, *http.Request) error // moves values, or nil
+}
+
+// take logs the user of an old credential in and expires the old cookie. After an error the
+// old credential remains valid.
+func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err error) {
+	if !time.Now().Before(t.until) {
+		return false, nil
+	}
+	old, err := t.read(r)
+	if err != nil || old.Subject == "" {
+		return false, err
+	}
+	digest := sha256.Sum256(old.once)
+	key := "taken-over/" + hex.EncodeToString(digest[:])
+	first, err := t.store.CompareAndSwap(r.Context(), key, nil, []byte{1}, time.Until(t.until))
+	if err != nil || !first {
+		return false, err
+	}
+	before := slices.Clone(w.Header()["Set-Cookie"])
+	if t.cookie != "" {
+		http.SetCookie(w, &http.Cookie{Name: t.cookie, Path: "/", MaxAge: -1})
+	}
+	err = t.logins.Login(w, r, old.Identity)
+	if err == nil && old.keep != nil {
+		err = old.keep(w, r)
+	}
+	if err != nil {
+		w.Header()["Set-Cookie"] = before
+		return false, errors.Join(err, t.store.Delete(context.WithoutCancel(r.Context()), key))
+	}
+	return true, nil
+}
+
+// wrap takes logins over into sessions, in front of all handlers. The request that carries
+// the old cookie is served as one of the new session.
+func (t *takeOver) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie(t.cookie); err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if _, err := t.logins.Authenticate(r); errors.Is(err, auth.ErrNoCredential) {
+			taken, err := t.take(w, r)
+			if err != nil {
+				middleware.Deny(w, r, err)
+				return
+			}
+			if taken {
+				r = withNewCookies(w, r)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// withNewCookies returns r with the cookies that the response sets.
+func withNewCookies(w http.ResponseWriter, r *http.Request) *http.Request {
+	r = r.Clone(r.Context())
+	for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
+		if c.MaxAge >= 0 {
+			r.AddCookie(c)
+		}
+	}
+	return r
+}
+
+// ServeHTTP exchanges an old token for the tokens of an issuer.
+func (t *takeOver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	taken, err := t.take(w, r)
+	if err == nil && !taken {
+		err = auth.ErrUnauthenticated
+	}
+	if err != nil {
+		middleware.Deny(w, r, err)
+	}
+}
