@@ -44,7 +44,7 @@ const (
 	// states the cause: "evicted" if the subject had the maximum number of logins,
 	// "replaced" if the same browser has logged in again, "not in the list" if a
 	// store has lost a write. For "refresh refused", Err is what Refreshing in the
-	// configuration of an issuer of tokens returned.
+	// configuration of sessions or tokens returned.
 	EventRevoked EventKind = "revoked"
 
 	// EventExpired reports a credential that was presented after its expiry, with

@@ -65,6 +65,26 @@ type Config struct {
 	// of their own. [auth.RequireOrigin] also refuses requests without an origin.
 	CrossOrigin auth.CrossOrigin
 
+	// Refreshing decides anew what a login may do, so that a change of rights takes effect
+	// while the user is logged in (ASVS 5.0, 8.3.2). It is called when the use of a session is
+	// recorded: by the first request after a tenth of the idle timeout, or a day, has
+	// passed since the last time. It is given the identity of the login, and returns it with
+	// other Scopes, Methods or Claims. That request and later ones have these. The default
+	// changes nothing. [Manager.Refresh] changes the sessions of a subject at once.
+	//
+	// If its error wraps [auth.ErrUnauthenticated], the login ends, and Events receives
+	// [auth.EventRevoked] with that error. After any other error, or if another field was
+	// changed, nothing has been decided: the request is served with what was read, Events
+	// receives [auth.EventFault], and a request after a minute asks again.
+	//
+	// The request waits for it, so it must return when ctx ends: after a second, and not with
+	// the request, so that a client cannot keep old rights by hanging up. Concurrent requests of one session may
+	// each call it; the result of one of them counts. It must not read or change sessions of
+	// the same request. Expires is that of the login, and Credential is nil. It is not called
+	// for sessions that are anonymous or wait for a second factor, nor by
+	// [Manager.WithoutTouch].
+	Refreshing func(ctx context.Context, id auth.Identity) (auth.Identity, error)
+
 	// Device returns what to keep of the browser that logs in, for the subject's
 	// list of devices. The default is the User-Agent header and no address. Behind a
 	// proxy, RemoteAddr is the address of the proxy.

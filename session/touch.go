@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,7 +44,11 @@ func (m *Manager) touch(ctx context.Context, s *Session) error {
 	if !m.due(s, time.Now()) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), touchTimeout)
+	limit := touchTimeout
+	if m.config.Refreshing != nil {
+		limit += maxRefreshing
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	return m.touchNow(ctx, s)
 }
@@ -54,12 +59,15 @@ const clockTolerance = time.Second
 
 // due reports whether the last use was long ago, or the stored times were ahead.
 func (m *Manager) due(s *Session, now time.Time) bool {
-	interval := min(m.idle(&s.record)/10, maxTouchInterval)
-	if m.untouched || now.Sub(time.UnixMilli(s.record.Used)) < interval && s.moved < clockTolerance {
+	if m.untouched || now.Sub(time.UnixMilli(s.record.Used)) < m.touchInterval(s) && s.moved < clockTolerance {
 		return false
 	}
 	paused := time.UnixMilli(m.touchPausedUntil.Load()).Sub(now)
 	return paused <= 0 || paused > touchPause // the clock may have jumped back
+}
+
+func (m *Manager) touchInterval(s *Session) time.Duration {
+	return min(m.idle(&s.record)/10, maxTouchInterval)
 }
 
 // touchNow is touch for a call that has a context for its writes.
@@ -78,13 +86,23 @@ func (m *Manager) touchNow(ctx context.Context, s *Session) error {
 			return m.revoke(ctx, s, "not in the list")
 		}
 	}
-	used := *s
-	used.record.Used = now.UnixMilli()
-	// A request that got in between has recorded a use as well, or ended the session.
-	if _, err := m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record)); err != nil {
-		m.pauseTouch(ctx, s, now, err)
+	if m.config.Refreshing != nil && s.authenticates() {
+		return m.refreshAndTouch(ctx, s)
 	}
+	// A request that got in between has recorded a use as well, or ended the session.
+	m.recordUse(ctx, s, now)
 	return nil
+}
+
+// recordUse writes the session as used at a time. If the store fails, that is an event.
+func (m *Manager) recordUse(ctx context.Context, s *Session, at time.Time) (swapped bool, err error) {
+	used := *s
+	used.record.Used = at.UnixMilli()
+	swapped, err = m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record))
+	if err != nil {
+		m.pauseTouch(ctx, s, time.Now(), err)
+	}
+	return swapped, err
 }
 
 // pauseTouch reports a use that could not be recorded, and lets the store recover.
@@ -96,12 +114,32 @@ func (m *Manager) pauseTouch(ctx context.Context, s *Session, now time.Time, err
 // revoke ends a session that must not be alive any more, and returns the error of its
 // request.
 func (m *Manager) revoke(ctx context.Context, s *Session, reason string) error {
-	if err := m.lists.EndRecord(ctx, logins.Session, s.digest, logins.Revoked); err != nil {
-		m.fault(ctx, s, "revoke", err) // the next request tries again
+	_, err := m.endBecause(ctx, s, reason, nil)
+	return m.endedNow(ctx, s, err)
+}
+
+// endBecause ends the record of a session, and reports whether this call has.
+func (m *Manager) endBecause(ctx context.Context, s *Session, reason string, cause error) (byThis bool, err error) {
+	byThis, err = m.lists.EndRecordByThis(ctx, logins.Session, s.digest, logins.Revoked)
+	if byThis {
+		e := s.event(auth.EventRevoked)
+		e.Reason, e.Err = reason, cause
+		m.event(ctx, e)
 	}
-	e := s.event(auth.EventRevoked)
-	e.Reason = reason
-	m.event(ctx, e)
+	return byThis, err
+}
+
+// endedNow returns the error of a request whose session was revoked while it was served, or
+// could not be revoked because of failed. If the session was ended by other means at the same
+// time, those are the reason: after a logout, the response must leave the cookie alone.
+func (m *Manager) endedNow(ctx context.Context, s *Session, failed error) error {
+	if failed != nil {
+		m.fault(ctx, s, "revoke", failed) // the next request tries again
+	} else if raw, ok, err := m.store.Get(ctx, s.key); ok && err == nil {
+		if _, err := m.open(&Session{digest: s.digest}, raw, ok); errors.Is(err, auth.ErrNoCredential) {
+			return err
+		}
+	}
 	return &endedError{manager: m, digest: s.digest, why: logins.Revoked.String(), reason: logins.Revoked}
 }
 

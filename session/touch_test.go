@@ -228,3 +228,29 @@ func TestSessionMissingFromItsListEndsAtItsNextTouch(t *testing.T) {
 		other.wants(t, m, noCredential)
 	})
 }
+
+// A touch that has read the session before its logout, and the list after it, finds it
+// missing there. It was not revoked, and a late 401 must not delete a newer cookie.
+func TestTouchThatMeetsALogoutSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j journal
+		inner := &store.Memory{}
+		plain := newManager(t, session.Config{Store: inner})
+		b := loggedIn(t, plain, "alice")
+		late, reads := *b, 0
+		m := newManager(t, session.Config{Events: j.record, Store: &hooked{inner, func(_ context.Context, write bool, _ string) error {
+			if reads++; reads == 2 { // the list
+				check(t, b.login(plain, "alice"))
+			}
+			return nil
+		}}})
+		time.Sleep(6 * time.Minute)
+		if w := late.guarded(m); w.Code != 401 || w.Header()["Set-Cookie"] != nil {
+			t.Errorf("%d, %v", w.Code, w.Header())
+		}
+		if kinds := j.take(); len(kinds) != 0 {
+			t.Errorf("events %q", kinds)
+		}
+		b.wants(t, plain, valid)
+	})
+}

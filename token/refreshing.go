@@ -8,14 +8,13 @@ import (
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
+	"github.com/authlatch/auth/internal/refreshing"
 	"github.com/authlatch/auth/internal/rotation"
 )
 
 // maxRefreshing is how long [IssuerConfig.Refreshing] may take. It leaves time for the
 // write that follows within the same refresh.
 const maxRefreshing = 3 * time.Second
-
-var errRefreshing = errors.New("token: IssuerConfig.Refreshing may change only Scopes, Methods and Claims of the identity that it is given")
 
 // ask calls [IssuerConfig.Refreshing] for a family that is about to be written, and
 // puts the result into it.
@@ -25,17 +24,10 @@ func (e *exchange) ask(ctx context.Context, f *rotation.Family) error {
 	}
 	bounded, cancel := context.WithTimeout(e.request, maxRefreshing)
 	defer cancel()
-	before := e.identity(f)
-	after, err := e.config.Refreshing(bounded, before)
-	if err == nil {
-		err = onlyFacts(before, after)
-	}
+	after, err := refreshing.Ask(bounded, e.config.Refreshing, e.identity(f))
 	switch {
 	case errors.Is(err, auth.ErrUnauthenticated):
 		return e.end(ctx, f, err)
-	case errors.Is(err, auth.ErrForbidden): // not this request is forbidden
-		err = errors.New(err.Error())
-		fallthrough
 	case err != nil:
 		return e.failed(ctx, familyEvent(f, e.digest), fmt.Errorf("token: refresh: %w", err))
 	}
@@ -50,19 +42,6 @@ func (e *exchange) identity(f *rotation.Family) auth.Identity {
 		Scopes: auth.Words(f.Scopes), Methods: auth.Words(f.Methods), Claims: auth.Claims(f.Claims),
 		AuthTime: time.UnixMilli(f.AuthTime), Expires: time.UnixMilli(f.Expires),
 	}
-}
-
-// onlyFacts returns an error unless the identities differ at most in scopes, methods
-// and claims. It compares all other fields, including later ones.
-func onlyFacts(before, after auth.Identity) error {
-	if after.Credential != nil { // it may not be comparable
-		return errRefreshing
-	}
-	before.Scopes, before.Methods, before.Claims = after.Scopes, after.Methods, after.Claims
-	if before != after {
-		return errRefreshing
-	}
-	return after.Validate()
 }
 
 // end ends a login that must not be refreshed any more, even if a concurrent refresh has

@@ -31,8 +31,8 @@ var graph = []room{
 	{"middleware", []string{".", "internal/crossorigin", "internal/ctxkey", "internal/forwarded", "internal/stored", "internal/wire"}},
 
 	// A login kept on the server │ signed into a JWT.
-	{"session", []string{".", "cookie", "store", "internal/clocks", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/watch"}},
-	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/former", "internal/jose", "internal/keyring", "internal/logins", "internal/plainhttp", "internal/private", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/watch", "internal/wire"}},
+	{"session", []string{".", "cookie", "store", "internal/clocks", "internal/crossorigin", "internal/former", "internal/logins", "internal/plainhttp", "internal/queue", "internal/record", "internal/refreshing", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/watch"}},
+	{"token", []string{".", "cookie", "store", "internal/claims", "internal/crossorigin", "internal/former", "internal/jose", "internal/keyring", "internal/logins", "internal/plainhttp", "internal/private", "internal/refreshing", "internal/rotation", "internal/sessionrecord", "internal/stored", "internal/watch", "internal/wire"}},
 	{"token/browser", nil},
 	{"token/tokenclient", []string{".", "internal/private", "internal/wire"}},
 
@@ -50,6 +50,7 @@ var graph = []room{
 	{"internal/keyring", []string{"internal/jose", "internal/strictjson"}},
 	{"internal/watch", []string{"."}},
 	{"internal/logins", []string{".", "store", "internal/queue", "internal/record"}},
+	{"internal/refreshing", []string{"."}},
 	{"internal/clocks", nil},
 	{"internal/former", []string{"cookie"}},
 	{"internal/plainhttp", []string{"cookie"}},

@@ -2,7 +2,10 @@ package logins
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -29,10 +32,7 @@ type result struct {
 // left for the list.
 func (l *Lists) endRecords(ctx context.Context, entries []Entry) []result {
 	left := timeLeft(ctx) / 5 * 4
-	share := left
-	if rounds := (len(entries) + parallel - 1) / parallel; rounds > 1 {
-		share = max(left/time.Duration(rounds), minShare)
-	}
+	share := shareOf(left, len(entries))
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	results := make([]result, len(entries))
@@ -46,6 +46,14 @@ func (l *Lists) endRecords(ctx context.Context, entries []Entry) []result {
 		results[i] = result{err == nil, byThis, err}
 	})
 	return results
+}
+
+// shareOf returns how long each of n calls may take, of which [parallel] run at once.
+func shareOf(left time.Duration, n int) time.Duration {
+	if rounds := (n + parallel - 1) / parallel; rounds > 1 {
+		return max(left/time.Duration(rounds), minShare)
+	}
+	return left
 }
 
 // timeLeft returns how long a call with ctx may take.
@@ -88,4 +96,43 @@ func inParallel(n int, do func(int)) {
 		panic(p)
 	default:
 	}
+}
+
+// Each calls do for each login of a subject that is not being ended and that pick chooses,
+// goes on past errors, and returns them. do reports whether the login has ended, so that its
+// entry leaves the list. Up to 16 calls run at once, and each has a share of the time. A list
+// that has lost logins which may be alive is an error.
+func (l *Lists) Each(ctx context.Context, subject string, pick func(Entry) bool, do func(context.Context, Entry) (ended bool, err error)) error {
+	list, err := l.read(ctx, subject)
+	if err != nil {
+		return err
+	}
+	list.remove(func(e Entry) bool { return e.Ending != 0 || !pick(e) })
+	n := len(list.entries)
+	if n == 0 {
+		return list.incomplete()
+	}
+	share := shareOf(timeLeft(ctx)/5*4, n)
+	ended, failures := make([]bool, n), make([]error, n)
+	inParallel(n, func(i int) {
+		ctx, cancel := context.WithTimeout(ctx, share)
+		defer cancel()
+		ended[i], failures[i] = do(ctx, list.entries[i])
+	})
+	gone := make(map[Digest]bool)
+	for i := range ended {
+		if ended[i] {
+			gone[list.entries[i].Digest] = true
+		}
+	}
+	if len(gone) > 0 {
+		if err := l.remove(ctx, subject, func(e Entry) bool { return gone[e.Digest] }); err != nil {
+			l.Fault(ctx, subject, err)
+		}
+	}
+	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
+	if failed := len(failures); failed > 0 {
+		err = fmt.Errorf("logins: %d of %d failed: %w", failed, n, errors.Join(failures[:min(failed, maxErrors)]...))
+	}
+	return errors.Join(err, list.incomplete())
 }

@@ -30,6 +30,9 @@ func raceSessions(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Run("a parallel save or touch does not undo a logout", func(t *testing.T) {
 		raceLogout(t, [2]*session.Manager{managerWithIdle(t, one, shortIdle), managerWithIdle(t, other, shortIdle)})
 	})
+	t.Run("rights change in a live session", func(t *testing.T) {
+		raceRights(t, [2]store.Store{one, other})
+	})
 }
 
 // shortIdle is an idle timeout, a tenth of which a test can wait for.
