@@ -80,7 +80,7 @@ func (s *site) me(b *browser) (int, string) {
 	return b.send(s.after, "GET", "/me", nil)
 }
 
-// brittle is a store that can be switched off.
+// brittle is a store that can be switched off, once a take-over has begun.
 type brittle struct {
 	store.Memory
 	down error
@@ -94,10 +94,17 @@ func (b *brittle) Get(ctx context.Context, key string) ([]byte, bool, error) {
 }
 
 func (b *brittle) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
-	if b.down != nil && !strings.HasPrefix(key, "taken-over/") {
+	if b.down != nil && (old != nil || !strings.HasPrefix(key, "taken-over/")) {
 		return false, b.down
 	}
 	return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+}
+
+func (b *brittle) Delete(ctx context.Context, key string) error {
+	if b.down != nil {
+		return b.down
+	}
+	return b.Memory.Delete(ctx, key)
 }
 
 func newSessions(t *testing.T, s store.Store) *session.Manager {

@@ -116,6 +116,12 @@ func TestTheMoveKeepsUsersLoggedInExactlyOnce(t *testing.T) {
 		if code, user := alice.send(s.after, "GET", "/me", nil); code != 200 || user != "alice" {
 			t.Errorf("after the move: %d %s", code, user)
 		}
+		if code, body := s.me(thief.copied()); code != 401 {
+			t.Errorf("a copy of the old credential, at the move: %d %s", code, body)
+		}
+		if s.credential != "session_id" { // its clock is real
+			time.Sleep(time.Minute)
+		}
 		if code, body := s.me(thief); code != 401 {
 			t.Errorf("a copy of the old credential, after the move: %d %s", code, body)
 		}
@@ -209,8 +215,24 @@ func TestATakeOverThatFailsCanBeRepeated(t *testing.T) {
 			t.Errorf("the store is down: %d %s", code, body)
 		}
 		s.store.down = nil
+		if s.credential == "session_id" {
+			return // its clock is real, and its session lasts a second
+		}
+		time.Sleep(30 * time.Second)
 		if code, user := s.me(alice); code != 200 || user != "alice" {
 			t.Errorf("the store is back: %d %s", code, user)
+		}
+	})
+}
+
+// The cookie of a session that has ended does not stand beside the new one.
+func TestAnEndedSessionDoesNotHinderTheMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sites["gorilla"](t, &takeOver{store: &brittle{}, until: time.Now().Add(time.Hour)})
+		alice := &browser{cookies: map[string]string{"__Host-Http-session": strings.Repeat("A", 43)}}
+		alice.send(s.before, "POST", "/login", url.Values{"user": {"alice"}, "password": {"correct horse"}})
+		if code, user := s.me(alice); code != 200 || user != "alice" {
+			t.Errorf("%d %s", code, user)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"log"
 	"net/http"
 	"time"
 
@@ -106,6 +107,16 @@ func move(old *scs.SessionManager, s store.Store, until time.Time) (http.Handler
 		cookie: old.Cookie.Name, read: readSCS(old, sessions),
 	}
 	return over.wrap(withSessions(sessions)), nil
+}
+
+func Example() {
+	old := scs.New() // as before, with its store
+	until := time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)
+	handler, err := move(old, &store.Memory{}, until)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.ListenAndServe("localhost:8080", handler))
 }
 
 func readSCS(old *scs.SessionManager, sessions *session.Manager) func(*http.Request) (oldLogin, error) {

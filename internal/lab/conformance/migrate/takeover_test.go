@@ -36,7 +36,7 @@ type oldLogin struct {
 }
 
 // take logs the user of an old credential in and expires the old cookie. After an error the
-// old credential remains valid.
+// old credential can be taken over again, after 30 seconds at most.
 func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err error) {
 	if !time.Now().Before(t.until) {
 		return false, nil
@@ -47,7 +47,8 @@ func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err
 	}
 	digest := sha256.Sum256(old.once)
 	key := "taken-over/" + hex.EncodeToString(digest[:])
-	first, err := t.store.CompareAndSwap(r.Context(), key, nil, []byte{1}, time.Until(t.until))
+	begun, done := []byte("begun"), []byte("done")
+	first, err := t.store.CompareAndSwap(r.Context(), key, nil, begun, 30*time.Second)
 	if err != nil || !first {
 		return false, err
 	}
@@ -55,13 +56,17 @@ func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err
 	if t.cookie != "" {
 		http.SetCookie(w, &http.Cookie{Name: t.cookie, Path: "/", MaxAge: -1})
 	}
+	ctx := context.WithoutCancel(r.Context()) // a client that hangs up is logged in, too
 	err = t.logins.Login(w, r, old.Identity)
 	if err == nil && old.keep != nil {
 		err = old.keep(w, r)
 	}
+	if err == nil {
+		_, err = t.store.CompareAndSwap(ctx, key, begun, done, time.Until(t.until))
+	}
 	if err != nil {
 		w.Header()["Set-Cookie"] = before
-		return false, errors.Join(err, t.store.Delete(context.WithoutCancel(r.Context()), key))
+		return false, errors.Join(err, t.store.Delete(ctx, key))
 	}
 	return true, nil
 }
@@ -88,13 +93,21 @@ func (t *takeOver) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// withNewCookies returns r with the cookies that the response sets.
+// withNewCookies returns r with the cookies that a browser has after the response.
 func withNewCookies(w http.ResponseWriter, r *http.Request) *http.Request {
-	r = r.Clone(r.Context())
+	cookies := map[string]string{}
+	for _, c := range r.Cookies() {
+		cookies[c.Name] = c.Value
+	}
 	for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
-		if c.MaxAge >= 0 {
-			r.AddCookie(c)
+		if cookies[c.Name] = c.Value; c.MaxAge < 0 {
+			delete(cookies, c.Name)
 		}
+	}
+	r = r.Clone(r.Context())
+	r.Header.Del("Cookie")
+	for name, value := range cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	return r
 }
