@@ -71,7 +71,7 @@ func TestTokensOfBothIssuersAreAccepted(t *testing.T) {
 		{"old, expired", sign("alice", "https://old.example", now.Add(-time.Hour)), 401},
 		{"old, in the name of the new", sign("alice", "https://app.example", now.Add(time.Hour)), 401},
 	} {
-		b := &browser{bearer: c.token}
+		b := &visitor{bearer: c.token}
 		if code, body := b.send(site, "GET", "/me", nil); code != c.want || code == 200 && body != "alice" {
 			t.Errorf("%s: %d %s", c.rule, code, body)
 		}

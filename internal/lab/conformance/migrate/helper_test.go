@@ -20,13 +20,13 @@ func isPassword(_, password string) bool {
 	return subtle.ConstantTimeCompare([]byte(password), []byte("correct horse")) == 1
 }
 
-// A browser keeps the cookies of one host, and its script the access token.
-type browser struct {
+// A visitor has a browser with the cookies of one host, and a script with the access token.
+type visitor struct {
 	cookies map[string]string
 	bearer  string
 }
 
-func (b *browser) send(site http.Handler, method, path string, form url.Values) (int, string) {
+func (b *visitor) send(site http.Handler, method, path string, form url.Values) (int, string) {
 	r := httptest.NewRequest(method, "https://app.example"+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for name, value := range b.cookies {
@@ -53,9 +53,9 @@ func (b *browser) send(site http.Handler, method, path string, form url.Values) 
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-// copied returns a browser with the same credentials, such as that of a thief.
-func (b *browser) copied() *browser {
-	c := &browser{map[string]string{}, b.bearer}
+// copied returns a visitor with the same credentials, such as that of a thief.
+func (b *visitor) copied() *visitor {
+	c := &visitor{map[string]string{}, b.bearer}
 	for name, value := range b.cookies {
 		c.cookies[name] = value
 	}
@@ -71,7 +71,7 @@ type site struct {
 }
 
 // me requests a page that needs a login, after the exchange of an old token.
-func (s *site) me(b *browser) (int, string) {
+func (s *site) me(b *visitor) (int, string) {
 	if s.exchange {
 		if code, body := b.send(s.after, "POST", "/takeover", nil); code != 200 {
 			return code, body

@@ -77,14 +77,14 @@ var sites = map[string]func(*testing.T, *takeOver) *site{
 }
 
 // each runs a test for each library, with a user who has logged in before the move.
-func each(t *testing.T, f func(*testing.T, *site, *browser)) {
+func each(t *testing.T, f func(*testing.T, *site, *visitor)) {
 	gin.SetMode(gin.ReleaseMode)
 	for name, open := range sites {
 		run := func(t *testing.T) {
 			memory := &brittle{}
 			s := open(t, &takeOver{store: memory, until: time.Now().Add(90 * 24 * time.Hour)})
 			s.store = memory
-			alice := &browser{cookies: map[string]string{}}
+			alice := &visitor{cookies: map[string]string{}}
 			code, body := alice.send(s.before, "POST", "/login", url.Values{"user": {"alice"}, "password": {"correct horse"}})
 			if s.credential == "" {
 				alice.bearer = body
@@ -105,7 +105,7 @@ func each(t *testing.T, f func(*testing.T, *site, *browser)) {
 }
 
 func TestTheMoveKeepsUsersLoggedInExactlyOnce(t *testing.T) {
-	each(t, func(t *testing.T, s *site, alice *browser) {
+	each(t, func(t *testing.T, s *site, alice *visitor) {
 		thief := alice.copied()
 		if code, user := s.me(alice); code != 200 || user != "alice" {
 			t.Fatalf("at the move: %d %s", code, user)
@@ -129,7 +129,7 @@ func TestTheMoveKeepsUsersLoggedInExactlyOnce(t *testing.T) {
 }
 
 func TestAForgedCredentialIsNotTakenOver(t *testing.T) {
-	each(t, func(t *testing.T, s *site, alice *browser) {
+	each(t, func(t *testing.T, s *site, alice *visitor) {
 		old := alice.bearer
 		if s.credential != "" {
 			old = alice.cookies[s.credential]
@@ -157,7 +157,7 @@ func flip(b byte) string {
 
 // Of several texts of one credential, one is taken over.
 func TestAnotherEncodingIsTheSameCredential(t *testing.T) {
-	each(t, func(t *testing.T, s *site, alice *browser) {
+	each(t, func(t *testing.T, s *site, alice *visitor) {
 		for n := range 4 { // the last byte of a credential has more or less bits to spare
 			if n > 0 {
 				if _, text := alice.send(s.before, "POST", "/login", url.Values{"user": {"alice" + strings.Repeat("e", 3*n)}, "password": {"correct horse"}}); s.credential == "" {
@@ -171,7 +171,7 @@ func TestAnotherEncodingIsTheSameCredential(t *testing.T) {
 			s.me(alice)
 			text := strings.TrimRight(old, "=")
 			for _, last := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
-				thief := &browser{cookies: map[string]string{}}
+				thief := &visitor{cookies: map[string]string{}}
 				other := text[:len(text)-1] + string(last) + old[len(text):]
 				if s.credential == "" {
 					thief.bearer = other
@@ -188,7 +188,7 @@ func TestAnotherEncodingIsTheSameCredential(t *testing.T) {
 }
 
 func TestAnExpiredCredentialIsNotTakenOver(t *testing.T) {
-	each(t, func(t *testing.T, s *site, alice *browser) {
+	each(t, func(t *testing.T, s *site, alice *visitor) {
 		if strings.HasPrefix(s.credential, "session_") { // real time
 			time.Sleep(2500 * time.Millisecond)
 		} else {
@@ -209,7 +209,7 @@ func TestNothingIsTakenOverAfterTheEndDate(t *testing.T) {
 
 // A store that is down costs no login.
 func TestATakeOverThatFailsCanBeRepeated(t *testing.T) {
-	each(t, func(t *testing.T, s *site, alice *browser) {
+	each(t, func(t *testing.T, s *site, alice *visitor) {
 		s.store.down = errors.New("connection refused")
 		if code, body := s.me(alice); code != 503 {
 			t.Errorf("the store is down: %d %s", code, body)
@@ -229,7 +229,7 @@ func TestATakeOverThatFailsCanBeRepeated(t *testing.T) {
 func TestAnEndedSessionDoesNotHinderTheMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sites["gorilla"](t, &takeOver{store: &brittle{}, until: time.Now().Add(time.Hour)})
-		alice := &browser{cookies: map[string]string{"__Host-Http-session": strings.Repeat("A", 43)}}
+		alice := &visitor{cookies: map[string]string{"__Host-Http-session": strings.Repeat("A", 43)}}
 		alice.send(s.before, "POST", "/login", url.Values{"user": {"alice"}, "password": {"correct horse"}})
 		if code, user := s.me(alice); code != 200 || user != "alice" {
 			t.Errorf("%d %s", code, user)
@@ -239,7 +239,7 @@ func TestAnEndedSessionDoesNotHinderTheMove(t *testing.T) {
 
 // Another site cannot use a credential up.
 func TestAnotherSiteTakesNothingOver(t *testing.T) {
-	each(t, func(t *testing.T, s *site, alice *browser) {
+	each(t, func(t *testing.T, s *site, alice *visitor) {
 		cross := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
 			s.after.ServeHTTP(w, r)
@@ -259,7 +259,7 @@ func TestTheMoveExtendsNoLogin(t *testing.T) {
 		memory := &brittle{}
 		over := &takeOver{store: memory, until: time.Now().Add(time.Hour * 24 * 90)}
 		s := sites["scs"](t, over)
-		alice := &browser{cookies: map[string]string{}}
+		alice := &visitor{cookies: map[string]string{}}
 		alice.send(s.before, "POST", "/login", url.Values{"user": {"alice"}, "password": {"correct horse"}})
 		time.Sleep(59 * time.Minute)
 		if code, _ := s.me(alice); code != 200 {
@@ -279,7 +279,7 @@ func TestTheMoveExtendsNoLogin(t *testing.T) {
 func TestValuesOfSCSMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := sites["scs"](t, &takeOver{store: &brittle{}, until: time.Now().Add(time.Hour)})
-		alice := &browser{cookies: map[string]string{}}
+		alice := &visitor{cookies: map[string]string{}}
 		alice.send(s.before, "POST", "/login", url.Values{"user": {"alice"}, "password": {"correct horse"}})
 		alice.send(s.before, "POST", "/cart", url.Values{"item": {"tea"}})
 		for range 2 {
@@ -298,7 +298,7 @@ func TestValuesOfSCSMove(t *testing.T) {
 
 // Requests at the same moment with one credential make one login.
 func TestParallelRequestsTakeALoginOverOnce(t *testing.T) {
-	each(t, func(t *testing.T, s *site, alice *browser) {
+	each(t, func(t *testing.T, s *site, alice *visitor) {
 		codes := make(chan int)
 		for range 10 {
 			b := alice.copied()
