@@ -99,12 +99,14 @@ func TestAnUpdateWaitsForItsTurnForFiveSecondsAtMost(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range took {
 			wg.Go(func() {
-				began, first := time.Now(), true
+				began, calls := time.Now(), 0
 				err := slow.Update(t.Context(), own, func(s *session.Session) error {
-					if !first {
+					switch calls++; calls {
+					case 1:
+						return errors.New("it needs what the store has")
+					case 3:
 						time.Sleep(time.Minute) // with the turn
 					}
-					first = false
 					return addOne(s)
 				})
 				if outcome(err) != unavailable {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/session"
@@ -101,11 +103,9 @@ func TestSessionInHandIsNeverChanged(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			for range 20 {
+				check(t, b.add(m))
 				if n, err := count.Get(s); n != 0 || err != nil {
 					t.Error(n, err)
-				}
-				if err := m.Update(t.Context(), s, addOne); err != nil {
-					t.Error(err)
 				}
 			}
 		})
@@ -113,6 +113,116 @@ func TestSessionInHandIsNeverChanged(t *testing.T) {
 	wg.Wait()
 	if n := b.count(t, m); n != 16*20 {
 		t.Errorf("count %d", n)
+	}
+}
+
+// A18: a handler reads from its session what it has saved in it.
+func TestAHandlerReadsWhatItHasSaved(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := loggedIn(t, m, "alice")
+	id, err := b.authenticate(m)
+	check(t, err)
+	s := id.Credential.(*session.Session)
+	reads := func(want int) {
+		t.Helper()
+		if n, err := count.Get(s); n != want || err != nil {
+			t.Errorf("%d, %v, want %d", n, err, want)
+		}
+	}
+	check(t, m.Update(t.Context(), s, addOne))
+	reads(1)
+	check(t, b.add(m))
+	reads(1)
+	check(t, m.Update(t.Context(), s, addOne))
+	reads(3)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 20 {
+				if err := m.Update(t.Context(), s, addOne); err != nil {
+					t.Error(err)
+				}
+				if n, err := count.Get(s); n < 4 || err != nil {
+					t.Errorf("%d, %v", n, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	check(t, m.Update(t.Context(), s, addOne))
+	last := 3 + 16*20 + 1
+	reads(last)
+	if n := b.count(t, m); n != last {
+		t.Errorf("the store has %d, want %d", n, last)
+	}
+	failed := errors.New("failed")
+	if err := m.Update(t.Context(), s, func(fresh *session.Session) error { return errors.Join(addOne(fresh), failed) }); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+	check(t, b.logout(m))
+	if err := m.Update(t.Context(), s, addOne); outcome(err) != noCredential {
+		t.Error(err)
+	}
+	reads(last)
+}
+
+// A18: five values in five layers of handlers. Each Update is one write, and a read more where
+// another request was faster.
+func TestFiveValuesInFiveLayersCostOneReadAndFiveWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &counted{Store: &store.Memory{}}
+		m := newManager(t, session.Config{Store: s})
+		b := loggedIn(t, m, "alice")
+		five := func(wantReads, wantWrites int64) {
+			t.Helper()
+			s.took()
+			id, err := b.authenticate(m)
+			check(t, err)
+			own := id.Credential.(*session.Session)
+			for i := range 5 {
+				key := session.Key[int](strings.Repeat("x", i+1))
+				check(t, m.Update(t.Context(), own, func(s *session.Session) error {
+					n, err := key.Get(s)
+					return errors.Join(err, key.Set(s, n+1))
+				}))
+				if n, err := key.Get(own); n == 0 || err != nil {
+					t.Errorf("layer %d reads %d, %v", i, n, err)
+				}
+			}
+			if reads, writes := s.took(); reads != wantReads || writes != wantWrites {
+				t.Errorf("%d reads, %d writes, want %d, %d", reads, writes, wantReads, wantWrites)
+			}
+		}
+		five(1, 5)
+		time.Sleep(6 * time.Minute)
+		five(2, 6) // the use is recorded, which reads the list
+		id, err := b.authenticate(m)
+		check(t, err)
+		check(t, b.add(m))
+		s.took()
+		check(t, m.Update(t.Context(), id.Credential.(*session.Session), addOne))
+		if reads, writes := s.took(); reads != 1 || writes != 2 {
+			t.Errorf("after another request: %d reads, %d writes", reads, writes)
+		}
+	})
+}
+
+// What change returns without a write counts only for what the store has: a decision may not
+// rest on what the session was before.
+func TestADecisionOfUpdateRestsOnWhatIsStored(t *testing.T) {
+	m := newManager(t, session.Config{})
+	b := loggedIn(t, m, "alice")
+	own, err := m.Get(b.request("GET"))
+	check(t, err)
+	check(t, b.add(m))
+	isNew := errors.New("nothing was saved before")
+	for range 2 {
+		check(t, m.Update(t.Context(), own, func(s *session.Session) error {
+			if n, err := count.Get(s); n == 0 || err != nil {
+				return isNew
+			}
+			return nil
+		}))
 	}
 }
 

@@ -55,12 +55,12 @@ func (m *Manager) refreshAndTouch(ctx context.Context, s *Session) error {
 		case err != nil:
 			return nil
 		case !m.due(fresh, time.Now()):
-			*s = *fresh
+			s.become(fresh)
 			return nil
 		case try == refreshTries:
 			return nil
 		}
-		*s = *fresh
+		s.become(fresh)
 	}
 }
 
@@ -83,12 +83,12 @@ func (m *Manager) ask(ctx context.Context, s *Session, f refreshing.Func) error 
 	if err != nil {
 		return err
 	}
-	next := *s
-	next.record.Scopes, next.record.Methods, next.record.Claims = string(after.Scopes), string(after.Methods), string(after.Claims)
-	if len(next.encode()) > store.MaxValue {
+	rec := s.record
+	rec.Scopes, rec.Methods, rec.Claims = string(after.Scopes), string(after.Methods), string(after.Claims)
+	if len(rec.Encode(&s.digest)) > store.MaxValue {
 		return errors.New("the session is too large to be stored")
 	}
-	*s = next
+	s.record = rec
 	return nil
 }
 

@@ -22,6 +22,7 @@
 package session
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -30,8 +31,9 @@ import (
 )
 
 // Session is the server's record of one login, or of one anonymous visitor, as it was
-// read. It does not change afterwards; [Manager.Update] passes a copy that can be
-// changed. It may be read by multiple goroutines at once.
+// read. Afterwards only [Manager.Update] of this very Session changes it: Update passes a
+// copy that can be changed, and [Key.Get] returns what it has saved. What other requests
+// save does not appear in it. It may be used by multiple goroutines at once.
 //
 // It is the Credential of the identity that a Manager returns, so a handler behind a
 // guard reads it with id.Credential.(*session.Session). Other handlers call
@@ -46,6 +48,21 @@ type Session struct {
 
 	editing bool // inside of Update
 	changed bool
+
+	saved atomic.Pointer[Session] // what Update has last saved of this one, or nil
+}
+
+// become makes s, which no other goroutine knows yet, what another read of it has returned.
+func (s *Session) become(other *Session) {
+	s.record, s.raw, s.moved = other.record, other.raw, other.moved
+}
+
+// latest returns the session as Update has last saved it, or as it was read.
+func (s *Session) latest() *Session {
+	if saved := s.saved.Load(); saved != nil {
+		return saved
+	}
+	return s
 }
 
 // Anonymous reports whether the session belongs to no subject: [Manager.Ensure] made

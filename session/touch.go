@@ -96,11 +96,15 @@ func (m *Manager) touchNow(ctx context.Context, s *Session) error {
 
 // recordUse writes the session as used at a time. If the store fails, that is an event.
 func (m *Manager) recordUse(ctx context.Context, s *Session, at time.Time) (swapped bool, err error) {
-	used := *s
-	used.record.Used = at.UnixMilli()
-	swapped, err = m.store.CompareAndSwap(ctx, s.key, s.raw, used.encode(), m.ttl(&used.record))
+	rec := s.record
+	rec.Used = at.UnixMilli()
+	raw := rec.Encode(&s.digest)
+	swapped, err = m.store.CompareAndSwap(ctx, s.key, s.raw, raw, m.ttl(&rec))
 	if err != nil {
 		m.pauseTouch(ctx, s, time.Now(), err)
+	}
+	if swapped {
+		s.record, s.raw = rec, raw
 	}
 	return swapped, err
 }

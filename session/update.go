@@ -4,26 +4,34 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/authlatch/auth/internal/stored"
 	"github.com/authlatch/auth/store"
 )
 
-// Update changes the values of s. It calls change with a fresh copy of the session, to
-// read from and to set values in, and saves the result as a whole or, if change returns
-// an error, not at all. If another request has saved the session in the meantime, Update
-// calls change again with the saved values. After nil, the change is kept.
+// Update changes the values of s. It calls change with a copy of the session, to read from
+// and to set values in, and saves the result as a whole or, if change returns an error, not
+// at all. If another request has saved the session in the meantime, Update calls change again
+// with the saved values. After nil, the change is kept, and [Key.Get] of s returns it.
+//
+// Update writes once. It reads the session before that only if s is not as the store has it,
+// or if change returns an error or sets nothing: change is then called once more, with what
+// was read, and its result counts.
 //
 // The error wraps [auth.ErrNoCredential] if the session has ended: Update never revives
 // one. Any other error that is not from change means that the values are too large,
 // together more than 32 KiB, or that the store could not answer; in the latter case the
-// change may or may not have been saved. s itself does not change. Update continues if
+// change may or may not have been saved. After an error s is as it was. Update continues if
 // ctx is canceled, for at most 5 seconds, including change. Updates of one session that
 // conflict within this process wait for each other, so change must not call Update for
-// the same session.
+// the same session. Of Updates of one s at the same time, s has what one of them has saved.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
+	if saved, err := m.updateUnread(ctx, s, change); saved || err != nil {
+		return err
+	}
 	for conflicts := 0; ; conflicts++ {
 		if conflicts == 1 {
 			leave, err := m.queue.Enter(ctx, s.digest)
@@ -36,24 +44,53 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		if err != nil {
 			return err
 		}
-		fresh.editing = true
-		err = change(fresh)
-		fresh.editing = false
-		if err != nil || !fresh.changed {
+		if err := fresh.edit(change); err != nil || !fresh.changed {
 			return err
 		}
-		if len(fresh.record.Values) > maxValues {
-			return fmt.Errorf("session: update: the values take more than %d bytes", maxValues)
-		}
-		swapped, err := m.swap(ctx, fresh, fresh.encode())
-		if err != nil {
-			return m.failed(ctx, s.event(""), fmt.Errorf("session: update: %w", err))
-		}
-		if swapped {
-			return nil
+		if saved, err := m.save(ctx, s, fresh); saved || err != nil {
+			return err
 		}
 		// Another request has saved the session.
 	}
+}
+
+// updateUnread makes the change to the session as s has it: the swap finds out whether that
+// is what the store has. Without a swap nothing would, so an error of change does not count.
+func (m *Manager) updateUnread(ctx context.Context, s *Session, change func(*Session) error) (saved bool, err error) {
+	latest := s.latest()
+	if !m.ends(latest).After(time.Now()) {
+		return false, nil
+	}
+	fresh := &Session{record: latest.record, digest: s.digest, key: s.key, raw: latest.raw, loginID: s.loginID}
+	if fresh.edit(change) != nil || !fresh.changed || len(fresh.record.Values) > maxValues {
+		return false, nil
+	}
+	return m.save(ctx, s, fresh)
+}
+
+// edit calls change, within which values can be set.
+func (s *Session) edit(change func(*Session) error) error {
+	s.editing = true
+	err := change(s)
+	s.editing = false
+	return err
+}
+
+// save stores fresh in place of what it was read from, and lets s have its values.
+func (m *Manager) save(ctx context.Context, s, fresh *Session) (saved bool, err error) {
+	if len(fresh.record.Values) > maxValues {
+		return false, fmt.Errorf("session: update: the values take more than %d bytes", maxValues)
+	}
+	raw := fresh.encode()
+	saved, err = m.swap(ctx, fresh, raw)
+	if err != nil {
+		return false, m.failed(ctx, s.event(""), fmt.Errorf("session: update: %w", err))
+	}
+	if saved {
+		fresh.raw = raw
+		s.saved.Store(fresh)
+	}
+	return saved, nil
 }
 
 // maxValues leaves room for an identity, so that a full cart does not prevent a login.

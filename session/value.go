@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,15 +13,17 @@ import (
 //
 //	const cart = session.Key[[]string]("cart")
 //
-// Values are stored as JSON and decoded when they are read. Two keys with the same name
-// are the same value.
+// Values are stored as JSON, as by encoding/json, and decoded when they are read. So
+// unexported fields are not stored, and a number in an any is read as a float64; give the
+// type that you need. Two keys with the same name are the same value. To distinguish a
+// missing value from a zero one, use a pointer type: it is nil if the value is missing.
 type Key[T any] string
 
 // Get returns the value in s, or the zero value of T if it is missing. It returns an
 // error if the stored value cannot be decoded as a T.
 func (k Key[T]) Get(s *Session) (T, error) {
 	var value, zero T
-	text, ok, err := findValue(s.record.Values, string(k))
+	text, ok, err := findValue(s.latest().record.Values, string(k))
 	if err != nil || !ok {
 		return zero, err
 	}
@@ -32,13 +35,32 @@ func (k Key[T]) Get(s *Session) (T, error) {
 }
 
 // Set sets the value in a session, within [Manager.Update]; elsewhere it returns an
-// error. The value is saved when Update returns.
+// error. Text that is not UTF-8 is an error, because JSON would change it. The value is
+// saved when Update returns.
 func (k Key[T]) Set(s *Session, value T) error {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("session: value %q: %w", string(k), err)
 	}
+	if replaced(text) {
+		return fmt.Errorf("session: value %q: a text is not UTF-8", string(k))
+	}
 	return s.setValue(string(k), string(text))
+}
+
+// replaced reports whether the encoder has replaced bytes that are not UTF-8: it writes
+// \ufffd for them, and that character itself as it is.
+func replaced(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(text[i:], []byte(`\ufffd`)) {
+			return true
+		}
+		i++ // what is escaped
+	}
+	return false
 }
 
 // Delete removes the value from a session, within [Manager.Update]; elsewhere it returns
