@@ -78,11 +78,11 @@ type Config struct {
 	// receives [auth.EventFault], and a request after a minute asks again.
 	//
 	// The request waits for it, so it must return when ctx ends: after a second, and not with
-	// the request, so that a client cannot keep old rights by hanging up. Concurrent requests of one session may
-	// each call it; the result of one of them counts. It must not read or change sessions of
-	// the same request. Expires is that of the login, and Credential is nil. Where an actor
-	// acts for the subject, id.Actor is set: decide what the actor may do. It is not called
-	// for sessions that are anonymous or wait for a second factor, nor by
+	// the request, so that a client cannot keep old rights by hanging up. Concurrent requests
+	// of one session may each call it; the result of one of them counts. It must not read or
+	// change sessions of the same request. Expires is that of the login, and Credential is
+	// nil. Where an actor acts for the subject, id.Actor is set: decide what the actor may do.
+	// It is not called for sessions that are anonymous or wait for a second factor, nor by
 	// [Manager.WithoutTouch].
 	Refreshing func(ctx context.Context, id auth.Identity) (auth.Identity, error)
 
