@@ -12,7 +12,7 @@ import (
 // Func returns the identity that it is given with other Scopes, Methods or Claims.
 type Func = func(context.Context, auth.Identity) (auth.Identity, error)
 
-var errChanged = errors.New("Refreshing may change only Scopes, Methods and Claims of the identity that it is given")
+var errChanged = errors.New("the function may change only Scopes, Methods and Claims of the identity that it is given")
 
 // Ask returns the identity that f makes of before. An error that wraps
 // [auth.ErrUnauthenticated] means that the login must end. Any other error is no verdict
