@@ -36,7 +36,8 @@ type Identity struct {
 	//   - lasts at most one hour, is never remembered and cannot be pending,
 	//   - shares no values with other sessions of the browser,
 	//   - ends with LogoutAll of the subject, and with LogoutAll of the actor,
-	//   - has a bound of its own, so that it ends none of the subject's own logins.
+	//   - counts apart from the subject's own logins and ends none of them. Logins in which
+	//     the subject acts for others count in the same bound.
 	Actor string
 
 	// ActorLoginID is the LoginID of the actor's own login, in the same store and

@@ -10,7 +10,6 @@ import (
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/sessionrecord"
-	"github.com/authlatch/auth/store"
 )
 
 // carries reports whether the values of an old session are carried over into a new one.
@@ -28,7 +27,7 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecor
 	if err := m.policy(rec).Set(make(http.Header), r, newToken()); err != nil {
 		return nil, "", err
 	}
-	if s = (&Session{record: *rec}); len(s.encode()) > store.MaxValue {
+	if s = (&Session{record: *rec}); len(s.encode()) > maxRecord {
 		return nil, "", errors.New("the session is too large to be stored")
 	}
 	err = m.lists.Create(ctx, logins.Session, func() (logins.Digest, []byte, time.Duration) {

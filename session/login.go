@@ -60,6 +60,10 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity
 // minutes (ASVS 5.0, 6.5.5), or the Lifetime of [auth.Limits] if that is shorter. The
 // expiry that id.Expires requests is for the login that replaces it.
 //
+// If the form is sent again, the second pending session takes the values of the first. So
+// do not keep in them that a factor was proved: a client with the same old cookie that
+// proves the first factor would have it, too.
+//
 // A subject has at most 10 pending logins. A further one ends the oldest of them, and
 // never a complete login. An attacker who knows the password can end the owner's pending
 // login that way, so put LoginPending behind a rate limiter.
@@ -246,11 +250,11 @@ func (m *Manager) browserSession(ctx context.Context, w http.ResponseWriter, r *
 
 // setCookie sets the cookie, and expires those of former policies.
 func (m *Manager) setCookie(w http.ResponseWriter, r *http.Request, s *Session, token string) error {
+	m.former.Expire(w.Header(), r)
 	if err := m.policy(&s.record).Set(w.Header(), r, token); err != nil {
 		return err
 	}
 	noStore(w)
-	m.former.Expire(w.Header(), r)
 	if err := m.plain.Check(r, m.config.Cookie); err != nil {
 		m.event(r.Context(), auth.Event{Kind: auth.EventFault, Reason: plainhttp.Reason, Err: fmt.Errorf("session: %w", err)})
 	}
@@ -263,7 +267,7 @@ func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store"
 // policy returns the policy of the cookie for a session. Only a remember-me cookie
 // outlives the browser.
 func (m *Manager) policy(rec *sessionrecord.Record) cookie.Policy {
-	if rec.Flags&flagRemembered == 0 {
+	if rec.Flags&(flagRemembered|flagPending) != flagRemembered {
 		return m.config.Cookie
 	}
 	lifetime := time.Duration(rec.Expires-rec.Created) * time.Millisecond

@@ -33,7 +33,6 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	noStore(w)
-	m.former.Expire(w.Header(), r)
 	tokens, malformed := m.tokens(w, r)
 	deletes := malformed != nil || len(tokens) > 1
 	for _, token := range tokens {
@@ -48,6 +47,7 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	m.former.Expire(w.Header(), r)
 	if !deletes {
 		return nil
 	}
@@ -64,10 +64,11 @@ func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 // policies.
 func (m *Manager) tokens(w http.ResponseWriter, r *http.Request) ([]string, error) {
 	token, ok, err := m.token(w, r)
+	sent := m.former.Sent(r, m.config.Cookie)
 	if ok {
-		return []string{token}, nil
+		return append(sent, token), nil
 	}
-	if sent := m.former.Sent(r, m.config.Cookie); err != nil && sent != nil {
+	if err != nil && sent != nil {
 		return sent, nil
 	}
 	return nil, err
@@ -106,8 +107,11 @@ func (m *Manager) end(ctx context.Context, s *Session, reason logins.Reason) err
 	if err != nil {
 		return m.failed(ctx, s.event(""), fmt.Errorf("session: log out: %w", err))
 	}
-	if reason == logins.LoggedOut {
+	switch reason {
+	case logins.LoggedOut:
 		m.event(ctx, s.event(auth.EventLogout))
+	case logins.Replaced:
+		m.reportReplaced(ctx, s)
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/refreshing"
 	"github.com/authlatch/auth/internal/stored"
-	"github.com/authlatch/auth/store"
 )
 
 const (
@@ -85,7 +84,7 @@ func (m *Manager) ask(ctx context.Context, s *Session, f refreshing.Func) error 
 	}
 	rec := s.record
 	rec.Scopes, rec.Methods, rec.Claims = string(after.Scopes), string(after.Methods), string(after.Claims)
-	if len(rec.Encode(&s.digest)) > store.MaxValue {
+	if len(rec.Encode(&s.digest)) > maxRecord {
 		return errors.New("the session is too large to be stored")
 	}
 	s.record = rec
@@ -96,7 +95,7 @@ func (m *Manager) ask(ctx context.Context, s *Session, f refreshing.Func) error 
 func (m *Manager) endRefused(ctx context.Context, s *Session, cause error) error {
 	byThis, err := m.endBecause(ctx, s, "refresh refused", cause)
 	if byThis {
-		if err := m.lists.Remove(ctx, s.record.Subject, s.digest); err != nil {
+		if err := m.lists.RemoveFor(ctx, s.record.Subject, s.record.Actor, s.digest); err != nil {
 			m.fault(ctx, s, "note use", err) // its record has ended; the entry lapses
 		}
 	}
@@ -123,9 +122,9 @@ func (m *Manager) endRefused(ctx context.Context, s *Session, cause error) error
 func (m *Manager) Refresh(ctx context.Context, subject string, change func(context.Context, auth.Identity) (auth.Identity, error)) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
-	sessions := func(e logins.Entry) bool { return e.Kind == logins.Session || e.Kind == logins.Pending }
+	sessions := func(e logins.Entry) bool { return e.Kind.IsSession() }
 	err := m.lists.Each(ctx, subject, sessions, func(ctx context.Context, e logins.Entry) (ended bool, err error) {
-		return m.refreshOne(ctx, e.Digest, change)
+		return m.refreshOne(ctx, subject, e.Digest, change)
 	})
 	if err != nil {
 		return m.fail(ctx, subject, "", fmt.Errorf("session: refresh: %w", err))
@@ -134,7 +133,7 @@ func (m *Manager) Refresh(ctx context.Context, subject string, change func(conte
 }
 
 // refreshOne changes the identity of one session, and reports whether the session has ended.
-func (m *Manager) refreshOne(ctx context.Context, d logins.Digest, change refreshing.Func) (ended bool, err error) {
+func (m *Manager) refreshOne(ctx context.Context, subject string, d logins.Digest, change refreshing.Func) (ended bool, err error) {
 	for conflicts := 0; ; conflicts++ {
 		if conflicts == 1 {
 			leave, err := m.queue.Enter(ctx, d)
@@ -144,7 +143,7 @@ func (m *Manager) refreshOne(ctx context.Context, d logins.Digest, change refres
 			defer leave()
 		}
 		s, err := m.lookUp(ctx, d)
-		if s == nil {
+		if s == nil || s.record.Subject != subject { // or the subject is the actor there
 			return false, err
 		}
 		switch err := m.ask(ctx, s, change); {

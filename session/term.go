@@ -11,7 +11,9 @@ import (
 func setTerm(rec *sessionrecord.Record, term logins.Term) {
 	switch {
 	case rec.Flags&flagPending != 0:
-		rec.Requested = term.Expires.UnixMilli()
+		if rec.Requested = term.Expires.UnixMilli(); term.Remembered {
+			rec.Flags |= flagRemembered // for the login that follows
+		}
 		rec.Expires = min(rec.Expires, rec.Requested)
 	case term.Remembered:
 		rec.Flags |= flagRemembered
@@ -48,6 +50,5 @@ func (m *Manager) term(rec *sessionrecord.Record) logins.Term {
 	if rec.Requested == 0 {
 		return logins.Term{}
 	}
-	lifetime := time.Duration(rec.Requested-rec.Created) * time.Millisecond
-	return logins.Term{Expires: time.UnixMilli(rec.Requested), Remembered: lifetime > m.config.Limits.Lifetime}
+	return logins.Term{Expires: time.UnixMilli(rec.Requested), Remembered: rec.Flags&flagRemembered != 0}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -93,6 +94,9 @@ func (m *Manager) save(ctx context.Context, s, fresh *Session) (saved bool, err 
 	return saved, nil
 }
 
+// maxRecord leaves room for the times of a record, which grow while it is used.
+const maxRecord = store.MaxValue - 64
+
 // maxValues leaves room for an identity, so that a full cart does not prevent a login.
 const maxValues = store.MaxValue / 2
 
@@ -100,6 +104,9 @@ const maxValues = store.MaxValue / 2
 // store it makes the very same swap again, which then happens once at most,
 // even if the first one was only late.
 func (m *Manager) swap(ctx context.Context, s *Session, saved []byte) (bool, error) {
+	if len(saved) > maxRecord {
+		return false, errors.New("the session is too large to be stored")
+	}
 	ttl := m.ttl(&s.record)
 	swapped, err := m.store.CompareAndSwap(ctx, s.key, s.raw, saved, ttl)
 	if err == nil {

@@ -27,7 +27,7 @@ import (
 // of the returned function, or the end of ctx, the cause is [context.Canceled] or that of
 // ctx.
 //
-// What this Manager ends is seen at once, and so is an end elsewhere over a near cache that
+// What this Manager ends is seen at once, except a login of the actor, and so is an end elsewhere over a near cache that
 // reports changes ([store.Notifying]). To see any other end, Watch reads the session every
 // 5 to 5.5 seconds, by GetCached where there is a near cache. However often a login is
 // watched, it is read once, and with it the login of its actor: 10,000 watched logins

@@ -40,7 +40,6 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	i.former.Expire(w.Header(), r)
 	text, _, err := i.presentedToken(r)
 	if err == nil {
 		err = i.Revoke(r.Context(), text)
@@ -52,6 +51,7 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	case errors.Is(err, cookie.ErrMalformed):
+		i.former.Expire(w.Header(), r)
 		if failed := i.deleteCookies(w.Header(), r); failed != nil {
 			err = fmt.Errorf("%w; %w", err, failed)
 		}
@@ -59,8 +59,10 @@ func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {
 	case err != nil && !errors.As(err, &refused):
 		return err
 	case refused != nil && refused.reason.Own():
+		i.former.Expire(w.Header(), r)
 		return nil
 	}
+	i.former.Expire(w.Header(), r) // not before: after an error the browser can repeat the logout
 	return i.deleteCookies(w.Header(), r)
 }
 
@@ -112,7 +114,7 @@ func (i *Issuer) Revoke(ctx context.Context, refreshToken string) error {
 	return i.revoke(ctx, refreshToken, logins.LoggedOut)
 }
 
-// revoke is Revoke with a reason. It emits no event for a login that is replaced.
+// revoke is Revoke with a reason.
 func (i *Issuer) revoke(ctx context.Context, refreshToken string, reason logins.Reason) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -125,6 +127,10 @@ func (i *Issuer) revoke(ctx context.Context, refreshToken string, reason logins.
 	}
 	if reason == logins.LoggedOut {
 		i.event(ctx, login.event(auth.EventLogout))
+	} else {
+		e := login.event(auth.EventRevoked)
+		e.Reason = reason.String()
+		i.event(ctx, e)
 	}
 	return nil
 }

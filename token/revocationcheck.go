@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/internal/logins"
 	"github.com/authlatch/auth/internal/rotation"
 	"github.com/authlatch/auth/store"
@@ -113,7 +114,7 @@ func (l *revocationCheck) family(ctx context.Context, key, subject, actor string
 	case f.Subject != subject || f.Actor != actor || l.keys.retired(f.KeyID): // or the record is of another subject
 		return nil, ended(logins.Revoked.String())
 	}
-	switch alive, err := actorAlive(ctx, l.get, f, rotation.Describe); {
+	switch alive, err := actorAlive(ctx, l.get, f, l.describe); {
 	case err != nil:
 		return nil, fmt.Errorf("token: revocation check: the login of the actor: %w", err)
 	case !alive:
@@ -124,3 +125,13 @@ func (l *revocationCheck) family(ctx context.Context, key, subject, actor string
 
 // ended is the error of a token whose login has ended.
 func ended(why string) error { return asInvalid(fmt.Errorf("%w: %s", errEnded, why)) }
+
+// describe is [rotation.Describe] of a family whose secret may be retired.
+func (l *revocationCheck) describe(d logins.Digest, raw []byte) (auth.Login, bool, error) {
+	login, live, err := rotation.Describe(d, raw)
+	if err != nil || !live {
+		return login, false, err
+	}
+	f, err := rotation.Parse(raw)
+	return login, err == nil && !l.keys.retired(f.KeyID), err
+}

@@ -38,9 +38,7 @@ func New(policies []cookie.Policy, current ...cookie.Policy) (Policies, error) {
 // same reports whether two policies have the same cookie.
 func same(p, q cookie.Policy) bool {
 	h, local := make(http.Header), &http.Request{Host: "localhost"}
-	p.Delete(h, local)
-	q.Delete(h, local)
-	return len(h["Set-Cookie"]) == 1
+	return p.Delete(h, local) == nil && q.Delete(h, local) == nil && len(h["Set-Cookie"]) == 1
 }
 
 // Expire deletes the cookies of the former policies in h, the header of the response to

@@ -32,6 +32,9 @@ const maxActing = 100
 // acting is set in the kind of a login with an actor.
 const acting Kind = 1 << 2
 
+// IsSession reports whether it is a session, with an actor or pending or not.
+func (k Kind) IsSession() bool { return k&^acting != Family }
+
 func (k Kind) acting() bool { return k&acting != 0 }
 
 // AddFor is [Lists.Add] for a login of a subject with an actor, or without one if actor

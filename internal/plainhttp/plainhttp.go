@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -45,8 +46,9 @@ func (w *Watch) Check(r *http.Request, p cookie.Policy) error {
 	if next := w.next.Load(); now.UnixMilli() < next || !w.next.CompareAndSwap(next, now.Add(pause).UnixMilli()) {
 		return nil
 	}
+	host := strings.Trim(strconv.QuoteToASCII(page.Host), `"`) // for a terminal
 	return fmt.Errorf("browsers drop the cookie %s: it is Secure, and http://%.200s is plain HTTP and not loopback: "+
-		"serve https or, in a closed network only, use cookie.Policy.InsecureAnywhere", p.Name(), page.Host)
+		"serve https or, in a closed network only, use cookie.Policy.InsecureAnywhere", p.Name(), host)
 }
 
 func loopback(host string) bool {
