@@ -58,6 +58,7 @@ export function createClient(options) {
   // logged in. login is the tabs' name for the login, id its LoginID.
   let tokens;
   let hinted; // the LoginID of a login response that passed through fetch, until a refresh has confirmed it
+  let released = false; // the page has that response, and its login is not confirmed
   let ended; // the reason, once it is certain that no user is logged in
   let flight; // the refresh that is under way; the result of any other is ignored
   let changing; // the login or logout that is under way; never rejects
@@ -199,6 +200,7 @@ export function createClient(options) {
     issued.add(tokens.access);
     if (issued.size > 16) issued.delete(issued.values().next().value);
     ended = hinted = undefined;
+    released = false;
     backoff = pause = 0;
     failure = undefined;
   }
@@ -207,6 +209,7 @@ export function createClient(options) {
   function end(reason) {
     if (tokens) Promise.resolve(reason).then(onSessionLost); // once, because tokens is undefined afterwards
     tokens = hinted = undefined;
+    released = false;
     ended = reason;
   }
 
@@ -308,7 +311,7 @@ export function createClient(options) {
   // authorized sends a request with the access token, and once more after a 401 for the
   // token. A stream is not copied, so it cannot be sent again.
   async function authorized(request, stream) {
-    const before = hinted === undefined ? tokens : undefined;
+    const before = released ? undefined : tokens;
     const first = await fresh(undefined, request.signal);
     if (before && first?.login !== before.login) return refusal(ended); // the request began under that login
     const response = await send(withToken(stream ? request : request.clone(), first));
@@ -340,6 +343,7 @@ export function createClient(options) {
       if (tokens) tokens.refreshAfter = tokens.expiresAfter = 0; // they may be of the previous login
     });
     await fresh(undefined, request.signal).catch(() => {});
+    released = hinted !== undefined;
   }
 
   // warn tells the developer, once.
@@ -409,6 +413,7 @@ export function createClient(options) {
 
   function forget() {
     tokens = hinted = undefined;
+    released = false;
     ended = 'logged out';
     drop();
   }
@@ -427,6 +432,7 @@ export function createClient(options) {
   function close() {
     discard();
     tokens = hinted = undefined;
+    released = false;
     ended ??= 'closed';
     channel?.close();
     clearInterval(timer);

@@ -165,6 +165,21 @@ test('axios#6686: after such a login nothing is sent as the previous user, thoug
   assert.equal((await page.fetch('/a')).status, 200);
 });
 
+test('axios#6686: a request that begins before the page has the login response is not sent as the new user', async (t) => {
+  const world = new World(t);
+  const page = await world.customer();
+  const release = world.hold('/refresh');
+  const login = page.fetch('/login', { method: 'POST' });
+  await settle();
+  const draft = page.fetch('/draft', { method: 'POST', body: 'a secret of the first' });
+  await settle();
+  release();
+  await login;
+  assert.equal((await draft).status, 401);
+  assert.equal(world.requests('/draft').length, 0);
+  assert.equal((await page.fetch('/a')).status, 200);
+});
+
 test('axios#6686: a response that only looks like a login changes no account', async (t) => {
   const forged = (world) => new Response(JSON.stringify({ ...world.tokens(0, 'mallory'), access_token: 'of mallory' }), { headers: { 'Content-Type': 'application/json' } });
   const world = new World(t);
