@@ -26,30 +26,39 @@ type Identity struct {
 
 	// Actor is who acts for Subject: an administrator, or a delegated agent (act; RFC
 	// 8693, 4.1). Empty means the subject itself. An application that records or decides
-	// who does something must look at Actor as well; RequireSelf of a guard refuses the
+	// who does something must read both fields. RequireSelf of a guard refuses the
 	// requests of an actor.
 	//
-	// Login with an Actor lets it act for Subject. The application must have
-	// authenticated the actor and checked that it may do so; AuthTime and Methods are
-	// then those of the actor. Such a login
+	// Login with an Actor lets the actor act for Subject. Before it, the application must
+	// authenticate the actor and check that it may act for this subject. AuthTime and
+	// Methods are those of the actor. Such a login
 	//
-	//   - lasts at most one hour, is never remembered and cannot be pending,
+	//   - lasts at most one hour, is never remembered, and cannot be made by
+	//     LoginPending,
 	//   - shares no values with other sessions of the browser,
 	//   - ends with LogoutAll of the subject, and with LogoutAll of the actor,
-	//   - counts apart from the subject's own logins and ends none of them. Logins in which
-	//     the subject acts for others count in the same bound.
+	//   - evicts none of the subject's own logins: for each user, the logins with an
+	//     actor, in which the user is the subject or the actor, have a bound of their
+	//     own, which is MaxLogins of [Limits], but at most 100.
 	Actor string
 
 	// ActorLoginID is the LoginID of the actor's own login, in the same store and
-	// namespace. The login with the actor then ends with it. It is optional, and Login
-	// refuses it unless that login is live and stays so: in the browser of the actor,
-	// that needs a mode or a cookie of its own for logins with an actor. It costs one
-	// more read of the store for each read of such a session, and for each refresh and
-	// revocation check of such a token. It is empty in tokens of other issuers.
+	// namespace. It is optional. If it is set, the login in which the actor acts ends
+	// when the actor's own login ends.
+	//
+	// Login returns an error if the login with this LoginID is not a live login of the
+	// actor, is pending, has an actor itself, or is the one that Login replaces. So in
+	// the browser of the actor, make logins with an actor in the other mode, or with a
+	// cookie of their own.
+	//
+	// ActorLoginID costs one more read of the store for each read of such a session, and
+	// for each refresh and revocation check of such a token. It is empty in tokens of
+	// other issuers.
 	ActorLoginID string
 
-	// Issuer is the iss claim of a token (RFC 7519, 4.1.1). It is empty in a
-	// session. Login sets it, and refuses an Identity with another.
+	// Issuer is the iss claim of a token (RFC 7519, 4.1.1). It is empty in a session.
+	// Login of an Issuer sets it. Login returns an error if it is set already, except to
+	// the same issuer.
 	Issuer string
 
 	// Scopes are the rights granted to this login (RFC 6749, 3.3).
@@ -63,12 +72,14 @@ type Identity struct {
 	// Connect Core, 2). Login replaces zero, or a time in the future, by now.
 	AuthTime time.Time
 
-	// Expires is when the login ends at the latest. Login treats it as a request:
-	// later than [Limits].Lifetime from now means "remember me". It is capped at
-	// MaxLifetime. Zero requests Lifetime. If Login replaces a remembered login of the
-	// same subject, zero, or the Expires of the identity that a guard has put into the
-	// context, keeps it remembered: the new login ends when the old one would have, or
-	// after Lifetime if that is later.
+	// Expires is when the login ends at the latest. Login treats it as a request: later
+	// than [Limits].Lifetime from now means "remember me". It is capped at MaxLifetime.
+	// Zero requests Lifetime.
+	//
+	// A login that replaces a remembered login of the same subject stays remembered if
+	// Expires is zero, or is that of the identity that a guard has put into the context.
+	// It then ends when the replaced login would have ended, or after Lifetime if that is
+	// later.
 	Expires time.Time
 
 	// LoginID names the login in device lists, events and logs. It is not a
@@ -80,20 +91,22 @@ type Identity struct {
 	// reads them.
 	Claims Claims
 
-	// Credential is the verified credential of the request: a *session.Session
-	// or a *token.Token. Login uses it only to recognize an Expires that is not a new
-	// request.
+	// Credential is the verified credential of the request: a *session.Session or a
+	// *token.Token. Login uses it only to recognize an Expires that was copied from this
+	// credential, and so is not a new request.
 	Credential any
 }
 
 // Validate returns an error unless the identity is well-formed, as Login requires:
 //
 //   - Subject has 1 to 255 bytes of UTF-8.
-//   - Actor is empty, or the same and not the Subject. ActorLoginID is empty without it.
+//   - Actor is empty, or has 1 to 255 bytes of UTF-8 and differs from Subject. Without an
+//     Actor, ActorLoginID is empty.
 //   - Scopes and Methods follow the grammar of [Words].
 //   - Claims are as [NewClaims] returns them.
 //
-// Login also requires an empty Issuer and an Expires that is not in the past.
+// Login also requires an Expires that is not in the past, and an empty Issuer or, in
+// package token, the issuer's own.
 func (id Identity) Validate() error {
 	if id.Subject == "" {
 		return errors.New("auth: identity has no subject")

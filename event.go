@@ -39,30 +39,37 @@ const (
 	// Subject unless the session was anonymous.
 	EventLogout EventKind = "logout"
 
-	// EventRevoked reports a login that was ended by other means, with Subject
-	// and LoginID. Reason is empty for LogoutOne and LogoutAll, and otherwise
-	// states the cause: "evicted" if the subject had the maximum number of logins,
-	// "replaced" if the same browser has logged in again, "not in the list" if a
-	// store has lost a write. For "refresh refused", Err is what Refreshing in the
-	// configuration of sessions or tokens returned.
+	// EventRevoked reports a login that was ended by other means, with Subject and
+	// LoginID. Reason is empty for LogoutOne and LogoutAll, and otherwise states the
+	// cause:
+	//
+	//   - "evicted": the subject had the maximum number of logins.
+	//   - "replaced": the same browser has logged in again.
+	//   - "not in the list": the store has lost a write.
+	//   - "the login of the actor has ended": see ActorLoginID of [Identity].
+	//   - "refresh refused": Refreshing in the configuration of sessions or tokens, or
+	//     the function that was passed to Refresh, has refused the login. Err is its
+	//     error.
 	EventRevoked EventKind = "revoked"
 
 	// EventExpired reports a credential that was presented after its expiry, with
-	// LoginID. Subject is set unless the session was anonymous. If the store no
-	// longer has the record, Subject is empty and Reason is "unknown". For an
-	// access token, Err has the details.
+	// LoginID. Subject is set unless the session was anonymous. If the store no longer
+	// has the record, Subject is empty and Reason is "unknown". For an access token, Err
+	// has the details.
 	EventExpired EventKind = "expired"
 
 	// EventRejected reports a request with a credential that is not accepted, with
-	// Reason. The credential is malformed, forged, sent twice, unknown, issued
-	// for another audience, or of a login that has ended; or another site made
-	// the browser send the request, or a refresh lacks its idempotency key.
-	// Subject and LoginID are set if they are known; for an unknown or forged
-	// credential at most the LoginID that it names. For an access token, Err has
-	// the details; for a request of another site, Err names the Origin and the Host
-	// that were compared. No event is emitted for a session or refresh token that
-	// arrives after its logout, or after a login that replaced it (a late request
-	// from another tab).
+	// Reason. The credential is malformed, forged, sent twice, unknown, issued for
+	// another audience, or of a login that has ended. The event also reports a request
+	// that another site made the browser send, and a refresh without its idempotency key.
+	//
+	// Subject and LoginID are set if they are known. For an unknown or forged credential,
+	// at most LoginID is set, to what the credential names. For an access token, Err has
+	// the details. For a request of another site, Err names the Origin and the Host that
+	// were compared.
+	//
+	// No event is emitted for a session or refresh token that arrives after its logout,
+	// or after a login that replaced it (a late request from another tab).
 	EventRejected EventKind = "rejected"
 
 	// EventRenewed reports a refresh token that was exchanged, with Subject and
@@ -75,8 +82,8 @@ const (
 	// event.
 	EventReuse EventKind = "reuse"
 
-	// EventRecovered reports a client that received the response to a refresh
-	// that it had lost, with Subject and LoginID.
+	// EventRecovered reports a client that had lost the response to a refresh, and has
+	// received it by repeating the refresh, with Subject and LoginID.
 	EventRecovered EventKind = "recovered"
 
 	// EventHealed reports a write that the store had lost and that the token of a
@@ -92,17 +99,18 @@ const (
 	// names the limit that was reached: "account", "device" or "address".
 	EventThrottled EventKind = "throttled"
 
-	// EventDenied reports an authenticated request that is not allowed, with
-	// Subject and LoginID. Reason is what was insufficient, or "made by an actor"; it
-	// is empty for a check of the application.
+	// EventDenied reports an authenticated request that is not allowed, with Subject and
+	// LoginID. Reason says what was insufficient, or is "made by an actor" (RequireSelf).
+	// It is empty for a check of the application.
 	EventDenied EventKind = "denied"
 
-	// EventFault reports a failure: a store, a key server or a check failed, a
-	// record is corrupt, or a requested login cannot be made; or, at most once a
-	// minute, that browsers drop a Secure cookie because the page was served over
-	// plain HTTP. Err is set, Subject and LoginID if they are known, and Reason for a
-	// key server and for plain HTTP. The modes and
-	// the throttle report each request that they could not answer because of a
-	// failure, unless the client has canceled it.
+	// EventFault reports a failure: a store, a key server or a check failed, a record is
+	// corrupt, or a requested login cannot be made. At most once a minute, it also
+	// reports that browsers drop a Secure cookie because the page was served over plain
+	// HTTP.
+	//
+	// Err is set, Subject and LoginID are set if they are known, and Reason is set for a
+	// key server and for plain HTTP. The modes and the throttle report each request that
+	// they could not answer because of a failure, unless the client has canceled it.
 	EventFault EventKind = "fault"
 )

@@ -3,9 +3,9 @@ package auth
 import "time"
 
 // Limits bound how long logins last, and how many a subject has. They mean the same for
-// sessions and for logins by token. Both are in one list if they share the store and the
-// namespace, so give both modes the same Limits there. The zero value of each field is a
-// safe default.
+// sessions and for logins by token. The sessions and the logins by token of a subject are
+// in one list if they share the store and the namespace, so give both modes the same
+// Limits there. The zero value of each field is a safe default.
 //
 // A login is remembered ("remember me") if it requested, by [Identity.Expires], a
 // lifetime longer than Lifetime. Its cookie outlives the browser. The cookie of any other
@@ -22,8 +22,11 @@ type Limits struct {
 	//
 	// The use of a session is recorded with a precision of a tenth of its idle timeout,
 	// or of a day if that is shorter. The session may end that much early, but never
-	// late. Of a login by token, only a refresh is a use: the login may end early by
-	// token.IssuerConfig.AccessLifetime, which is therefore the minimum there.
+	// late.
+	//
+	// Only a refresh counts as use of a login by token. Between two refreshes its access
+	// token is used, so the login may end early by token.IssuerConfig.AccessLifetime. In
+	// an Issuer, that is therefore the minimum of IdleTimeout.
 	IdleTimeout time.Duration
 
 	// MaxLifetime is the maximum lifetime that a login may request. The default is 30
@@ -39,6 +42,7 @@ type Limits struct {
 
 	// MaxLogins is the maximum number of logins of a subject, of both modes together. A
 	// further login removes one that has expired or, if there is none, ends the least
-	// recently used. The default is 100, the maximum 1000.
+	// recently used. Pending logins, and logins with an Actor (see [Identity]), have
+	// bounds of their own. The default is 100, the maximum 1000.
 	MaxLogins int
 }

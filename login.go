@@ -4,13 +4,17 @@ import "time"
 
 // Login describes a login in a list of devices: a session, or a login by token.
 // The Logins method of both modes returns it.
+//
+// LastUsed of a session is exact to a tenth of its idle timeout, or to a day if that is
+// shorter. LastUsed of a login by token is its last refresh: round it to hours before you
+// show it (see docs/security.md).
 type Login struct {
 	Kind      LoginKind // how the server keeps it
 	Subject   string    // whose login it is
 	Actor     string    // who acts for Subject, as in [Identity]; empty: the subject itself
 	ID        string    // the LoginID, as in [Identity] and for LogoutOne; not a secret
 	AuthTime  time.Time // when the subject last authenticated
-	LastUsed  time.Time // for a session exact to a tenth of its idle timeout, or a day if that is shorter; for a login by token its last rotation: round it before you show it, see docs/security.md
+	LastUsed  time.Time // the last recorded use; see above
 	Expires   time.Time // when it ends at the latest; it ends earlier if it is idle
 	UserAgent string    // at login, as the Device function of the mode returns it
 	Address   string    // at login, likewise; empty by default

@@ -199,10 +199,10 @@ func (p Policy) ReadableByScripts() Policy {
 // attribute HttpOnly. It has, unless [Policy.ReadableByScripts] was called.
 func (p Policy) HTTPOnly() bool { return !p.readable }
 
-// MaxAge keeps the cookie for d from the time it is set, even after the browser
-// is closed. It replaces an earlier MaxAge. It is an error if d is less than
-// one second, more than 400 days, to which browsers cut, or not in whole
-// seconds. The server must enforce an expiry that it relies on.
+// MaxAge keeps the cookie for d from the time it is set, even after the browser is
+// closed. It replaces an earlier MaxAge. It is an error if d is less than one second,
+// more than 400 days (browsers shorten a longer one to that), or not in whole seconds.
+// The server must enforce an expiry that it relies on.
 func (p Policy) MaxAge(d time.Duration) Policy {
 	if d < time.Second || d > maxLifetime || d%time.Second != 0 {
 		p.fail("cookie: MaxAge: %v is not a whole number of seconds up to 400 days", d)

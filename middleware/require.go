@@ -71,7 +71,10 @@ func (g *Guard) RequireRecent(maxAge time.Duration) func(http.Handler) http.Hand
 // RequireSelf refuses requests that an actor makes for the subject, such as an
 // administrator or a delegated agent, with 403 (see Actor of [auth.Identity]). Use it for
 // what only the subject itself may do: change a password or an email address, pay, delete
-// the account. It is like [Guard.Require] otherwise, and composes with the others.
+// the account. It refuses all requests that [Guard.Require] refuses. To require more,
+// nest it in another method of the same guard:
+//
+//	guard.RequireRecent(10 * time.Minute)(guard.RequireSelf(handler))
 func (g *Guard) RequireSelf(next http.Handler) http.Handler {
 	return g.admit(next, func(id auth.Identity) error {
 		if id.Actor != "" {

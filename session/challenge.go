@@ -16,12 +16,14 @@ import (
 // cookie, and makes no browser ask for a password.
 //
 // It also deletes the cookie of a session that has expired or was revoked, unless the
-// browser may have a newer cookie by now: after its own logout, and after a login or an
-// [Manager.Ensure] to which it sent the old cookie. A late request from before them must
-// not remove the newer cookie. A cookie whose session is unknown stays as well: it may be a
-// live one of another application on the same host, whose cookie has the same name.
+// browser may have a newer cookie by now: after its own logout, and after a login or a
+// call of [Manager.Ensure] to which it sent the old cookie. A late request that the
+// browser sent before must not remove the newer cookie. A cookie whose session is unknown
+// stays as well: it may be a live one of another application on the same host, whose
+// cookie has the same name.
 //
-// If a cookie and that of one of [Config.FormerCookies] arrived together, it deletes both.
+// If the cookies of several policies arrived (see [Config.FormerCookies]), Challenge
+// deletes all of them.
 func (m *Manager) Challenge(h http.Header, r *http.Request, err error) {
 	if !errors.Is(err, auth.ErrUnauthenticated) {
 		return

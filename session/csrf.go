@@ -61,19 +61,20 @@ func (m *Manager) CSRFToken(w http.ResponseWriter, r *http.Request) (string, err
 // that send no origin.
 //
 // CheckCSRF checks neither that the session is alive nor whose it is. Behind a guard,
-// call it first in the handler; if the guard also accepts bearer tokens, which need no
-// CSRF token, only where the identity's Credential is a [*Session]. For a login form,
-// the page calls [Manager.Ensure] and CSRFToken, and the handler of its POST calls
-// CheckCSRF and then Login. If [Config.Cookie] has a Domain or is insecure, a sibling
-// domain can plant a session cookie of its own, whose CSRF tokens it knows; CSRF tokens
-// then do not protect a login form.
+// call it first in the handler. If the guard also accepts bearer tokens, which need no
+// CSRF token, call it only where the identity's Credential is a [*Session].
 //
-// The error is [ErrOtherSession] if the token is of another session. It wraps
-// [auth.ErrForbidden] if the token is missing, sent twice or malformed, if the cookie names no session, and if another site made the
-// browser send the request. If the form is too large or broken, the error wraps
-// auth.ErrForbidden and the cause, such as an [*http.MaxBytesError], to which a handler
-// may respond with 413. Any other error means that the files of a form could not be
-// kept.
+// For a login form, the page calls [Manager.Ensure] and CSRFToken, and the handler of its
+// POST calls CheckCSRF and then Login. If [Config.Cookie] has a Domain or is insecure, a
+// sibling domain can plant a session cookie of its own, whose CSRF tokens it knows; CSRF
+// tokens then do not protect a login form.
+//
+// The error is [ErrOtherSession] if the token is of another session. The error wraps
+// [auth.ErrForbidden] if the token is missing, sent twice or malformed, if the cookie
+// names no session, and if another site made the browser send the request. If the form is
+// too large or broken, the error wraps auth.ErrForbidden and the cause, such as an
+// [*http.MaxBytesError], to which a handler may respond with 413. Any other error means
+// that the files of a form could not be kept.
 //
 // Forms are parsed as by [http.Request.ParseMultipartForm], with 1 MiB of files in
 // memory, unless they have been parsed before. CheckCSRF removes the files of a request
@@ -116,10 +117,13 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 }
 
 // ErrOtherSession wraps [auth.ErrForbidden]. [Manager.CheckCSRF] returns it if a request
-// carries a CSRF token that is not of its session: as a rule, the page was loaded before the
-// user, or another user of the same browser, logged in or out in another tab. Nothing has
-// been saved, and the response can show the form again. An attacker can send the token of a
-// session of its own, so the error proves no good faith and the request stays refused.
+// carries a well-formed CSRF token that is not of its session. The usual cause is a page
+// that was loaded before the user, or another user of the same browser, logged in or out
+// in another tab. The handler should save nothing, and may show the form again with a new
+// token.
+//
+// The error does not prove that the user meant to send the request, which must stay
+// refused: an attacker can send the token of a session of its own.
 var ErrOtherSession = fmt.Errorf("session: csrf token: not of this session: %w", auth.ErrForbidden)
 
 // A CSRF token is a random pad, and under it the proof of the session.

@@ -14,10 +14,10 @@ import (
 // which an actor acts for it. It reads the list and one record for each login from the
 // store.
 //
-// A Manager does not know the keys of an issuer: a login by token whose refresh
-// secret has been retired is shown until it expires. A record that is corrupt is
-// left out and reported as [auth.EventFault]. An error means that the store could
-// not answer, or that a newer version of the program has written a record.
+// A Manager does not know the keys of an issuer: a login by token whose refresh secret
+// has been dropped (DropFormer of token.KeySet) is shown until it expires. A record that
+// is corrupt is left out and reported as [auth.EventFault]. An error means that the store
+// could not answer, or that a newer version of the program has written a record.
 func (m *Manager) Logins(ctx context.Context, subject string) ([]auth.Login, error) {
 	list, err := m.lists.Logins(ctx, subject)
 	if err != nil {

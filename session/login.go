@@ -20,11 +20,11 @@ import (
 // (ASVS 5.0, 14.3.2). Call it before the body is written: a cookie that is set later is
 // lost, and Login cannot detect that.
 //
-// Login carries over the values of the browser's old session if that was anonymous or
-// of the same subject. If a login has replaced that session within the last minute, and the
-// browser repeats the login because it has received no response, the repetition replaces the
-// session that the first one made, and carries over its values. The old cookie alone leads to
-// neither.
+// Login carries over the values of the browser's old session if that was anonymous or of
+// the same subject. A browser that has received no response may repeat the login with the
+// old cookie. Within a minute of the first login, the repeated one replaces the session
+// that the first one made, and carries over its values. The old cookie without a login
+// does neither.
 //
 // id.Expires is a request: beyond Lifetime of [auth.Limits] it means "remember me". The
 // session is then capped at MaxLifetime, has the RememberedIdleTimeout, and its cookie
@@ -34,9 +34,9 @@ import (
 // A login that replaces a remembered session of the same subject is remembered as well,
 // and ends no earlier than that session, if id.Expires is zero or the Expires of that
 // session, as in the identity of the request. So proving another factor, or the same one
-// again, does not forget the user; call Logout first to do so. A login that replaces a
-// pending session of the same subject ends when that one requested, under the same
-// condition. Any other Expires counts as a new request.
+// again, does not forget the user; call Logout first to do so. Under the same condition,
+// a login that replaces a pending session of the same subject gets the expiry that was
+// requested from LoginPending. Any other Expires counts as a new request.
 //
 // What was verified before Login must still hold after it. If the password was
 // verified, or [Session.PendingIdentity] was read, before a change of password, and
@@ -44,12 +44,12 @@ import (
 // So verify again after Login that the credential still counts, and log out if not. If
 // the change first replaces the hash and then calls LogoutAll, that closes the gap.
 //
-// The error wraps [auth.ErrForbidden] if another site made the browser send the
-// request. Otherwise id is invalid (see [auth.Identity.Validate]; its Issuer must be
-// empty and its Expires must not be past), the cookie cannot be set here, or the store
-// could not answer. After an error this call has logged in no subject, and the browser's
-// old session stays alive unless it was ended already. Writes continue if the client
-// hangs up, for at most 5 seconds.
+// The error wraps [auth.ErrForbidden] if another site made the browser send the request.
+// Any other error means that id is invalid (see [auth.Identity.Validate]; its Issuer must
+// be empty and its Expires must not be past), that the cookie cannot be set in this
+// response, or that the store could not answer. After an error this call has logged in no
+// subject, and the browser's old session stays alive unless it was ended already. Writes
+// continue if the client hangs up, for at most 5 seconds.
 func (m *Manager) Login(w http.ResponseWriter, r *http.Request, id auth.Identity) error {
 	return m.login(w, r, id, 0)
 }

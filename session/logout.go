@@ -19,12 +19,14 @@ import (
 // the browser may have a newer one by now, and if it is unknown, since it may be that of
 // another application on the host.
 //
-// Logout requires a POST: after any other method the error wraps [auth.ErrForbidden],
-// and middleware.Deny responds with 405. The error also wraps auth.ErrForbidden if
-// another site made the browser send the request. A cookie that is malformed or sent
-// twice is deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not say
-// which session to end, so none has ended. Any other error means that the store could
-// not answer; the cookie stays, and the logout can be repeated.
+// Logout requires a POST: after any other method the error wraps [auth.ErrForbidden], and
+// middleware.Deny responds with 405. The error also wraps auth.ErrForbidden if another
+// site made the browser send the request. A cookie that is malformed or sent twice is
+// deleted, with an error that wraps [auth.ErrUnauthenticated]: it does not say which
+// session to end, so none has ended. If [Config.FormerCookies] explain why it was sent
+// twice, Logout ends the sessions of all cookies that arrived, without that error. Any
+// other error means that the store could not answer; the cookie stays, and the logout can
+// be repeated.
 func (m *Manager) Logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return fmt.Errorf("session: log out by %w: %w", crossorigin.ErrNotPost, auth.ErrForbidden)
@@ -135,12 +137,12 @@ func (m *Manager) LogoutOne(ctx context.Context, subject, loginID string) error 
 // login that existed before the call is alive, except those in keep; for a concurrent
 // Login, see [Manager.Login].
 //
-// After an error some logins may be alive, and the call can be repeated: it has ended
-// what could be ended within 5 seconds, and does not try that again. A full store, and a
-// session that its user keeps changing, cause no error as long as the store can delete.
-// If the list of the subject was corrupt, LogoutAll returns an error for the
-// RememberedIdleTimeout of [auth.Limits], and at least 30 days, since logins that the list
-// has lost may be alive for that long.
+// After an error some logins may be alive, and the call can be repeated: a call ends as
+// many logins as it can within 5 seconds, and a repeated call continues with the others.
+// A full store, and a session that its user keeps changing, cause no error as long as the
+// store can delete. If the list of the subject was corrupt, LogoutAll returns an error
+// for the RememberedIdleTimeout of [auth.Limits], and at least 30 days, since logins that
+// the list has lost may be alive for that long.
 //
 // Keeping the current login also keeps stolen copies of its cookie valid. After a change
 // of password leave keep empty and call Login again: it makes a new session, without the

@@ -41,11 +41,14 @@ type Config struct {
 
 	// FormerCookies are the policies that Cookie had before. A change of its Domain or
 	// Path leaves the old cookie in browsers beside the new one, and a request with both
-	// is malformed. Login, Ensure and Logout therefore expire the cookies of former
-	// policies. So does a request that is refused because both arrived, which expires the
-	// current cookie as well: none of several cookies is trusted, because a sibling domain
-	// may have planted one. Users log in once more. Keep a policy here for as long as
-	// browsers may keep its cookies. The default is none.
+	// is malformed. A change of SameSite or MaxAge needs no entry here. Keep a policy
+	// here for as long as browsers may keep its cookies. The default is none.
+	//
+	// Login, Ensure and Logout expire the cookies of former policies. If several cookies
+	// arrive, Login and Logout end the sessions of all of them, and the response of a
+	// guard that refuses the request expires all of them, the current one included. None
+	// is trusted, because a sibling domain may have planted one. So users log in once
+	// more.
 	FormerCookies []cookie.Policy
 
 	// Namespace separates subjects and sessions within one store, such as "staff"
@@ -53,8 +56,8 @@ type Config struct {
 	// store share the list of a subject's logins.
 	Namespace string
 
-	// Limits bound how long sessions last, and how many logins a subject has. Tokens
-	// have the same limits.
+	// Limits bound how long sessions last, and how many logins a subject has.
+	// IssuerConfig of package token has the same field.
 	Limits auth.Limits
 
 	// CrossOrigin refuses requests that another site made a browser send (ASVS 5.0,
@@ -65,24 +68,30 @@ type Config struct {
 	// of their own. [auth.RequireOrigin] also refuses requests without an origin.
 	CrossOrigin auth.CrossOrigin
 
-	// Refreshing decides anew what a login may do, so that a change of rights takes effect
-	// while the user is logged in (ASVS 5.0, 8.3.2). It is called when the use of a session is
-	// recorded: by the first request after a tenth of the idle timeout, or a day, has
-	// passed since the last time. It is given the identity of the login, and returns it with
-	// other Scopes, Methods or Claims. That request and later ones have these. The default
-	// changes nothing. [Manager.Refresh] changes the sessions of a subject at once.
+	// Refreshing decides anew what a login may do, so that a change of rights takes
+	// effect while the user is logged in (ASVS 5.0, 8.3.2). It receives the identity of
+	// the login, and returns that identity, with other Scopes, Methods or Claims if they
+	// have changed. The request that called it, and later ones, have the returned
+	// identity. The default changes nothing.
+	//
+	// Refreshing is called when the use of a session is recorded: by the first request
+	// once a tenth of the idle timeout, or a day if that is shorter, has passed since the
+	// last recorded use. [Manager.Refresh] changes the sessions of a subject at once.
 	//
 	// If its error wraps [auth.ErrUnauthenticated], the login ends, and Events receives
 	// [auth.EventRevoked] with that error. After any other error, or if another field was
-	// changed, nothing has been decided: the request is served with what was read, Events
-	// receives [auth.EventFault], and a request after a minute asks again.
+	// changed, the request is served with the identity as it was read, Events receives
+	// [auth.EventFault], and the first request after a minute calls Refreshing again.
 	//
-	// The request waits for it, so it must return when ctx ends: after a second, and not with
-	// the request, so that a client cannot keep old rights by hanging up. Concurrent requests
-	// of one session may each call it; the result of one of them counts. It must not read or
-	// change sessions of the same request. Expires is that of the login, and Credential is
-	// nil. Where an actor acts for the subject, id.Actor is set: decide what the actor may do.
-	// It is not called for sessions that are anonymous or wait for a second factor, nor by
+	// The request waits for Refreshing, which must return when ctx ends. ctx ends after a
+	// second. It does not end with the request, so a client cannot keep old rights by
+	// hanging up. Concurrent requests of one session may each call Refreshing; the result
+	// of one of the calls counts. Refreshing must not read or change the session of the
+	// request.
+	//
+	// id.Expires is that of the login, and id.Credential is nil. Where an actor acts for
+	// the subject, id.Actor is set: decide what the actor may do. Refreshing is not
+	// called for sessions that are anonymous or wait for a second factor, nor by
 	// [Manager.WithoutTouch].
 	Refreshing func(ctx context.Context, id auth.Identity) (auth.Identity, error)
 

@@ -102,23 +102,30 @@ func (m *Manager) endRefused(ctx context.Context, s *Session, cause error) error
 	return m.endedNow(ctx, s, err)
 }
 
-// Refresh changes the Scopes, Methods and Claims of all sessions of a subject at once,
-// those that wait for a second factor included. It calls change with the identity of each,
-// by the rules of [Config.Refreshing]: an error that wraps [auth.ErrUnauthenticated] ends the
-// session. To have Refreshing itself decide now rather than at the next recorded use, pass
-// that function.
+// Refresh changes the Scopes, Methods and Claims of all sessions of a subject at once. It
+// includes sessions that wait for a second factor, and those in which an actor acts for
+// the subject, but not those in which the subject acts for others.
 //
-// After nil, each session that existed before the call states what change has returned, and
-// none that had ended was revived. After an error some may be unchanged, and the call can be
-// repeated; it has gone on past errors for at most 5 seconds. Call Refresh after the new
-// rights are stored: a concurrent Login has the identity that the application passes to it.
+// Refresh calls change with the identity of each session. The rules of
+// [Config.Refreshing] hold: change may set only these three fields, and an error that
+// wraps [auth.ErrUnauthenticated] ends the session. To apply Refreshing now rather than
+// at the next recorded use, pass that function as change.
 //
-// Up to 16 sessions are changed at once, so change may be called concurrently. It must return
-// when its context ends, and not change sessions itself. Values that
-// other requests set are kept; if another request has saved the session in the meantime,
-// change is called again. Logins by token are not changed: their issuer decides at each
-// refresh of a token. A near cache may serve the former identity for as long as it
-// serves a session that has ended.
+// After nil, each session that existed before the call and is still alive has the
+// identity that change returned for it. No session that had ended is revived. After an
+// error some sessions may be unchanged, and the call can be repeated. After an error with
+// one session, Refresh goes on with the others, for at most 5 seconds. Call Refresh after
+// the new rights are stored: a concurrent Login has the identity that the application
+// passes to it.
+//
+// Up to 16 sessions are changed at once, so change may be called concurrently. It must
+// return when its context ends, and must not change sessions itself. If another request
+// has saved the session in the meantime, change is called again, so the values that other
+// requests set are kept.
+//
+// Refresh does not change logins by token: Refreshing of their issuer decides at each
+// refresh of a token. A near cache may serve the former identity for as long as it may
+// serve a session that has ended.
 func (m *Manager) Refresh(ctx context.Context, subject string, change func(context.Context, auth.Identity) (auth.Identity, error)) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()

@@ -22,14 +22,15 @@ const (
 // devices should say on which day each was last used.
 const maxTouchInterval = 24 * time.Hour
 
-// WithoutTouch returns a Manager of the same sessions that records no use: requests that it
-// authenticates keep no session alive. Give it to the guard of what a page requests by
-// itself, such as polling, prefetching or the presence of other users; otherwise a page that
-// polls never reaches the idle timeout.
+// WithoutTouch returns a Manager of the same sessions that does not record their use: a
+// request that it authenticates does not extend the idle timeout, and does not call
+// [Config.Refreshing]. Use it in the guard of requests that a page sends by itself, such
+// as polling or prefetching. Otherwise a session with an open page that polls never
+// reaches the idle timeout.
 //
 //	poll := &middleware.Guard{Authenticator: sessions.WithoutTouch()}
 //
-// A session that has ended is refused all the same.
+// A session that has ended is refused as by any Manager.
 func (m *Manager) WithoutTouch() *Manager {
 	looking := *m
 	looking.untouched = true

@@ -16,17 +16,18 @@ import (
 // at all. If another request has saved the session in the meantime, Update calls change again
 // with the saved values. After nil, the change is kept, and [Key.Get] of s returns it.
 //
-// Update writes once. It reads the session before that only if s is not as the store has it,
-// or if change returns an error or sets nothing: change is then called once more, with what
-// was read, and its result counts.
+// Update writes once. It first tries change on s as it is, without a read. If the store
+// has another version by then, or if change returns an error or sets nothing, Update
+// reads the session and calls change again. The result of the last call counts.
 //
 // The error wraps [auth.ErrNoCredential] if the session has ended: Update never revives
 // one. Any other error that is not from change means that the values are too large,
 // together more than 32 KiB, or that the store could not answer; in the latter case the
-// change may or may not have been saved. After an error s is as it was. Update continues if
-// ctx is canceled, for at most 5 seconds, including change. Updates of one session that
-// conflict within this process wait for each other, so change must not call Update for
-// the same session. Of Updates of one s at the same time, s has what one of them has saved.
+// change may or may not have been saved. After an error s is as it was. Update continues
+// if ctx is canceled, for at most 5 seconds, including change. Updates of one session
+// that conflict within this process wait for each other, so change must not call Update
+// for the same session. After concurrent Updates of the same s, s has the values that one
+// of them has saved.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()

@@ -24,20 +24,25 @@ import (
 // the cause of the context, see [context.Cause], is the error that Authenticate would
 // return, which wraps [auth.ErrUnauthenticated]. For any other identity the context is
 // canceled at once, with a cause that does not wrap auth.ErrUnauthenticated. After a call
-// of the returned function, or the end of ctx, the cause is [context.Canceled] or that of
-// ctx.
+// of the returned function the cause is [context.Canceled], and after the end of ctx it
+// is the cause of ctx.
 //
-// What this Manager ends is seen at once, except a login of the actor, and so is an end elsewhere over a near cache that
-// reports changes ([store.Notifying]). To see any other end, Watch reads the session every
-// 5 to 5.5 seconds, by GetCached where there is a near cache. However often a login is
-// watched, it is read once, and with it the login of its actor: 10,000 watched logins
-// cost at most 2,000 reads a second, spread evenly, of which at most 16 run at once, and
-// no goroutine each. While the store cannot answer, the context goes on until the
-// lifetime is over; one [auth.EventFault] reports it.
+// A session that this Manager ends is seen at once. So is an end elsewhere, over a near
+// cache that reports changes ([store.Notifying]).
 //
-// A watched session is not in use by that: it ends when its idle timeout is over. A
-// handler in which a message of the client counts as use calls Authenticate with its
-// request for it.
+// To see any other end, Watch reads the session every 5 to 5.5 seconds, by GetCached
+// where there is a near cache. These reads also see the end of the actor's own login
+// (ActorLoginID of [auth.Identity]), even if this Manager has ended it. While the store
+// cannot answer, the context goes on until the lifetime is over; one [auth.EventFault]
+// reports it.
+//
+// However many watches a login has, it is read once in that time, together with the login
+// of its actor: 10,000 watched logins cost at most 2,000 reads a second, spread evenly,
+// of which at most 16 run at once. A watch needs no goroutine of its own.
+//
+// Watch does not count as use of the session, which still ends after its idle timeout. If
+// a message of the client counts as use, the handler calls Authenticate with its request
+// for each message.
 func (m *Manager) Watch(ctx context.Context, id auth.Identity) (context.Context, context.CancelFunc) {
 	s, ok := id.Credential.(*Session)
 	if !ok || s == nil || !s.authenticates() {

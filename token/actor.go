@@ -15,7 +15,7 @@ import (
 // 4.4).
 type Actor struct {
 	Subject string // sub; empty: none
-	Issuer  string // iss, which Subject is unique within; empty: as the token does not say
+	Issuer  string // iss, within which Subject is unique; empty: the token does not state it
 }
 
 // tieToActor makes a new family end with the actor's own login, if id names that. The old

@@ -27,9 +27,9 @@ type Verifiers struct {
 // provider, for one guard. To accept the own tokens of an [Issuer] as well, include its
 // Verifier field.
 //
-// The claim iss, which is not verified at that point, selects the verifier among the
-// given ones. That verifier then checks the whole token, with iss, by its own keys and
-// rules. A token of any other issuer is refused: it causes no request to any host and
+// The claim iss, which is not verified at that point, only selects one of the given
+// verifiers. That verifier then checks the whole token, including iss, by its own keys
+// and rules. A token of any other issuer is refused: it causes no request to any host and
 // leaves nothing in memory.
 //
 //   - Each verifier keeps its Audience, Foreign, RevocationCheck and Events. The error of
@@ -37,7 +37,8 @@ type Verifiers struct {
 //     token cannot be read, are reported to the Events of the first verifier.
 //   - They share one cache of the sum of their sizes, at most 4194304 tokens.
 //   - Verifiers with an AccessCookie must have the same one. A token in that cookie is
-//     refused if its verifier has none. CrossOrigin is that of the token's verifier.
+//     refused if the verifier of its issuer has no AccessCookie. The CrossOrigin of that
+//     verifier applies.
 //   - Challenges are those of the first verifier.
 //
 // The error says why the verifiers cannot be joined: there is none, one is nil, two have

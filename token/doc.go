@@ -16,8 +16,8 @@
 // client that loses a response, or sends a refresh twice at once, receives the same
 // successor again.
 //
-// Another host needs only a [Verifier]. [NewRemoteKeySet] fetches its public keys
-// from [KeySet.JWKSHandler]. A Verifier also accepts the tokens of identity providers
-// (docs/providers.md has the lines), and [ByIssuer] joins several. Browsers use package
-// token/browser, Go clients package token/tokenclient.
+// Another host needs only a [Verifier]. [NewRemoteKeySet] fetches its public keys from
+// [KeySet.JWKSHandler]. A Verifier also accepts the tokens of identity providers
+// (docs/providers.md has their configuration), and [ByIssuer] joins several. Browsers use
+// package token/browser, Go clients package token/tokenclient.
 package token

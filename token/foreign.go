@@ -15,11 +15,11 @@ import (
 // Foreign makes a [Verifier] accept tokens of an issuer that does not follow RFC 9068.
 // docs/providers.md has the fields for common identity providers.
 //
-// The zero value accepts what the issuer chooses and acceptance does not depend on:
+// The zero value accepts these differences, which are the choice of the issuer:
 //
 //   - RS256, and RSA keys of 2048 to 3071 bits, which nearly all providers use. Without
 //     Foreign the minimum is 3072 (ASVS 5.0, 11.2.3).
-//   - Tokens of 16 KiB with a lifetime of 24 hours.
+//   - Tokens of up to 16 KiB, with a lifetime of up to 24 hours.
 //   - A header with jku, x5u, x5c, x5t or x5t#S256. Their values are never used.
 //   - A token without client_id or jti. [Token.ClientID] and [Token.ID] are then empty.
 //   - Dates with a fraction of a second, which is cut off, and an nbf of 0.
@@ -27,7 +27,8 @@ import (
 //     The identity then lacks the field.
 //   - A scope that is an array, or has extra spaces.
 //
-// Each field accepts one thing more, except Require and ClientClaim, which accept less.
+// Each field accepts one more difference, except Require and ClientClaim, which refuse
+// more tokens.
 type Foreign struct {
 	// Types are values of typ that are accepted in addition to "at+jwt", such as
 	// "JWT". The empty string stands for a header without typ. If the issuer uses

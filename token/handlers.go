@@ -82,9 +82,9 @@ func (i *Issuer) Login(w http.ResponseWriter, r *http.Request, id auth.Identity)
 // unchanged, and the refresh can be repeated. A failed refresh never changes the
 // cookie, because the browser may have a newer one by then.
 //
-// The other statuses are 403 if another site made the browser send the request, or if
-// it lacks an idempotency key in the header [AttemptHeader] that is required; 405 for
-// other methods than POST; and 503 if the refresh could not be completed.
+// The other statuses are 403 if another site made the browser send the request, or if a
+// required idempotency key in the header [AttemptHeader] is missing; 405 for other
+// methods than POST; and 503 if the refresh could not be completed.
 //
 // With [IssuerConfig.NativeClients], a client without the cookie sends
 // {"refresh_token": "…"} as JSON, and receives both tokens in the body.

@@ -46,8 +46,8 @@ type IssuerConfig struct {
 	// one hour (RFC 6750, 5.3).
 	AccessLifetime time.Duration
 
-	// Limits bound how long logins last, and how many a subject has. Sessions have the
-	// same limits.
+	// Limits bound how long logins last, and how many a subject has. Config of package
+	// session has the same field.
 	Limits auth.Limits
 
 	// GracePeriod is the time after a refresh in which the used refresh token is
@@ -82,9 +82,12 @@ type IssuerConfig struct {
 
 	// FormerCookies are policies that Cookie and AccessCookie had before. A change of a
 	// Domain or Path leaves the old cookie in browsers beside the new one, and a request
-	// with both is malformed. Logins, refreshes and logouts expire the cookies of these
-	// policies, so users log in once more. Keep a policy here for as long as browsers may
-	// keep its cookies. The default is none.
+	// with both is malformed. A change of SameSite or MaxAge needs no entry here. Keep a
+	// policy here for as long as browsers may keep its cookies. The default is none.
+	//
+	// Logins, logouts and successful refreshes expire the cookies of these policies. If
+	// several refresh cookies arrive, a login or a logout ends the logins of all of them,
+	// and a refresh is refused. So users log in once more.
 	FormerCookies []cookie.Policy
 
 	// CrossOrigin refuses login, refresh and logout requests that another site makes
@@ -99,19 +102,23 @@ type IssuerConfig struct {
 	RevocationCheck bool
 
 	// Refreshing decides at each refresh what the next access token states, so that a
-	// change of rights takes effect within AccessLifetime (ASVS 5.0, 8.3.2). It is given
-	// the identity of the login, and returns it with other Scopes, Methods or Claims.
-	// Later refreshes start from these. The default changes nothing.
+	// change of rights takes effect within AccessLifetime (ASVS 5.0, 8.3.2). It receives
+	// the identity of the login, and returns that identity, with other Scopes, Methods or
+	// Claims if they have changed. Later refreshes start from the returned identity. The
+	// default changes nothing.
 	//
 	// If its error wraps [auth.ErrUnauthenticated], the login ends: the client receives a
 	// 401, and Events receives [auth.EventRevoked] with that error. After any other error
 	// (503), or if another field was changed, the refresh token stays valid and the client
 	// may repeat the refresh.
 	//
-	// Each refresh waits for it. Duplicates and retries of a refresh within GracePeriod
-	// do not call it, and receive tokens that state the same. Concurrent refreshes may
-	// each call it; the result of one of them counts. ctx ends with the request, and
-	// after 3 seconds. Expires is that of the login, and Credential is nil.
+	// Each refresh waits for Refreshing, which must return when ctx ends: with the
+	// request, or after 3 seconds. Concurrent refreshes of one login may each call
+	// Refreshing; the result of one of the calls counts. Duplicates and retries of a
+	// refresh within GracePeriod do not call it. They receive tokens that state the same.
+	//
+	// id.Expires is that of the login, and id.Credential is nil. Where an actor acts for
+	// the subject, id.Actor is set: decide what the actor may do.
 	Refreshing func(ctx context.Context, id auth.Identity) (auth.Identity, error)
 
 	// Device returns the description of the browser that logs in or refreshes, for

@@ -35,9 +35,8 @@ const (
 // host and verifier learns before it is used, and former keys that still verify. The
 // kid of a signing key is its thumbprint (RFC 7638).
 //
-// Create it with [NewKeySet], [LoadKeySet], [LoadKubernetesKeySet] or [ParseKeySet].
-// It is safe for concurrent use: tokens can
-// be signed and verified while the keys change.
+// Create it with [NewKeySet], [LoadKeySet], [LoadKubernetesKeySet] or [ParseKeySet]. It
+// is safe for concurrent use: tokens can be signed and verified while the keys change.
 type KeySet struct {
 	mu      sync.Mutex // held while the keys are changed
 	keys    atomic.Pointer[keyring.Keys]
@@ -97,8 +96,8 @@ func (s *KeySet) Rotate() error {
 // After a leak of the file, call Rotate twice, because the next key has leaked as well,
 // and then DropFormer(0).
 //
-// The kid of a dropped refresh secret is kept, so that its logins are refused as
-// revoked, instead of as unanswerable for want of a key.
+// The kid of a dropped refresh secret is kept. So a refresh of its logins is refused as
+// revoked (401), instead of failing because the key is unknown (503).
 func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
 	err = s.change(func(k *keyring.Keys) (without *keyring.Keys, err error) {
 		without, dropped, err = k.WithoutFormer(age)
@@ -133,10 +132,13 @@ func LoadKeySet(path string) (*KeySet, error) {
 
 // LoadKubernetesKeySet is [LoadKeySet] for a file in a secret volume of Kubernetes that
 // is mounted for a securityContext with fsGroup. Such a file belongs to root and has the
-// mode 0440. Its group may read it, if this process is in that group; all other rules of
-// LoadKeySet hold. Set defaultMode of the volume to 0400, because its default lets all
-// users read the file. [KeySet.Reload] accepts the same. The file cannot be saved from
-// within the pod: see [KeySet.Bytes].
+// mode 0440. LoadKubernetesKeySet accepts a file that its group may read, if this process
+// is in that group. All other rules of LoadKeySet hold, and [KeySet.Reload] of the result
+// has the same rules.
+//
+// Set defaultMode of the volume to 0400, because its default lets all users read the
+// file; fsGroup makes that 0440. The pod cannot save the file. To rotate the keys, write
+// [KeySet.Bytes] into the secret.
 func LoadKubernetesKeySet(path string) (*KeySet, error) {
 	set := &KeySet{mounted: true}
 	if err := set.Reload(path); err != nil {

@@ -27,12 +27,13 @@ import (
 //   - the request lacks an idempotency key in the header [AttemptHeader], unless
 //     [IssuerConfig.AttemptOptional] is set.
 //
-// If the refresh cookie was sent twice, Logout cannot tell which login to end. It
-// deletes the cookies, ends no login, and returns an error that wraps
-// [auth.ErrUnauthenticated]; with [IssuerConfig.FormerCookies] of its name, it ends the
-// logins of all that were sent, without that error. Any other error means that the store could not answer, or
-// that a cookie cannot be deleted in this response. The cookies then stay, and Logout
-// can be repeated.
+// If the refresh cookie was sent twice, Logout cannot tell which login to end. It deletes
+// the cookies, ends no login, and returns an error that wraps [auth.ErrUnauthenticated].
+// If [IssuerConfig.FormerCookies] explain why it was sent twice, Logout ends the logins
+// of all cookies that arrived, without that error.
+//
+// Any other error means that the store could not answer, or that a cookie cannot be
+// deleted in this response. The cookies then stay, and Logout can be repeated.
 //
 // Native clients send their refresh token as to [Issuer.RefreshHandler].
 func (i *Issuer) Logout(w http.ResponseWriter, r *http.Request) error {

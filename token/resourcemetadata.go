@@ -17,7 +17,7 @@ import (
 // ResourceMetadata tells clients of an API where to get access tokens for it (RFC 9728,
 // 2). A client that knows only the address of the API, such as one of the Model Context
 // Protocol, finds the document by [VerifierConfig.ResourceMetadata] in the challenge of a
-// 401. All of it is public.
+// 401. The document is public.
 type ResourceMetadata struct {
 	// Resource is the URL of the API, which is https except on loopback and has no
 	// fragment. Clients request tokens for it (RFC 8707), so it is usually the Audience
@@ -40,8 +40,9 @@ type ResourceMetadata struct {
 // resourceWellKnown is the path of RFC 9728, 3.
 const resourceWellKnown = "/.well-known/oauth-protected-resource"
 
-// URL returns the address of the document: that of the resource, with a well-known path
-// in front of its own path (RFC 9728, 3.1). The error says what is wrong with Resource.
+// URL returns the address of the document: Resource with
+// /.well-known/oauth-protected-resource in front of its path (RFC 9728, 3.1). The error
+// says what is wrong with Resource.
 func (m ResourceMetadata) URL() (string, error) {
 	if err := wire.CheckAddress(m.Resource, false); err != nil {
 		return "", fmt.Errorf("token: ResourceMetadata.Resource: %w", err)
@@ -64,9 +65,9 @@ func (m ResourceMetadata) URL() (string, error) {
 	return address, nil
 }
 
-// Handler returns a handler that serves the document, and the path to register it at,
-// which is that of URL. Caches may keep the document for 5 minutes. The response to
-// methods other than GET and HEAD is 405. The error names the invalid field.
+// Handler returns a handler that serves the document, and the path at which to register
+// the handler: the path of URL. Caches may keep the document for 5 minutes. The response
+// to methods other than GET and HEAD is 405. The error names the invalid field.
 func (m ResourceMetadata) Handler() (path string, h http.Handler, err error) {
 	address, err := m.URL()
 	if err != nil {

@@ -68,7 +68,8 @@ func (t *Token) AuthorizedParty() string {
 }
 
 // ACR returns the claim acr: the class of the authentication (RFC 9068, 2.2.1; OpenID
-// Connect Core, 2). It is empty as AuthorizedParty is.
+// Connect Core, 2). It is empty if the token has none, or one that is not a string of 1
+// to 255 bytes.
 func (t *Token) ACR() string {
 	if t.further == nil {
 		return ""
@@ -76,10 +77,11 @@ func (t *Token) ACR() string {
 	return t.further.ACR
 }
 
-// Actors returns the claim act: who acts for the subject, then who acted before, up to 8
-// of them (RFC 8693, 4.1). The Subject of the first one is the Actor of the identity. The
-// others are for the record: access control must not depend on them. A token whose act
-// cannot be read is refused.
+// Actors returns the claim act: the actor that acts for the subject, followed by prior
+// actors, the most recent first (RFC 8693, 4.1). It is nil if the subject acts itself.
+// The Subject of the first one is the Actor of the identity. The others are information
+// only: access control must not depend on them. A Verifier refuses a token with more than
+// 8 actors, or with an act that cannot be read.
 func (t *Token) Actors() []Actor {
 	if t.further == nil || len(t.further.Actors) == 0 {
 		return nil
@@ -91,8 +93,9 @@ func (t *Token) Actors() []Actor {
 	return actors
 }
 
-// MayAct returns the claim may_act: who is allowed to become an actor (RFC 8693, 4.4). It
-// is zero if the token has none, or one without a sub that is a string of 1 to 255 bytes.
+// MayAct returns the claim may_act: the party that is allowed to become the actor for the
+// subject (RFC 8693, 4.4). It is the zero Actor if the token has no may_act, or one whose
+// sub, or iss if there is one, is not a string of 1 to 255 bytes.
 func (t *Token) MayAct() Actor {
 	if t.further == nil {
 		return Actor{}

@@ -16,26 +16,34 @@ import (
 // response lasts longer than a check of the request: for server-sent events and
 // WebSockets. Call the returned function when the response ends.
 //
-// id is an identity that Authenticate of this Verifier has returned. An [Issuer], and a
-// Verifier with a RevocationCheck, look at the login in the store: the context outlives
-// the access token, and ends by a logout or a revocation anywhere, by a new login that
-// replaces it, by reuse of a refresh token, or when the login is no longer refreshed
-// (ASVS 5.0, 7.4.1). The cause, see [context.Cause], wraps [auth.ErrUnauthenticated].
-// Any other Verifier does not know the login: the context ends when the access token
-// expires, with a cause that wraps [ErrExpired], and the client can refresh and connect
-// again.
+// id is an identity that Authenticate of this Verifier has returned. What Watch sees
+// depends on the Verifier (ASVS 5.0, 7.4.1):
+//
+//   - An [Issuer], and a Verifier with a RevocationCheck, read the login in the store.
+//     The context outlives the access token, and ends by a logout or a revocation
+//     anywhere, by a new login that replaces the login, by reuse of a refresh token, or
+//     when the login is no longer refreshed. The cause, see [context.Cause], wraps
+//     [auth.ErrUnauthenticated].
+//   - Any other Verifier does not know the login. The context ends when the access token
+//     expires, with a cause that wraps [ErrExpired], and the client can refresh and
+//     connect again.
 //
 // For an identity that is not of a token, the context is canceled at once, with a cause
-// that does not wrap auth.ErrUnauthenticated. After a call of the returned function, or
-// the end of ctx, the cause is [context.Canceled] or that of ctx.
+// that does not wrap auth.ErrUnauthenticated. After a call of the returned function the
+// cause is [context.Canceled], and after the end of ctx it is the cause of ctx.
 //
-// What this Issuer ends is seen at once, and so is an end elsewhere over a near cache that
-// reports changes ([store.Notifying]). To see any other end, Watch reads the login every
-// 5 to 5.5 seconds, by GetCached where there is a near cache. However often a login is
-// watched, it is read once, and with it the login of its actor: 10,000 watched logins
-// cost at most 2,000 reads a second, spread evenly, of which at most 16 run at once, and
-// no goroutine each. While the store cannot answer, the context goes on until the
-// lifetime is over; one [auth.EventFault] reports it.
+// A login that this Issuer ends is seen at once. So is an end elsewhere, over a near
+// cache that reports changes ([store.Notifying]).
+//
+// To see any other end, Watch reads the login every 5 to 5.5 seconds, by GetCached where
+// there is a near cache. These reads also see the end of the actor's own login
+// (ActorLoginID of [auth.Identity]), even if this Issuer has ended it. While the store
+// cannot answer, the context goes on until the lifetime is over; one [auth.EventFault]
+// reports it.
+//
+// However many watches a login has, it is read once in that time, together with the login
+// of its actor: 10,000 watched logins cost at most 2,000 reads a second, spread evenly,
+// of which at most 16 run at once. A watch needs no goroutine of its own.
 func (v *Verifier) Watch(ctx context.Context, id auth.Identity) (context.Context, context.CancelFunc) {
 	t, _ := id.Credential.(*Token)
 	switch {

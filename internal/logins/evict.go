@@ -9,10 +9,10 @@ import (
 // bound: an attacker who knows only the password must not end complete logins.
 const maxPending = 10
 
-// evict marks the entries over their bound, expired ones first, then the least
-// recently used, and returns the entries of logins that were alive. Complete logins,
-// pending ones, and those with an actor are counted separately. Entries that are being ended, and the entry that
-// the newest one replaces, do not count.
+// evict marks the entries over their bound, expired ones first, then the least recently
+// used, and returns the entries of logins that were alive. Complete logins, pending ones,
+// and those with an actor are counted separately. Entries that are being ended, and the
+// entry that the newest one replaces, do not count.
 //
 // The last use in an entry is as old as the last read of its record. So look, which
 // reads the record and updates the entry, is called for each candidate. It returns
