@@ -2,7 +2,9 @@ package migrate
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -16,6 +18,8 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	fibersession "github.com/gofiber/fiber/v2/middleware/session"
 	"github.com/gorilla/sessions"
+
+	"github.com/authlatch/auth/store"
 )
 
 const shared = "0123456789abcdef0123456789abcdef"
@@ -294,6 +298,56 @@ func TestValuesOfSCSMove(t *testing.T) {
 			t.Errorf("after logout: %d %s", code, body)
 		}
 	})
+}
+
+// A cart that cannot be moved does not prevent the login, and leaves none behind.
+func TestAValueThatCannotMoveDoesNotHinderTheMove(t *testing.T) {
+	for rule, item := range map[string]string{"too large": strings.Repeat("x", 40<<10), "not UTF-8": "\xff"} {
+		t.Run(rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := sites["scs"](t, &takeOver{store: &brittle{}, until: time.Now().Add(time.Hour)})
+				alice := &visitor{cookies: map[string]string{}}
+				alice.send(s.before, "POST", "/login", url.Values{"user": {"alice"}, "password": {"correct horse"}})
+				alice.send(s.before, "POST", "/cart", url.Values{"item": {item}})
+				if code, body := s.me(alice); code != 200 || body != "alice" {
+					t.Errorf("%d %q", code, body)
+				}
+			})
+		})
+	}
+}
+
+// A login that the old program did not remember ends with the browser.
+func TestTheMoveRemembersOnlyWhoWasRemembered(t *testing.T) {
+	for _, remembered := range []bool{true, false} {
+		t.Run(fmt.Sprint(remembered), func(t *testing.T) {
+			old := scs.New()
+			old.Store = memstore.NewWithCleanupInterval(0)
+			old.Lifetime, old.Cookie.Persist = 30*24*time.Hour, false
+			after, err := move(old, &store.Memory{}, time.Now().Add(time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := old.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				old.Put(r.Context(), "user", "alice")
+				old.RememberMe(r.Context(), remembered)
+			}))
+			alice := &visitor{cookies: map[string]string{}}
+			alice.send(before, "POST", "/login", nil)
+			r := httptest.NewRequest("GET", "https://app.example/me", nil)
+			r.AddCookie(&http.Cookie{Name: old.Cookie.Name, Value: alice.cookies[old.Cookie.Name]})
+			w := httptest.NewRecorder()
+			after.ServeHTTP(w, r)
+			for _, c := range w.Result().Cookies() {
+				if c.MaxAge >= 0 && (c.MaxAge > 0) != remembered {
+					t.Errorf("%s: Max-Age %d", c.Name, c.MaxAge)
+				}
+			}
+			if w.Code != 200 {
+				t.Error(w.Code)
+			}
+		})
+	}
 }
 
 // Requests at the same moment with one credential make one login.

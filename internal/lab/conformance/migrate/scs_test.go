@@ -5,6 +5,7 @@ import (
 	"log"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -129,18 +130,24 @@ func readSCS(old *scs.SessionManager, sessions *session.Manager) func(*http.Requ
 		if err != nil {
 			return oldLogin{}, err // the old store is down: 503, and the cookie stays
 		}
+		expires := old.Deadline(ctx) // the move extends no login
+		if !old.Cookie.Persist && !old.GetBool(ctx, "__rememberMe") {
+			// RememberMe was not called: this login is not to be remembered either.
+			expires = time.Now().Add(min(time.Until(expires), 24*time.Hour))
+		}
 		return oldLogin{
 			Identity: auth.Identity{
 				Subject:  old.GetString(ctx, "user"),
-				AuthTime: time.Unix(1, 0),   // not known: RequireRecent asks for a login
-				Expires:  old.Deadline(ctx), // the move extends no login
+				AuthTime: time.Unix(1, 0), // not known: RequireRecent asks for a login
+				Expires:  expires,
 			},
 			once: []byte(c.Value),
 			keep: func(w http.ResponseWriter, r *http.Request) error {
-				if !old.Exists(ctx, "cart") {
-					return nil
+				item := old.GetString(ctx, "cart")
+				if item == "" || len(item) > 16<<10 || !utf8.ValidString(item) {
+					return nil // a value that cannot move does not prevent the login
 				}
-				return put(sessions, w, r, old.GetString(ctx, "cart"))
+				return put(sessions, w, r, item)
 			},
 		}, nil
 	}

@@ -32,7 +32,7 @@ type takeOver struct {
 type oldLogin struct {
 	auth.Identity
 	once []byte                                         // the credential, in the one form that is valid
-	keep func(http.ResponseWriter, *http.Request) error // moves values, or nil
+	keep func(http.ResponseWriter, *http.Request) error // moves values into an anonymous session, or nil
 }
 
 // take logs the user of an old credential in and expires the old cookie. After an error the
@@ -57,9 +57,11 @@ func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err
 		http.SetCookie(w, &http.Cookie{Name: t.cookie, Path: "/", MaxAge: -1})
 	}
 	ctx := context.WithoutCancel(r.Context()) // a client that hangs up is logged in, too
-	err = t.logins.Login(w, r, old.Identity)
-	if err == nil && old.keep != nil {
-		err = old.keep(w, r)
+	if old.keep != nil {
+		err = old.keep(w, r) // first: Login carries the values of an anonymous session over
+	}
+	if err == nil {
+		err = t.logins.Login(w, r, old.Identity)
 	}
 	if err == nil {
 		_, err = t.store.CompareAndSwap(ctx, key, begun, done, time.Until(t.until))
