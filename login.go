@@ -14,7 +14,7 @@ type Login struct {
 	Actor     string    // who acts for Subject, as in [Identity]; empty: the subject itself
 	ID        string    // the LoginID, as in [Identity] and for LogoutOne; not a secret
 	AuthTime  time.Time // when the subject last authenticated
-	LastUsed  time.Time // the last recorded use; see above
+	LastUsed  time.Time // the last recorded use, with the precision given for Login
 	Expires   time.Time // when it ends at the latest; it ends earlier if it is idle
 	UserAgent string    // at login, as the Device function of the mode returns it
 	Address   string    // at login, likewise; empty by default

@@ -72,6 +72,13 @@ func (w *world) look(ctx context.Context, id string) (watch.Life, error) {
 	return w.lives[id], errors.Join(late, w.errs[id], w.errs[""])
 }
 
+// atOnce returns the most looks that were under way at once.
+func (w *world) atOnce() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.most
+}
+
 // watch watches a login for the duration of the test.
 func (w *world) watch(t *testing.T, id string, l watch.Life) (context.Context, context.CancelFunc) {
 	w.mu.Lock()
@@ -340,8 +347,8 @@ func TestASlowStoreIsLookedAtByFewAtOnce(t *testing.T) {
 			all = append(all, ctx)
 		}
 		time.Sleep(10 * time.Minute)
-		if w.most != 16 {
-			t.Errorf("%d looks at once, want 16", w.most)
+		if n := w.atOnce(); n != 16 {
+			t.Errorf("%d looks at once, want 16", n)
 		}
 		if n := runtime.NumGoroutine(); n > 100 {
 			t.Errorf("%d goroutines", n)
@@ -425,8 +432,8 @@ func TestWatchesComeAndGoDuringLooks(t *testing.T) {
 		ctx, _ := w.watch(t, "a", watch.Life{})
 		w.fail("a", errEnded)
 		endsAfter(t, ctx, 0, longest+2*w.delay, errEnded)
-		if w.most > 16 {
-			t.Errorf("%d looks at once", w.most)
+		if n := w.atOnce(); n > 16 {
+			t.Errorf("%d looks at once", n)
 		}
 		if n := w.Watched(); n != 0 {
 			t.Errorf("%d logins are watched", n)
