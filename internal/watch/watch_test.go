@@ -291,6 +291,7 @@ func TestLooksAreSpreadOverTheInterval(t *testing.T) {
 		check := func() {
 			for part := range 10 {
 				time.Sleep(watch.Interval / 10)
+				synctest.Wait() // for the looks of this moment
 				if n := w.count(); n < perTenth*7/10 || n > perTenth*13/10 {
 					t.Errorf("%d looks in tenth %d of an interval, want about %d", n, part, perTenth)
 				}
