@@ -128,10 +128,9 @@ func ended(why string) error { return asInvalid(fmt.Errorf("%w: %s", errEnded, w
 
 // describe is [rotation.Describe] of a family whose secret may be retired.
 func (l *revocationCheck) describe(d logins.Digest, raw []byte) (auth.Login, bool, error) {
-	login, live, err := rotation.Describe(d, raw)
-	if err != nil || !live {
-		return login, false, err
+	f, err := rotation.Living(raw, time.Now())
+	if err != nil || f == nil {
+		return auth.Login{}, false, err
 	}
-	f, err := rotation.Parse(raw)
-	return login, err == nil && !l.keys.retired(f.KeyID), err
+	return f.Describe(d), !l.keys.retired(f.KeyID), nil
 }
