@@ -322,7 +322,7 @@ func TestWatchesCostOneReadOfEachLoginAnInterval(t *testing.T) {
 	})
 }
 
-// nearby is a near cache that hears of changes at once.
+// nearby is a near cache that learns of changes at once.
 type nearby struct {
 	counted
 	cached  atomic.Int64
