@@ -348,8 +348,13 @@ test('papercups#90: what waiting does not change is an error that says what is w
   }
 });
 
-// immediately is setTimeout for a client whose clock goes on while it waits.
+// immediately is setTimeout for a client whose clocks go on while it waits. Both must: the
+// client waits for what remains by the clock that shows more.
 const immediately = (native) => (action, delay = 0, ...rest) => {
   if (delay < 500 || delay === 10_000) return native(action, delay, ...rest);
-  return native(() => { clock.now += delay; action(...rest); });
+  return native(() => {
+    clock.now += delay;
+    clock.sleep(delay);
+    action(...rest);
+  });
 };
