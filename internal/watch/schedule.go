@@ -7,23 +7,25 @@ import (
 )
 
 // schedule knows which login is due next. It has one timer, however many logins there are,
-// and none if there is no login.
+// and none if there is no login. After changes, arm sets the timer.
 type schedule struct {
 	queue   queue
 	timer   *time.Timer
+	set     time.Time // for which the timer is set, or zero once it has fired
 	run     func()    // runs when the first login is due
 	overdue list.List // of *login: they wait for a look, the first for longest
 }
 
-// add puts e into the schedule, due after wait, or moves it there.
+// add puts e into the schedule, due after wait, or moves it there. It is never due at once:
+// in a bubble of testing/synctest a timer that fires while it is set crashes Go 1.26 under
+// -race, if another fires at the same time.
 func (s *schedule) add(e *login, wait time.Duration) {
-	e.at = time.Now().Add(wait)
+	e.at = time.Now().Add(max(wait, time.Nanosecond))
 	if e.index >= 0 {
 		heap.Fix(&s.queue, e.index)
 	} else {
 		heap.Push(&s.queue, e)
 	}
-	s.arm()
 }
 
 // remove takes e out of the schedule.
@@ -32,21 +34,29 @@ func (s *schedule) remove(e *login) {
 	if e.waits != nil {
 		s.overdue.Remove(e.waits)
 	}
-	s.arm()
 }
 
-// arm sets the timer to the first login.
+// arm sets the timer to the first login, unless it is set to that time.
 func (s *schedule) arm() {
-	switch {
-	case len(s.queue) == 0:
-		s.timer.Stop()
-		s.timer = nil
+	if len(s.queue) == 0 {
+		if s.timer != nil {
+			s.timer.Stop()
+			s.timer = nil
+		}
+		return
+	}
+	switch first := s.queue[0].at; {
 	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Until(s.queue[0].at), s.run)
-	default:
-		s.timer.Reset(time.Until(s.queue[0].at))
+		s.timer = time.AfterFunc(time.Until(first), s.run)
+		s.set = first
+	case !first.Equal(s.set):
+		s.timer.Reset(time.Until(first))
+		s.set = first
 	}
 }
+
+// fired notes that the timer has to be set again.
+func (s *schedule) fired() { s.set = time.Time{} }
 
 // due returns the first login if it is due, or nil.
 func (s *schedule) due(now time.Time) *login {

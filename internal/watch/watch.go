@@ -109,7 +109,7 @@ func Refuse(ctx context.Context, err error) (context.Context, context.CancelFunc
 // End ends the contexts of a login that this process has ended.
 func (w *Watcher) End(loginID string, cause error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.unlock()
 	if e := w.logins[loginID]; e != nil {
 		w.end(e, cause)
 	}
@@ -118,7 +118,7 @@ func (w *Watcher) End(loginID string, cause error) {
 // Changed looks at a login whose record has changed in the store.
 func (w *Watcher) Changed(loginID string) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.unlock()
 	e := w.logins[loginID]
 	switch {
 	case e == nil:
@@ -131,7 +131,7 @@ func (w *Watcher) Changed(loginID string) {
 
 func (w *Watcher) join(l Login, x *watch) *login {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.unlock()
 	e := w.logins[l.ID]
 	if e == nil {
 		e = &login{Login: l, watches: make(map[*watch]struct{}), index: -1}
@@ -150,7 +150,7 @@ func (w *Watcher) join(l Login, x *watch) *login {
 // leave ends one watch. It does nothing if the watch has ended.
 func (w *Watcher) leave(e *login, x *watch) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.unlock()
 	if delete(e.watches, x); len(e.watches) == 0 {
 		w.forget(e)
 	}
@@ -174,13 +174,20 @@ func (w *Watcher) forget(e *login) {
 	w.schedule.remove(e)
 }
 
+// unlock sets the timer for what the caller has changed, and unlocks w.mu.
+func (w *Watcher) unlock() {
+	w.schedule.arm()
+	w.mu.Unlock()
+}
+
 func (e *login) watched() bool { return e.ctx.Err() == nil }
 
 // run runs when the first login is due. It ends what has expired, and looks at the others
 // that are due. An expiry so never waits for a look.
 func (w *Watcher) run() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.unlock()
+	w.schedule.fired()
 	now := time.Now()
 	for e := w.schedule.due(now); e != nil; e = w.schedule.due(now) {
 		if e.expired(now) {
@@ -201,15 +208,15 @@ func (w *Watcher) run() {
 // look looks at the logins that are overdue, one after the other.
 func (w *Watcher) look() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	defer w.unlock()
 	for e := w.schedule.next(); e != nil; e = w.schedule.next() {
-		w.mu.Unlock()
+		w.unlock()
 		ctx, cancel := context.WithTimeout(e.ctx, patience)
 		life, err := e.Look(ctx)
 		cancel()
 		w.mu.Lock()
 		if w.looked(e, life, err) {
-			w.mu.Unlock()
+			w.unlock()
 			w.fault(e.ID, err)
 			w.mu.Lock()
 		}
