@@ -133,7 +133,8 @@ go_test() {
 	if ((failed > 0)); then
 		grep -vE '^=== |^ *--- PASS|^PASS$|^ok |^\?' "$data/log" | tail -n 200 || true
 		say 'what has failed, with what it said'
-		grep -B 12 -A 3 -E '^ *--- FAIL|^FAIL\s|^panic:' "$data/log" || true
+		grep -B 12 -A 3 -E '^ *--- FAIL|^FAIL\s' "$data/log" || true
+		grep -A 12 -E '^(panic|fatal error|SIG[A-Z]+):' "$data/log" | head -n 60 || true
 	elif ((skipped > 0)); then
 		grep -A 1 -E '^ *--- SKIP' "$data/log"
 	fi
