@@ -137,14 +137,15 @@ var symptoms = []struct {
 		for _, p := range []cookie.Policy{cookie.Session(), cookie.Session().Insecure()} {
 			r := httptest.NewRequest("POST", "http://localhost:8080/login", nil)
 			r.Header.Set("Origin", "http://localhost:8080")
+			r.Header.Set("User-Agent", "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15")
 			w := httptest.NewRecorder()
 			b.must(b.sessions(&store.Memory{}, p, auth.Limits{}).Login(w, r, auth.Identity{Subject: "alice"}))
 			name, rest, _ := strings.Cut(w.Header().Get("Set-Cookie"), "=")
 			_, attributes, _ := strings.Cut(rest, ";")
 			b.sees("`" + name + "=…;" + attributes + "`")
 		}
-		if len(b.seen) != 2 {
-			b.Error("there is an event")
+		if len(b.seen) != 3 {
+			b.Errorf("%d sights, want two cookies and one event", len(b.seen))
 		}
 		r := httptest.NewRequest("POST", "http://192.168.0.5:8080/login", nil)
 		if b.sessions(&store.Memory{}, cookie.Session().Insecure(), auth.Limits{}).Login(httptest.NewRecorder(), r, auth.Identity{Subject: "alice"}) == nil {

@@ -27,11 +27,10 @@ const pause = time.Minute
 
 // Check returns an error if the browser drops the cookie that the response to r sets under
 // the policy, and at most one within a minute. It believes the browser, which says from
-// where the page came: a proxy in front may end TLS. Browsers send Sec-Fetch-Site only where
-// they keep Secure cookies.
+// where the page came: a proxy in front may end TLS.
 func (w *Watch) Check(r *http.Request, p cookie.Policy) error {
 	secure := strings.HasPrefix(p.Name(), "__")
-	if !secure || r.TLS != nil || r.Header.Get("Sec-Fetch-Site") != "" {
+	if !secure || r.TLS != nil {
 		return nil
 	}
 	from := r.Header.Get("Origin")
@@ -39,7 +38,11 @@ func (w *Watch) Check(r *http.Request, p cookie.Policy) error {
 		from = r.Header.Get("Referer")
 	}
 	page, err := url.Parse(from)
-	if err != nil || page.Scheme != "http" || loopback(page.Hostname()) {
+	if err != nil || page.Scheme != "http" {
+		return nil
+	}
+	local := loopback(page.Hostname())
+	if keeps(r.Header, local) {
 		return nil
 	}
 	now := time.Now()
@@ -47,8 +50,21 @@ func (w *Watch) Check(r *http.Request, p cookie.Policy) error {
 		return nil
 	}
 	host := strings.Trim(strconv.QuoteToASCII(page.Host), `"`) // for a terminal
+	if local {
+		return fmt.Errorf("WebKit browsers such as Safari drop the cookie %s: it is Secure, and http://%.200s is plain HTTP: "+
+			"use another browser, serve https or, in development, use cookie.Policy.Insecure", p.Name(), host)
+	}
 	return fmt.Errorf("browsers drop the cookie %s: it is Secure, and http://%.200s is plain HTTP and not loopback: "+
 		"serve https or, in a closed network only, use cookie.Policy.InsecureAnywhere", p.Name(), host)
+}
+
+// keeps reports whether the browser keeps Secure cookies of plain HTTP. WebKit never does
+// (WebKit bug 281149); all browsers of iOS are WebKit. The others do on loopback. Elsewhere
+// they send Sec-Fetch-Site only if they have been told to trust the origin.
+func keeps(h http.Header, local bool) bool {
+	agent := h.Get("User-Agent")
+	webkit := strings.Contains(agent, "AppleWebKit/") && !strings.Contains(agent, "Chrome/")
+	return !webkit && (local || h.Get("Sec-Fetch-Site") != "")
 }
 
 func loopback(host string) bool {
