@@ -34,9 +34,16 @@ import (
 // one that shows an HTML page depending on [errors.Is] and [errors.As], may call Deny
 // with the request that it was given.
 //
+// [Explain] does the same and says why, for development.
+//
 // Deny changes no cookies and adds no WWW-Authenticate; a guard adds it through its
 // [Challenger].
 func Deny(w http.ResponseWriter, r *http.Request, err error) {
+	deny(w, r, err, wire.Problem{})
+}
+
+// deny writes the response of Deny with the members of p.
+func deny(w http.ResponseWriter, r *http.Request, err error, p wire.Problem) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	var limited interface{ RetryAfter() time.Duration }
@@ -45,26 +52,28 @@ func Deny(w http.ResponseWriter, r *http.Request, err error) {
 		if wait := limited.RetryAfter(); wait > 0 {
 			h.Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 		}
-		problem(w, http.StatusTooManyRequests)
+		wire.WriteProblem(w, http.StatusTooManyRequests, p)
 	case errors.Is(err, crossorigin.ErrNotPost):
 		h.Set("Allow", http.MethodPost)
-		problem(w, http.StatusMethodNotAllowed)
+		wire.WriteProblem(w, http.StatusMethodNotAllowed, p)
 	case errors.Is(err, auth.ErrForbidden):
-		problem(w, http.StatusForbidden)
+		wire.WriteProblem(w, http.StatusForbidden, p)
 	case errors.Is(err, auth.ErrUnauthenticated):
 		if target := loginURL(r); target != "" {
 			h.Set("Location", target)
-			w.WriteHeader(http.StatusSeeOther)
+			if p.Detail == "" {
+				w.WriteHeader(http.StatusSeeOther)
+			} else {
+				wire.WriteProblem(w, http.StatusSeeOther, p)
+			}
 			return
 		}
-		problem(w, http.StatusUnauthorized)
+		wire.WriteProblem(w, http.StatusUnauthorized, p)
 	default:
 		h.Set("Retry-After", stored.RetryAfter)
-		problem(w, http.StatusServiceUnavailable)
+		wire.WriteProblem(w, http.StatusServiceUnavailable, p)
 	}
 }
-
-func problem(w http.ResponseWriter, status int) { wire.WriteProblem(w, status, wire.Problem{}) }
 
 // loginPageKey is the context key of the LoginPage of the refusing guard.
 type loginPageKey struct{}

@@ -94,7 +94,7 @@ type Guard struct {
 	// Deny writes the response to a request that the guard refuses. err is one of the
 	// three outcomes of package auth. The response has Cache-Control: no-store unless
 	// Deny sets another value. The default is the function [Deny], which gets
-	// LoginPage from the context of r. Handlers that refuse requests themselves call
+	// LoginPage from the context of r; [Explain] is for development. Handlers that refuse requests themselves call
 	// the function [Deny], not this field.
 	Deny func(w http.ResponseWriter, r *http.Request, err error)
 

@@ -22,7 +22,7 @@ func CheckAddress(address string, insecure bool) error {
 		err = errors.New("it contains a user name")
 	case u.Hostname() == "" || u.Opaque != "":
 		err = errors.New("it is not a URL with a host")
-	case u.Scheme == "https", u.Scheme == "http" && (insecure || loopback(u.Hostname())):
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || Loopback(u.Hostname())):
 		return nil
 	case u.Scheme == "http":
 		err = ErrPlain
@@ -33,7 +33,8 @@ func CheckAddress(address string, insecure bool) error {
 	return fmt.Errorf("address %.200q: %w", u.String(), err)
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host, without a port, is this machine.
+func Loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

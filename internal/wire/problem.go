@@ -10,6 +10,7 @@ type Problem struct {
 	Type   string `json:"type,omitempty"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
 	Reason string `json:"reason,omitempty"`
 }
 

@@ -1,0 +1,34 @@
+package middleware
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/authlatch/auth/internal/wire"
+)
+
+// Explain is [Deny] for development. It says why the request is refused: the problem
+// detail has a member "detail" (RFC 9457, 3.1.4) with the text of err, and so has the body
+// of a redirect to the login page.
+//
+//	guard := &middleware.Guard{Authenticator: sessions, Deny: middleware.Explain}
+//
+// Only a client on this machine gets the text, for a request to localhost, 127.0.0.0/8 or
+// [::1]. Explain responds to all others like Deny, because the text helps an attacker, too
+// (ASVS 5.0, 13.4.2 and 16.5.1). A proxy on this machine that rewrites the Host header to
+// localhost defeats this check.
+func Explain(w http.ResponseWriter, r *http.Request, err error) {
+	if err == nil || !fromHere(r) {
+		Deny(w, r, err)
+		return
+	}
+	deny(w, r, err, wire.Problem{Detail: err.Error()})
+}
+
+// fromHere reports whether a client on this machine asks for a name of this machine.
+func fromHere(r *http.Request) bool {
+	client, _, err := net.SplitHostPort(r.RemoteAddr)
+	host := url.URL{Host: r.Host}
+	return err == nil && wire.Loopback(client) && wire.Loopback(host.Hostname())
+}
