@@ -9,34 +9,34 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/authlatch/auth/internal/lab/fences"
 )
 
-// docs returns the guides, by file name.
+// docs returns the documents of all modules, by file name.
 func docs(t *testing.T) map[string]string {
 	t.Helper()
-	names, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts := make(map[string]string)
-	for _, name := range append(names, "README.md", "SECURITY.md", "CONTRIBUTING.md") {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts[filepath.ToSlash(name)] = string(text)
+	texts, err := fences.Documents(".")
+	if err != nil || texts["README.md"] == "" {
+		t.Fatal("no documents", err)
 	}
 	return texts
 }
 
+var (
+	fenced   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	inline   = regexp.MustCompile("`[^`\n]+`")
+	linked   = regexp.MustCompile(`\]\(<?([^)#>]*)(?:#([^)>]*))?>?\)`)
+	embedded = regexp.MustCompile(`(?:src|srcset|href)="([^"#]*)(?:#([^"]*))?"`)
+)
+
 func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
 	texts := docs(t)
 	var broken findings
-	code := regexp.MustCompile("(?s)```.*?```")
 	for name, text := range texts {
-		text = code.ReplaceAllString(text, "")
-		for _, link := range regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(text, -1) {
-			if strings.Contains(link[1], "://") {
+		text = inline.ReplaceAllString(fenced.ReplaceAllString(text, ""), "")
+		for _, link := range append(linked.FindAllStringSubmatch(text, -1), embedded.FindAllStringSubmatch(text, -1)...) {
+			if strings.Contains(link[1], ":") {
 				continue
 			}
 			file := filepath.Join(filepath.Dir(name), filepath.FromSlash(link[1]))
@@ -55,11 +55,52 @@ func TestLinksOfTheDocsLeadSomewhere(t *testing.T) {
 
 // anchors returns the link targets of the headings of a text.
 func anchors(text string) (names []string) {
-	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-		name := strings.ReplaceAll(strings.ToLower(heading[1]), " ", "-")
+	for _, heading := range headings(text) {
+		name := strings.ReplaceAll(strings.ToLower(strings.TrimLeft(heading, "# ")), " ", "-")
 		names = append(names, regexp.MustCompile(`[^\p{L}\p{N}_-]`).ReplaceAllString(name, ""))
 	}
 	return names
+}
+
+// headings returns the headings of a text with their marks.
+func headings(text string) []string {
+	return regexp.MustCompile(`(?m)^#+ .*$`).FindAllString(fenced.ReplaceAllString(text, ""), -1)
+}
+
+// A page in Korean has the structure and the code of the page in English.
+func TestKoreanPagesFollowTheEnglish(t *testing.T) {
+	texts := docs(t)
+	var findings findings
+	for name, text := range texts {
+		original, korean := strings.CutSuffix(name, ".ko.md")
+		if !korean {
+			continue
+		}
+		original += ".md"
+		if got, want := levels(text), levels(texts[original]); got != want {
+			findings.add("%s has headings of the levels %s, and %s %s", name, got, original, want)
+		}
+		got, want := fences.Blocks(text), fences.Blocks(texts[original])
+		if len(got) != len(want) {
+			findings.add("%s has %d blocks of code, and %s %d", name, len(got), original, len(want))
+			continue
+		}
+		for i, b := range got {
+			if b.Language != want[i].Language || b.Text != want[i].Text {
+				findings.add("%s:%d: the code differs from %s:%d", name, b.Line, original, want[i].Line)
+			}
+		}
+	}
+	findings.report(t, "bring these pages up to date; code and its comments stay in English")
+}
+
+// levels returns the levels of the headings, such as "122".
+func levels(text string) string {
+	var b strings.Builder
+	for _, heading := range headings(text) {
+		b.WriteString(strconv.Itoa(len(heading) - len(strings.TrimLeft(heading, "#"))))
+	}
+	return b.String()
 }
 
 // docs/operating.md explains each kind and each reason of events.
