@@ -15,14 +15,16 @@ PATH=$PATH:/usr/sbin # where some servers are
 
 # What the tests need beside Go: a command, and the packages that bring it.
 needs='
-gcc            gcc libc6-dev    # the race detector
-chromium       chromium         # the rest is for internal/lab/conformance
-redis-server   redis-server
-pg_ctlcluster  postgresql
-pgbouncer      pgbouncer
-mariadbd       mariadb-server
-etcd           etcd-server
-npm            nodejs npm       # the browser client, under Node and with axios
+gcc              gcc libc6-dev      # the race detector
+chromium         chromium           # the rest is for internal/lab/conformance
+WebKitWebDriver  webkit2gtk-driver
+Xvfb             xvfb
+redis-server     redis-server
+pg_ctlcluster    postgresql
+pgbouncer        pgbouncer
+mariadbd         mariadb-server
+etcd             etcd-server
+npm              nodejs npm         # the browser client, under Node and with axios
 '
 
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/subtle"
+	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -26,7 +28,17 @@ func (s *shop) login(w http.ResponseWriter, r *http.Request) {
 		middleware.Deny(w, r, err)
 		return
 	}
-	http.Redirect(w, r, middleware.SafeNext(r.PostFormValue("next")), http.StatusSeeOther)
+	next := middleware.SafeNext(r.PostFormValue("next"))
+	http.Redirect(w, r, "/welcome?next="+url.QueryEscape(next), http.StatusSeeOther)
+}
+
+// welcome follows a login. It finds out whether the browser has kept the cookie.
+func (s *shop) welcome(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.sessions.Authenticate(r); errors.Is(err, auth.ErrNoCredential) {
+		show(w, http.StatusOK, "nocookie", page{})
+		return
+	}
+	http.Redirect(w, r, middleware.SafeNext(r.FormValue("next")), http.StatusSeeOther)
 }
 
 func (s *shop) logout(w http.ResponseWriter, r *http.Request) {

@@ -18,8 +18,8 @@
 // The first "me" prints "hello, alice", the page after it has the tea, and the last
 // "me" prints {"title":"Unauthorized","status":401}.
 //
-// The cookie is Secure. Safari does not send such cookies to http://localhost: use
-// -insecure there. With "-idle 1m" a session expires after a minute without use.
+// The cookie is Secure. Safari does not keep such cookies from http://localhost: use
+// -insecure there. The page and the log say so. With "-idle 1m" a session expires after a minute without use.
 // Events of sessions are logged to standard error.
 package main
 

@@ -32,6 +32,7 @@ func (s *shop) routes() http.Handler {
 	mux.HandleFunc("GET /style.css", style)
 	mux.HandleFunc("POST /cart", s.addToCart)
 	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("GET /welcome", s.welcome)
 	mux.HandleFunc("POST /logout", s.logout)
 
 	mux.Handle("GET /me", s.guard.Require(http.HandlerFunc(me)))

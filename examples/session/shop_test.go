@@ -100,6 +100,15 @@ func TestALoginLastsUntilLogout(t *testing.T) {
 	c.wants("/me", http.StatusUnauthorized)
 }
 
+// Over plain HTTP, browsers drop the Secure cookie.
+func TestABrowserThatDropsTheCookieIsTold(t *testing.T) {
+	c := visit(t, open(t))
+	c.Jar = nil
+	if status, body := c.post("/login", alice); status != http.StatusOK || !strings.Contains(body, "not kept the cookie") {
+		t.Errorf("status %d, %s", status, body)
+	}
+}
+
 func TestAWrongPasswordIsRefused(t *testing.T) {
 	c := visit(t, open(t))
 	for _, password := range []string{"", "battery staple", "correct horse "} {

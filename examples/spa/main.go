@@ -10,20 +10,26 @@
 //
 // Open http://localhost:8080 in one tab or several. With the second command an access
 // token expires before the next call, and the login after half a minute without use.
-// The page shows each exchange of tokens.
+// The page shows each exchange of tokens, and the log each event.
+//
+// The cookie is Secure. Safari does not keep such cookies from http://localhost: use
+// -insecure there. The page and the log say so.
 package main
 
 import (
+	"context"
 	"crypto/subtle"
 	"embed"
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/store"
 	"github.com/authlatch/auth/token"
@@ -37,6 +43,7 @@ func main() {
 	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on")
 	access := flag.Duration("access", time.Hour, "how long an access token is valid")
 	refresh := flag.Duration("refresh", 3*time.Hour, "how long a login lasts without a refresh")
+	insecure := flag.Bool("insecure", false, "set a cookie without Secure, for Safari on http://localhost")
 	flag.Parse()
 
 	listener, err := net.Listen("tcp", *addr)
@@ -44,7 +51,11 @@ func main() {
 		log.Fatal(err)
 	}
 	origin := "http://" + listener.Addr().String()
-	handler, err := newHandler(origin, *access, *refresh)
+	kept := cookie.Refresh()
+	if *insecure {
+		kept = kept.Insecure()
+	}
+	handler, err := newHandler(origin, kept, *access, *refresh)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,7 +64,7 @@ func main() {
 	log.Fatal(server.Serve(listener))
 }
 
-func newHandler(origin string, access, refresh time.Duration) (http.Handler, error) {
+func newHandler(origin string, kept cookie.Policy, access, refresh time.Duration) (http.Handler, error) {
 	keys, err := token.NewKeySet(token.Ed25519)
 	if err != nil {
 		return nil, err
@@ -62,8 +73,9 @@ func newHandler(origin string, access, refresh time.Duration) (http.Handler, err
 		Keys: keys,
 		// Logins are kept here. To use another store, change only this line.
 		Store:  &store.Memory{},
-		Issuer: origin, Audience: origin, ClientID: "spa",
+		Issuer: origin, Audience: origin, ClientID: "spa", Cookie: kept,
 		AccessLifetime: access, Limits: auth.Limits{IdleTimeout: refresh, Lifetime: max(12*time.Hour, refresh)},
+		Events: func(_ context.Context, e auth.Event) { slog.Info("auth", "event", e) },
 	})
 	if err != nil {
 		return nil, err
@@ -74,10 +86,16 @@ func newHandler(origin string, access, refresh time.Duration) (http.Handler, err
 	if err != nil {
 		return nil, err
 	}
-	return routes(issuer, &middleware.Guard{Authenticator: verifier}), nil
+	mux := routes(issuer, &middleware.Guard{Authenticator: verifier})
+	mux.HandleFunc("GET /kept", func(w http.ResponseWriter, r *http.Request) {
+		if _, ok, _ := kept.Read(r); !ok {
+			http.Error(w, "the browser has not kept the refresh cookie", http.StatusNotFound)
+		}
+	})
+	return mux, nil
 }
 
-func routes(issuer *token.Issuer, guard *middleware.Guard) http.Handler {
+func routes(issuer *token.Issuer, guard *middleware.Guard) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		if user := r.PostFormValue("user"); !isPassword(user, r.PostFormValue("password")) {

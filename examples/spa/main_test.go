@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/authlatch/auth/cookie"
 )
 
 func TestThePageAndItsPartsAreServed(t *testing.T) {
-	handler, err := newHandler("https://app.example", time.Hour, 3*time.Hour)
+	handler, err := newHandler("https://app.example", cookie.Refresh(), time.Hour, 3*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +34,7 @@ func TestThePageAndItsPartsAreServed(t *testing.T) {
 }
 
 func TestTheFlagsOfTheExampleWork(t *testing.T) {
-	if _, err := newHandler("http://localhost:8080", 5*time.Second, 30*time.Second); err != nil {
+	if _, err := newHandler("http://localhost:8080", cookie.Refresh().Insecure(), 5*time.Second, 30*time.Second); err != nil {
 		t.Error(err)
 	}
 }

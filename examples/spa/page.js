@@ -59,6 +59,7 @@ $('login').addEventListener('submit', attempt(async () => {
   }
   $('login').reset();
   await call();
+  if ((await fetch('/kept')).status === 404) $('notice').hidden = false;
 }));
 $('call').addEventListener('click', attempt(call));
 $('four').addEventListener('click', attempt(async () => {
