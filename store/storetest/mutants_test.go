@@ -459,8 +459,10 @@ func TestRulesSeeMistakes(t *testing.T) {
 					if len(failures) == 0 {
 						t.Fatal("the rule does not see the mistake")
 					}
-					first, _, _ := strings.Cut(failures[0], "\n")
-					t.Logf("%q", first)
+					t.Log(failures[0])
+					if lines := strings.Count(failures[0], "\n") + 1; lines > 8 {
+						t.Errorf("the failure has %d lines", lines)
+					}
 				})
 			}
 		})

@@ -2,11 +2,11 @@ package storetest
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,7 +69,7 @@ func oneCreator(k *kit) {
 func noLostUpdate(k *kit) {
 	const writers, each = 8, 25
 	key := k.key()
-	k.create(key, make([]byte, 8))
+	k.create(key, []byte("0"))
 	k.parallel(writers, func(_ int, v view) error {
 		for range each {
 			if err := v.increment(key); err != nil {
@@ -78,8 +78,8 @@ func noLostUpdate(k *kit) {
 		}
 		return nil
 	})
-	if value, _ := k.get(key); len(value) != 8 || binary.BigEndian.Uint64(value) != writers*each {
-		k.Errorf("the counter is %x after %d updates", value, writers*each)
+	if n := counted(k.get(key)); n != writers*each {
+		k.Errorf("the counter is %d after %d updates", n, writers*each)
 	}
 }
 
@@ -92,16 +92,24 @@ func (v view) increment(key string) error {
 		if err != nil {
 			return err
 		}
-		if !ok || len(old) != 8 {
-			return fmt.Errorf("the counter became %x", old)
+		if counted(old, ok) < 0 {
+			return fmt.Errorf("the counter became %s", shown(old))
 		}
 		runtime.Gosched()
-		next := binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(old)+1)
+		next := fmt.Append(nil, counted(old, ok)+1)
 		if swapped, err := v.swap(key, old, next); swapped || err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("no update in %v", v.k.patience)
+}
+
+// counted returns the number in a counter, or -1.
+func counted(value []byte, ok bool) int {
+	if n, err := strconv.Atoi(string(value)); ok && err == nil {
+		return n
+	}
+	return -1
 }
 
 func readsOwnWrites(k *kit) {
@@ -134,7 +142,7 @@ func linearizable(k *kit) {
 		var histories [clients][keys]history
 		start := time.Now()
 		k.parallel(clients, func(i int, v view) error {
-			c := client{view: v, start: start, name: byte(i)}
+			c := client{view: v, start: start, name: 'a' + byte(i)}
 			for n := range each {
 				if n%2 == 0 {
 					c.key = rand.IntN(keys)
@@ -153,7 +161,7 @@ func linearizable(k *kit) {
 				all = append(all, histories[i][key]...)
 			}
 			if !all.linearizable() {
-				k.fatalf("no order of these calls is linearizable:\n%s", all)
+				k.fatalf("the key is not linearizable:\n%s", all.prove())
 			}
 		}
 	}
@@ -171,6 +179,7 @@ type client struct {
 
 func (c *client) step(key string) (op operation, err error) {
 	runtime.Gosched()
+	op.client = c.name
 	op.start = time.Since(c.start)
 	switch n := rand.IntN(10); {
 	case n < 4:
@@ -182,7 +191,7 @@ func (c *client) step(key string) (op operation, err error) {
 	case n < 9:
 		op.kind = swap
 		c.made++
-		new := append([]byte{c.name}, binary.BigEndian.AppendUint32(nil, c.made)...)
+		new := fmt.Appendf(nil, "%c%d", c.name, c.made)
 		old := c.seen
 		if len(old) == 0 {
 			old = nil
