@@ -57,7 +57,7 @@ func badKeys(k *kit) {
 		bad = append(bad, good+c, c)
 	}
 	for _, key := range bad {
-		what := fmt.Sprintf("%q", key)
+		what := fmt.Sprintf("a key of %d bytes, %.40q", len(key), key)
 		if value, ok, err := k.stores[0].Get(k.ctx, key); err == nil || ok || value != nil {
 			k.Errorf("Get of %s: %q, %v, %v, want an error alone", what, value, ok, err)
 		}

@@ -13,21 +13,26 @@ import (
 )
 
 // parallel runs do n times concurrently, alternating between both views of the
-// store, and reports the errors that do returns.
+// store. It ends the rule if do returns errors.
 func (k *kit) parallel(n int, do func(i int, view view) error) {
 	k.Helper()
 	start := make(chan struct{})
 	var group sync.WaitGroup
+	var failed atomic.Bool
 	for i := range n {
 		group.Go(func() {
 			<-start
 			if err := do(i, view{k, i % 2}); err != nil {
+				failed.Store(true)
 				k.Errorf("%v", err)
 			}
 		})
 	}
 	close(start)
 	group.Wait()
+	if failed.Load() {
+		k.FailNow()
+	}
 }
 
 // A view is one of the two stores of a kit, with calls for use by a goroutine.
@@ -37,11 +42,20 @@ type view struct {
 }
 
 func (v view) get(key string) ([]byte, bool, error) {
-	return v.k.stores[v.which].Get(v.k.ctx, key)
+	value, ok, err := v.k.stores[v.which].Get(v.k.ctx, key)
+	return value, ok, named("Get", err)
 }
 
 func (v view) swap(key string, old, new []byte) (bool, error) {
-	return v.k.stores[v.which].CompareAndSwap(v.k.ctx, key, old, new, alive)
+	swapped, err := v.k.stores[v.which].CompareAndSwap(v.k.ctx, key, old, new, alive)
+	return swapped, named("CompareAndSwap", err)
+}
+
+func named(call string, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", call, err)
+	}
+	return err
 }
 
 func oneCreator(k *kit) {

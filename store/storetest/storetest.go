@@ -31,16 +31,30 @@ import (
 // Keys are random. Records have a time to live of at most a minute, except for
 // a few of up to 292 years, which Run deletes. There are at most 25,000
 // records, nearly all of them a few bytes long.
-func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, group := range groups {
-		t.Run(group.name, func(t *testing.T) {
+func Run(t *testing.T, open func(t *testing.T) store.Store) { run(t, groups, open) }
+
+// run checks groups of rules. If the store cannot do the basics, it checks nothing else.
+func run(t *testing.T, groups []group, open func(t *testing.T) store.Store) {
+	t.Helper()
+	causes := newCauses()
+	defer causes.report(t)
+	check := func(t *testing.T, name string, rules []rule) bool {
+		return t.Run(name, func(t *testing.T) {
 			one, other := open(t), open(t)
-			for _, rule := range group.rules {
+			for _, rule := range rules {
 				t.Run(rule.name, func(t *testing.T) {
-					rule.check(newKit(t, one, other))
+					v := causes.verdict(t)
+					rule.check(newKit(v, one, other))
+					v.end()
 				})
 			}
 		})
+	}
+	if !check(t, "basics", basics) {
+		t.Fatalf("no other rule was checked, because the store fails in the basics")
+	}
+	for _, group := range groups {
+		check(t, group.name, group.rules)
 	}
 }
 
@@ -52,6 +66,10 @@ type group struct {
 type rule struct {
 	name  string
 	check func(*kit)
+}
+
+var basics = []rule{
+	{"a record is created, read, swapped and deleted", basicCalls},
 }
 
 var groups = []group{

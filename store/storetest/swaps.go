@@ -11,6 +11,17 @@ var (
 	third  = []byte("third")
 )
 
+func basicCalls(k *kit) {
+	key := k.key()
+	k.wantAbsent(key)
+	k.create(key, first)
+	k.wantValue(key, first)
+	k.mustSwap(key, first, second, alive)
+	k.wantValue(key, second)
+	k.delete(key)
+	k.wantAbsent(key)
+}
+
 func getOfNothing(k *kit) {
 	if value, ok := k.get(k.key()); ok || len(value) != 0 {
 		k.Errorf("%q, %v", value, ok)

@@ -1,0 +1,89 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/authlatch/auth/store"
+)
+
+// failing are stores that fail for one cause each. TestFailingStore runs the kit over one
+// of them, in a process of its own.
+var failing = []struct {
+	cause string
+	make  func(b *broken)
+	lines int // of the output at most
+	told  string
+}{
+	{"Get is always an error", func(b *broken) {
+		b.get = func(context.Context, string) ([]byte, bool, error) { return nil, false, errors.New("no such table") }
+	}, 8, "Get: no such table"},
+	{"Delete does nothing", func(b *broken) {
+		b.delete = func(context.Context, string) error { return nil }
+	}, 8, "the record is present: second"},
+	{"values have up to 1,000 bytes", func(b *broken) {
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if len(new) > 1000 {
+				return false, fmt.Errorf("%d bytes do not fit into the column", len(new))
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}, 8, "CompareAndSwap: 4095 bytes do not fit into the column"},
+	{"the server dies", func(b *broken) {
+		var calls atomic.Int64
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			if n := calls.Add(1); n > 15 {
+				return false, fmt.Errorf("dial 127.0.0.1:%d: connection refused", n)
+			}
+			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		}
+	}, 8, "CompareAndSwap: dial 127.0.0.1:16: connection refused"},
+	{"any key is accepted", rename(func(key string) string { return fmt.Sprintf("%.64x", key) }), 12,
+		"and 121 more failures of these causes"},
+}
+
+// withoutWaits are groups that wait for nothing.
+var withoutWaits = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.name != "swaps" && g.name != "keys and values" })
+
+const failingStore = "AUTH_FAILING_STORE"
+
+func TestFailingStore(t *testing.T) {
+	for _, test := range failing {
+		if test.cause == os.Getenv(failingStore) {
+			run(t, withoutWaits, func(*testing.T) store.Store {
+				b := &broken{Memory: &store.Memory{}}
+				test.make(b)
+				return b
+			})
+		}
+	}
+}
+
+func TestFailuresOfOneCauseAreToldOnce(t *testing.T) {
+	for _, test := range failing {
+		t.Run(test.cause, func(t *testing.T) {
+			t.Parallel()
+			command := exec.Command(os.Args[0], "-test.run=^TestFailingStore$")
+			command.Env = append(os.Environ(), failingStore+"="+test.cause)
+			out, err := command.CombinedOutput()
+			t.Logf("%s", out)
+			if err == nil {
+				t.Error("the store passes")
+			}
+			if lines := strings.Count(string(out), "\n"); lines > test.lines {
+				t.Errorf("%d lines, want at most %d", lines, test.lines)
+			}
+			if n := strings.Count(string(out), test.told); n != 1 {
+				t.Errorf("%q is told %d times", test.told, n)
+			}
+		})
+	}
+}
