@@ -28,7 +28,7 @@ var failing = []struct {
 	}, 8, "Get: no such table"},
 	{"Delete does nothing", func(b *broken) {
 		b.delete = func(context.Context, string) error { return nil }
-	}, 8, "the record is present: second"},
+	}, 8, `the record is present: "second"`},
 	{"values have up to 1,000 bytes", func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if len(new) > 1000 {

@@ -53,7 +53,6 @@ var histories = []struct {
 	{"a failed swap although the value was present all the time", history{cas("", "a", true, 0, 1), cas("a", "b", false, 2, 3)}, false},
 }
 
-// ASVS 5.0, 15.4.2.
 func TestAnImpossibleHistoryIsPrintedSmall(t *testing.T) {
 	for _, test := range []struct {
 		mistake string

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	"github.com/authlatch/auth/store"
@@ -144,11 +145,12 @@ func (k *kit) waitGone(key string) {
 	k.fatalf("the record is still present after %v", k.patience)
 }
 
-// shown returns the beginning of a value as printable text.
+// shown returns the beginning of a value in quotes.
 func shown(value []byte) string {
 	const limit = 40
+	text := fmt.Sprintf("%.*q", limit, value)
 	if len(value) > limit {
-		return string(bytes.ToValidUTF8(value[:limit], []byte("?"))) + "…"
+		text += "…"
 	}
-	return string(bytes.ToValidUTF8(value, []byte("?")))
+	return text
 }
