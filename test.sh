@@ -25,6 +25,9 @@ pgbouncer        pgbouncer
 mariadbd         mariadb-server
 etcd             etcd-server
 npm              nodejs npm         # the browser client, under Node and with axios
+curl             curl               # the rest is for internal/lab/release
+openssl          openssl
+ip               iproute2
 '
 
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -6,13 +6,16 @@
 //	curl http://localhost:8080/.well-known/oauth-protected-resource/mcp
 //	curl http://localhost:8081/.well-known/oauth-authorization-server
 //	curl -u agent:secret -d grant_type=client_credentials -d resource=http://localhost:8080/mcp http://localhost:8081/token
-//	curl -H 'Authorization: Bearer …' -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' http://localhost:8080/mcp
+//	curl -H "Authorization: Bearer $access_token" -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' http://localhost:8080/mcp
+//
+// In the last command access_token is the value from the response before it.
 package main
 
 import (
 	"encoding/json"
 	"flag"
 	"log"
+	"net"
 	"net/http"
 
 	"github.com/authlatch/auth"
@@ -29,7 +32,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	go func() { log.Fatal(http.ListenAndServe(*loginAddr, server)) }()
+	listener, err := net.Listen("tcp", *loginAddr) // before the key set fetches from it
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() { log.Fatal(http.Serve(listener, server)) }()
 	keys, err := token.NewRemoteKeySet(login+"/jwks", token.RemoteConfig{})
 	if err != nil {
 		log.Fatal(err)
