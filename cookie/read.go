@@ -70,5 +70,16 @@ func (p Policy) value(pair string) (string, bool) {
 	return value, true
 }
 
-// trim removes optional whitespace (RFC 9110, 5.6.3).
-func trim(s string) string { return strings.Trim(s, " \t") }
+// trim removes optional whitespace (RFC 9110, 5.6.3). It runs for every cookie of a
+// request: [strings.Trim] would take half of the time of Read.
+func trim(s string) string {
+	for s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' }
