@@ -28,7 +28,7 @@ func (m *Manager) Logins(ctx context.Context, subject string) ([]auth.Login, err
 
 // describe is sessionrecord.Describe with the idle timeouts of the manager.
 func (m *Manager) describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
-	s := &Session{digest: d}
+	s := newSession(d)
 	if err := s.decode(raw); err != nil {
 		return auth.Login{}, false, err
 	}

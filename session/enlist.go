@@ -32,8 +32,9 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecor
 	}
 	err = m.lists.Create(ctx, logins.Session, func() (logins.Digest, []byte, time.Duration) {
 		token = newToken()
-		s = &Session{record: *rec, digest: m.digest(token)}
-		s.key, s.loginID, s.raw = s.digest.Key(), s.digest.LoginID(), s.encode()
+		s = newSession(m.digest(token))
+		s.record = *rec
+		s.raw = s.encode()
 		return s.digest, s.raw, m.ttl(rec)
 	})
 	if err != nil {

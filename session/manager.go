@@ -267,7 +267,7 @@ var (
 // readSession reads a session with get. The error is an *endedError if there is none
 // any more.
 func (m *Manager) readSession(ctx context.Context, get func(context.Context, string) ([]byte, bool, error), d logins.Digest) (*Session, error) {
-	s := &Session{digest: d, key: d.Key()}
+	s := newSession(d)
 	raw, ok, err := get(ctx, s.key)
 	if err != nil {
 		return nil, m.fail(ctx, "", d.LoginID(), fmt.Errorf("session: read: %w", err))
@@ -307,6 +307,7 @@ func (m *Manager) open(s *Session, raw []byte, ok bool) (e auth.Event, err error
 	if !m.ends(s).After(now) {
 		return s.event(auth.EventExpired), &endedError{manager: m, digest: s.digest, why: "expired"}
 	}
+	s.due = m.due(s, now)
 	return e, nil
 }
 

@@ -13,8 +13,7 @@ const (
 func (s *Session) encode() []byte { return s.record.Encode(&s.digest) }
 
 // decode reads what is stored into s, whose digest is set.
-func (s *Session) decode(raw []byte) (err error) {
+func (s *Session) decode(raw []byte) error {
 	s.raw = raw
-	s.loginID, err = s.record.Decode(&s.digest, raw)
-	return err
+	return s.record.Decode(&s.digest, raw)
 }

@@ -170,7 +170,7 @@ func (m *Manager) refreshOne(ctx context.Context, subject string, d logins.Diges
 // lookUp returns a session of a list, or nil if it cannot authenticate any more. Unlike
 // readSession it reports no end, since no request presented the session.
 func (m *Manager) lookUp(ctx context.Context, d logins.Digest) (*Session, error) {
-	s := &Session{digest: d, key: d.Key()}
+	s := newSession(d)
 	raw, ok, err := m.store.Get(ctx, s.key)
 	if err != nil {
 		return nil, err

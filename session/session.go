@@ -45,11 +45,19 @@ type Session struct {
 	raw     []byte // the very bytes that were read
 	loginID string
 	moved   time.Duration // by which the times of the record were adapted to the clock
+	due     bool          // a touch was due when the session was read
 
 	editing bool // inside of Update
 	changed bool
 
 	saved atomic.Pointer[Session] // what Update has last saved of this one, or nil
+}
+
+// newSession returns a Session that is to be read from the store, or written to it.
+func newSession(d logins.Digest) *Session {
+	s := &Session{digest: d}
+	s.key, s.loginID = d.Names()
+	return s
 }
 
 // become makes s, which no other goroutine knows yet, what another read of it has returned.

@@ -42,7 +42,7 @@ func (m *Manager) WithoutTouch() *Manager {
 // If not, a store has lost the write of an entry or of a tombstone, and touch ends the
 // session. Any other failure is an event only: the session was read and is valid.
 func (m *Manager) touch(ctx context.Context, s *Session) error {
-	if !m.due(s, time.Now()) {
+	if !s.due {
 		return nil
 	}
 	limit := touchTimeout
@@ -141,7 +141,7 @@ func (m *Manager) endedNow(ctx context.Context, s *Session, failed error) error 
 	if failed != nil {
 		m.fault(ctx, s, "revoke", failed) // the next request tries again
 	} else if raw, ok, err := m.store.Get(ctx, s.key); ok && err == nil {
-		if _, err := m.open(&Session{digest: s.digest}, raw, ok); errors.Is(err, auth.ErrNoCredential) {
+		if _, err := m.open(newSession(s.digest), raw, ok); errors.Is(err, auth.ErrNoCredential) {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func (m *Manager) Watch(ctx context.Context, id auth.Identity) (context.Context,
 
 // look reads a login without recording a use.
 func (m *Manager) look(ctx context.Context, d logins.Digest) (watch.Life, error) {
-	s := &Session{digest: d, key: d.Key()}
+	s := newSession(d)
 	raw, ok, err := m.cached(ctx, s.key)
 	if err != nil {
 		return watch.Life{}, fmt.Errorf("session: watch: %w", err)

@@ -131,8 +131,8 @@ func TestNamesOfALoginAreOfFixedLength(t *testing.T) {
 	if id := d.LoginID(); id != base64.RawURLEncoding.EncodeToString(sum[:16]) || len(id) != 22 {
 		t.Errorf("login ID: %s", id)
 	}
-	if id := d.AppendLoginID([]byte("x")); string(id) != "x"+d.LoginID() {
-		t.Errorf("appended: %s", id)
+	if key, id := d.Names(); key != d.Key() || id != d.LoginID() {
+		t.Errorf("both names: %s, %s", key, id)
 	}
 }
 

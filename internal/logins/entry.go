@@ -23,13 +23,24 @@ func (d Digest) Key() string {
 // LoginID is the public name of the login, 22 characters. It is a digest of
 // the digest, so it leads to no record.
 func (d Digest) LoginID() string {
-	return string(d.AppendLoginID(make([]byte, 0, 22)))
+	var id [22]byte
+	d.encodeLoginID(id[:])
+	return string(id[:])
 }
 
-// AppendLoginID appends the login ID to b.
-func (d Digest) AppendLoginID(b []byte) []byte {
+func (d Digest) encodeLoginID(to []byte) {
 	sum := sha256.Sum256(d[:])
-	return base64.RawURLEncoding.AppendEncode(b, sum[:16])
+	base64.RawURLEncoding.Encode(to, sum[:16])
+}
+
+// Names returns Key and LoginID. Both are parts of one string, so that a request costs
+// one allocation for them.
+func (d Digest) Names() (key, loginID string) {
+	var names [43 + 22]byte
+	base64.RawURLEncoding.Encode(names[:43], d[:])
+	d.encodeLoginID(names[43:])
+	both := string(names[:])
+	return both[:43], both[43:]
 }
 
 // LoginIDOf returns the LoginID of the login that is stored under key. For the key of

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -116,31 +115,24 @@ func (r *Record) Encode(d *logins.Digest) []byte {
 	return record.Seal(append(b, r.Values...), d[:])
 }
 
-// Decode reads a record into r, and returns the login ID of its digest. All texts
-// and the login ID are parts of one string, so that a request costs one allocation
-// for them. The digest is a pointer so that it costs none. Claims and values are not
-// parsed.
-func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error) {
+// Decode reads a record into r. All texts are parts of one string, so that a request
+// costs one allocation for them. The digest is a pointer so that it costs none. Claims
+// and values are not parsed.
+func (r *Record) Decode(d *logins.Digest, raw []byte) error {
 	switch state := formats.Check(raw, d[:]); {
 	case state == record.Newer:
-		return "", ErrNewer
+		return ErrNewer
 	case state != record.Intact, len(raw) == record.Header:
-		return "", ErrCorrupt
+		return ErrCorrupt
 	}
 	flags, optional := raw[record.Header], byte(0)
 	if raw[0] != oldFormat {
 		optional = hasRequested | hasActor | hasMoved
 	}
 	if flags&^(allFlags|optional) != 0 {
-		return "", ErrCorrupt
+		return ErrCorrupt
 	}
-	var id [22]byte
-	var text strings.Builder
-	text.Grow(len(raw) + len(id))
-	text.Write(raw)
-	text.Write(d.AppendLoginID(id[:0]))
-
-	in := record.NewReader(text.String()[record.Header+1 : len(raw)])
+	in := record.NewReader(string(raw[record.Header+1:]))
 	r.Flags = flags & allFlags
 	r.Created = in.Number()
 	r.Used = r.Created + in.Number()
@@ -151,10 +143,10 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) (loginID string, err error
 	r.UserAgent, r.Address = in.Text(), in.Text()
 	r.Claims = in.Text()
 	if !sound || in.Failed() || r.Subject == "" && r.Flags&Anonymous == 0 {
-		return "", ErrCorrupt
+		return ErrCorrupt
 	}
 	r.Values = in.Rest()
-	return text.String()[len(raw):], nil
+	return nil
 }
 
 // decodeOptional reads the parts that most records do not have, and reports whether
@@ -183,13 +175,12 @@ func (r *Record) decodeOptional(in *record.Reader, flags byte) bool {
 // the idle timeout, so Describe shows the session until it expires.
 func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
 	var r Record
-	loginID, err := r.Decode(&d, raw)
-	if err != nil {
+	if err := r.Decode(&d, raw); err != nil {
 		return auth.Login{}, false, err
 	}
 	now := time.Now().UnixMilli()
 	r.Settle(now, 0)
-	return r.Login(loginID), now < r.Expires, nil
+	return r.Login(d.LoginID()), now < r.Expires, nil
 }
 
 // Login returns the session as a list of devices shows it.

@@ -33,8 +33,8 @@ func TestEveryFieldOfARecordComesBack(t *testing.T) {
 	} {
 		want, got := sample(), sample() // whose fields are all overwritten
 		change(&want)
-		if id, err := got.Decode(&d, want.Encode(&d)); err != nil || got != want || id != d.LoginID() {
-			t.Errorf("%s: %+v, %q, %v", rule, got, id, err)
+		if err := got.Decode(&d, want.Encode(&d)); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", rule, got, err)
 		}
 	}
 }
