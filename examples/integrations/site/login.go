@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -37,8 +39,19 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) error {
 	if err := s.enter(w, r, a, expires); err != nil {
 		return err
 	}
-	http.Redirect(w, r, middleware.SafeNext(r.PostFormValue("next")), http.StatusSeeOther)
+	next := url.Values{"next": {middleware.SafeNext(r.PostFormValue("next"))}}
+	http.Redirect(w, r, "/welcome?"+next.Encode(), http.StatusSeeOther)
 	return nil
+}
+
+// welcome follows a login. It finds out whether the browser has kept the cookie: over plain
+// HTTP, browsers drop Secure cookies without a word.
+func (s *site) welcome(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.sessions.Authenticate(r); errors.Is(err, auth.ErrNoCredential) {
+		s.show(w, r, http.StatusOK, "nocookie", "You are not logged in: your browser has not kept the cookie.")
+		return
+	}
+	http.Redirect(w, r, middleware.SafeNext(r.FormValue("next")), http.StatusSeeOther)
 }
 
 // renewHash replaces a hash with older settings while the password is available, and

@@ -106,6 +106,7 @@ func (s *site) routes() http.Handler {
 
 	mux.HandleFunc("GET /login", s.form("login"))
 	mux.HandleFunc("POST /login", s.posted("login", s.login))
+	mux.HandleFunc("GET /welcome", s.welcome)
 	mux.HandleFunc("GET /signup", s.form("signup"))
 	mux.HandleFunc("POST /signup", s.posted("signup", s.signup))
 	mux.HandleFunc("GET /forgotten", s.form("forgotten"))

@@ -63,6 +63,15 @@ func TestALoginLeadsBackAndNowhereElse(t *testing.T) {
 	}
 }
 
+// Over plain HTTP, browsers drop the Secure cookie.
+func TestABrowserThatDropsTheCookieIsTold(t *testing.T) {
+	o := open(t)
+	o.account(t)
+	b := o.tab(t)
+	b.c.Jar = nil
+	b.wants(200, "your browser has not kept the cookie")(b.post("/login", "", "mail", alice, "password", first))
+}
+
 func TestEachDeviceIsListedAndLoggedOut(t *testing.T) {
 	o := open(t)
 	here, there := o.user(t), o.tab(t)
@@ -248,7 +257,9 @@ func TestAMessageSurvivesTheIdleTimeout(t *testing.T) {
 		if status, body := send("POST", "/contact", url.Values{"author": {a.ID}, "text": {"my tea is cold"}}); status != 303 {
 			t.Fatal(status, body)
 		}
-		send("POST", "/login", login)
+		if status, body := send("POST", "/login", login); status != 303 {
+			t.Fatal(status, body)
+		}
 		if status, body := send("GET", "/contact", nil); status != 200 || !strings.Contains(body, "my tea is cold") {
 			t.Error(status, body)
 		}

@@ -78,6 +78,12 @@ func openSPA(t *testing.T, flags ...string) *spa {
 // ends it before the test does.
 func startProgram(t *testing.T, name string, program func() (string, error), flags ...string) (address string, stop func()) {
 	t.Helper()
+	return startLogged(t, name, program, io.Discard, flags...)
+}
+
+// startLogged also writes to log what the program logs after that.
+func startLogged(t *testing.T, name string, program func() (string, error), log io.Writer, flags ...string) (address string, stop func()) {
+	t.Helper()
 	file, err := program()
 	if err != nil {
 		t.Fatalf("%s does not build: %v", name, err)
@@ -103,7 +109,7 @@ func startProgram(t *testing.T, name string, program func() (string, error), fla
 	if !ok {
 		t.Fatalf("%s does not listen: %q, %v", name, line, err)
 	}
-	go io.Copy(io.Discard, lines)
+	go io.Copy(log, lines)
 	return strings.TrimSpace(address), stop
 }
 
