@@ -118,6 +118,7 @@ func (a asvs) column(id string) string {
 // asvsProofs reads the comments of all tests, in all modules.
 func asvsProofs(t *testing.T) asvs {
 	t.Helper()
+	atRoot()
 	found := make(asvs)
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
 		switch base := entry.Name(); {

@@ -18,12 +18,13 @@ import (
 // Blocks that use other modules are compiled by the test of this name in
 // internal/lab/conformance.
 func TestGoBlocksOfTheDocsCompile(t *testing.T) {
+	texts := docs(t)
 	checker, err := fences.NewChecker(".", "./...")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var broken findings
-	for name, text := range docs(t) {
+	for name, text := range texts {
 		blocks, err := fences.Programs(".", name, text)
 		if err != nil {
 			broken.add("%v", err)

@@ -228,6 +228,7 @@ var (
 // ASVS 5.0, 13.3.1: only tests contain keys. A text looks like a key if it has at least
 // 32 characters that seem to be random.
 func TestNoKeyStandsInTheSource(t *testing.T) {
+	atRoot()
 	var private, keys findings
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
 		switch base := entry.Name(); {

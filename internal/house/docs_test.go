@@ -16,6 +16,7 @@ import (
 // docs returns the documents of all modules, by file name.
 func docs(t *testing.T) map[string]string {
 	t.Helper()
+	atRoot()
 	texts, err := fences.Documents(".")
 	if err != nil || texts["README.md"] == "" {
 		t.Fatal("no documents", err)

@@ -16,12 +16,13 @@ import (
 	"testing"
 )
 
-// TestMain runs the tests in the root of the module, so that file names are relative to
-// it.
-func TestMain(m *testing.M) {
+// atRoot changes to the root of the module, so that file names are relative to it. Tests
+// call it before they read files. TestMain could not do so: go test caches results by the
+// files that tests open, and learns of a change of the folder only during a test.
+var atRoot = sync.OnceFunc(func() {
 	for {
 		if _, err := os.Stat("go.mod"); err == nil {
-			break
+			return
 		}
 		here, err := os.Getwd()
 		if err == nil {
@@ -31,8 +32,7 @@ func TestMain(m *testing.M) {
 			panic("house: no go.mod in this folder or above it: run go test ./internal/house in the module")
 		}
 	}
-	m.Run()
-}
+})
 
 // folder is a package on disk, regardless of build tags.
 type folder struct {
@@ -127,6 +127,7 @@ func parse(name string) (*source, error) {
 
 func folders(t *testing.T) []folder {
 	t.Helper()
+	atRoot()
 	all, err := house()
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 //
 // ASVS 5.0, 1.2.4.
 func TestStatementsOfSQLAreConstants(t *testing.T) {
+	atRoot()
 	for _, folder := range []string{"store/sqlstore", "store/postgresstore"} {
 		names, err := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "*.go"))
 		if err != nil {

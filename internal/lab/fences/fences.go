@@ -61,8 +61,10 @@ func Blocks(text string) (blocks []Block) {
 	return blocks
 }
 
+var clause = regexp.MustCompile(`(?m)^package \w+$`)
+
 // Whole reports whether a block of Go is a whole file.
-func (b Block) Whole() bool { return strings.HasPrefix(b.Text, "package ") }
+func (b Block) Whole() bool { return clause.MatchString(b.Text) }
 
 // Apply returns a program after a diff without line numbers. Each line that the diff
 // keeps or removes is the next one with this text.
