@@ -19,7 +19,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	if err := checkKey(key); err != nil {
 		return nil, false, fmt.Errorf("postgresstore: get: %w", err)
 	}
-	result, err := s.call(ctx, getSQL, text(key))
+	result, err := s.call(ctx, false, getSQL, text(key))
 	if err != nil {
 		return nil, false, fmt.Errorf("postgresstore: get: %w", err)
 	}
@@ -68,7 +68,7 @@ func (s *Store) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 	if old != nil {
 		sql, params = swapSQL, append(params, bytea(old))
 	}
-	result, err := s.call(ctx, sql, params...)
+	result, err := s.write(ctx, sql, params...)
 	if err != nil {
 		return false, fmt.Errorf("postgresstore: swap: %w", err)
 	}
@@ -80,7 +80,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return fmt.Errorf("postgresstore: delete: %w", err)
 	}
-	if _, err := s.call(ctx, deleteSQL, text(key)); err != nil {
+	if _, err := s.write(ctx, deleteSQL, text(key)); err != nil {
 		return fmt.Errorf("postgresstore: delete: %w", err)
 	}
 	return nil

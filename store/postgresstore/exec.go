@@ -26,11 +26,11 @@ func int8(n int64) param {
 
 // call runs one statement, in its own transaction, within [timeout]. It retries a
 // statement that the server could not serialize, which has had no effect.
-func (s *Store) call(ctx context.Context, sql string, params ...param) (*pgconn.Result, error) {
+func (s *Store) call(ctx context.Context, write bool, sql string, params ...param) (*pgconn.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		result, err := s.once(ctx, sql, params)
+		result, err := s.once(ctx, write, sql, params)
 		if err == nil || !isSerializationFailure(err) || !pause(ctx, attempt) {
 			return result, withContextError(ctx, err)
 		}
@@ -40,7 +40,7 @@ func (s *Store) call(ctx context.Context, sql string, params ...param) (*pgconn.
 // once uses the protocol below pgx's queries. It parses, binds and executes an
 // unnamed statement in one round trip and gets binary results. The modes of pgx
 // do so only with a statement that outlives the transaction.
-func (s *Store) once(ctx context.Context, sql string, params []param) (*pgconn.Result, error) {
+func (s *Store) once(ctx context.Context, write bool, sql string, params []param) (*pgconn.Result, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,15 @@ func (s *Store) once(ctx context.Context, sql string, params []param) (*pgconn.R
 		values[i], oids[i] = p.value, p.oid
 	}
 	binary := []int16{1} // for all parameters and results
+	if !write {
+		result := conn.Conn().PgConn().ExecParams(ctx, sql, values, oids, binary, binary).Read()
+		return result, result.Err
+	}
+	done := writing(conn.Conn().PgConn())
 	result := conn.Conn().PgConn().ExecParams(ctx, sql, values, oids, binary, binary).Read()
+	if err := done(); err != nil {
+		return nil, err
+	}
 	return result, result.Err
 }
 

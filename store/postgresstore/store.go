@@ -21,9 +21,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -41,10 +41,14 @@ const timeout = 5 * time.Second
 //
 // An acknowledged write is as durable as the server's commits. It survives a
 // crash of the server, unless synchronous_commit is off, and the promotion of a
-// standby, if the standby is synchronous.
+// standby, if the standby is synchronous. If no synchronous standby confirms a
+// write, the call ends with an error, and the write waits on the server; until it
+// is done, no call returns its result and other writes are errors.
 type Store struct {
 	pool  *pgxpool.Pool
 	close func()
+
+	unanswered atomic.Bool // a write was, and may still wait on the server
 }
 
 // New returns a Store on a pool of the caller, which [Store.Close] does not
@@ -56,9 +60,7 @@ type Store struct {
 // this package has created the table, or if the role of the pool lacks rights
 // on the table.
 //
-// Set a ConnectTimeout for the connections of the pool, so that it recovers
-// soon from a host that has vanished, and target_session_attrs=read-write if
-// there are several hosts. The pool's tracers and its QueryExecMode do not
+// Make the pool from a configuration that [Configure] has prepared. The pool's tracers and its QueryExecMode do not
 // apply: keys and values go to the server only.
 func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if pool == nil {
@@ -84,13 +86,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		// The cause may contain the url, and with it the password.
 		return nil, errors.New("postgresstore: open: the url is not a PostgreSQL connection string")
 	}
-	connect := config.ConnConfig
-	if connect.ConnectTimeout == 0 {
-		connect.ConnectTimeout = timeout
-	}
-	if connect.ValidateConnect == nil {
-		connect.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
+	Configure(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("postgresstore: open: %w", err)

@@ -11,13 +11,16 @@ import (
 
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/token"
 )
 
 // traffic is users who log in, save, look and log out at two processes, while
-// something happens to the store. It keeps books of what was acknowledged.
+// something happens to the store. It keeps books of what was acknowledged. One user in
+// four has tokens.
 type traffic struct {
 	t        *testing.T
 	managers [2]*session.Manager
+	issuers  [2]*token.Issuer
 	stop     context.CancelFunc
 	ctx      context.Context
 	users    sync.WaitGroup
@@ -25,6 +28,7 @@ type traffic struct {
 	mu       sync.Mutex
 	tally    tally
 	ended    []*client // whose logout was acknowledged
+	revoked  []string  // refresh tokens whose logout was acknowledged
 	standing []*stay   // that were logged in at the end
 }
 
@@ -54,12 +58,16 @@ const (
 
 func startTraffic(t *testing.T, one, other store.Store) *traffic {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &traffic{t: t, ctx: ctx, stop: cancel, managers: [2]*session.Manager{newManager(t, one), newManager(t, other)}}
+	f := &traffic{t: t, ctx: ctx, stop: cancel, managers: [2]*session.Manager{newManager(t, one), newManager(t, other)}, issuers: newIssuers(t, one, other)}
 	t.Cleanup(func() { f.stop(); f.users.Wait() })
 	for i := range 8 {
 		f.users.Go(func() {
 			for n := 0; f.ctx.Err() == nil; n++ {
-				f.stay(i, fmt.Sprintf("user %d.%d", i, n))
+				if i%4 == 3 {
+					f.renew(i/4, fmt.Sprintf("bearer %d.%d", i, n))
+				} else {
+					f.stay(i, fmt.Sprintf("user %d.%d", i, n))
+				}
 			}
 		})
 	}
@@ -86,12 +94,22 @@ func (f *traffic) stay(i int, subject string) {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	if f.request(func(ctx context.Context) error { return v.logout(ctx, there) }) == nil {
+	if f.again(func(ctx context.Context) error { return v.logout(ctx, there) }) == nil {
 		f.isOver(v.client, here)
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.ended = append(f.ended, v.client)
 	}
+}
+
+// again makes a request up to three times, as a user does whose logout has failed.
+func (f *traffic) again(do func(context.Context) error) (err error) {
+	for range 3 {
+		if err = f.request(do); err == nil || over(err) {
+			break
+		}
+	}
+	return err
 }
 
 // request measures what one request does.
@@ -200,6 +218,11 @@ func (f *traffic) recover() tally {
 		}
 		for _, v := range f.standing {
 			f.look(v, m)
+		}
+	}
+	for _, i := range f.issuers {
+		for _, refresh := range f.revoked {
+			f.isRevoked(refresh, i)
 		}
 	}
 	if more := f.tally.refused - refused; more != 0 {
