@@ -60,8 +60,9 @@ type Store struct {
 // this package has created the table, or if the role of the pool lacks rights
 // on the table.
 //
-// Make the pool from a configuration that [Configure] has prepared. The pool's tracers and its QueryExecMode do not
-// apply: keys and values go to the server only.
+// Make the pool from a configuration that [Configure] has prepared. The pool's
+// tracers and its QueryExecMode do not apply: keys and values go to the server
+// only.
 func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: open: the pool is nil")

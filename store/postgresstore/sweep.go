@@ -32,7 +32,7 @@ SELECT (SELECT count(*) FROM later), (SELECT count(*) FROM gone)`
 // A record whose expiry was brought forward by a swap is deleted only after its
 // original expiry.
 func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
-	for {
+	for { // a batch may be cancelled: without it the rows are absent, too
 		result, err := s.call(ctx, false, sweepSQL, int8(batch))
 		if err != nil {
 			return 0, fmt.Errorf("postgresstore: delete expired: %w", err)
