@@ -100,8 +100,9 @@ type Config struct {
 	// proxy, RemoteAddr is the address of the proxy.
 	Device func(r *http.Request) (userAgent, address string)
 
-	// Events receives logins, their ends, and faults; see [auth.Event]. By default
-	// they are dropped.
+	// Events receives logins, their ends, and faults; see [auth.Event]. The default
+	// discards them, except that package log/slog logs a cookie that browsers drop
+	// because of plain HTTP.
 	Events func(context.Context, auth.Event)
 }
 
@@ -154,7 +155,7 @@ func New(c Config) (*Manager, error) {
 		c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "" }
 	}
 	if c.Events == nil {
-		c.Events = func(context.Context, auth.Event) {}
+		c.Events = plainhttp.Log
 	}
 	m := &Manager{
 		config: c, store: c.Store, cached: c.Store.Get, former: formerCookies, domain: domain(c),

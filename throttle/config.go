@@ -98,7 +98,8 @@ type Config struct {
 	// that another site made a browser send (ASVS 5.0, 16.3.1). Their Subject is the
 	// account as it was typed, cut to 128 bytes of printable UTF-8. It may not name
 	// an account, or be a password that was typed into the wrong field. Nil discards
-	// events.
+	// events, except that package log/slog logs a cookie that browsers drop because of
+	// plain HTTP.
 	Events func(context.Context, auth.Event)
 }
 

@@ -120,7 +120,7 @@ func New(c Config) (*Limiter, error) {
 	c.TrustedProxies = slices.Clone(c.TrustedProxies)
 	c.CrossOrigin = crossorigin.OrDefault(c.CrossOrigin)
 	if c.Events == nil {
-		c.Events = func(context.Context, auth.Event) {}
+		c.Events = plainhttp.Log
 	}
 	return &Limiter{
 		config:  c,

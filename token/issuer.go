@@ -127,7 +127,8 @@ type IssuerConfig struct {
 	Device func(r *http.Request) (userAgent, address string)
 
 	// Events receives the events of logins, refreshes, logouts and failures. The
-	// default discards them.
+	// default discards them, except that package log/slog logs a cookie that browsers
+	// drop because of plain HTTP.
 	Events func(context.Context, auth.Event)
 }
 
@@ -159,7 +160,7 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 		c.Device = func(r *http.Request) (string, string) { return r.UserAgent(), "" }
 	}
 	if c.Events == nil {
-		c.Events = func(context.Context, auth.Event) {}
+		c.Events = plainhttp.Log
 	}
 	formerCookies, err := former.New(c.FormerCookies, c.Cookie, c.AccessCookie)
 	if err != nil {

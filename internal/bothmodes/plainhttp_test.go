@@ -1,8 +1,10 @@
 package bothmodes_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -142,6 +144,28 @@ func TestInsecureOnAnotherHostSaysWhatToDo(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), "192.168.0.5:8080") || !strings.Contains(err.Error(), "InsecureAnywhere") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A program without a hook for events learns it from the log, and nothing else is logged.
+func TestADroppedCookieIsLoggedWithoutAHook(t *testing.T) {
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for name, set := range setters(t, func(p cookie.Policy) cookie.Policy { return p }, nil) {
+		if name == "visitor" {
+			continue // it has the manager of session, which reports once a minute
+		}
+		var log bytes.Buffer
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		r := httptest.NewRequest("POST", "http://localhost:8080/", nil)
+		r.Header.Set("Origin", "http://localhost:8080")
+		if err := set(httptest.NewRecorder(), r); err != nil || log.Len() > 0 {
+			t.Errorf("%s: %v, %s", name, err, &log)
+		}
+		r.Header.Set("User-Agent", safari)
+		if err := set(httptest.NewRecorder(), r); err != nil || !strings.Contains(log.String(), "WebKit browsers such as Safari drop the cookie") {
+			t.Errorf("%s: %v, %s", name, err, &log)
 		}
 	}
 }

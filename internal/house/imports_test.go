@@ -53,7 +53,7 @@ var graph = []room{
 	{"internal/refreshing", []string{"."}},
 	{"internal/clocks", nil},
 	{"internal/former", []string{"cookie"}},
-	{"internal/plainhttp", []string{"cookie"}},
+	{"internal/plainhttp", []string{".", "cookie"}},
 	{"internal/jose", []string{jwx, crypto, "internal/registered", "internal/strictjson"}},
 
 	// Policies of cookies │ the contract of a store, and its tests.

@@ -3,7 +3,9 @@
 package plainhttp
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -12,11 +14,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/cookie"
 )
 
 // Reason is the reason of the event.
 const Reason = "plain http"
+
+// Log is the default of the hooks of events. It logs cookies that browsers drop, since a
+// program without a hook would never learn why its logins end, and nothing else.
+func Log(ctx context.Context, e auth.Event) {
+	if e.Reason == Reason {
+		slog.WarnContext(ctx, "auth: a browser is not logged in", "event", e)
+	}
+}
 
 // Watch finds such cookies of one configuration. The zero value is ready. It is safe for
 // concurrent use.
