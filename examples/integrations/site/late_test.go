@@ -34,7 +34,7 @@ func (g *gated) CompareAndSwap(ctx context.Context, key string, old, new []byte,
 		}
 	}
 	swapped, err := g.Memory.CompareAndSwap(ctx, key, old, new, ttl)
-	if new[0] == listFormat && g.failing.Load() {
+	if swapped && new[0] == listFormat && g.failing.Load() {
 		g.down.Store(true)
 	}
 	return swapped, err

@@ -38,7 +38,7 @@ type page struct {
 }
 
 var titles = map[string]string{
-	"home": "The tea house", "login": "Log in", "signup": "Sign up", "forgotten": "Forgotten password",
+	"home": "The tea house", "login": "Log in", "signup": "Sign up", "forgotten": "Forgot your password?",
 	"set": "Choose a password", "account": "Your account", "contact": "Write to us", "staff": "Messages",
 	"nocookie": "No cookie",
 }

@@ -11,10 +11,10 @@ import (
 // serve serves requests until ctx ends, and then completes those in progress.
 func (s *site) serve(ctx context.Context, listener net.Listener, db sweeper) error {
 	server := &http.Server{
-		Handler:           http.MaxBytesHandler(s.routes(), 64<<10),
+		Handler:           bounded(http.MaxBytesHandler(s.routes(), 64<<10)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second, // password hashes wait for their turn
+		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    32 << 10,
 	}
@@ -45,6 +45,16 @@ func (s *site) serve(ctx context.Context, listener net.Listener, db sweeper) err
 		return err
 	}
 	return nil
+}
+
+// bounded gives a request 10 seconds to wait for its turn to hash a password, and for the
+// database. Then it is a 503.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // upkeep does what no request does, at the start and then each minute, until ctx ends:

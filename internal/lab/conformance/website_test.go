@@ -71,6 +71,14 @@ func TestAWebsiteInABrowser(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		key, mails := filepath.Join(t.TempDir(), "site.key"), &mailbox{}
 		database := servers.Postgres(t, "", "synchronous_commit=off").URL
+		t.Run("is made once by many", func(t *testing.T) {
+			for range 4 {
+				t.Run("", func(t *testing.T) {
+					t.Parallel()
+					openWebsite(t, &mailbox{}, "-postgres", database, "-key", filepath.Join(t.TempDir(), "site.key"))
+				})
+			}
+		})
 		one := openWebsite(t, mails, "-postgres", database, "-key", key)
 		customerRoad(t, mails, one, openWebsite(t, mails, "-postgres", database, "-key", key))
 	})

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/authlatch/auth"
+)
+
+// A request in progress is completed when the program is asked to end.
+func TestTheSiteEndsInGoodOrder(t *testing.T) {
+	s, _ := siteOver(t, nil, auth.Limits{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.serve(ctx, listener, stopping{func() {}}) }()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	res, err := http.Get("http://" + listener.Addr().String() + "/static/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	text, err := io.ReadAll(res.Body)
+	res.Body.Close()
+	if err != nil || len(text) == 0 || res.StatusCode != 200 {
+		t.Error(res.StatusCode, len(text), err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFlagsThatCannotWorkAreErrors(t *testing.T) {
+	dir := t.TempDir()
+	short := filepath.Join(dir, "short.key")
+	if err := os.WriteFile(short, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*options){
+		"networks of proxies":  func(o *options) { o.proxies = "10.0.0.0" },
+		"an unknown account":   func(o *options) { o.staff = "bob@example.com" },
+		"a missing folder":     func(o *options) { o.sqlite = filepath.Join(dir, "none", "site.db") },
+		"a key that is short":  func(o *options) { o.keyFile = short },
+		"a database elsewhere": func(o *options) { o.postgres = "postgres://127.0.0.1:1/none?connect_timeout=1" },
+		"an address in use":    func(o *options) { o.addr = "256.0.0.1:1" },
+	} {
+		o := options{addr: "127.0.0.1:0", sqlite: filepath.Join(dir, "site.db"), keyFile: filepath.Join(dir, "site.key")}
+		change(&o)
+		if err := run(t.Context(), o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	for _, file := range []string{"site.db", "site.key"} {
+		info, err := os.Stat(filepath.Join(dir, file))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", file, info.Mode(), err)
+		}
+	}
+}
