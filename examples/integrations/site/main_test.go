@@ -22,11 +22,6 @@ func TestTheSiteEndsInGoodOrder(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.serve(ctx, listener, stopping{func() {}}) }()
-	conn, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
 	res, err := http.Get("http://" + listener.Addr().String() + "/static/style.css")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -193,5 +194,29 @@ func TestWebKitOnLocalhostIsToldWhyItIsLoggedOut(t *testing.T) {
 		b.waits(`document.querySelector("#inside").checkVisibility() && !document.querySelector("#notice").checkVisibility()`)
 		b.visit(s.page)
 		b.waits(`document.querySelector("#status").textContent === "hello, alice"`)
+	})
+	t.Run("the whole road to an account works with -insecure, and is explained without", func(t *testing.T) {
+		dir, mails := t.TempDir(), &mailbox{}
+		flags := []string{"-db", filepath.Join(dir, "site.db"), "-key", filepath.Join(dir, "site.key")}
+		at := func(url string) string { return strings.Replace(url, "127.0.0.1", "localhost", 1) }
+		send := func(fields ...string) {
+			t.Helper()
+			for i := 0; i < len(fields); i += 2 {
+				b.eval(fmt.Sprintf("document.querySelector(%q).value = %q", fields[i], fields[i+1]))
+			}
+			b.eval(`document.querySelector("main form").requestSubmit()`)
+		}
+		insecure := at(openWebsite(t, mails, append(flags, "-insecure")...))
+		b.visit(insecure + "/signup")
+		send("#mail", customer)
+		b.waits(`document.body.innerText.includes("a link is on its way")`)
+		b.visit(at(mails.link(t, 1)))
+		send("#new", firstPassword)
+		b.waits(`document.body.innerText.includes("Your password is set")`)
+		send("#mail", customer, "#password", firstPassword)
+		b.waits(`document.querySelector("nav").innerText.includes("Log out")`)
+		b.visit(at(openWebsite(t, mails, flags...)) + "/login")
+		send("#mail", customer, "#password", firstPassword)
+		b.waits(`document.body.innerText.includes("not kept the cookie") && document.body.innerText.includes("-insecure")`)
 	})
 }
