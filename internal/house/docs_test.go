@@ -104,6 +104,15 @@ func levels(text string) string {
 	return b.String()
 }
 
+// The page of numbers says by which command it was written.
+func TestNumbersNameTheirCommand(t *testing.T) {
+	texts := docs(t)
+	command := regexp.MustCompile(`go -C internal/lab/bench run \. -o \S+`).FindString(texts["CONTRIBUTING.md"])
+	if command == "" || !strings.Contains(texts["docs/numbers.md"], command) {
+		t.Errorf("docs/numbers.md does not contain the command of CONTRIBUTING.md (%q)", command)
+	}
+}
+
 // docs/operating.md explains each kind and each reason of events.
 func TestOperatingExplainsEveryEvent(t *testing.T) {
 	var kinds, reasons findings

@@ -1,110 +1,144 @@
 // Command bench measures this toolkit side by side with its peers, in one run
-// on one machine, and prints one table:
+// on one machine, and writes docs/numbers.md with its plots:
 //
-//	go -C internal/lab/bench run . -redis redis://127.0.0.1:6379 -postgres postgres://user@127.0.0.1/db
+//	go -C internal/lab/bench run . -o ../../../docs/numbers
 //
-// The servers are optional, and what needs one is left out without it. On
-// Redis a few keys stay until they expire, within two days; on PostgreSQL all
-// happens in a schema that is dropped at the end. The module is for
-// development only, and never tagged.
+// Without -o it prints the page. With names of topics it measures these alone,
+// and with -quick it ends after a minute, with numbers that are good for nothing
+// else. It starts private servers (Redis, PostgreSQL, PgBouncer, etcd) on
+// loopback, and leaves out what is not installed. The module is for development
+// only, and never tagged.
 //
-// With -logins it prints another table instead: how long logins take of those
-// who exist and of those who do not.
+// With -failing it prints another table instead: how long logins take that fail,
+// of users who exist and of users who do not.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
+	"os/signal"
+	"slices"
+	"strings"
 	"time"
 )
 
-func main() {
-	redis := flag.String("redis", "", "`URL` of a Redis server for the sessions on Redis")
-	postgres := flag.String("postgres", "", "`URL` of a PostgreSQL server for the sessions on it")
-	times := flag.Bool("logins", false, "print the times of logins that fail, and nothing else")
-	rounds := flag.Int("rounds", 401, "how often each contender is measured")
-	flag.Parse()
-	e := effort{rounds: *rounds, slice: time.Millisecond}
-	err := error(nil)
-	if *times {
-		err = runLogins(context.Background(), os.Stdout, *rounds)
-	} else {
-		err = run(context.Background(), os.Stdout, e, *redis, *postgres)
+// A topic is what can be measured by itself.
+type topic struct {
+	name    string
+	measure func(context.Context, *bench) error
+}
+
+var topics = []topic{
+	{"tokens", tokens},
+	{"sessions", sessions},
+	{"logins", loginCosts},
+	{"server", server},
+	{"growth", growth},
+}
+
+// A bench is one run.
+type bench struct {
+	effort
+	logouts int           // how many are timed
+	load    time.Duration // of one server in one round
+	loads   int           // rounds
+	powers  int           // of ten: to how many logins it grows
+
+	results
+	log io.Writer
+}
+
+// newBench returns a bench of ordinary effort, or of little.
+func newBench(quick bool) *bench {
+	b := &bench{effort: effort{151, time.Millisecond}, logouts: 101, load: 400 * time.Millisecond, loads: 15, powers: 6, log: os.Stderr}
+	if quick {
+		b.effort, b.logouts, b.load, b.loads, b.powers = effort{5, time.Millisecond / 4}, 5, 50*time.Millisecond, 2, 4
 	}
+	return b
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == childCommand {
+		exitOn(child(os.Args[2:], os.Stdin, os.Stdout))
+		return
+	}
+	out := flag.String("o", "", "write the page to `name`.md, and its plots into the folder of that name")
+	quick := flag.Bool("quick", false, "measure little")
+	rounds := flag.Int("rounds", 0, "how `often` each contender is measured")
+	powers := flag.Int("growth", 0, "grow to ten to this `power` logins; 7 takes about 4 GB")
+	failing := flag.Bool("failing", false, "print the times of logins that fail, and nothing else")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	b := newBench(*quick)
+	if *rounds > 0 {
+		b.rounds = *rounds
+	}
+	if *powers > 0 {
+		b.powers = *powers
+	}
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name != "o" {
+			b.flags += fmt.Sprintf(" -%s=%s", f.Name, f.Value)
+		}
+	})
+	if *failing {
+		exitOn(runFailing(ctx, os.Stdout, 4*b.rounds))
+		return
+	}
+	exitOn(b.run(ctx, flag.Args(), *out))
+}
+
+func exitOn(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// run prints the table, as far as there are servers.
-func run(ctx context.Context, w io.Writer, e effort, redis, postgres string) error {
-	t := newTable(w)
-	if err := t.measure(e, memorySessions); err != nil {
-		return err
-	}
-	onServers := []struct {
-		name, url string
-		measure   func(context.Context, string, func(group) error) error
-	}{
-		{"Redis", redis, redisSessions},
-		{"PostgreSQL", postgres, postgresSessions},
-	}
-	for _, s := range onServers {
-		if s.url == "" {
-			t.note("session read on " + s.name + ": left out, no URL is given")
+// run measures the topics of these names, or all, and writes the page. It writes
+// what it has if some topics fail.
+func (b *bench) run(ctx context.Context, names []string, out string) error {
+	b.about = describe()
+	var errs []error
+	found := 0
+	for _, t := range topics {
+		if len(names) > 0 && !slices.Contains(names, t.name) {
 			continue
 		}
-		if err := s.measure(ctx, s.url, t.adder(e)); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		found++
+		if err := t.measure(ctx, b); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", t.name, err))
+			b.leaveOut(t.name, err)
 		}
 	}
-	if err := t.measure(e, tokens); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return t.Flush()
+	if found < len(names) {
+		errs = append(errs, fmt.Errorf("some of the topics %s are unknown", strings.Join(names, ", ")))
+	}
+	return errors.Join(append(errs, b.write(out, os.Stdout))...)
 }
 
-// A table is what bench prints.
-type table struct{ *tabwriter.Writer }
-
-func newTable(w io.Writer) table {
-	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)}
-	fmt.Fprintf(w, "Times are ratios: to the first line of each group, and to ours.\n")
-	return t
+// measure measures a group, and keeps its rows.
+func (b *bench) measure(ctx context.Context, e effort, g group) error {
+	m, err := g.measure(ctx, e)
+	if err == nil {
+		b.groups = append(b.groups, m)
+	}
+	return err
 }
 
-func (t table) note(text string) { fmt.Fprintf(t, "\n%s\n", text) }
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.log, format+"\n", args...) }
 
-func (t table) measure(e effort, groups func() ([]group, error)) error {
-	all, err := groups()
-	if err != nil {
-		return err
-	}
-	for _, g := range all {
-		if err := t.adder(e)(g); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// adder returns a function that measures a group and adds it to the table.
-func (t table) adder(e effort) func(group) error {
-	return func(g group) error {
-		rows, err := g.measure(e)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(t, "\n%s\n", g.title)
-		fmt.Fprintf(t, "× first\t× ours\tallocs\tbytes\t  \n")
-		for _, r := range rows {
-			fmt.Fprintf(t, "%.2f\t%.2f\t%.0f\t%.0f\t  %s\n", r.toFirst, r.toOurs, r.allocs, r.bytes, r.name)
-		}
-		return nil
-	}
+// leaveOut notes what could not be measured.
+func (b *bench) leaveOut(what string, err error) {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	b.say("left out: %s: %v", what, err)
+	b.missing = append(b.missing, what+": "+text)
 }

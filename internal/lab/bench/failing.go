@@ -28,14 +28,14 @@ type sample struct {
 	times []float64
 }
 
-// runLogins prints the table of logins.
-func runLogins(ctx context.Context, w io.Writer, rounds int) error {
+// runFailing prints the table of logins that fail.
+func runFailing(ctx context.Context, w io.Writer, rounds int) error {
 	samples, err := logins(ctx, rounds)
 	if err != nil {
 		return err
 	}
-	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)}
-	t.logins(samples)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	printSamples(t, samples)
 	return t.Flush()
 }
 
@@ -78,17 +78,17 @@ func logins(ctx context.Context, rounds int) ([]sample, error) {
 	return samples, nil
 }
 
-// logins adds the distributions to the table, each beside that of the first.
-func (t table) logins(samples []sample) {
+// printSamples prints the distributions, each beside that of the first.
+func printSamples(t io.Writer, samples []sample) {
 	fmt.Fprintf(t, "\nlogins that fail, with the defaults\n")
-	fmt.Fprintf(t, "p10 ms\tp50 ms\tp90 ms\t× first\tWelch's t\ttold\t  \n")
+	fmt.Fprintf(t, "p10 ms\tp50 ms\tp90 ms\t× first\tWelch's t\tdistinguished\t  \n")
 	first := samples[0]
 	for _, s := range samples {
 		fmt.Fprintf(t, "%.1f\t%.1f\t%.1f\t%.2f\t%.1f\t%.0f %%\t  %s\n", s.quantile(10), s.quantile(50), s.quantile(90),
 			s.quantile(50)/first.quantile(50), welch(first, s), 100*distinguished(first, s), s.name)
 	}
-	t.note("distinguished: how often two times, one of each, are distinguished by which is the longer. 50 % is a coin.\n" +
-		"t is of the times without the slowest tenth; beyond 4.5 either way it means something.")
+	fmt.Fprint(t, "\ndistinguished: how often two times, one of each, are distinguished by which is the longer. 50 % is a coin.\n"+
+		"t is of the times without the slowest tenth; beyond 4.5 either way it means something.\n")
 }
 
 func (s sample) quantile(percent int) float64 { return s.times[len(s.times)*percent/100] }
