@@ -27,8 +27,9 @@ var compared = []string{
 
 func describe() about {
 	a := about{
-		date:      time.Now().UTC().Format(time.DateOnly),
-		machine:   fmt.Sprintf("%s/%s, %d cores, %s, %s of memory", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), memory()),
+		date: time.Now().UTC().Format(time.DateOnly),
+		machine: fmt.Sprintf("%s/%s, %d cores, %s, %s of memory, load average %s when the run began",
+			runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), memory(), loadAverage()),
 		goVersion: runtime.Version(),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -55,6 +56,15 @@ func memory() string {
 		return "an unknown amount"
 	}
 	return fmt.Sprintf("%.0f GiB", kib/(1<<20))
+}
+
+// loadAverage is that of the last minute. More than a fraction of a core disturbs.
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	if first, _, ok := strings.Cut(string(text), " "); ok {
+		return first
+	}
+	return "unknown"
 }
 
 // lineOf returns what a file of lines "name: value" says of a name.
