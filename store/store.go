@@ -38,6 +38,9 @@ import (
 // The interface uses only built-in types, so a backend does not need to import
 // this package. A backend that imports it can call [CheckKey], [CheckValue] and
 // [CheckTTL].
+//
+// To write a backend, implement the three methods and run storetest.Run and
+// storetest.RunLogins in a test of it.
 type Store interface {
 	// Get returns the value under key. ok is false if the key is absent or has
 	// expired. The returned bytes must not be modified: the caller does not

@@ -19,7 +19,7 @@ func RunLongLives(t *testing.T, open func(t *testing.T) store.Store) {
 		t.Run(life.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				one := open(t)
-				longLived(&kit{t, [2]store.Store{one, one}, t.Context(), 20 * time.Second}, life)
+				longLived(&kit{reporter: t, stores: [2]store.Store{one, one}, ctx: t.Context(), patience: 20 * time.Second}, life)
 			})
 		})
 	}
@@ -54,7 +54,7 @@ func RunBlocked(t *testing.T, open func(t *testing.T) store.Store, block func(t 
 	for _, rule := range blockedRules {
 		t.Run(rule.name, func(t *testing.T) {
 			one := open(t)
-			k := newKit(t, one, one)
+			k := newKit(t, t, one, one)
 			rule.check(k, func(key string) func() { return block(t, key) })
 		})
 	}

@@ -14,5 +14,6 @@ func ExampleRun() {
 
 	_ = func(t *testing.T) { // func TestStore(t *testing.T)
 		storetest.Run(t, open)
+		storetest.RunLogins(t, open)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/authlatch/auth/store"
@@ -26,7 +27,9 @@ type kit struct {
 	stores [2]store.Store // the same store twice if open gives only one view
 	ctx    context.Context
 
+	t        *testing.T    // for bubbles; failures go to the reporter
 	patience time.Duration // how long to wait for what must happen eventually
+	budget   time.Duration // how long a rule starts new rounds
 }
 
 const (
@@ -34,8 +37,8 @@ const (
 	short = 50 * time.Millisecond // rules wait until it has passed
 )
 
-func newKit(r reporter, one, other store.Store) *kit {
-	k := &kit{r, [2]store.Store{one, one}, r.Context(), 20 * time.Second}
+func newKit(t *testing.T, r reporter, one, other store.Store) *kit {
+	k := &kit{r, [2]store.Store{one, one}, r.Context(), t, 20 * time.Second, 4 * time.Second}
 	key := k.key()
 	k.create(key, []byte("probe"))
 	if _, ok, err := other.Get(k.ctx, key); ok && err == nil {

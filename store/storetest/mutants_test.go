@@ -100,13 +100,13 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a swap says false although it was applied", []func(*kit){swapIfEqual, canceledContext, linearizable}, func(b *broken) {
+	{"a swap says false although it was applied", []func(*kit){swapIfEqual, canceledContext, linearizable, refreshSchedules}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 			return swapped && old == nil, err
 		}
 	}},
-	{"old is ignored where there is a record", []func(*kit){swapIfOther, valuesApart, noLostUpdate, linearizable}, func(b *broken) {
+	{"old is ignored where there is a record", []func(*kit){swapIfOther, valuesApart, noLostUpdate, linearizable, sessionUpdates, sessionLogout, sessionLogoutAll, sessionRights, refreshLogout, refreshSchedules}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if value, ok, _ := b.Memory.Get(ctx, key); ok && old != nil {
 				old = value
@@ -114,7 +114,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"a swap creates", []func(*kit){swapOfNothing, swapAfterDelete, swapAfterExpiry}, func(b *broken) {
+	{"a swap creates", []func(*kit){swapOfNothing, swapAfterDelete, swapAfterExpiry, sessionLogout}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if _, ok, _ := b.Memory.Get(ctx, key); !ok {
 				old = nil
@@ -122,7 +122,7 @@ var mutants = []struct {
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
 	}},
-	{"Delete does nothing", []func(*kit){basicCalls, deleteAny, swapAfterDelete, linearizable}, func(b *broken) {
+	{"Delete does nothing", []func(*kit){basicCalls, deleteAny, swapAfterDelete, linearizable, refreshSchedules}, func(b *broken) {
 		b.delete = func(context.Context, string) error { return nil }
 	}},
 	{"Delete of nothing is an error", []func(*kit){deleteNothing}, func(b *broken) {
@@ -133,7 +133,7 @@ var mutants = []struct {
 			return b.Memory.Delete(ctx, key)
 		}
 	}},
-	{"all keys are one", []func(*kit){keysApart}, rename(func(string) string { return "key" })},
+	{"all keys are one", []func(*kit){keysApart, sessionRepeatedLogin}, rename(func(string) string { return "key" })},
 	{"keys are truncated", []func(*kit){keyLengths}, rename(func(key string) string { return key[:min(len(key), 127)] })},
 	{"keys are folded", []func(*kit){keyCharacters}, rename(strings.ToLower)},
 	{"any key is accepted", []func(*kit){badKeys}, rename(func(key string) string { return fmt.Sprintf("%.64x", key) })},
@@ -291,7 +291,7 @@ var mutants = []struct {
 			return buffer[:copy(buffer, value)], ok, err
 		}
 	}},
-	{"a swap reads first and writes later", []func(*kit){oneCreator, noLostUpdate, linearizable}, func(b *broken) {
+	{"a swap reads first and writes later", []func(*kit){oneCreator, noLostUpdate, linearizable, sessionUpdates}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			value, ok, _ := b.Memory.Get(ctx, key)
 			if ok != (old != nil) || !bytes.Equal(value, old) {
@@ -302,7 +302,7 @@ var mutants = []struct {
 			return true, nil
 		}
 	}},
-	{"reads come from a cache", []func(*kit){readsOwnWrites, linearizable}, func(b *broken) {
+	{"reads come from a cache", []func(*kit){readsOwnWrites, linearizable, refreshSchedules}, func(b *broken) {
 		var cache sync.Map
 		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
 			if value, ok := cache.Load(key); ok {
@@ -316,6 +316,20 @@ var mutants = []struct {
 			return value, ok, err
 		}
 	}},
+	{"a swap succeeds twice", []func(*kit){oneCreator, noLostUpdate, linearizable, sessionUpdates}, func(b *broken) {
+		type step struct{ key, old string }
+		var done sync.Map
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			if swapped {
+				done.Store(step{key, string(old)}, true)
+				return true, err
+			}
+			_, again := done.LoadAndDelete(step{key, string(old)})
+			return again, err
+		}
+	}},
+	{"a ttl is a hundredth", []func(*kit){presentUntilExpiry}, useTTL(func(ttl time.Duration) time.Duration { return ttl/100 + 1 })},
 	{"contexts are ignored", []func(*kit){endedContext}, func(b *broken) {
 		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
 			return b.Memory.Get(context.WithoutCancel(ctx), key)
@@ -433,11 +447,11 @@ func (r *recorder) FailNow() { runtime.Goexit() }
 
 func (r *recorder) Context() context.Context { return r.ctx }
 
-// failuresOf checks a rule on a store and returns its failures.
-func failuresOf(t *testing.T, check func(*kit), s store.Store) []string {
+// failuresOf checks a rule on a store, or on two views of it, and returns its failures.
+func failuresOf(t *testing.T, check func(*kit), s store.Store, other ...store.Store) []string {
 	r := &recorder{ctx: t.Context()}
-	k := newKit(r, &store.Memory{}, &store.Memory{}) // not s: newKit probes the store
-	k.stores = [2]store.Store{s, s}
+	k := newKit(t, r, &store.Memory{}, &store.Memory{}) // not s: newKit probes the store
+	k.stores = [2]store.Store{s, append(other, s)[0]}
 	k.patience = 500 * time.Millisecond
 	var group sync.WaitGroup
 	group.Go(func() { check(k) })
@@ -455,17 +469,114 @@ func TestRulesSeeMistakes(t *testing.T) {
 					t.Parallel()
 					b := &broken{Memory: &store.Memory{}}
 					mutant.make(b)
-					failures := failuresOf(t, check, b)
-					if len(failures) == 0 {
-						t.Fatal("the rule does not see the mistake")
-					}
-					t.Log(failures[0])
-					if lines := strings.Count(failures[0], "\n") + 1; lines > 8 {
-						t.Errorf("the failure has %d lines", lines)
-					}
+					mustSee(t, failuresOf(t, check, b))
 				})
 			}
 		})
+	}
+}
+
+// mustSee fails the test if a rule sees no mistake, or speaks of it at length.
+func mustSee(t *testing.T, failures []string) {
+	t.Helper()
+	if len(failures) == 0 {
+		t.Fatal("the rule does not see the mistake")
+	}
+	t.Log(failures[0])
+	if lines := strings.Count(failures[0], "\n") + 1; lines > 24 {
+		t.Errorf("the failure has %d lines", lines)
+	}
+}
+
+// processes are mistakes of backends that only two processes show.
+var processes = []struct {
+	mistake string
+	rules   []func(*kit)
+	make    func(b *broken)
+}{
+	{"a process reads its own old value", []func(*kit){readsOwnWrites, linearizable, sessionUpdates, sessionLogout, refreshSchedules}, func(b *broken) {
+		var own sync.Map
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			if swapped {
+				own.Store(key, new)
+			}
+			return swapped, err
+		}
+		b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+			if value, ok := own.Load(key); ok {
+				return value.([]byte), true, nil
+			}
+			return b.Memory.Get(ctx, key)
+		}
+	}},
+	{"reads are stale for a moment", []func(*kit){readsOwnWrites, linearizable, refreshSchedules}, staleReads},
+	{"each process has its own locks", []func(*kit){oneCreator, noLostUpdate, linearizable, sessionUpdates}, func(b *broken) {
+		var mu sync.Mutex
+		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			value, ok, _ := b.Memory.Get(ctx, key)
+			if ok != (old != nil) || !bytes.Equal(value, old) {
+				return false, nil
+			}
+			time.Sleep(100 * time.Microsecond)
+			return b.set(ctx, key, new, ttl)
+		}
+	}},
+}
+
+// staleReads makes Get return what this process has read up to 5 ms before, unless it has
+// written meanwhile.
+func staleReads(b *broken) {
+	type copied struct {
+		value []byte
+		ok    bool
+		at    time.Time
+	}
+	var cache sync.Map
+	b.get = func(ctx context.Context, key string) ([]byte, bool, error) {
+		if c, ok := cache.Load(key); ok && time.Since(c.(copied).at) < 5*time.Millisecond {
+			return c.(copied).value, c.(copied).ok, nil
+		}
+		value, ok, err := b.Memory.Get(ctx, key)
+		cache.Store(key, copied{value, ok, time.Now()})
+		return value, ok, err
+	}
+	b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+		swapped, err := b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+		cache.Delete(key)
+		return swapped, err
+	}
+}
+
+func TestRulesSeeMistakesOfTwoProcesses(t *testing.T) {
+	for _, mutant := range processes {
+		for _, check := range mutant.rules {
+			t.Run(mutant.mistake+"/"+nameOf(check), func(t *testing.T) {
+				t.Parallel()
+				one, other := &broken{Memory: &store.Memory{}}, &broken{}
+				other.Memory = one.Memory
+				mutant.make(one)
+				mutant.make(other)
+				mustSee(t, failuresOf(t, check, one, other))
+			})
+		}
+	}
+}
+
+// What the tests of mistakes use sees nothing in a store without one.
+func TestRulesOfLoginsAcceptMemory(t *testing.T) {
+	for _, group := range loginGroups {
+		for _, rule := range group.rules {
+			t.Run(rule.name, func(t *testing.T) {
+				t.Parallel()
+				s := &store.Memory{}
+				if failures := failuresOf(t, rule.check, s); len(failures) > 0 {
+					t.Errorf("%q", failures)
+				}
+			})
+		}
 	}
 }
 
@@ -500,7 +611,7 @@ func TestReadersThatWaitForWhatExpiresAreSeen(t *testing.T) {
 }
 
 // allGroups are all rules.
-var allGroups = append([]group{{"basics", basics}}, groups...)
+var allGroups = slices.Concat([]group{{"basics", basics}}, groups, loginGroups)
 
 func TestEveryRuleSeesSomeMistake(t *testing.T) {
 	seen := make(map[string]bool)

@@ -1,16 +1,24 @@
 // Package storetest tests implementations of [store.Store] against its
-// contract. It is for the backends of this module and for your own. Call [Run]
-// from a test of the backend:
+// contract. It is for the backends of this module and for your own. To write one,
+// implement three methods: check the arguments with [store.CheckKey],
+// [store.CheckValue] and [store.CheckTTL], and make CompareAndSwap one atomic step of
+// the database. Then run two kits from a test of the backend:
 //
 //	func TestStore(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) store.Store {
+//		open := func(t *testing.T) store.Store {
 //			return open(t) // and close it with t.Cleanup
-//		})
+//		}
+//		t.Run("contract", func(t *testing.T) { storetest.Run(t, open) })
+//		t.Run("logins", func(t *testing.T) { storetest.RunLogins(t, open) })
 //	}
 //
-// Each subtest has the name of the rule that it checks. [RunLongLives] and
-// [RunBlocked] check two rules that Run cannot: long times to live, and calls
-// on a store that does not answer.
+// Each subtest has the name of the rule that it checks. A failure is reported once for
+// each cause: a rule that ends with an error of the store that another rule has reported
+// is skipped and counted.
+//
+// [RunLongLives] and [RunBlocked] check two rules that Run cannot: long times to live,
+// and calls on a store that does not answer. examples/integrations/stores has a backend
+// on bbolt to copy from.
 package storetest
 
 import (
@@ -44,7 +52,7 @@ func run(t *testing.T, groups []group, open func(t *testing.T) store.Store) {
 			for _, rule := range rules {
 				t.Run(rule.name, func(t *testing.T) {
 					v := causes.verdict(t)
-					rule.check(newKit(v, one, other))
+					rule.check(newKit(t, v, one, other))
 					v.end()
 				})
 			}

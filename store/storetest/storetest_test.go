@@ -13,6 +13,12 @@ func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return &store.Memory{} })
 }
 
+// ASVS 5.0, 15.4.2.
+func TestMemoryKeepsLogins(t *testing.T) {
+	t.Parallel()
+	storetest.RunLogins(t, func(*testing.T) store.Store { return &store.Memory{} })
+}
+
 func TestMemorySeenTwice(t *testing.T) {
 	t.Parallel()
 	shared := &store.Memory{}

@@ -32,7 +32,7 @@ func TestMariaDB(t *testing.T) {
 	}
 	t.Run("keeps logins", func(t *testing.T) {
 		url := newSchema(t, server.URL)
-		raceSessions(t, func(t *testing.T) store.Store { return openMySQL(t, url) })
+		storetest.RunLogins(t, func(t *testing.T) store.Store { return openMySQL(t, url) })
 	})
 	for rule, check := range map[string]func(t *testing.T, url string){
 		"sweeps may run at once":                                   mariadbSweep,

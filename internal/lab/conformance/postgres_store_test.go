@@ -40,7 +40,7 @@ func TestPostgres(t *testing.T) {
 	})
 	t.Run("keeps logins", func(t *testing.T) {
 		url := newDatabase(t, server.URL)
-		raceSessions(t, func(t *testing.T) store.Store { return openPostgres(t, url) })
+		storetest.RunLogins(t, func(t *testing.T) store.Store { return openPostgres(t, url) })
 	})
 	for rule, check := range map[string]func(t *testing.T, url string){
 		"a swap touches no index":                                  postgresSwapIsHOT,

@@ -12,6 +12,7 @@ import (
 	"github.com/authlatch/auth/internal/lab/conformance/servers"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/store/storetest"
 )
 
 // A logout makes a few writes, and the replica that takes over has the first
@@ -124,7 +125,7 @@ func TestRedisSessionsHaveNoRaces(t *testing.T) {
 		"a Cluster":  servers.RedisCluster(t)[0].URL(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			raceSessions(t, func(t *testing.T) store.Store { return openRedis(t, url) })
+			storetest.RunLogins(t, func(t *testing.T) store.Store { return openRedis(t, url) })
 		})
 	}
 }

@@ -44,7 +44,7 @@ func TestSQLite(t *testing.T) {
 	})
 	t.Run("keeps logins", func(t *testing.T) {
 		file := sqliteFile(t)
-		raceSessions(t, func(t *testing.T) store.Store { return openSQLite(t, file) })
+		storetest.RunLogins(t, func(t *testing.T) store.Store { return openSQLite(t, file) })
 	})
 }
 

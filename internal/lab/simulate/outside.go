@@ -8,35 +8,29 @@ import (
 )
 
 // outside carries store calls out of the bubble, where a real server can be
-// waited for while time stands still inside.
+// waited for while time stands still inside. It checks the results of the store.
 type outside struct {
+	store *checked
 	calls chan func(store.Store)
 	done  chan struct{}
-	store chan store.Store
 }
 
-func newOutside() *outside {
-	o := &outside{calls: make(chan func(store.Store)), done: make(chan struct{}), store: make(chan store.Store)}
+func newOutside(s store.Store) *outside {
+	o := &outside{store: newChecked(s), calls: make(chan func(store.Store)), done: make(chan struct{})}
 	go func() {
-		var s store.Store
-		for {
-			select {
-			case next, ok := <-o.store:
-				if !ok {
-					return
-				}
-				s = next
-			case call := <-o.calls:
-				call(s)
-				o.done <- struct{}{}
-			}
+		for call := range o.calls {
+			call(o.store)
+			o.done <- struct{}{}
 		}
 	}()
 	return o
 }
 
-func (o *outside) use(s store.Store) { o.store <- s }
-func (o *outside) close()            { close(o.store) }
+// close deletes what was written, and ends the goroutine.
+func (o *outside) close() {
+	o.do(func(s store.Store) { o.store.clean() })
+	close(o.calls)
+}
 
 func (o *outside) do(call func(store.Store)) {
 	o.calls <- call

@@ -27,23 +27,30 @@ import (
 func Run(t *testing.T, open func() store.Store, seed uint64, schedules int) Totals {
 	t.Helper()
 	totals := make(Totals)
-	backend := newOutside()
-	defer backend.close()
 	for n := range uint64(schedules) {
-		backend.use(open())
-		var failed error
-		var trace []string
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(backend, rand.New(rand.NewPCG(seed, n)))
-			failed = w.play()
-			trace = w.trace
-			totals.add(w.totals)
-		})
-		if failed != nil {
-			t.Fatalf("seed %d, schedule %d: %v\nafter\n\t%s", seed, n, failed, strings.Join(trace, "\n\t"))
+		played, trace, err := Try(t, open(), seed, n)
+		if totals.add(played); err != nil {
+			t.Fatalf("seed %d, schedule %d: %v\nafter\n\t%s", seed, n, err, strings.Join(trace, "\n\t"))
 		}
 	}
 	return totals
+}
+
+// Try plays one schedule over a store. It returns what happened, and an error if the store
+// returned a wrong result or an invariant was broken. It deletes what it wrote.
+func Try(t *testing.T, s store.Store, seed, n uint64) (totals Totals, trace []string, failed error) {
+	t.Helper()
+	backend := newOutside(s)
+	defer backend.close()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(backend, rand.New(rand.NewPCG(seed, n)))
+		failed = w.play()
+		totals, trace = w.totals, w.trace
+	})
+	if wrong := backend.store.failed; wrong != nil {
+		failed = wrong
+	}
+	return totals, trace, failed
 }
 
 // Totals counts what happened in schedules, so that a test can show that its
@@ -90,6 +97,9 @@ func (w *world) play() error {
 	for range 30 + w.rng.IntN(50) {
 		if err := w.act(); err != nil {
 			return err
+		}
+		if wrong := w.backend.store.failed; wrong != nil {
+			return wrong
 		}
 	}
 	return w.settle()

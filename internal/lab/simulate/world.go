@@ -84,6 +84,7 @@ func (w *world) logIn() error {
 		return err
 	}
 	w.keys = keys
+	subject := "simulate:" + rand.Text() // the store may serve others
 	for host := range 2 {
 		issuer, err := token.NewIssuer(token.IssuerConfig{
 			Keys: keys, Store: faulty{w}, Issuer: "https://app.example", Audience: "api", ClientID: "app",
@@ -97,7 +98,7 @@ func (w *world) logIn() error {
 			continue
 		}
 		recorder := httptest.NewRecorder()
-		if err := issuer.Login(recorder, httptest.NewRequest(http.MethodPost, "https://app.example/login", nil), auth.Identity{Subject: "alice"}); err != nil {
+		if err := issuer.Login(recorder, httptest.NewRequest(http.MethodPost, "https://app.example/login", nil), auth.Identity{Subject: subject}); err != nil {
 			return err
 		}
 		w.jar = setCookie(recorder)
