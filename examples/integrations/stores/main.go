@@ -8,6 +8,9 @@
 //	go -C examples/integrations run ./stores -store postgres://localhost/auth
 //	go -C examples/integrations run ./stores -store sqlite:/tmp/auth.db
 //	go -C examples/integrations run ./stores -store 'mysql:user:password@tcp(localhost:3306)/auth'
+//	go -C examples/integrations run ./stores -store bbolt:/tmp/auth.bolt
+//
+// The last is a store of your own, in bbolt.go. Only one process can use its file.
 //
 // Any user name is accepted with the password "correct horse".
 //

@@ -37,6 +37,8 @@ func open(ctx context.Context, url string) (*opened, error) {
 		return keep(postgresstore.Open(ctx, url))
 	case "sqlite":
 		return openSQL(ctx, "sqlite", "file:"+rest+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)", sqlstore.NewSQLite)
+	case "bbolt":
+		return keep(openBolt(rest))
 	case "mysql":
 		return openSQL(ctx, "mysql", rest, sqlstore.NewMySQL)
 	}
