@@ -83,6 +83,7 @@ func (c *causes) count(cause string) {
 
 // FailNow ends the rule.
 func (v *verdict) FailNow() {
+	v.Helper()
 	v.end()
 	v.T.FailNow()
 }

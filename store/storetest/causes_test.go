@@ -20,15 +20,16 @@ import (
 var failing = []struct {
 	cause string
 	make  func(b *broken)
+	rules []group
 	lines int // of the output at most
 	told  string
 }{
 	{"Get is always an error", func(b *broken) {
 		b.get = func(context.Context, string) ([]byte, bool, error) { return nil, false, errors.New("no such table") }
-	}, 8, "Get: no such table"},
+	}, groups, 8, "Get: no such table"},
 	{"Delete does nothing", func(b *broken) {
 		b.delete = func(context.Context, string) error { return nil }
-	}, 8, `the record is present: "second"`},
+	}, groups, 8, `the record is present: "second"`},
 	{"values have up to 1,000 bytes", func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if len(new) > 1000 {
@@ -36,18 +37,23 @@ var failing = []struct {
 			}
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
-	}, 8, "CompareAndSwap: 4095 bytes do not fit into the column"},
-	{"the server dies", func(b *broken) {
+	}, withoutWaits, 8, "CompareAndSwap: 4095 bytes do not fit into the column"},
+	{"the server dies", diesAfter(15), withoutWaits, 8, "CompareAndSwap: dial 127.0.0.1:16: connection refused"},
+	{"the server dies during logins", diesAfter(20), loginGroups, 8, "session: update: dial"},
+	{"any key is accepted", rename(func(key string) string { return fmt.Sprintf("%.64x", key) }), withoutWaits, 12,
+		"and 121 more failures of these causes"},
+}
+
+func diesAfter(swaps int64) func(*broken) {
+	return func(b *broken) {
 		var calls atomic.Int64
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
-			if n := calls.Add(1); n > 15 {
+			if n := calls.Add(1); n > swaps {
 				return false, fmt.Errorf("dial 127.0.0.1:%d: connection refused", n)
 			}
 			return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
 		}
-	}, 8, "CompareAndSwap: dial 127.0.0.1:16: connection refused"},
-	{"any key is accepted", rename(func(key string) string { return fmt.Sprintf("%.64x", key) }), 12,
-		"and 121 more failures of these causes"},
+	}
 }
 
 // withoutWaits are groups that wait for nothing.
@@ -58,7 +64,7 @@ const failingStore = "AUTH_FAILING_STORE"
 func TestFailingStore(t *testing.T) {
 	for _, test := range failing {
 		if test.cause == os.Getenv(failingStore) {
-			run(t, withoutWaits, func(*testing.T) store.Store {
+			run(t, test.rules, func(*testing.T) store.Store {
 				b := &broken{Memory: &store.Memory{}}
 				test.make(b)
 				return b

@@ -169,15 +169,15 @@ func (k *kit) mustBeRefused(b *browser, managers [2]*session.Manager, what strin
 	k.Helper()
 	for i, m := range managers {
 		_, near := k.stores[i].(store.Cached)
-		for start := time.Now(); ; time.Sleep(short / 10) {
-			_, err := b.authenticate(k.ctx, m)
-			if refused(err) {
-				break
-			}
-			if !near || time.Since(start) > k.patience {
-				k.Errorf("process %d accepts %s: %v", i+1, what, err)
-				break
-			}
+		_, err := b.authenticate(k.ctx, m)
+		for start := time.Now(); near && err == nil && time.Since(start) < k.patience; _, err = b.authenticate(k.ctx, m) {
+			time.Sleep(short / 10)
+		}
+		switch {
+		case err == nil:
+			k.Errorf("process %d accepts %s", i+1, what)
+		case !refused(err):
+			k.Errorf("process %d cannot check %s: %v", i+1, what, err)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/session"
