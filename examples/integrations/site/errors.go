@@ -25,7 +25,7 @@ var (
 	errForm     = &problem{http.StatusBadRequest, "Your browser has sent a form that cannot be read."}
 	errNotFound = &problem{http.StatusNotFound, "There is no such page."}
 	errStale    = &problem{http.StatusForbidden, "This form was out of date. Send it again."}
-	errMail     = &problem{http.StatusUnprocessableEntity, "Enter a mail address."}
+	errMail     = &problem{http.StatusUnprocessableEntity, "Enter an email address."}
 	errItem     = &problem{http.StatusUnprocessableEntity, "The shop does not sell that."}
 	errFull     = &problem{http.StatusConflict, "The cart is full."}
 	errText     = &problem{http.StatusUnprocessableEntity, "Write a message of at most 2000 characters."}
@@ -56,7 +56,7 @@ func explain(err error) (status int, text string) {
 	case errors.Is(err, password.ErrGuessable), errors.Is(err, password.ErrBreached):
 		return http.StatusUnprocessableEntity, "That is easy to guess. Choose another."
 	case errors.Is(err, password.ErrWrong):
-		return http.StatusUnauthorized, "The mail address or the password is wrong."
+		return http.StatusUnauthorized, "The email address or the password is wrong."
 	case errors.Is(err, auth.ErrForbidden):
 		return http.StatusForbidden, "This page is not for you. Another account may be allowed to see it."
 	case errors.Is(err, auth.ErrUnauthenticated):
@@ -65,12 +65,19 @@ func explain(err error) (status int, text string) {
 	return http.StatusServiceUnavailable, "That cannot be done now. Try again in a moment."
 }
 
-// setRetryAfter tells programs when to try again.
-func setRetryAfter(h http.Header, err error) {
+// refuse logs what an operator should know of an error, tells programs when to try again,
+// and explains the error.
+func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) (status int, text string) {
+	status, text = explain(err)
 	var limited *throttle.Error
-	if errors.As(err, &limited) && limited.RetryAfter() > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(limited.RetryAfter().Seconds()))))
+	switch {
+	case status == http.StatusServiceUnavailable:
+		s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		w.Header().Set("Retry-After", "5")
+	case errors.As(err, &limited) && limited.RetryAfter() > 0:
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(limited.RetryAfter().Seconds()))))
 	}
+	return status, text
 }
 
 // deny is the Deny of the guards. A browser without a login is led to the login page, and
@@ -90,16 +97,8 @@ func (s *site) deny(w http.ResponseWriter, r *http.Request, err error) {
 
 // fail shows a page that says what went wrong.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, text := explain(err)
-	s.logFault(r, status, err)
-	setRetryAfter(w.Header(), err)
+	status, text := s.refuse(w, r, err)
 	s.write(w, r, status, "error", page{Title: http.StatusText(status), Alert: text, Bare: true})
-}
-
-func (s *site) logFault(r *http.Request, status int, err error) {
-	if status == http.StatusServiceUnavailable {
-		s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	}
 }
 
 func (s *site) notFound(w http.ResponseWriter, r *http.Request) { s.fail(w, r, errNotFound) }

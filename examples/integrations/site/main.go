@@ -84,7 +84,7 @@ func run(ctx context.Context, o options) (err error) {
 		Accounts: accounts{db.SQL}, Messages: messages{db.SQL}, Store: db.store, Key: key,
 		Limits: auth.Limits{IdleTimeout: o.idle}, Proxies: proxies, Insecure: o.insecure, Log: slog.Default(),
 		// Replace this by a queue of your mail service.
-		Mail: logMail(slog.Default(), o.url), Notice: "A trial: mails are printed to the log of the program.",
+		Mail: logMail(slog.Default(), o.url), Notice: "A trial: emails are printed to the log of the program.",
 	})
 	if err != nil {
 		return err

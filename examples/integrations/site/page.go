@@ -65,9 +65,7 @@ func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) e
 		if err == nil {
 			return
 		}
-		status, text := explain(err)
-		s.logFault(r, status, err)
-		setRetryAfter(w.Header(), err)
+		status, text := s.refuse(w, r, err)
 		s.show(w, r, status, name, text)
 	}
 }
@@ -105,8 +103,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, al
 		Title: titles[name], Alert: alert, Teas: teas,
 		Mail: r.FormValue("mail"), Token: r.FormValue("token"), Next: middleware.SafeNext(r.FormValue("next")),
 	}
-	err := s.fill(w, r, name, &p)
-	if err != nil {
+	if err := s.fill(w, r, name, &p); err != nil {
 		s.fail(w, r, err)
 		return
 	}
@@ -119,9 +116,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, al
 // fill reads the data of a page.
 func (s *site) fill(w http.ResponseWriter, r *http.Request, name string, p *page) (err error) {
 	if r.Method == http.MethodGet {
-		if p.Flash, _, err = s.notices.Take(w.Header(), r); err != nil {
-			return err
-		}
+		p.Flash, _, _ = s.notices.Take(w.Header(), r) // a malformed cookie is no message
 	}
 	id, ok := auth.FromContext(r.Context())
 	if ok {

@@ -104,6 +104,7 @@ func (s *site) routes() http.Handler {
 	keeping := &middleware.Guard{Authenticator: guard.Authenticator, LoginPage: "/login", Deny: s.keepText, Events: s.event}
 	mux := http.NewServeMux()
 
+	// These take no notice of a session, so a browser with a broken cookie can log in.
 	mux.HandleFunc("GET /login", s.form("login"))
 	mux.HandleFunc("POST /login", s.posted("login", s.login))
 	mux.HandleFunc("GET /welcome", s.welcome)

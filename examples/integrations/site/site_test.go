@@ -221,7 +221,7 @@ func TestSigningUpTakesALinkInAMail(t *testing.T) {
 	o := open(t)
 	b := o.tab(t)
 	for _, wrong := range []string{"", " ", "alice", "alice@", "a b@example.com", "alice@example.com, bob@example.com", "Alice <alice@example.com>"} {
-		b.wants(422, "Enter a mail address")(b.post("/signup", "", "mail", wrong))
+		b.wants(422, "Enter an email address")(b.post("/signup", "", "mail", wrong))
 	}
 	b.wants(200, "a link is on its way")(b.post("/signup", "", "mail", " Alice@Example.com"))
 	if len(o.to) != 1 || o.to[0] != alice {

@@ -304,12 +304,41 @@ func TestEachErrorIsAPageOfTheSite(t *testing.T) {
 	f.calls.Store(0)
 	for _, path := range []string{"/", "/account", "/contact", "/staff"} {
 		page(503, "Try again in a moment")(b.get(path))
+		if b.last.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", path)
+		}
 	}
 	page(503, "Try again in a moment")(b.post("/login", "", "mail", alice, "password", first))
 	page(503, "Try again in a moment")(b.post("/signup", "", "mail", alice))
 	f.fault = ""
 	if !b.isIn() {
 		t.Error("an outage has ended the login")
+	}
+}
+
+// Cookies that were sent twice or are broken keep a user neither out nor from the pages.
+func TestABrowserWithBrokenCookiesCanLogIn(t *testing.T) {
+	o := open(t)
+	o.account(t)
+	b := o.tab(t)
+	b.c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	broken := func(r *http.Request) *http.Request {
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Cookie", "__Host-Http-session=a; __Host-Http-session=b; __Host-Http-notice=a; __Host-Http-notice=b; __Host-Http-device=a")
+		return r
+	}
+	for path, want := range map[string]int{"/": 303, "/account": 303, "/login": 200, "/signup": 200, "/forgotten": 200, "/nothing": 404} {
+		r, err := http.NewRequest("GET", o.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, body := b.do(broken(r)); status != want || want == 303 && !strings.HasPrefix(b.last.Header.Get("Location"), "/login") {
+			t.Errorf("%s: status %d: %s", path, status, body)
+		}
+	}
+	b.c.CheckRedirect = nil
+	if status, _ := b.do(broken(b.request("/login", "", "mail", alice, "password", first))); status != 200 || !b.isIn() {
+		t.Errorf("status %d", status)
 	}
 }
 
