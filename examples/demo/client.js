@@ -6,15 +6,20 @@ import { createClient } from '/authlatch.js';
 export const access = { ends: 0, lifetime: 0, hint: '' };
 
 let client;
-let current; // the step that is under way
+let server = { apis: {}, label: '' }; // from the state: the origins of the APIs, and this browser's label
 let changed = () => {};
+const current = {}; // the step that is under way, by mode
 const tabs = new BroadcastChannel('demo');
 
-// open creates the client. whenChanged is called after a change that no button of this
-// page has caused.
-export function open(whenChanged) {
+// know takes the addresses from the state, and creates the client with the first one.
+export function know(state) {
+  server = state;
+  client ??= connect();
+}
+
+// listen calls whenChanged after a change that no button of this page has caused.
+export function listen(whenChanged) {
   changed = whenChanged;
-  client = connect();
   tabs.addEventListener('message', ({ data }) => {
     if (data.access) hold(data.access);
     changed();
@@ -22,16 +27,20 @@ export function open(whenChanged) {
 }
 
 function connect() {
-  return createClient({ refresh: '/token/refresh', logout: '/token/logout', fetch: send, onSessionLost: lost });
+  const origins = [location.origin, server.apis.a, server.apis.b];
+  return createClient({ refresh: '/token/refresh', logout: '/token/logout', origins, fetch: send, onSessionLost: lost });
 }
 
 export function begin(name, mode) {
-  current = identify(name, mode);
+  current[mode] = identify(name, mode);
+  return current[mode];
 }
 
+export const begun = (mode) => current[mode];
+
 // end notifies other tabs, which share the cookies.
-export function end() {
-  current = undefined;
+export function end(mode) {
+  delete current[mode];
   tabs.postMessage({});
 }
 
@@ -41,16 +50,15 @@ function identify(name, mode) {
   return `${name}-${mode}-${Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')}`;
 }
 
-export const step = () => current;
-
-// send is fetch with the step of the request.
-export async function send(input, init) {
+// send is fetch with the step of the request. Requests to the APIs, which are other
+// origins, have it in their URL.
+async function send(input, init, mode = 'token') {
   const request = new Request(input, init);
-  const asked = current;
-  request.headers.set('Demo-Step', asked ?? identify('background', 'token'));
+  const url = new URL(request.url);
+  const asked = current[mode];
+  if (url.origin === location.origin) request.headers.set('Demo-Step', asked ?? identify('background', mode));
   const response = await fetch(request);
-  const path = new URL(request.url).pathname;
-  if (response.ok && (path === '/token/login' || path === '/token/refresh')) {
+  if (response.ok && (url.pathname === '/token/login' || url.pathname === '/token/refresh')) {
     const answer = await response.clone().json();
     const token = answer.access_token;
     const held = { until: Date.now() + 1000 * answer.expires_in, lifetime: answer.expires_in, hint: token.slice(0, 4) + '…' + token.slice(-6) };
@@ -61,7 +69,18 @@ export async function send(input, init) {
   return response;
 }
 
-export const post = (path, fields) => send(path, { method: 'POST', body: new URLSearchParams(fields) });
+// post sends a form to the login server, or to the demo itself. It has no access token.
+export const post = (path, fields, mode) => send(path, { method: 'POST', body: new URLSearchParams(fields) }, mode);
+
+// call calls an API with the credential of a mode: the browser adds the cookie, the client
+// the access token.
+export function call(mode, name) {
+  const url = `${server.apis[name]}/${mode}/me?` + new URLSearchParams({ visitor: server.label, step: current[mode] });
+  return mode === 'session' ? send(url, { credentials: 'include' }, mode) : client.fetch(url);
+}
+
+// withToken posts to this origin with the access token.
+export const withToken = (path, fields = {}) => client.fetch(path, { method: 'POST', body: new URLSearchParams(fields) });
 
 function hold({ until, lifetime, hint }) {
   Object.assign(access, { ends: performance.now() + until - Date.now(), lifetime, hint });
@@ -78,8 +97,8 @@ function lost(reason) {
   changed();
 }
 
-export const call = (path, init) => client.fetch(path, init);
 export const login = (body) => client.login('/token/login', { method: 'POST', body });
+export const ready = () => client.ready();
 
 export async function logout() {
   drop();

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -24,21 +26,27 @@ var (
 	refreshCookie = cookie.Refresh()
 )
 
-// demo has the two modes over one store and one namespace, so that each of them sees the
-// other's logins.
+// addresses are the origins of the three servers: the login server, which also serves the
+// page, and the APIs A and B.
+type addresses struct{ login, a, b string }
+
+// demo is the login server. Each mode has a store of its own, so that the two sides of the
+// page do not disturb each other.
 type demo struct {
 	limits    limits
+	at        addresses
 	passwords *password.Hasher
 	accounts  map[string]string // hashes by user name
+	keys      *token.KeySet
 	sessions  *session.Manager
 	tokens    *token.Issuer
 	bearer    *token.Verifier // of its access tokens
-	live      *token.Verifier // of the same, for an API that must see a logout at once
+	apis      [2]*api         // A and B
 	visitors  visitors
 }
 
-func newDemo(l limits) (*demo, error) {
-	d := &demo{limits: l}
+func newDemo(l limits, at addresses) (*demo, error) {
+	d := &demo{limits: l, at: at}
 	var err error
 	if d.passwords, err = password.New(password.Config{}); err != nil {
 		return nil, err
@@ -48,49 +56,57 @@ func newDemo(l limits) (*demo, error) {
 		return nil, err
 	}
 	d.accounts = map[string]string{"alice": hash}
-
-	// Sessions are kept here. To use another store, change only this line.
-	logins := counted{&store.Memory{}}
+	if d.keys, err = token.NewKeySet(token.Ed25519); err != nil {
+		return nil, err
+	}
+	// Logins are kept here. To use other stores, change only this line.
+	forSessions, forTokens := counted{&store.Memory{}, sessionMode}, counted{&store.Memory{}, tokenMode}
 	both := auth.Limits{IdleTimeout: l.idle, Lifetime: l.lifetime}
-	d.sessions, err = session.New(session.Config{
-		Store: logins, Cookie: sessionCookie,
-		Limits: both, Events: noteEvent,
-	})
-	if err != nil {
+	sessions := session.Config{Store: forSessions, Cookie: sessionCookie, Limits: both, Events: noteEvent}
+	if d.sessions, err = session.New(sessions); err != nil {
 		return nil, err
 	}
-	keys, err := token.NewKeySet(token.Ed25519)
-	if err != nil {
-		return nil, err
-	}
-	const origin = "http://localhost"
 	d.tokens, err = token.NewIssuer(token.IssuerConfig{
-		Keys: keys, Store: logins, Cookie: refreshCookie,
-		Issuer: origin, Audience: origin, ClientID: "demo",
+		Keys: d.keys, Store: forTokens, Cookie: refreshCookie,
+		Issuer: at.login, Audience: at.login, ClientID: "demo",
 		AccessLifetime: l.access, GracePeriod: l.grace, Limits: both, Events: noteEvent,
 	})
 	if err != nil {
 		return nil, err
 	}
 	// The demo shows when a token expires, so there is no leeway.
-	verify := token.VerifierConfig{Keys: keys, Issuer: origin, Audience: origin, Leeway: token.NoLeeway, Events: noteEvent}
+	verify := token.VerifierConfig{Keys: d.keys, Issuer: at.login, Audience: at.login, Leeway: token.NoLeeway, Events: noteEvent}
 	if d.bearer, err = token.NewVerifier(verify); err != nil {
 		return nil, err
 	}
-	verify.RevocationCheck = &token.RevocationCheck{Store: logins}
-	d.live, err = token.NewVerifier(verify)
-	return d, err
+	// A verifies access tokens alone. B also checks in the store that the login is not revoked.
+	a, errA := newAPI(sessions, verify)
+	verify.RevocationCheck = &token.RevocationCheck{Store: forTokens}
+	b, errB := newAPI(sessions, verify)
+	d.apis = [2]*api{a, b}
+	if err := cmp.Or(errA, errB); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
 }
 
-// api returns the API of the demo. Each handler below serves both modes.
-func (d *demo) api() http.Handler {
+// Close ends the fetching of keys by the APIs.
+func (d *demo) Close() error {
+	var errs []error
+	for _, api := range d.apis {
+		if api != nil {
+			errs = append(errs, api.keys.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// loginServer returns the handlers of the login server: login, refresh and logout.
+func (d *demo) loginServer() http.Handler {
 	bySession := &middleware.Guard{Authenticator: d.sessions}
 	byToken := &middleware.Guard{Authenticator: d.bearer}
-	byLiveToken := &middleware.Guard{Authenticator: d.live}
 	mux := http.NewServeMux()
-
 	mux.Handle("POST /session/login", d.login(d.sessions))
-	mux.Handle("GET /session/me", bySession.Require(http.HandlerFunc(me)))
 	mux.Handle("POST /session/transfer", bySession.Require(http.HandlerFunc(transfer)))
 	mux.Handle("POST /session/logout-everywhere", bySession.Require(logoutEverywhere(d.sessions)))
 	mux.HandleFunc("POST /session/logout", func(w http.ResponseWriter, r *http.Request) {
@@ -100,19 +116,11 @@ func (d *demo) api() http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-
 	mux.Handle("POST /token/login", d.login(d.tokens))
-	mux.Handle("GET /token/me", byToken.Require(http.HandlerFunc(me)))
-	mux.Handle("GET /token/live/me", byLiveToken.Require(http.HandlerFunc(me)))
 	mux.Handle("POST /token/logout-everywhere", byToken.Require(logoutEverywhere(d.tokens)))
 	mux.Handle("POST /token/refresh", d.tokens.RefreshHandler())
 	mux.Handle("POST /token/logout", d.tokens.LogoutHandler())
 	return mux
-}
-
-func me(w http.ResponseWriter, r *http.Request) {
-	id, _ := auth.FromContext(r.Context())
-	fmt.Fprintln(w, "hello,", id.Subject)
 }
 
 // transfer is the request that an attacker's site makes alice's browser send.
@@ -138,7 +146,7 @@ func (d *demo) login(mode interface {
 	}
 }
 
-// logoutEverywhere revokes all logins of the user, including those of the other mode.
+// logoutEverywhere revokes all logins of the user in a store.
 func logoutEverywhere(mode interface {
 	LogoutAll(ctx context.Context, subject string, keep ...string) error
 }) http.HandlerFunc {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,15 +18,27 @@ var short = limits{access: time.Minute, grace: 3 * time.Second, idle: 3 * time.M
 
 var alice = url.Values{"user": {"alice"}, "password": {"correct horse"}}
 
+// open starts the three servers, and returns the login server.
 func open(t *testing.T) (*demo, *httptest.Server) {
 	t.Helper()
-	d, err := newDemo(short)
+	var servers [3]*httptest.Server
+	var origins [3]string
+	for i := range servers {
+		servers[i] = httptest.NewUnstartedServer(nil)
+		_, port, _ := net.SplitHostPort(servers[i].Listener.Addr().String())
+		origins[i] = "http://localhost:" + port
+		t.Cleanup(servers[i].Close)
+	}
+	d, err := newDemo(short, addresses{origins[0], origins[1], origins[2]})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(d.handler())
-	t.Cleanup(server.Close)
-	return d, server
+	t.Cleanup(func() { d.Close() })
+	for i, handler := range []http.Handler{d.handler(), d.api(0), d.api(1)} {
+		servers[i].Config.Handler = handler
+		servers[i].Start()
+	}
+	return d, servers[0]
 }
 
 // guest is a browser as far as cookies go. It sends Secure ones to http://localhost,
@@ -33,6 +46,7 @@ func open(t *testing.T) (*demo, *httptest.Server) {
 type guest struct {
 	t       *testing.T
 	url     string
+	apis    map[string]string // their origins, by name
 	cookies map[string]string
 	steps   int
 }
@@ -43,12 +57,18 @@ func visit(t *testing.T, server *httptest.Server) *guest {
 	if status, _ := b.do("GET", "/", nil, nil); status != http.StatusOK {
 		t.Fatalf("the page: status %d", status)
 	}
+	b.apis = b.state().APIs
 	return b
 }
 
+// do sends a request to the login server, or to an API: "a:/session/me".
 func (b *guest) do(method, path string, form url.Values, header http.Header) (status int, body string) {
 	b.t.Helper()
-	r, err := http.NewRequest(method, b.url+path, strings.NewReader(form.Encode()))
+	url := b.url + path
+	if api, path, ok := strings.Cut(path, ":"); ok {
+		url = b.apis[api] + path
+	}
+	r, err := http.NewRequest(method, url, strings.NewReader(form.Encode()))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -137,8 +157,15 @@ func (b *guest) summary() string {
 	var words []string
 	for _, x := range steps[len(steps)-1].Exchanges {
 		if x.Copied != nil {
-			words = append(words, x.From+" copies")
+			words = append(words, strings.TrimSpace(x.From+" copies "+x.What))
 			continue
+		}
+		if x.From == "store" {
+			words = append(words, "store "+x.What)
+			continue
+		}
+		if x.At != "login" {
+			x.Path = x.At + ":" + x.Path
 		}
 		word := fmt.Sprintf("%s %s %s %d", x.From, x.Method, x.Path, x.Status)
 		for _, e := range x.Events {

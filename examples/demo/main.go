@@ -1,15 +1,19 @@
-// Demo is one page that shows the two modes side by side: logins that the server
-// stores, and logins that it signs into tokens. The same handlers serve both. Each
-// button shows the requests and responses as the server saw them, and the number of
-// store calls: login, calls, refreshes, a theft, a post from another site, logout
-// here and everywhere.
+// Demo is one page for a reader who has to decide between sessions and tokens. It says
+// which to choose and when, and shows the reasons with three real servers: a login server
+// with the store, and two APIs. API A verifies access tokens alone; API B also checks in
+// the store that the login is not revoked.
+//
+// Four scenarios run step by step on both sides: log in (and lose the store), steal the
+// cookie and the tokens, log out everywhere, and call again. The page shows who holds what,
+// who is let in by which server, and each request and response as the server saw it, with
+// the number of store calls.
 //
 //	go run ./examples/demo
 //
-// Open http://localhost:8080. The account is alice, the password "correct horse". The
-// page is in English and Korean.
+// Open http://localhost:8080. The APIs are on the ports 8081 and 8082. The account is
+// alice, the password "correct horse". The page is in English and Korean.
 //
-// Lifetimes are short, so that expiry can be watched: an access token expires after a
+// Lifetimes are short, so that expiry can be watched: an access token expires after half a
 // minute, a login after three minutes without use. Flags change that.
 //
 // The cookies are Secure. Chromium and Firefox accept such cookies on
@@ -27,31 +31,43 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "localhost:8080", "`host:port` to listen on, on this machine")
+	addr := flag.String("addr", "localhost:8080", "`host:port` of the page and the login server, on this machine")
+	addrA := flag.String("a", "localhost:8081", "`host:port` of API A")
+	addrB := flag.String("b", "localhost:8082", "`host:port` of API B")
 	var l limits
-	flag.DurationVar(&l.access, "access", time.Minute, "how long an access token is valid")
+	flag.DurationVar(&l.access, "access", 30*time.Second, "how long an access token is valid")
 	flag.DurationVar(&l.grace, "grace", 3*time.Second, "how long a used refresh token is still accepted")
 	flag.DurationVar(&l.idle, "idle", 3*time.Minute, "how long a login lasts without use")
 	flag.DurationVar(&l.lifetime, "lifetime", 15*time.Minute, "how long a login lasts at most")
 	flag.Parse()
 
-	demo, err := newDemo(l)
+	var listeners [3]net.Listener
+	var origins [3]string
+	for i, addr := range []string{*addr, *addrA, *addrB} {
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			log.Fatal(err)
+		}
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		listeners[i], origins[i] = listener, "http://localhost:"+port
+	}
+	demo, err := newDemo(l, addresses{origins[0], origins[1], origins[2]})
 	if err != nil {
 		log.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", *addr)
-	if err != nil {
-		log.Fatal(err)
+	defer demo.Close()
+	log.Println("listening on " + origins[0])
+	failed := make(chan error)
+	for i, handler := range []http.Handler{demo.handler(), demo.api(0), demo.api(1)} {
+		server := &http.Server{
+			Handler:           http.MaxBytesHandler(handler, 16<<10),
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			WriteTimeout:      10 * time.Second,
+			IdleTimeout:       time.Minute,
+			MaxHeaderBytes:    32 << 10,
+		}
+		go func() { failed <- server.Serve(listeners[i]) }()
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	log.Println("listening on http://localhost:" + port)
-	server := &http.Server{
-		Handler:           http.MaxBytesHandler(demo.handler(), 16<<10),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      10 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    32 << 10,
-	}
-	log.Fatal(server.Serve(listener))
+	log.Print(<-failed)
 }

@@ -11,10 +11,16 @@ import (
 	"github.com/authlatch/auth/token/browser"
 )
 
-//go:embed page.html page.js view.js steps.js client.js style.css elsewhere.html elsewhere.js en.json ko.json
+//go:embed page.html elsewhere.html *.js *.css en.json ko.json
 var files embed.FS
 
 var page = template.Must(template.ParseFS(files, "page.html"))
+
+// parts are the scripts and style sheets of the page.
+var parts = []string{
+	"page.js", "scenarios.js", "steps.js", "client.js", "view.js", "picture.js", "log.js", "why.js", "dom.js",
+	"style.css", "stage.css",
+}
 
 // languageCookie stores the chosen language. It is not secret.
 var languageCookie = cookie.Preference("language")
@@ -38,17 +44,20 @@ func (d *demo) handler() http.Handler {
 func (d *demo) here() http.Handler {
 	own := http.NewCrossOriginProtection() // the modes have their own
 	mux := http.NewServeMux()
-	api := d.record(d.api())
-	mux.Handle("/session/", api)
-	mux.Handle("/token/", api)
+	server := d.record("login", d.loginServer())
+	mux.Handle("/session/", server)
+	mux.Handle("/token/", server)
+	mux.Handle("GET /jwks.json", d.keys.JWKSHandler())
 	mux.HandleFunc("GET /state", d.state)
+	mux.Handle("POST /store", own.Handler(http.HandlerFunc(d.connect)))
+	mux.Handle("POST /reset", own.Handler(http.HandlerFunc(d.reset)))
 	mux.Handle("POST /thief/steal", own.Handler(http.HandlerFunc(d.steal)))
 	mux.Handle("POST /thief/use", own.Handler(http.HandlerFunc(d.use)))
 	mux.Handle("POST /language", own.Handler(http.HandlerFunc(setLanguage)))
 	mux.HandleFunc("GET /{$}", d.page)
 	mux.HandleFunc("GET /text.js", texts)
 	mux.Handle("GET /authlatch.js", browser.Handler())
-	for _, name := range []string{"page.js", "view.js", "steps.js", "client.js", "style.css"} {
+	for _, name := range parts {
 		mux.HandleFunc("GET /"+name, serveFile(name))
 	}
 	return middleware.SecurityHeaders(mux)
@@ -81,7 +90,7 @@ func (d *demo) page(w http.ResponseWriter, r *http.Request) {
 	}
 	_, port := hostname(r)
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'self'; frame-src http://127.0.0.1"+port+"; img-src data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'self'; connect-src 'self' "+d.at.a+" "+d.at.b+"; frame-src http://127.0.0.1"+port+"; img-src data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	page.Execute(w, language(r))

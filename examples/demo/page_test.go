@@ -12,11 +12,16 @@ func TestThePageAndItsPartsAreServed(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	for path, want := range map[string]string{
-		"/": "<!DOCTYPE html>", "/page.js": "import", "/view.js": "export", "/steps.js": "export", "/client.js": "createClient",
-		"/style.css": "color-scheme", "/text.js": "export default", "/authlatch.js": "export function createClient",
+		"/": "<!DOCTYPE html>", "/jwks.json": `"keys"`,
+		"/text.js": "export default", "/authlatch.js": "export function createClient",
 	} {
 		if status, body := b.do("GET", path, nil, nil); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("GET %s: status %d", path, status)
+		}
+	}
+	for _, name := range parts {
+		if status, body := b.do("GET", "/"+name, nil, nil); status != http.StatusOK || len(body) < 500 {
+			t.Errorf("GET /%s: status %d", name, status)
 		}
 	}
 	if strings.Contains(body(b, "/"), "<script>") || strings.Contains(body(b, "/"), "style=") {
@@ -62,7 +67,7 @@ func TestEachNameHasItsOwnPages(t *testing.T) {
 		want       int
 	}{
 		{"localhost", "/", 200}, {"localhost:8080", "/", 200}, {"localhost", "/elsewhere", 404},
-		{"127.0.0.1:8080", "/", 307}, {"127.0.0.1", "/elsewhere", 200}, {"127.0.0.1", "/state", 404}, {"127.0.0.1", "/session/me", 404},
+		{"127.0.0.1:8080", "/", 307}, {"127.0.0.1", "/elsewhere", 200}, {"127.0.0.1", "/state", 404}, {"127.0.0.1", "/session/logout", 404},
 		{"evil.example", "/", 421}, {"localhost.evil.example", "/", 421}, {"192.0.2.1", "/state", 421}, {"", "/", 421},
 	} {
 		r := httptest.NewRequest("GET", "http://localhost"+c.path, nil)
@@ -108,16 +113,39 @@ func TestTheLanguageIsTheOneChosenOrTheBrowsers(t *testing.T) {
 // Malformed cookies get a response, and authenticate no request.
 func TestMalformedCookiesAreAnswered(t *testing.T) {
 	_, server := open(t)
-	long := strings.Repeat("x", 5000)
+	long, visited := strings.Repeat("x", 5000), visit(t, server)
 	for _, cookies := range []string{
 		visitorCookie.Name() + "=" + long, visitorCookie.Name() + "=a; " + visitorCookie.Name() + "=b",
 		sessionCookie.Name() + "=" + long, sessionCookie.Name() + "=a; " + sessionCookie.Name() + "=b", refreshCookie.Name() + `="`, ";;;=;",
 	} {
-		for path, want := range map[string]int{"/": 200, "/state": 200, "/session/me": 401, "/token/me": 401} {
-			b := &guest{t: t, url: server.URL, cookies: make(map[string]string)}
+		for path, want := range map[string]int{"/": 200, "/state": 200, "a:/session/me": 401, "b:/token/me": 401} {
+			b := &guest{t: t, url: server.URL, apis: visited.apis, cookies: make(map[string]string)}
 			if status, _ := b.do("GET", path, nil, http.Header{"Cookie": {cookies}, stepHeader: {"me-session-0123456789abcdef"}}); status != want {
 				t.Errorf("%.60s: %s: status %d", cookies, path, status)
 			}
+		}
+	}
+}
+
+// The page alone reads responses of the APIs, and only under the name localhost.
+func TestTheAPIsServeThePageOfTheLoginServer(t *testing.T) {
+	d, _ := open(t)
+	for _, c := range []struct {
+		method, host, origin string
+		want                 int
+		allowed              bool
+	}{
+		{"GET", "localhost", d.at.login, 401, true}, {"OPTIONS", "localhost", d.at.login, 204, true},
+		{"GET", "localhost", "http://127.0.0.1", 401, false}, {"OPTIONS", "localhost", "https://evil.example", 204, false},
+		{"GET", "evil.example", d.at.login, 421, false},
+	} {
+		r := httptest.NewRequest(c.method, "http://localhost/session/me", nil)
+		r.Host = c.host
+		r.Header.Set("Origin", c.origin)
+		w := httptest.NewRecorder()
+		d.api(1).ServeHTTP(w, r)
+		if allowed := w.Header().Get("Access-Control-Allow-Origin") == d.at.login; w.Code != c.want || allowed != c.allowed {
+			t.Errorf("%s %s from %s: status %d, readable: %v", c.method, c.host, c.origin, w.Code, allowed)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"regexp"
@@ -21,12 +20,15 @@ type step struct {
 }
 
 // exchange is a request and its response as the server saw them, without secrets. An
-// exchange without both records that the thief has copied a cookie.
+// exchange without both records that the thief has copied a credential, or that the store
+// was disconnected or connected.
 type exchange struct {
 	visitor *visitor
 
-	From     string  `json:"from"` // "browser", "thief" or "site"
+	From     string  `json:"from"`         // "browser", "thief", "site" or "store"
+	At       string  `json:"at,omitempty"` // "login", "a" or "b"
 	Copied   *string `json:"copied,omitempty"`
+	What     string  `json:"what,omitempty"` // was copied, or happened to the store
 	Method   string  `json:"method,omitempty"`
 	Path     string  `json:"path,omitempty"`
 	Sent     []field `json:"sent,omitempty"`
@@ -70,9 +72,10 @@ var stepID = regexp.MustCompile(`^[a-z]{2,12}-(session|token)-[0-9a-f]{16}$`)
 
 type exchangeKey struct{}
 
-// record records the exchanges of visitors. The thief and the other site have no visitor
-// cookie, so their query has the label. Requests without either are served too.
-func (d *demo) record(next http.Handler) http.Handler {
+// record records the exchanges of visitors with a server. The thief, the other site, and
+// calls of an API by token have no visitor cookie, so their query has the label. Requests
+// without either are served too.
+func (d *demo) record(at string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v, id := d.visitors.of(r), r.Header.Get(stepHeader)
 		if label := r.URL.Query().Get("visitor"); label != "" {
@@ -82,7 +85,7 @@ func (d *demo) record(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		x := &exchange{visitor: v, From: sender(r), Method: r.Method, Path: legible(r.URL.Path), Sent: sent(r)}
+		x := &exchange{visitor: v, From: sender(r), At: at, Method: r.Method, Path: legible(r.URL.Path), Sent: sent(r)}
 		watched := &watcher{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(watched, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 		v.mu.Lock()
@@ -190,13 +193,7 @@ func claims(body []byte) string {
 	if json.Unmarshal(body, &tokens) != nil {
 		return ""
 	}
-	_, rest, _ := strings.Cut(tokens.Access, ".")
-	payload, _, _ := strings.Cut(rest, ".")
-	text, err := base64.RawURLEncoding.DecodeString(payload)
-	if err != nil {
-		return ""
-	}
-	return legible(string(text))
+	return legible(string(payload(tokens.Access)))
 }
 
 func fields(h http.Header, names ...string) (lines []field) {

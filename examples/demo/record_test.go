@@ -18,8 +18,9 @@ func TestTheRecordHasNoSecrets(t *testing.T) {
 	before := b.cookies[refreshCookie.Name()]
 	b.refresh()
 	b.step("steal", sessionMode, "POST", "/thief/steal", url.Values{"mode": {sessionMode}}, nil)
-	b.step("me", tokenMode, "GET", "/token/me", nil, bearer(access))
-	b.step("me", tokenMode, "GET", "/token/me", nil, bearer(strings.Repeat("x", 5000)))
+	b.step("steal", tokenMode, "POST", "/thief/steal", url.Values{"mode": {tokenMode}}, bearer(access))
+	b.step("call", tokenMode, "GET", "a:/token/me", nil, bearer(access))
+	b.step("call", tokenMode, "GET", "a:/token/me", nil, bearer(strings.Repeat("x", 5000)))
 	_, body := b.do("GET", "/state", nil, nil)
 	secrets := append(strings.Split(access, "."), before, b.cookies[sessionCookie.Name()], b.cookies[refreshCookie.Name()], b.cookies[visitorCookie.Name()], "correct horse")
 	for i, secret := range secrets {
@@ -70,11 +71,11 @@ func TestCookiesThatDoNotCountAreAside(t *testing.T) {
 		header http.Header
 		counts []string
 	}{
-		{"/session/me", nil, []string{sessionCookie.Name()}},
+		{"a:/session/me", nil, []string{sessionCookie.Name()}},
 		{"/session/logout-everywhere", nil, []string{sessionCookie.Name()}},
-		{"/token/me", bearer(access), nil},
-		{"/token/me", nil, nil},
-		{"/token/live/me", nil, nil},
+		{"a:/token/me", bearer(access), nil},
+		{"a:/token/me", nil, nil},
+		{"b:/token/me", nil, nil},
 		{"/token/logout-everywhere", nil, nil},
 		{"/token/login", nil, []string{refreshCookie.Name()}},
 		{"/token/refresh", nil, []string{refreshCookie.Name()}},
@@ -100,17 +101,17 @@ func TestNoVisitorSeesTheStepsOfAnother(t *testing.T) {
 	a, b := visit(t, server), visit(t, server)
 	a.login(sessionMode)
 	a.step("steal", sessionMode, "POST", "/thief/steal", url.Values{"mode": {sessionMode}}, nil)
-	if s := b.state(); len(s.Steps) != 0 || s.Session.Stolen != "" || len(s.Logins) != 0 {
+	if s := b.state(); len(s.Steps) != 0 || s.Session.Stolen != nil || len(s.Session.Logins) != 0 {
 		t.Errorf("another browser sees %d steps", len(s.Steps))
 	}
-	b.step("again", sessionMode, "POST", "/thief/use", url.Values{"mode": {sessionMode}}, nil)
+	b.step("loot", sessionMode, "POST", "/thief/use", url.Values{"mode": {sessionMode}, "with": {sessionCredential}}, nil)
 	b.reports("thief copies") // nothing
 	if s := a.state(); len(s.Steps) != 2 {
 		t.Errorf("the browser itself sees %d steps", len(s.Steps))
 	}
 	// Two browsers with the same account see each other's logins.
 	b.login(sessionMode)
-	if s := b.state(); len(s.Logins) != 2 || s.Logins[0].Here || !s.Logins[1].Here {
+	if s := b.state().Session; len(s.Logins) != 2 || s.Logins[0].Here || !s.Logins[1].Here {
 		t.Errorf("the list shows %d logins", len(s.Logins))
 	}
 }
@@ -145,7 +146,7 @@ func TestTheRecordIsBounded(t *testing.T) {
 		b.step("me", sessionMode, "GET", "/session/"+strings.Repeat("x", i*100), nil, http.Header{"Origin": {strings.Repeat("y ", 500)}})
 	}
 	for range maxExchanges + 5 {
-		b.do("GET", "/session/me", nil, http.Header{stepHeader: {"me-session-0123456789abcdef"}})
+		b.do("GET", "a:/session/me", nil, http.Header{stepHeader: {"me-session-0123456789abcdef"}})
 	}
 	steps := b.state().Steps
 	if len(steps) != maxSteps || len(steps[maxSteps-1].Exchanges) != maxExchanges {

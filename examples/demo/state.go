@@ -20,31 +20,41 @@ import (
 type state struct {
 	Known   bool               `json:"known"` // the browser has sent its cookies back
 	Label   string             `json:"label"`
+	APIs    map[string]string  `json:"apis"`   // their origins, by name
 	Limits  map[string]float64 `json:"limits"` // in seconds
 	Session modeState          `json:"session"`
 	Token   modeState          `json:"token"`
-	Logins  []login            `json:"logins"` // of the subject, oldest first
-	Steps   []*step            `json:"steps"`  // oldest first
+	Steps   []*step            `json:"steps"` // oldest first
 }
 
-// modeState is the state of a mode in this browser and on the server.
+// modeState is the state of a mode in this browser, on the server and at the thief.
 type modeState struct {
-	Name       string   `json:"name"`       // of the cookie
-	Attributes []string `json:"attributes"` // of the cookie
-	Cookie     string   `json:"cookie"`     // its value, shortened; empty without a cookie
-	Login      *login   `json:"login"`      // in the store, or nil
-	Stolen     string   `json:"stolen"`     // the thief's copy, shortened
+	Name         string   `json:"name"`       // of the cookie
+	Attributes   []string `json:"attributes"` // of the cookie
+	Cookie       string   `json:"cookie"`     // its value, shortened; empty without a cookie
+	Login        *login   `json:"login"`      // of this browser, in the store, or nil
+	Logins       []login  `json:"logins"`     // of the subject, oldest first
+	Stolen       []stolen `json:"stolen"`
+	Disconnected bool     `json:"disconnected"` // the store
+	Rest         int64    `json:"rest"`         // how long a refresh returns the same refresh token
 }
 
 type login struct {
 	ID       string `json:"id"`
-	Mode     string `json:"mode"`
 	Subject  string `json:"subject"`
 	Since    int64  `json:"since"`
 	Used     int64  `json:"used"`
 	IdleLeft int64  `json:"idleLeft"`
 	Left     int64  `json:"left"`
 	Here     bool   `json:"here"` // it belongs to this browser
+}
+
+// stolen is a credential that the thief has.
+type stolen struct {
+	What  string `json:"what"`
+	Value string `json:"value"` // shortened
+	Left  int64  `json:"left"`  // until an access token expires
+	Live  bool   `json:"live"`  // the login is in the store
 }
 
 // state responds with the current state. It does not use any login, so viewing the page
@@ -60,37 +70,25 @@ func (d *demo) state(w http.ResponseWriter, r *http.Request) {
 		middleware.Deny(w, r, err)
 		return
 	}
-	v.mu.Lock()
-	mine := map[string]string{sessionMode: v.logins[sessionMode].LoginID, tokenMode: v.logins[tokenMode].LoginID}
-	subjects := []string{v.logins[sessionMode].Subject, v.logins[tokenMode].Subject}
-	v.mu.Unlock()
 	s := state{
-		Known: known, Label: v.label,
+		Known: known, Label: v.label, APIs: map[string]string{"a": d.at.a, "b": d.at.b},
 		Limits: map[string]float64{
 			"access": d.limits.access.Seconds(), "grace": d.limits.grace.Seconds(),
 			"idle": d.limits.idle.Seconds(), "lifetime": d.limits.lifetime.Seconds(),
 		},
 		Session: cookieState(r, sessionCookie), Token: cookieState(r, refreshCookie),
 	}
-	slices.Sort(subjects)
-	for _, subject := range slices.Compact(subjects) {
-		logins, err := d.logins(r.Context(), subject, mine)
-		if err != nil {
-			middleware.Deny(w, r, err)
-			return
-		}
-		s.Logins = append(s.Logins, logins...)
-	}
-	for i, l := range s.Logins {
-		switch {
-		case l.Here && l.Mode == sessionMode:
-			s.Session.Login = &s.Logins[i]
-		case l.Here:
-			s.Token.Login = &s.Logins[i]
-		}
+	errSession := d.look(r.Context(), v, &s.Session, sessionMode, d.sessions)
+	errToken := d.look(r.Context(), v, &s.Token, tokenMode, d.tokens)
+	if err := cmp.Or(errSession, errToken); err != nil {
+		middleware.Deny(w, r, err)
+		return
 	}
 	v.mu.Lock()
-	s.Session.Stolen, s.Token.Stolen = legible(v.stolen[sessionMode]), legible(v.stolen[tokenMode])
+	s.Session.addStolen(v, sessionCredential)
+	s.Token.addStolen(v, accessCredential, refreshCredential)
+	s.Session.Disconnected, s.Token.Disconnected = v.disconnected[sessionMode], v.disconnected[tokenMode]
+	s.Token.Rest = max(0, d.limits.grace-time.Since(v.renewed)).Milliseconds()
 	s.Steps = v.steps
 	text, err := json.Marshal(s) // concurrent requests may add steps later
 	v.mu.Unlock()
@@ -123,32 +121,57 @@ func (d *demo) remember(r *http.Request, v *visitor) error {
 	return nil
 }
 
-// logins lists the logins of a subject by both modes, oldest first.
-func (d *demo) logins(ctx context.Context, subject string, mine map[string]string) (all []login, err error) {
-	if subject == "" {
-		return nil, nil
+// look lists the logins of a mode, oldest first, of the subject of this browser's login.
+func (d *demo) look(ctx context.Context, v *visitor, m *modeState, mode string, logins interface {
+	Logins(ctx context.Context, subject string) ([]auth.Login, error)
+}) error {
+	v.mu.Lock()
+	mine := v.logins[mode]
+	v.mu.Unlock()
+	if mine.Subject == "" {
+		return nil
 	}
-	list, err := d.sessions.Logins(ctx, subject) // logins by token included
+	list, err := logins.Logins(ctx, mine.Subject)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, l := range list {
-		all = append(all, d.newLogin(subject, l, mine))
+		m.Logins = append(m.Logins, d.newLogin(mine.Subject, l, mine.LoginID))
 	}
-	slices.SortStableFunc(all, func(a, b login) int { return cmp.Compare(a.Since, b.Since) })
-	return all, nil
+	slices.SortStableFunc(m.Logins, func(a, b login) int { return cmp.Compare(a.Since, b.Since) })
+	for i, l := range m.Logins {
+		if l.Here {
+			m.Login = &m.Logins[i]
+		}
+	}
+	return nil
 }
 
-func (d *demo) newLogin(subject string, l auth.Login, mine map[string]string) login {
+func (d *demo) newLogin(subject string, l auth.Login, mine string) login {
 	idle := l.LastUsed.Add(d.limits.idle)
 	if l.Expires.Before(idle) {
 		idle = l.Expires
 	}
-	mode := string(l.Kind)
 	return login{
-		ID: l.ID, Mode: mode, Subject: subject, Here: l.ID == mine[mode],
+		ID: l.ID, Subject: subject, Here: l.ID == mine,
 		Since: l.AuthTime.UnixMilli(), Used: l.LastUsed.UnixMilli(),
 		IdleLeft: time.Until(idle).Milliseconds(), Left: time.Until(l.Expires).Milliseconds(),
+	}
+}
+
+// addStolen lists what the thief has. The caller holds the lock of v.
+func (m *modeState) addStolen(v *visitor, credentials ...string) {
+	for _, what := range credentials {
+		l, ok := v.stolen[what]
+		if !ok {
+			continue
+		}
+		live := slices.ContainsFunc(m.Logins, func(login login) bool { return login.ID == l.loginID })
+		s := stolen{What: what, Value: legible(l.value), Live: live}
+		if what == accessCredential {
+			s.Left = max(0, time.Until(expiry(l.value))).Milliseconds()
+		}
+		m.Stolen = append(m.Stolen, s)
 	}
 }
 

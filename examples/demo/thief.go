@@ -2,136 +2,183 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
-	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/token"
 )
 
-// The thief is a separate client inside of this program. It reads a cookie from a request
-// of its victim, as malware on the victim's machine would, and sends it over HTTP from
-// another client.
-
+// The thief is a separate client inside of this program. It reads credentials from a
+// request of its victim, as malware on the victim's machine would, and sends them over
+// HTTP from another client.
 const thiefAgent = "thief"
 
-// policyOf returns the policy of the cookie that the thief steals in a mode.
-func policyOf(mode string) (cookie.Policy, bool) {
-	switch mode {
-	case sessionMode:
-		return sessionCookie, true
-	case tokenMode:
-		return refreshCookie, true
-	}
-	return cookie.Policy{}, false
-}
+// The credentials that the thief can steal.
+const (
+	sessionCredential = "session"
+	accessCredential  = "access"
+	refreshCredential = "refresh"
+)
 
-// steal copies the cookie. The response says whether there was one, and for how many ms a
-// refresh of its owner returns no new one: the page waits for that.
+// loot is a stolen credential.
+type loot struct{ value, loginID string }
+
+// steal copies the credentials of a mode from this request: cookies, and the access token
+// in the Authorization header.
 func (d *demo) steal(w http.ResponseWriter, r *http.Request) {
 	v, mode, ok := d.victim(w, r)
 	if !ok {
 		return
 	}
-	policy, _ := policyOf(mode)
-	value, _, err := policy.Read(r)
+	found := map[string]string{}
+	var err error
+	if mode == sessionMode {
+		found[sessionCredential], _, err = sessionCookie.Read(r)
+	} else {
+		found[refreshCredential], _, err = refreshCookie.Read(r)
+		found[accessCredential], _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	}
 	if err != nil {
 		http.Error(w, "the cookie is malformed", http.StatusBadRequest)
 		return
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if value != "" {
-		v.stolen[mode] = value
+	copied := false
+	for _, what := range []string{sessionCredential, accessCredential, refreshCredential} {
+		if found[what] == "" {
+			continue
+		}
+		copied = true
+		shown := legible(found[what])
+		v.stolen[what] = loot{found[what], v.logins[mode].LoginID}
+		v.file(r.Header.Get(stepHeader), &exchange{visitor: v, From: "thief", Copied: &shown, What: what})
 	}
-	shown := legible(value)
-	v.file(r.Header.Get(stepHeader), &exchange{visitor: v, From: "thief", Copied: &shown})
-	writeJSON(w, map[string]any{
-		"copied": value != "",
-		"wait":   max(0, d.limits.grace-time.Since(v.renewed)).Milliseconds(),
-	})
+	if !copied {
+		v.file(r.Header.Get(stepHeader), &exchange{visitor: v, From: "thief", Copied: new(string)})
+	}
+	writeJSON(w, map[string]any{"copied": copied})
 }
 
-// use makes the thief send its cookie.
+// use makes the thief send a stolen credential: a session or an access token to both APIs,
+// a refresh token to the login server.
 func (d *demo) use(w http.ResponseWriter, r *http.Request) {
-	v, mode, ok := d.victim(w, r)
+	v, _, ok := d.victim(w, r)
 	if !ok {
 		return
 	}
-	id := r.Header.Get(stepHeader)
+	step, what := r.Header.Get(stepHeader), r.PostFormValue("with")
 	v.mu.Lock()
-	stolen := v.stolen[mode]
-	if stolen == "" {
-		v.file(id, &exchange{visitor: v, From: "thief", Copied: new(string)})
+	stolen, ok := v.stolen[what]
+	if !ok {
+		v.file(step, &exchange{visitor: v, From: "thief", Copied: new(string)})
 	}
 	v.mu.Unlock()
-	if stolen != "" {
-		newer, err := present(r, v.label, id, mode, stolen)
-		if err != nil {
+	if ok {
+		if err := d.present(r, v, what, stolen); err != nil {
 			http.Error(w, "the thief got no response", http.StatusServiceUnavailable)
 			return
 		}
-		if newer != "" {
-			v.mu.Lock()
-			v.stolen[mode] = newer
-			v.mu.Unlock()
-		}
 	}
-	writeJSON(w, map[string]any{"used": stolen != ""})
+	writeJSON(w, map[string]any{"used": ok})
 }
 
-// victim returns the visitor whose cookie is meant, or responds with an error.
+// victim returns the visitor whose credentials are meant, or responds with an error.
 func (d *demo) victim(w http.ResponseWriter, r *http.Request) (v *visitor, mode string, ok bool) {
 	v, mode = d.visitors.of(r), r.PostFormValue("mode")
-	if _, ok = policyOf(mode); !ok || v == nil || !stepID.MatchString(r.Header.Get(stepHeader)) {
-		http.Error(w, "whose cookie, and which?", http.StatusBadRequest)
+	known := mode == sessionMode || mode == tokenMode
+	if !known || v == nil || !stepID.MatchString(r.Header.Get(stepHeader)) {
+		http.Error(w, "whose credentials, and which?", http.StatusBadRequest)
 		return nil, "", false
 	}
 	return v, mode, true
 }
 
-// present sends a stolen cookie to this server, and returns the value of the cookie in the
-// response, if any.
-func present(r *http.Request, label, step, mode, stolen string) (newer string, err error) {
-	policy, _ := policyOf(mode)
-	method, path := http.MethodGet, "/session/me"
-	if mode == tokenMode {
-		method, path = http.MethodPost, "/token/refresh"
+// present sends a stolen credential. After a refresh the thief has the new tokens.
+func (d *demo) present(r *http.Request, v *visitor, what string, stolen loot) error {
+	switch what {
+	case sessionCredential:
+		cookie := http.Header{"Cookie": {sessionCookie.Name() + "=" + stolen.value}}
+		return d.callBoth(r, v, "/session/me", cookie)
+	case accessCredential:
+		return d.callBoth(r, v, "/token/me", http.Header{"Authorization": {"Bearer " + stolen.value}})
 	}
-	// The address that received the victim's request, not the one in its Host.
-	here, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if !ok {
-		return "", errors.New("the request has come by no server")
-	}
-	query := url.Values{"visitor": {label}, "step": {step}}
-	request, err := http.NewRequestWithContext(r.Context(), method, "http://"+here.String()+path+"?"+query.Encode(), nil)
+	response, body, err := request(r, v, http.MethodPost, d.at.login+"/token/refresh", http.Header{
+		"Cookie": {refreshCookie.Name() + "=" + stolen.value}, token.AttemptHeader: {rand.Text()},
+	})
 	if err != nil {
-		return "", err
+		return err
 	}
-	request.Host = "localhost"
-	request.Header.Set("User-Agent", thiefAgent)
-	request.Header.Set("Cookie", policy.Name()+"="+stolen)
-	if mode == tokenMode {
-		request.Header.Set(token.AttemptHeader, rand.Text())
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second} // without a proxy
-	response, err := client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for _, c := range response.Cookies() {
-		if c.Name == policy.Name() && c.MaxAge >= 0 {
-			newer = c.Value
+		if c.Name == refreshCookie.Name() && c.MaxAge >= 0 {
+			v.stolen[refreshCredential] = loot{c.Value, stolen.loginID}
 		}
 	}
-	return newer, nil
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	if json.Unmarshal(body, &tokens); tokens.Access != "" {
+		v.stolen[accessCredential] = loot{tokens.Access, stolen.loginID}
+	}
+	return nil
+}
+
+func (d *demo) callBoth(r *http.Request, v *visitor, path string, header http.Header) error {
+	for _, server := range []string{d.at.a, d.at.b} {
+		if _, _, err := request(r, v, http.MethodGet, server+path, header); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// request sends a request of the thief, which belongs to the step of r.
+func request(r *http.Request, v *visitor, method, address string, header http.Header) (response *http.Response, body []byte, err error) {
+	query := url.Values{"visitor": {v.label}, "step": {r.Header.Get(stepHeader)}}
+	request, err := http.NewRequestWithContext(r.Context(), method, address+"?"+query.Encode(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	request.Header.Set("User-Agent", thiefAgent)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second} // without a proxy
+	if response, err = client.Do(request); err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	return response, body, err
+}
+
+// expiry returns when an access token expires, by its own claims.
+func expiry(access string) time.Time {
+	var says struct {
+		Expires int64 `json:"exp"`
+	}
+	if json.Unmarshal(payload(access), &says) != nil {
+		return time.Time{}
+	}
+	return time.Unix(says.Expires, 0)
+}
+
+// payload returns the claims of a JWT, or nil.
+func payload(jwt string) []byte {
+	_, rest, _ := strings.Cut(jwt, ".")
+	middle, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(middle)
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 // writeJSON writes JSON that no cache stores.

@@ -5,24 +5,76 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
+
+// steal makes the thief copy the credentials of a mode.
+func (b *guest) steal(mode, access string) {
+	b.t.Helper()
+	header := http.Header{}
+	if access != "" {
+		header = bearer(access)
+	}
+	b.step("steal", mode, "POST", "/thief/steal", url.Values{"mode": {mode}}, header)
+}
+
+// loot makes the thief send a stolen credential.
+func (b *guest) loot(mode, with string) {
+	b.t.Helper()
+	b.step("loot", mode, "POST", "/thief/use", url.Values{"mode": {mode}, "with": {with}}, nil)
+}
 
 func TestAStolenSessionWorksUntilItEnds(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
 	b.login(sessionMode)
-	mode := url.Values{"mode": {sessionMode}}
-	b.step("steal", sessionMode, "POST", "/thief/steal", mode, nil)
-	b.reports("thief copies")
-	if s := b.state(); s.Session.Stolen == "" || s.Session.Stolen != s.Session.Cookie || s.Token.Stolen != "" {
-		t.Errorf("the thief has %q and %q", s.Session.Stolen, s.Token.Stolen)
+	b.steal(sessionMode, "")
+	b.reports("thief copies session")
+	if s := b.state(); len(s.Session.Stolen) != 1 || s.Session.Stolen[0].Value != s.Session.Cookie || !s.Session.Stolen[0].Live || s.Token.Stolen != nil {
+		t.Errorf("the thief has %+v and %+v", s.Session.Stolen, s.Token.Stolen)
 	}
-	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
-	b.reports("thief GET /session/me 200")
+	b.loot(sessionMode, sessionCredential)
+	b.reports("thief GET a:/session/me 200; thief GET b:/session/me 200")
 	b.step("logout", sessionMode, "POST", "/session/logout", url.Values{}, nil)
 	b.reports("browser POST /session/logout 204 logout")
-	b.step("again", sessionMode, "POST", "/thief/use", mode, nil)
-	b.reports("thief GET /session/me 401")
+	b.loot(sessionMode, sessionCredential)
+	b.reports("thief GET a:/session/me 401; thief GET b:/session/me 401")
+	if s := b.state().Session; len(s.Stolen) != 1 || s.Stolen[0].Live {
+		t.Errorf("the thief's cookie: %+v", s.Stolen)
+	}
+}
+
+// A logout does not reach a stolen access token where the store is not checked.
+func TestAStolenAccessTokenWorksWhereTheStoreIsNotChecked(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	access := b.login(tokenMode)
+	b.steal(tokenMode, access)
+	b.reports("thief copies access; thief copies refresh")
+	b.loot(tokenMode, accessCredential)
+	b.reports("thief GET a:/token/me 200; thief GET b:/token/me 200")
+	b.step("everywhere", tokenMode, "POST", "/token/logout-everywhere", url.Values{}, bearer(access))
+	b.loot(tokenMode, accessCredential)
+	b.reports("thief GET a:/token/me 200; thief GET b:/token/me 401 rejected")
+	b.loot(tokenMode, refreshCredential)
+	b.reports("thief POST /token/refresh 401 rejected")
+	s := b.state().Token.Stolen
+	if len(s) != 2 || s[0].What != accessCredential || s[0].Live || s[0].Left <= 0 || s[0].Left > short.access.Milliseconds() {
+		t.Errorf("the thief has %+v", s)
+	}
+}
+
+func TestTheExpiryOfAnAccessTokenIsInItsClaims(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	if left := time.Until(expiry(b.login(tokenMode))); left <= 0 || left > short.access {
+		t.Errorf("%v are left", left)
+	}
+	for _, access := range []string{"", "a", "a.!.c", "a.e30.c"} {
+		if left := time.Until(expiry(access)); left > 0 {
+			t.Errorf("%q: %v are left", access, left)
+		}
+	}
 }
 
 // Within the grace period the thief is not detected. That the theft is detected after it is
@@ -30,16 +82,14 @@ func TestAStolenSessionWorksUntilItEnds(t *testing.T) {
 func TestAThiefWithinTheGracePeriodGetsWhatTheOwnerGets(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
-	b.login(tokenMode)
-	mode := url.Values{"mode": {tokenMode}}
-	b.step("steal", tokenMode, "POST", "/thief/steal", mode, nil)
+	b.steal(tokenMode, b.login(tokenMode))
 	if status := b.refresh(); status != http.StatusOK {
 		t.Fatalf("the owner's refresh: status %d", status)
 	}
-	b.step("again", tokenMode, "POST", "/thief/use", mode, nil)
+	b.loot(tokenMode, refreshCredential)
 	b.reports("thief POST /token/refresh 200")
-	if s := b.state(); s.Token.Stolen != s.Token.Cookie {
-		t.Errorf("the thief has %q, the owner %q", s.Token.Stolen, s.Token.Cookie)
+	if s := b.state().Token; s.Stolen[1].Value != s.Cookie || s.Rest <= 0 || s.Rest > short.grace.Milliseconds() {
+		t.Errorf("the thief has %+v, the owner %q", s.Stolen, s.Cookie)
 	}
 }
 
@@ -72,13 +122,32 @@ func TestAUsedTokenIsAcceptedThroughoutTheGracePeriod(t *testing.T) {
 func TestThereIsNothingToStealBeforeTheLogin(t *testing.T) {
 	_, server := open(t)
 	b := visit(t, server)
-	for _, mode := range []string{sessionMode, tokenMode} {
-		for _, path := range []string{"/thief/steal", "/thief/use"} {
-			if status, body := b.step("steal", mode, "POST", path, url.Values{"mode": {mode}}, nil); status != http.StatusOK {
-				t.Errorf("%s of %s: %d %s", path, mode, status, body)
-			}
-			b.reports("thief copies") // nothing, as is shown
-		}
+	for mode, with := range map[string]string{sessionMode: sessionCredential, tokenMode: accessCredential} {
+		b.steal(mode, "")
+		b.reports("thief copies") // nothing, as is shown
+		b.loot(mode, with)
+		b.reports("thief copies")
+	}
+}
+
+// A reset takes from the thief what it has, and leaves the logins alone.
+func TestAResetLeavesTheThiefNothing(t *testing.T) {
+	_, server := open(t)
+	b := visit(t, server)
+	b.login(sessionMode)
+	b.steal(tokenMode, b.login(tokenMode))
+	b.steal(sessionMode, "")
+	b.step("login", sessionMode, "POST", "/reset", url.Values{"mode": {sessionMode}}, nil)
+	if s := b.state(); s.Session.Stolen != nil || len(s.Token.Stolen) != 2 || len(s.Steps) != 4 || s.Session.Login == nil {
+		t.Errorf("the thief has %+v and %+v, of %d steps", s.Session.Stolen, s.Token.Stolen, len(s.Steps))
+	}
+	b.step("away", tokenMode, "POST", "/store", url.Values{"mode": {tokenMode}, "connected": {"no"}}, nil)
+	b.do("POST", "/reset", url.Values{}, nil)
+	if s := b.state(); s.Token.Stolen != nil || s.Token.Disconnected || len(s.Steps) != 0 || s.Token.Login == nil {
+		t.Errorf("the thief has %+v, of %d steps", s.Token.Stolen, len(s.Steps))
+	}
+	if status, _ := (&guest{t: t, url: server.URL}).do("POST", "/reset", url.Values{}, nil); status != http.StatusBadRequest {
+		t.Errorf("no visitor: status %d", status)
 	}
 }
 
@@ -99,7 +168,7 @@ func TestTheThiefServesItsVictimAlone(t *testing.T) {
 		"a step of no kind": {b, http.Header{stepHeader: {"<script>"}}, sessionMode, http.StatusBadRequest},
 		"another site":      {b, http.Header{stepHeader: good[stepHeader], "Sec-Fetch-Site": {"cross-site"}}, sessionMode, http.StatusForbidden},
 	} {
-		for _, path := range []string{"/thief/steal", "/thief/use"} {
+		for _, path := range []string{"/thief/steal", "/thief/use", "/store"} {
 			if status, _ := c.browser.do("POST", path, url.Values{"mode": {c.mode}}, c.header); status != c.want {
 				t.Errorf("%s, %s: status %d", name, path, status)
 			}
@@ -108,8 +177,8 @@ func TestTheThiefServesItsVictimAlone(t *testing.T) {
 	// The Host header does not redirect the thief to another server.
 	header := http.Header{stepHeader: good[stepHeader], "Host": {"localhost:1"}}
 	b.do("POST", "/thief/steal", url.Values{"mode": {sessionMode}}, header)
-	if status, _ := b.do("POST", "/thief/use", url.Values{"mode": {sessionMode}}, header); status != http.StatusOK {
+	if status, _ := b.do("POST", "/thief/use", url.Values{"mode": {sessionMode}, "with": {sessionCredential}}, header); status != http.StatusOK {
 		t.Errorf("the thief requests the identity: status %d", status)
 	}
-	b.reports("thief copies; thief GET /session/me 200")
+	b.reports("thief copies session; thief GET a:/session/me 200; thief GET b:/session/me 200")
 }

@@ -20,16 +20,17 @@ const (
 // cannot authenticate a request.
 var visitorCookie = cookie.New("visitor")
 
-// visitor is the demo's record of one browser: its latest steps, its logins, and what the
-// thief has stolen from it.
+// visitor is the demo's record of one browser: its latest steps, its logins, what the
+// thief has stolen from it, and the stores that it has disconnected.
 type visitor struct {
 	label string // identifies it to the thief and to the other site, which do not have its cookie
 
-	mu      sync.Mutex
-	steps   []*step
-	logins  map[string]auth.Event // the event of the latest login, by mode
-	renewed time.Time             // when its refresh token was last exchanged
-	stolen  map[string]string     // cookie values that the thief has, by mode
+	mu           sync.Mutex
+	steps        []*step
+	logins       map[string]auth.Event // the event of the latest login, by mode
+	renewed      time.Time             // when its refresh token was last exchanged
+	stolen       map[string]loot       // by credential
+	disconnected map[string]bool       // whether the store of a mode fails
 }
 
 // visitors is bounded: a new visitor replaces the oldest one.
@@ -70,7 +71,7 @@ func (all *visitors) welcome(w http.ResponseWriter, r *http.Request) (*visitor, 
 	if err := visitorCookie.Set(w.Header(), r, id); err != nil {
 		return nil, err
 	}
-	v := &visitor{label: rand.Text(), logins: make(map[string]auth.Event), stolen: make(map[string]string)}
+	v := &visitor{label: rand.Text(), logins: make(map[string]auth.Event), stolen: make(map[string]loot), disconnected: make(map[string]bool)}
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if all.byID == nil {
