@@ -54,7 +54,7 @@ async function perform(name, sides, form) {
     const id = client.begin(name, mode);
     const keep = (found) => {
       added.push({ id, time: Date.now(), ...found });
-      if (added.length > 20) added.shift();
+      if (added.length > 40) added.shift();
     };
     try {
       await steps[name](mode, { form, look, wait, keep });

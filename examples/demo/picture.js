@@ -26,11 +26,12 @@ function draw(place, key, make) {
   if (before && before.key !== key) flash(place);
 }
 
-// flash marks a change, for as long as style.css says.
+// flash marks a change for a moment, unless the reader asked for reduced motion.
 function flash(place) {
   place.classList.remove('changed');
-  void place.offsetWidth;
+  void place.offsetWidth; // or a second change would not begin anew
   place.classList.add('changed');
+  setTimeout(() => place.classList.remove('changed'), 1500);
 }
 
 // showPicture draws what the servers have said. Steps are those of this side, oldest first.
@@ -73,7 +74,7 @@ function showServer(box, exchanges) {
   const link = box.parentElement.querySelector(`[data-link=${box.dataset.server}]`);
   link.classList.toggle('used', latest?.reads > 0);
   link.classList.toggle('failed', latest?.status === 503);
-  put($('span', link), latest ? work(latest) : '');
+  put($('span', link), !latest ? '' : latest.status === 503 ? t('noResponse') : work(latest));
 }
 
 const verdicts = { 200: 'accepted', 401: 'rejected', 503: 'unavailable' };

@@ -57,7 +57,7 @@ type event struct {
 }
 
 const (
-	maxSteps     = 20  // of a visitor
+	maxSteps     = 40  // of a visitor
 	maxExchanges = 12  // of a step
 	maxEvents    = 12  // of an exchange
 	maxLines     = 12  // of the header of a request or a response

@@ -72,6 +72,7 @@ export const steps = {
     await wait('waitGrace', 1000 * limits.grace + 300);
     await steps.again();
     await client.renew();
+    await steps.loot(mode);
   },
 
   async taken(mode, parts) {

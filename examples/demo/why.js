@@ -27,6 +27,7 @@ const called = (xs, mode) => {
   }
   if (got === '200 200') return status(xs, '/refresh') === 200 ? 'whyCallTokenRenewed' : 'whyCallToken';
   if (got === '200 503') return 'whyAwayToken';
+  if (got === '503 503') return 'whyUnknownKey';
   if (got === '200 401') return 'whyCallTokenRevoked';
   return got === '401 401' ? 'whyCallTokenOut' : 'whyMixed';
 };
@@ -37,6 +38,7 @@ const looted = (xs, mode) => {
   if (mode === 'session') return got === '200 200' ? 'whyLootSession' : got === '503 503' ? 'whyAwaySession' : 'whyLootSessionOut';
   if (got === '200 200') return 'whyLootToken';
   if (got === '200 401') return 'whyLootTokenRevoked';
+  if (got === '200 503') return 'whyAwayToken';
   return got === '401 401' ? 'whyLootTokenOut' : 'whyMixed';
 };
 
@@ -62,12 +64,14 @@ const reasons = {
   loot: looted,
   again: (xs) => {
     if (xs.some((x) => x.copied === '')) return 'whyNothingStolen';
-    return reported(xs, 'reuse') ? 'whyReuse' : served(xs) ?? 'whyAgainOut';
+    if (reported(xs, 'reuse')) return answers(xs, 'thief') === '200 401' ? 'whyRaceToken' : 'whyReuse';
+    return served(xs) ?? 'whyAgainOut';
   },
   race: (xs, mode) => {
     if (xs.some((x) => x.copied === '')) return 'whyNothingStolen';
     if (mode === 'session') return status(xs, '/me', 'thief') === 200 ? 'whyRaceSession' : 'whyLootSessionOut';
-    return reported(xs, 'reuse') ? 'whyReuse' : served(xs) ?? (status(xs, '/refresh') === 401 ? 'whyRenewOut' : 'whyRaceUnderway');
+    if (reported(xs, 'reuse')) return answers(xs, 'thief') === '200 401' ? 'whyRaceToken' : 'whyReuse';
+    return served(xs) ?? (status(xs, '/refresh') === 401 ? 'whyRenewOut' : 'whyRaceUnderway');
   },
   late: (xs, mode) => {
     if (mode === 'session' || xs.some((x) => x.copied === '')) return looted(xs, mode);

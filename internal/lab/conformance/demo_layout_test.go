@@ -1,44 +1,107 @@
 package conformance
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // Where things are on the page of examples/demo, so that what happens is seen.
 
-// The record is beside the buttons however far the page is scrolled.
-func TestDemoShowsWhatHappensBesideTheButtons(t *testing.T) {
+var widths = []int64{320, 390, 768, 1024, 1280, 1440}
+
+// The verdicts, and the logins in the stores, are seen beside the controls without scrolling.
+func TestDemoShowsVerdictsAndLoginsAboveTheFold(t *testing.T) {
 	d := openDemo(t)
 	for _, size := range [][2]int64{{1280, 800}, {1440, 900}, {1920, 1080}} {
 		d.size(size[0], size[1])
 		for _, language := range []string{"en", "ko"} {
 			d.press(`[data-language="` + language + `"]`)
-			before := d.latest()
-			eval[any](d.tab, `scrollTo(0, document.body.scrollHeight), document.querySelector("#session [data-step=logout]").click()`)
-			d.done(before)
-			if top := eval[float64](d.tab, `document.querySelector("#log-title").getBoundingClientRect().top`); top < 0 {
-				t.Errorf("%d, %s: the record is %v px above what is seen", size, language, -top)
-			}
-			if bottom := eval[float64](d.tab, `document.querySelector("#log .why").getBoundingClientRect().bottom - innerHeight`); bottom > 0 {
-				t.Errorf("%d, %s: what happened is %v px below what is seen", size, language, bottom)
-			}
+			d.scenario(2, 5)
+			d.scenario(1, 3)
+			d.scenario(1, 2)
 			eval[any](d.tab, `scrollTo(0, 0)`)
+			hidden := eval[string](d.tab, `["h1", "table", "[data-control]", ".verdict", "[data-place=store]"].flatMap((part) => [...document.querySelectorAll(part)])
+				.filter((e) => e.getBoundingClientRect().bottom > innerHeight || e.getBoundingClientRect().top < 0).map((e) => e.className + e.textContent).join("; ")`)
+			if hidden != "" {
+				t.Errorf("%v, %s: not seen: %s", size, language, hidden)
+			}
 		}
 	}
 }
 
-func TestDemoScrollsTheRecordToTheNewestStep(t *testing.T) {
+// Nothing covers a button or a field, and nothing makes the page scroll sideways.
+func TestDemoFitsEveryWidth(t *testing.T) {
+	d := openDemo(t, "-access", "8s")
+	d.scenario(1, 1)
+	d.scenario(2, 5)
+	for _, width := range widths {
+		d.size(width, 800)
+		for _, language := range []string{"en", "ko"} {
+			d.press(`[data-language="` + language + `"]`)
+			for _, mode := range []string{"session", "token"} {
+				if width < 700 {
+					d.press(`[data-show="` + mode + `"]`)
+				}
+				if eval[bool](d.tab, `document.documentElement.scrollWidth > innerWidth`) {
+					t.Errorf("%d, %s, %s: the page scrolls sideways", width, language, mode)
+				}
+				covered := eval[string](d.tab, `[...document.querySelectorAll("button, input, summary")].filter((e) => e.checkVisibility()).filter((e) => {
+					e.scrollIntoView({ block: "center" });
+					const { x, y, width, height } = e.getBoundingClientRect();
+					const top = document.elementFromPoint(x + width / 2, y + height / 2);
+					return !e.contains(top);
+				}).map((e) => e.textContent).join("; ")`)
+				if covered != "" {
+					t.Errorf("%d, %s, %s: covered: %s", width, language, mode, covered)
+				}
+				wide := eval[string](d.tab, `[...document.querySelectorAll(".box *, button, .verdict")].filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).display !== "inline").map((e) => e.className + " " + e.textContent).join("; ")`)
+				if wide != "" {
+					t.Errorf("%d, %s, %s: wider than its place: %s", width, language, mode, wide)
+				}
+			}
+		}
+	}
+}
+
+// On a phone there is one side at a time, and a switch that names both.
+func TestDemoShowsOneSideAtATimeOnAPhone(t *testing.T) {
 	d := openDemo(t)
-	d.does("session", "login")
-	d.does("token", "login")
-	d.does("session", "elsewhere")
-	eval[any](d.tab, `document.querySelector(".log").scrollTop = 200`)
-	before := d.latest()
-	d.press(button("session", "elsewhere"))
-	d.done(before)
-	if top := eval[int](d.tab, `document.querySelector(".log").scrollTop`); top != 0 {
-		t.Errorf("the record is scrolled by %d px", top)
+	d.size(390, 844)
+	visible := `[...document.querySelectorAll(".panel")].filter((panel) => panel.checkVisibility()).map((panel) => panel.id)`
+	d.waitFor(visible, "session")
+	for _, mode := range []string{"token", "session"} {
+		d.press(`[data-show="` + mode + `"]`)
+		d.waitFor(visible, mode)
+		if pressed := eval[string](d.tab, `document.querySelector("[data-show][aria-pressed=true]").textContent + document.querySelector("#switch-label").checkVisibility()`); !strings.EqualFold(pressed, mode+"strue") {
+			t.Errorf("the switch shows %q", pressed)
+		}
+		d.scenario(1, 2)
+		eval[any](d.tab, `document.querySelector("[data-control=next]").scrollIntoView({ block: "center" })`)
+		d.next()
+		if !eval[bool](d.tab, `document.querySelector("#`+mode+` .verdict strong").getBoundingClientRect().bottom <= innerHeight`) {
+			t.Errorf("%s: the verdict is out of sight", mode)
+		}
+	}
+}
+
+// Nothing that can be pressed moves while a scenario runs.
+func TestDemoButtonsStayWhereTheyAre(t *testing.T) {
+	d := openDemo(t)
+	const places = `scrollTo(0, 0), [...document.querySelectorAll("[data-scenario], [data-control], .panel button")].map((e) => [e.getBoundingClientRect().x, e.getBoundingClientRect().y].map(Math.round)).join(" ")`
+	eval[any](d.tab, `document.querySelectorAll(".log").forEach((details) => details.open = false)`)
+	for _, width := range []int64{1280, 1440} {
+		d.size(width, 900)
+		for number := range 3 {
+			d.scenario(number+1, 1)
+			before := eval[string](d.tab, places)
+			for step := range 2 {
+				d.next()
+				if after := eval[string](d.tab, places); after != before {
+					t.Errorf("%d px: step %d.%d moves what can be pressed", width, number+1, step+2)
+				}
+			}
+		}
 	}
 }
 
@@ -47,44 +110,91 @@ func TestDemoKeepsTheFocusInTheRecord(t *testing.T) {
 	d := openDemo(t)
 	other := d.second()
 	d.does("session", "login")
-	d.does("session", "me")
+	d.does("session", "call")
 	for _, step := range []string{"first", "last"} {
-		eval[any](d.tab, `document.querySelector("#log > li:`+step+`-child summary").focus()`)
-		before := d.latest()
-		other.does("session", "me")
-		d.waitFor(latestStep+` !== "`+before+`"`, "true")
+		eval[any](d.tab, `document.querySelector("#session .log ol > li:`+step+`-child summary").focus()`)
+		before := d.latest("session")
+		other.does("session", "call")
+		d.waitFor(latestStep("session")+` !== "`+before+`"`, "true")
 		if focus := eval[string](d.tab, `document.activeElement.tagName`); focus != "SUMMARY" {
 			t.Errorf("of the %s step, the focus is on %s", step, focus)
 		}
 	}
-	if open := eval[int](d.tab, `document.querySelectorAll("#log > li:not(:first-child) details[open]").length`); open != 0 {
-		t.Errorf("%d older exchanges are unfolded", open)
-	}
 }
 
-func TestDemoShowsThatButtonsRestDuringAWait(t *testing.T) {
-	d := openDemo(t)
-	const opacity = `getComputedStyle(document.querySelector("#session [data-step=me]")).opacity`
-	d.does("token", "login")
-	d.press(button("token", "steal"))
-	d.waitFor(`document.querySelector("#wait").checkVisibility()`, "true")
+// While a step waits, the message counts down and the other buttons are dimmed. It can be
+// closed, and the focus then stays on the page.
+func TestDemoSaysThatItWaits(t *testing.T) {
+	d := openDemo(t, "-grace", "3s")
+	const opacity = `getComputedStyle(document.querySelector("[data-control=next]")).opacity`
+	const message = `document.querySelector("#message").checkVisibility()`
+	d.scenario(2, 4)
+	before := d.latest("token")
+	d.press(`[data-control="next"]`)
+	d.waitFor(message, "true")
 	if got := eval[string](d.tab, opacity); got != "0.55" {
 		t.Errorf("during a wait, the opacity is %s", got)
 	}
-	d.waitFor(`document.querySelector("#wait").checkVisibility()`, "false")
+	if seconds := eval[string](d.tab, `document.querySelector("[data-value=seconds]").textContent`); seconds != "3 s" && seconds != "2 s" && seconds != "1 s" {
+		t.Errorf("the countdown is %q", seconds)
+	}
+	d.ended("token", before)
+	d.waitFor(message, "false")
 	d.waitFor(opacity, "1")
+	d.press(`[data-control="reset"]`)
+	d.waitFor(message, "true")
+	eval[any](d.tab, `document.querySelector(".close").focus()`)
+	d.keys("\r")
+	d.waitFor(message, "false")
+	if !eval[bool](d.tab, `document.activeElement.matches("[data-control=next]")`) {
+		t.Error("the closed message takes the focus with it")
+	}
 }
 
-// Forced colours take backgrounds away, and bars have nothing else.
+func TestDemoMessageEndsByItself(t *testing.T) {
+	d := openDemo(t)
+	const message = `document.querySelector("#message").checkVisibility()`
+	d.press(`[data-control="reset"]`)
+	d.waitFor(message, "true")
+	eval[any](d.tab, `document.activeElement.blur()`)
+	d.waitFor(message, "false")
+}
+
+// No animation runs for a reader who asked for reduced motion.
+func TestDemoMovesNothingForThoseWhoAskedForThat(t *testing.T) {
+	d := openDemo(t)
+	for preference, moves := range map[string]bool{"reduce": false, "no-preference": true} {
+		d.prefers("prefers-reduced-motion", preference)
+		d.scenario(2, 1)
+		d.next()
+		d.press(`[data-control="next"]`)
+		seen := eval[bool](d.tab, `new Promise((resolve) => {
+			const began = performance.now();
+			(function look() {
+				if (document.getAnimations().length) resolve(true);
+				else if (performance.now() - began > 1500) resolve(false);
+				else requestAnimationFrame(look);
+			})();
+		})`)
+		if seen != moves {
+			t.Errorf("%s: something moves: %v", preference, seen)
+		}
+		d.waitFor(`document.querySelector("#stage").ariaBusy`, "false")
+	}
+}
+
+// Forced colours take backgrounds away, and dots have nothing else.
 func TestDemoIsLegibleInForcedColours(t *testing.T) {
 	d := openDemo(t)
 	d.does("session", "login")
 	d.prefers("forced-colors", "active")
-	seen := eval[string](d.tab, `[
-		getComputedStyle(document.querySelector("#session [data-bar=idle]"), "::after").backgroundColor,
-		getComputedStyle(document.querySelector("#session .who"), "::before").backgroundColor,
-	].join()`)
-	if page := eval[string](d.tab, `getComputedStyle(document.body).backgroundColor`); strings.Contains(seen, page) || strings.Contains(seen, "rgba") {
-		t.Errorf("on %s, bar and dot are %s", page, seen)
+	dot := eval[string](d.tab, `getComputedStyle(document.querySelector("#session .who"), "::before").backgroundColor`)
+	if page := eval[string](d.tab, `getComputedStyle(document.body).backgroundColor`); dot == page || strings.Contains(dot, "rgba") {
+		t.Errorf("on %s, the dot is %s", page, dot)
+	}
+	for _, box := range []string{".box", ".cred"} {
+		if width := eval[string](d.tab, `getComputedStyle(document.querySelector("#session `+box+`")).borderTopWidth`); width != "1px" {
+			t.Errorf("the border of %s is %s wide", strconv.Quote(box), width)
+		}
 	}
 }

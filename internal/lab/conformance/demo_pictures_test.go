@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,18 +20,16 @@ import (
 //
 //	DEMO_PICTURES=../../../docs go -C internal/lab/conformance test -run TestDemoPictures .
 //
-// The name of the other language needs a font with Hangul.
+// The name of the other language needs a font with Hangul. The pictures in docs have Inter.
 func TestDemoPictures(t *testing.T) {
 	folder := os.Getenv("DEMO_PICTURES")
 	if folder == "" {
 		return // not requested
 	}
-	d := openDemo(t, "-grace", "3s")
-	d.size(1440, 1000)
-	for _, step := range []string{"session login", "token login", "session me", "token me", "token steal"} {
-		mode, step, _ := strings.Cut(step, " ")
-		d.does(mode, step)
-	}
+	d := openDemo(t, "-grace", "1s", "-access", "60s")
+	d.size(1280, 800)
+	d.scenario(2, 5)
+	eval[any](d.tab, `document.querySelectorAll("details").forEach((details) => details.open = false)`)
 	eval[any](d.tab, `document.activeElement.blur(), scrollTo(0, 0)`)
 	if err := chromedp.Do(d.ctx, chromedp.MouseClickXY(5, 5)); err != nil { // the pointer is over nothing
 		t.Fatal(err)

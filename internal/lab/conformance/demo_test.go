@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,8 @@ type demo struct {
 func openDemo(t *testing.T, flags ...string) *demo {
 	t.Helper()
 	b := newTab(t)
-	url, stop := startProgram(t, "examples/demo", demoProgram, append([]string{"-addr", "127.0.0.1:0", "-grace", "1s"}, flags...)...)
+	free := []string{"-addr", "127.0.0.1:0", "-a", "127.0.0.1:0", "-b", "127.0.0.1:0", "-grace", "1s"}
+	url, stop := startProgram(t, "examples/demo", demoProgram, append(free, flags...)...)
 	d := &demo{tab: b, url: url + "/", stop: stop}
 	d.watch()
 	d.size(1280, 900)
@@ -90,23 +92,45 @@ func (d *demo) language(tag string) {
 	}
 }
 
-// load shows the page anew, as a reload does.
+// load shows the page anew, as a reload does, and unfolds the single steps and the record.
 func (d *demo) load() {
 	d.t.Helper()
 	d.visit(d.url)
 	d.waitFor(`document.body.dataset.ready`, "yes")
+	eval[any](d.tab, `document.querySelectorAll(".single, .log").forEach((details) => details.open = true)`)
 }
 
-// does presses a button of a panel and waits for the end of its step. It returns
-// the exchanges, such as "You GET /session/me 200".
+// unfold shows all exchanges of the record.
+func (d *demo) unfold() {
+	d.t.Helper()
+	eval[any](d.tab, `document.querySelectorAll(".log details").forEach((details) => details.open = true)`)
+}
+
+// does presses a button of a side and waits for the end of its step. It returns the
+// exchanges, such as "You API A GET /session/me 200 OK".
 func (d *demo) does(mode, step string) string {
 	d.t.Helper()
-	before := d.latest()
-	selector := button(mode, step)
-	// What is said at the bottom of a small screen may lie over a button.
-	eval[any](d.tab, `document.querySelector('`+selector+`').scrollIntoView({ block: "center" })`)
-	d.press(selector)
-	return d.done(before)
+	before := d.latest(mode)
+	d.press(button(mode, step))
+	return d.done(mode, before)
+}
+
+// next takes the next step of the chosen scenario, on both sides.
+func (d *demo) next() {
+	d.t.Helper()
+	session, token := d.latest("session"), d.latest("token")
+	d.press(`[data-control="next"]`)
+	d.ended("session", session)
+	d.ended("token", token)
+}
+
+// scenario chooses a scenario, from 1 on, and takes its first steps.
+func (d *demo) scenario(number, steps int) {
+	d.t.Helper()
+	d.press(`[data-scenario="` + strconv.Itoa(number-1) + `"]`)
+	for range steps {
+		d.next()
+	}
 }
 
 func button(mode, step string) string {
@@ -116,36 +140,38 @@ func button(mode, step string) string {
 	return "#" + mode + ` button[data-step="` + step + `"]`
 }
 
-const latestStep = `(document.querySelector("#log > li")?.id ?? "")`
-
-// latest is the ID of the newest step.
-func (d *demo) latest() string {
-	return eval[string](d.tab, latestStep)
+func latestStep(mode string) string {
+	return `(document.querySelector("#` + mode + ` .log li")?.id ?? "")`
 }
 
-// done waits until there is a newer step, and none under way.
-func (d *demo) done(before string) string {
+// latest is the ID of the newest step of a side.
+func (d *demo) latest(mode string) string {
+	return eval[string](d.tab, latestStep(mode))
+}
+
+// done waits until a side has a newer step, and none is under way.
+func (d *demo) done(mode, before string) string {
 	d.t.Helper()
-	d.ended(before)
-	return d.lines("#log > li:first-child")
+	d.ended(mode, before)
+	return d.lines("#" + mode + " .log ol > li:first-child")
 }
 
 // ended waits until a step has ended that was begun when before was the newest.
-func (d *demo) ended(before string) {
+func (d *demo) ended(mode, before string) {
 	d.t.Helper()
-	d.waitFor(latestStep+` !== "`+before+`" && document.querySelector("[data-step]").ariaDisabled === "false"`, "true")
+	d.waitFor(latestStep(mode)+` !== "`+before+`" && document.querySelector("#stage").ariaBusy === "false"`, "true")
 }
 
-// lines are the exchanges of a step, without what the store had to do.
+// lines are the exchanges of a step, without the calls of the store.
 func (d *demo) lines(step string) string {
 	d.t.Helper()
-	return eval[string](d.tab, `[...document.querySelectorAll("`+step+` .line")].map((line) => [...line.children].filter((part) => !part.matches(".store")).map((part) => part.innerText.trim()).join(" ")).join("; ")`)
+	return eval[string](d.tab, `[...document.querySelectorAll("`+step+` .line")].map((line) => [...line.children].filter((part) => !part.matches(".work")).map((part) => part.innerText.trim()).join(" ")).join("; ")`)
 }
 
-// why is the sentence under the newest step.
-func (d *demo) why() string {
+// why is the verdict of a side.
+func (d *demo) why(mode string) string {
 	d.t.Helper()
-	return eval[string](d.tab, `document.querySelector("#log .why").textContent`)
+	return eval[string](d.tab, `document.querySelector("#`+mode+` .verdict").textContent`)
 }
 
 // wants compares what a step has led to.
@@ -154,109 +180,102 @@ func (d *demo) wants(mode, step, exchanges, why string) {
 	if got := d.does(mode, step); got != exchanges {
 		d.t.Errorf("%s %s: %q, want %q", mode, step, got, exchanges)
 	}
-	if got := d.why(); !strings.Contains(got, why) {
-		d.t.Errorf("%s %s: %q does not say %q", mode, step, got, why)
+	d.says(mode, why)
+}
+
+func (d *demo) says(mode, why string) {
+	d.t.Helper()
+	if got := d.why(mode); !strings.Contains(got, why) {
+		d.t.Errorf("%s: %q does not say %q", mode, got, why)
 	}
 }
 
-// who is whom each panel shows.
+// who is whom each side shows.
 func (d *demo) who(session, token string) {
 	d.t.Helper()
 	d.waitFor(`[...document.querySelectorAll(".who")].map((who) => who.textContent)`, session+","+token)
 }
 
+// both is what both APIs respond to a call.
+func both(from, mode, status string) string {
+	return from + " API A GET /" + mode + "/me " + status + "; " + from + " API B GET /" + mode + "/me " + status
+}
+
 func TestDemoSessionStory(t *testing.T) {
 	d := openDemo(t)
 	d.who("not logged in", "not logged in")
-	d.wants("session", "me", "You GET /session/me 401 Unauthorized", "The request had no cookie")
-	d.wants("session", "steal", "Thief has nothing", "no cookie here to steal")
-	d.wants("session", "again", "Thief has nothing", "nothing yet")
-	d.wants("session", "logout", "You POST /session/logout 204 No Content", "There was no login here")
-	d.wants("session", "everywhere", "You POST /session/logout-everywhere 401 Unauthorized", "There is no login on this side")
+	d.wants("session", "call", both("You", "session", "401 Unauthorized"), "It had no cookie")
+	d.wants("session", "steal", "Thief has nothing", "nothing to steal")
+	d.wants("session", "loot", "Thief has nothing", "nothing yet")
+	d.wants("session", "logout", "You Login server POST /session/logout 204 No Content", "There was no login here")
+	d.wants("session", "everywhere", "You Login server POST /session/logout-everywhere 401 Unauthorized", "There is no login on this side")
 
-	d.wants("session", "login", "You POST /session/login 200 OK login", "sets a cookie with a random number")
+	d.wants("session", "login", "You Login server POST /session/login 200 OK login", "the browser a random number")
 	d.who("alice", "not logged in")
-	d.wants("session", "me", "You GET /session/me 200 OK", "sent the cookie automatically")
+	d.wants("session", "call", both("You", "session", "200 OK"), "sent the cookie automatically")
+	d.unfold()
 	d.shows("hello, alice")
-	d.wants("session", "read", "", "cookie is HttpOnly")
-	stolen := d.does("session", "steal")
-	if !strings.HasPrefix(stolen, "Thief copies ") || !strings.HasSuffix(stolen, "; Thief GET /session/me 200 OK") {
+	if stolen := d.does("session", "steal"); !strings.HasPrefix(stolen, "Thief copies the session cookie ") {
 		t.Errorf("steal: %q", stolen)
 	}
-	d.wants("session", "again", "Thief GET /session/me 200 OK", "still works for the thief")
-	d.wants("session", "everywhere", "You POST /session/logout-everywhere 204 No Content revoked; You GET /session/me 401 Unauthorized rejected", "refused at its next request")
+	d.wants("session", "loot", both("Thief", "session", "200 OK"), "Both APIs accept the thief")
+	d.wants("session", "everywhere", "You Login server POST /session/logout-everywhere 204 No Content revoked", "All sessions of the user have ended")
 	d.who("not logged in", "not logged in")
-	d.wants("session", "again", "Thief GET /session/me 401 Unauthorized rejected", "The session has ended")
+	d.wants("session", "loot", both("Thief", "session", "401 Unauthorized rejected"), "Both APIs reject the thief")
+	d.wants("session", "call", "You API A GET /session/me 401 Unauthorized rejected; You API B GET /session/me 401 Unauthorized", "Both APIs reject the session")
 	if cookies := d.cookies(d.url); len(cookies) != 1 || cookies[0].Name != "__Host-Http-visitor" {
 		t.Errorf("%d cookies are left", len(cookies))
 	}
 	d.does("session", "login")
-	d.wants("session", "logout", "You POST /session/logout 204 No Content logout", "takes effect at once")
+	d.wants("session", "logout", "You Login server POST /session/logout 204 No Content logout", "ended, at once")
 	d.who("not logged in", "not logged in")
 }
 
 func TestDemoTokenStory(t *testing.T) {
 	d := openDemo(t, "-grace", "5s")
-	d.wants("token", "me", "You POST /token/refresh 401 Unauthorized; You GET /token/me 401 Unauthorized", "There is no valid access token")
-	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized", "a new login is needed")
-	d.wants("token", "steal", "Thief has nothing", "no cookie here to steal")
-	d.wants("token", "login", "You POST /token/login 200 OK login", "The body has the access token")
+	const refresh = "You Login server POST /token/refresh "
+	d.wants("token", "call", refresh+"401 Unauthorized; "+both("You", "token", "401 Unauthorized"), "There is no valid access token")
+	d.wants("token", "renew", refresh+"401 Unauthorized", "A new login is needed")
+	d.wants("token", "steal", "Thief has nothing", "nothing to steal")
+	d.wants("token", "login", "You Login server POST /token/login 200 OK login", "The browser has two tokens")
 	d.who("not logged in", "alice")
-	d.wants("token", "me", "You GET /token/me 200 OK", "without the store")
+	d.wants("token", "call", both("You", "token", "200 OK"), "A needs no store")
+	d.unfold()
 	d.shows("hello, alice")
-	d.wants("token", "live", "You GET /token/live/me 200 OK", "checks in the store")
-	d.wants("token", "renew", "You POST /token/refresh 200 OK renewed", "was exchanged")
-	d.wants("token", "renew", "You POST /token/refresh 200 OK", "less than 5 s ago")
-	d.wants("token", "read", "", "no token in cookies or storage")
-	d.wants("token", "logout", "You POST /token/logout 204 No Content logout", "deleted the access token from memory")
+	d.wants("token", "renew", refresh+"200 OK renewed", "Exchanged for new tokens")
+	d.wants("token", "renew", refresh+"200 OK", "less than 5 s ago")
+	d.wants("token", "logout", "You Login server POST /token/logout 204 No Content logout", "deleted the access token from memory")
 	d.who("not logged in", "not logged in")
-	d.wants("token", "me", "You GET /token/me 401 Unauthorized", "There is no valid access token")
-}
-
-// A used refresh token ends the login for thief and owner.
-func TestDemoTheftEndsTheLogin(t *testing.T) {
-	d := openDemo(t)
-	d.does("token", "login")
-	_, story, _ := strings.Cut(d.does("token", "steal"), "; ")
-	if want := "You POST /token/refresh 200 OK renewed; Thief POST /token/refresh 401 Unauthorized reuse; You POST /token/refresh 401 Unauthorized rejected"; story != want {
-		t.Errorf("%q, want %q", story, want)
-	}
-	if why := d.why(); !strings.Contains(why, "revokes the login for both") {
-		t.Error(why)
-	}
-	d.shows("refresh token already used")
-	d.shows("urn:authlatch:refresh:reused")
-	d.who("not logged in", "not logged in")
-	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "cannot be refreshed")
+	d.wants("token", "call", both("You", "token", "401 Unauthorized"), "There is no valid access token")
 }
 
 // A thief who is the first to use the token is found out by its owner.
 func TestDemoAThiefWhoIsFirstIsFoundOut(t *testing.T) {
 	d := openDemo(t)
 	d.does("token", "login")
-	// The page is left in the middle of the theft, before its owner refreshes.
-	d.copyToken()
-	d.wants("token", "again", "Thief POST /token/refresh 200 OK renewed", "The user's next refresh, if it comes more than 1 s later, reveals the theft")
+	d.does("token", "steal")
+	d.wants("token", "again", "Thief Login server POST /token/refresh 200 OK renewed", "Your next refresh, if it comes more than 1 s later, reveals the theft")
 	time.Sleep(1100 * time.Millisecond) // the grace period
-	d.wants("token", "renew", "You POST /token/refresh 401 Unauthorized reuse", "a new login is needed")
-	d.wants("token", "again", "Thief POST /token/refresh 401 Unauthorized rejected", "cannot be refreshed")
+	d.wants("token", "renew", "You Login server POST /token/refresh 401 Unauthorized reuse", "A new login is needed")
+	d.wants("token", "again", "Thief Login server POST /token/refresh 401 Unauthorized rejected", "The refresh is rejected")
 	d.who("not logged in", "not logged in")
 }
 
 // The page of the attacker is on 127.0.0.1, which is another site.
 func TestDemoRefusesTheOtherSite(t *testing.T) {
 	d := openDemo(t)
-	d.wants("session", "elsewhere", "You POST /session/transfer 401 Unauthorized; Other site POST /session/transfer 401 Unauthorized; Other site POST /session/logout 403 Forbidden rejected", "Log in first")
+	const others = "Other site Login server POST /session/transfer 401 Unauthorized; Other site Login server POST /session/logout 403 Forbidden rejected"
+	d.wants("session", "probe", "You Login server POST /session/transfer 401 Unauthorized; "+others, "Log in first")
 	d.does("session", "login")
 	d.does("token", "login")
-	d.wants("session", "elsewhere", "You POST /session/transfer 200 OK; Other site POST /session/transfer 401 Unauthorized; Other site POST /session/logout 403 Forbidden rejected", "withholds the SameSite cookie")
-	fields := eval[string](d.tab, `[...document.querySelectorAll("#log > li:first-child details")].slice(1).map((x) => x.querySelector(".request").innerText).join("\n")`)
+	d.wants("session", "probe", "You Login server POST /session/transfer 200 OK; "+others, "Scripts cannot read the HttpOnly cookie")
+	fields := eval[string](d.tab, `[...document.querySelectorAll("#session .log ol > li:first-child details")].slice(1).map((x) => x.querySelector(".request").textContent).join("\n")`)
 	if strings.Contains(fields, "__Host-") || strings.Count(fields, "Sec-Fetch-Site: cross-site") != 2 || strings.Count(fields, "Origin: http://127.0.0.1:") != 2 {
 		t.Errorf("the browser has sent %q", fields)
 	}
-	d.wants("token", "elsewhere", "Other site POST /token/refresh 403 Forbidden rejected; Other site OPTIONS /token/refresh 405 Method Not Allowed", "marks them as cross-site")
+	d.wants("token", "probe", "Other site Login server POST /token/refresh 403 Forbidden rejected; Other site Login server OPTIONS /token/refresh 405 Method Not Allowed", "Scripts find no token")
 	d.who("alice", "alice")
-	d.wants("session", "me", "You GET /session/me 200 OK", "")
+	d.wants("session", "call", both("You", "session", "200 OK"), "")
 }
 
 // In a frame, a browser may keep back the cookies of all third parties. In a tab of
@@ -266,36 +285,21 @@ func TestDemoSameSiteKeepsTheCookieBack(t *testing.T) {
 	d.does("session", "login")
 	label := eval[string](d.tab, `fetch("/state").then((response) => response.json()).then((state) => state.label)`)
 	d.visit(strings.Replace(d.url, "localhost", "127.0.0.1", 1) + "elsewhere?mode=none")
-	target := d.url + "session/transfer?visitor=" + label + "&step=elsewhere-session-0123456789abcdef"
+	target := d.url + "session/transfer?visitor=" + label + "&step=probe-session-0123456789abcdef"
 	eval[any](d.tab, `{ const form = document.querySelector("form"); form.target = "_self"; form.action = "`+target+`"; form.append(document.createElement("button")) }`)
 	if status := d.click("button"); status != http.StatusUnauthorized {
 		t.Errorf("status %d", status)
 	}
 	d.load()
-	d.shows("Other site POST /session/transfer 401 Unauthorized")
+	d.shows("POST /session/transfer 401 Unauthorized")
 	d.who("alice", "not logged in")
-}
-
-// Logout everywhere is seen by a session at once, and by an API of tokens where
-// it looks.
-func TestDemoLogoutEverywhereIsTheDifference(t *testing.T) {
-	for _, mode := range []string{"session", "token"} {
-		d := openDemo(t)
-		d.does("session", "login")
-		d.does("token", "login")
-		d.wants(mode, "everywhere", "You POST /"+mode+"/logout-everywhere 204 No Content revoked × 2; You GET /session/me 401 Unauthorized rejected; You GET /token/me 200 OK", "that is the difference")
-		d.who("not logged in", "logged out, still accepted")
-		d.wants("token", "me", "You GET /token/me 200 OK", "without the store")
-		d.wants("token", "live", "You GET /token/live/me 401 Unauthorized rejected; You POST /token/refresh 401 Unauthorized rejected", "sees at once")
-		d.who("not logged in", "not logged in")
-	}
 }
 
 func TestDemoWrongPassword(t *testing.T) {
 	d := openDemo(t)
 	for _, mode := range []string{"session", "token"} {
 		d.fill("#"+mode+" input[name=password]", "wrong")
-		d.wants(mode, "login", "You POST /"+mode+"/login 401 Unauthorized", "does not say which")
+		d.wants(mode, "login", "You Login server POST /"+mode+"/login 401 Unauthorized", "does not say which")
 	}
 	d.who("not logged in", "not logged in")
 }
