@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -41,7 +40,7 @@ func TestDemoPictures(t *testing.T) {
 
 func (d *demo) picture(file string) {
 	d.t.Helper()
-	time.Sleep(400 * time.Millisecond) // bars come to rest
+	d.waitFor(`document.getAnimations().length + document.querySelectorAll(".changed").length`, "0")
 	shot, err := chromedp.Run(d.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		d.t.Fatal(err)
