@@ -28,6 +28,8 @@ func child(args []string, in io.Reader, out io.Writer) error {
 		return serve(args[1], n, in, out)
 	case "grow":
 		return grow(args[1], n, out)
+	case "arrive":
+		return arrive(args[1], n, out)
 	}
 	return fmt.Errorf("%s: unknown: %s", childCommand, args[0])
 }

@@ -38,6 +38,8 @@ var topics = []topic{
 	{"logins", loginCosts},
 	{"server", server},
 	{"growth", growth},
+	{"units", units},
+	{"arrivals", arrivals},
 }
 
 // A bench is one run.
@@ -48,15 +50,20 @@ type bench struct {
 	loads   int           // rounds
 	powers  int           // of ten: to how many logins it grows
 
+	operations int           // of each kind, whose cost is counted
+	arrival    time.Duration // of each rate of requests
+
 	results
 	log io.Writer
 }
 
 // newBench returns a bench of ordinary effort, or of little.
 func newBench(quick bool) *bench {
-	b := &bench{effort: effort{151, time.Millisecond}, logouts: 101, load: 400 * time.Millisecond, loads: 15, powers: 6, log: os.Stderr}
+	b := &bench{effort: effort{151, time.Millisecond}, logouts: 101, load: 400 * time.Millisecond, loads: 15, powers: 6, log: os.Stderr,
+		operations: 10_000, arrival: 5 * time.Second}
 	if quick {
 		b.effort, b.logouts, b.load, b.loads, b.powers = effort{5, time.Millisecond / 4}, 5, 50*time.Millisecond, 2, 4
+		b.operations, b.arrival = 200, 100*time.Millisecond
 	}
 	return b
 }

@@ -21,6 +21,9 @@ type results struct {
 	ends     []end
 	servers  []throughput
 	growth   []grown
+	units    []unit
+	keeps    []keep
+	arrivals []arrival
 }
 
 // group returns the rows of a group, or none.

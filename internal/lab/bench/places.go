@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/alexedwards/scs/goredisstore"
@@ -29,9 +30,10 @@ import (
 // A place is where sessions are kept.
 type place struct {
 	name    string
-	version string    // of its server, and how it is set
-	floor   contender // what each read does at least
-	stores  []stores  // of ours; the first is the plain one
+	version string                               // of its server, and how it is set
+	floor   contender                            // what each read does at least
+	stores  []stores                             // of ours; the first is the plain one
+	size    func(context.Context) (int64, error) // bytes that the place takes
 	peers   []site
 }
 
@@ -59,6 +61,7 @@ var places = []opener{
 func openMemory(context.Context, *host) (place, error) {
 	s := &store.Memory{}
 	return place{
+		size:   func(context.Context) (int64, error) { return heap(), nil },
 		floor:  bareHandler(),
 		stores: []stores{{"ours", s, s}},
 		peers: []site{
@@ -104,6 +107,9 @@ func openSQLite(ctx context.Context, h *host) (p place, err error) {
 		var one int
 		return dbs[0].QueryRowContext(ctx, "SELECT 1").Scan(&one)
 	}}
+	p.size = func(ctx context.Context) (n int64, err error) {
+		return n, dbs[0].QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").Scan(&n)
+	}
 	p.stores = []stores{{"ours", one, two}}
 	p.peers = []site{scsSite("scs, sqlite3store", sqlite3store.NewWithCleanupInterval(dbs[2], 0))}
 	return p, err
@@ -141,6 +147,9 @@ func openRedis(ctx context.Context, h *host) (p place, err error) {
 		}
 		return err
 	}}
+	p.size = func(context.Context) (int64, error) {
+		return strconv.ParseInt(regexp.MustCompile(`used_memory:(\d+)`).FindStringSubmatch(server.Do("INFO", "memory"))[1], 10, 64)
+	}
 	p.peers, err = redisPeers(h, server.Addr())
 	return p, err
 }
@@ -215,6 +224,9 @@ func openPgx(ctx context.Context, h *host, url string, mode pgx.QueryExecMode) (
 		var one int
 		return others.QueryRow(ctx, "SELECT 1").Scan(&one)
 	}}
+	p.size = func(ctx context.Context) (n int64, err error) {
+		return n, others.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&n)
+	}
 	p.stores = []stores{{"ours", one, two}}
 	p.peers = []site{scsSite("scs, pgxstore", pgxstore.NewWithCleanupInterval(others, 0))}
 	return p, err
@@ -243,6 +255,13 @@ func openEtcd(ctx context.Context, h *host) (p place, err error) {
 		_, err := client.Get(ctx, "missing")
 		return err
 	}}
+	p.size = func(ctx context.Context) (int64, error) {
+		status, err := client.Status(ctx, cluster[0].URL)
+		if err != nil {
+			return 0, err
+		}
+		return status.DbSizeInUse, nil
+	}
 	p.stores = []stores{{"ours", both[0], both[1]}}
 	return p, nil
 }

@@ -29,6 +29,8 @@ func (r *results) writeTo(p *page) {
 	r.writeTokenPeers(p)
 	r.writeServers(p)
 	r.writeGrowth(p)
+	r.writeArrivals(p)
+	r.writeUnits(p)
 	writeMethod(p)
 	r.writeVersions(p)
 }
