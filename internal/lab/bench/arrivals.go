@@ -54,7 +54,7 @@ func arrivals(ctx context.Context, b *bench) error {
 }
 
 // rates are requests a second.
-var rates = []float64{1_000, 10_000, 50_000}
+var rates = []float64{1_000, 5_000, 20_000}
 
 // arrive logs in n subjects, and lets requests, logins and logouts arrive.
 func arrive(duration string, n int, out io.Writer) error {

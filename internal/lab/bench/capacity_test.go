@@ -40,7 +40,7 @@ func TestTheTimesOfProcessorsAreThoseOfDescendants(t *testing.T) {
 		t.Skip("there is no /proc here")
 	}
 	// The grandchild ends by itself, whatever happens to this test.
-	child := exec.Command("sh", "-c", "timeout 60 sh -c 'while :; do :; done'; true")
+	child := exec.Command("sh", "-c", "timeout --foreground 60 sh -c 'while :; do :; done'; true")
 	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
