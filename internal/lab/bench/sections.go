@@ -31,6 +31,7 @@ func (r *results) writeTo(p *page) {
 	r.writeGrowth(p)
 	r.writeArrivals(p)
 	r.writeUnits(p)
+	r.writeCapacity(p)
 	writeMethod(p)
 	r.writeVersions(p)
 }
