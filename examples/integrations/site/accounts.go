@@ -40,9 +40,9 @@ func scan(row *sql.Row) (account, error) {
 }
 
 // create reports whether the address was free.
-func (a accounts) create(ctx context.Context, mail, hash string) (bool, error) {
-	return a.changes(ctx, `INSERT INTO accounts (id, mail, hash, created) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		rand.Text(), mail, hash, time.Now().Unix())
+func (a accounts) create(ctx context.Context, mail, hash, roles string) (bool, error) {
+	return a.changes(ctx, `INSERT INTO accounts (id, mail, hash, roles, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		rand.Text(), mail, hash, roles, time.Now().Unix())
 }
 
 // rehash stores a new hash of the same password, and reports whether the hash was
@@ -82,12 +82,9 @@ func (a accounts) due(ctx context.Context) (list []account, err error) {
 	return list, rows.Err()
 }
 
-// setRoles takes effect at the next request of the account.
+// setRoles takes effect at the next request of the account. An unknown address is a no-op.
 func (a accounts) setRoles(ctx context.Context, mail, roles string) error {
-	changed, err := a.changes(ctx, `UPDATE accounts SET roles = $1 WHERE mail = $2`, roles, mail)
-	if err == nil && !changed {
-		return errors.New("there is no such account: sign up first")
-	}
+	_, err := a.changes(ctx, `UPDATE accounts SET roles = $1 WHERE mail = $2`, roles, mail)
 	return err
 }
 

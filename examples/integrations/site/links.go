@@ -102,7 +102,11 @@ func (s *site) set(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) createAccount(r *http.Request, mail, hash string) error {
-	created, err := s.accounts.create(r.Context(), mail, hash)
+	roles := ""
+	if mail == s.staff {
+		roles = staffRole
+	}
+	created, err := s.accounts.create(r.Context(), mail, hash, roles)
 	if err == nil && !created {
 		return errChanged
 	}

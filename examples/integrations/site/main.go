@@ -43,7 +43,7 @@ func main() {
 	flag.StringVar(&o.sqlite, "db", "site.db", "SQLite `file` with accounts and logins, made if it is missing")
 	flag.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL database to use instead of the file")
 	flag.StringVar(&o.keyFile, "key", "site.key", "`file` with the key of cookies, made if it is missing; the same one on all hosts")
-	flag.StringVar(&o.staff, "staff", "", "`mail` address of an account that may see the page of the staff from now on")
+	flag.StringVar(&o.staff, "staff", "", "email `address` whose account, present or future, may see the page of the staff")
 	flag.StringVar(&o.proxies, "proxies", "", "comma-separated `networks` of proxies whose X-Forwarded-For is trusted")
 	flag.DurationVar(&o.idle, "idle", time.Hour, "how long a session lasts without use")
 	flag.BoolVar(&o.insecure, "insecure", false, "set cookies without Secure, for Safari on http://localhost")
@@ -81,7 +81,7 @@ func run(ctx context.Context, o options) (err error) {
 		o.url = "http://" + listener.Addr().String()
 	}
 	s, err := newSite(config{
-		Accounts: accounts{db.SQL}, Messages: messages{db.SQL}, Store: db.store, Key: key,
+		Accounts: accounts{db.SQL}, Messages: messages{db.SQL}, Store: db.store, Key: key, Staff: mailOf(o.staff),
 		Limits: auth.Limits{IdleTimeout: o.idle}, Proxies: proxies, Insecure: o.insecure, Log: slog.Default(),
 		// Replace this by a queue of your mail service.
 		Mail: logMail(slog.Default(), o.url), Notice: "A trial: emails are printed to the log of the program.",
@@ -89,10 +89,8 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.staff != "" {
-		if err := s.accounts.setRoles(ctx, mailOf(o.staff), staffRole); err != nil {
-			return fmt.Errorf("-staff %s: %w", o.staff, err)
-		}
+	if err := s.accounts.setRoles(ctx, s.staff, staffRole); err != nil {
+		return err
 	}
 	return s.serve(ctx, listener, db.store)
 }

@@ -45,7 +45,6 @@ func TestFlagsThatCannotWorkAreErrors(t *testing.T) {
 	}
 	for name, change := range map[string]func(*options){
 		"networks of proxies":  func(o *options) { o.proxies = "10.0.0.0" },
-		"an unknown account":   func(o *options) { o.staff = "bob@example.com" },
 		"a missing folder":     func(o *options) { o.sqlite = filepath.Join(dir, "none", "site.db") },
 		"a key that is short":  func(o *options) { o.keyFile = short },
 		"a database elsewhere": func(o *options) { o.postgres = "postgres://127.0.0.1:1/none?connect_timeout=1" },

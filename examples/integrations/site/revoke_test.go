@@ -113,7 +113,7 @@ func TestNoThiefOutlivesANewPasswordWhoseRevocationFailed(t *testing.T) {
 			for at := int64(1); ; at++ {
 				name := fmt.Sprint(way, ".", fault, ".", at)
 				mail := name + "@example.com"
-				if made, err := o.site.accounts.create(t.Context(), mail, hash); err != nil || !made {
+				if made, err := o.site.accounts.create(t.Context(), mail, hash, ""); err != nil || !made {
 					t.Fatal(made, err)
 				}
 				a := o.row(t, mail)

@@ -24,6 +24,7 @@ type config struct {
 	Store    store.Store // of logins, links and counts of attempts
 	Key      []byte      // of cookies that are not sessions
 	Mail     mailer
+	Staff    string // address of an account that has this role
 	Limits   auth.Limits
 	Proxies  []netip.Prefix
 	Insecure bool
@@ -43,6 +44,7 @@ type site struct {
 	links     *onetime.Tokens   // in these mails
 	notices   *cookie.Sealed[string]
 	mail      mailer
+	staff     string
 	proxies   []netip.Prefix
 	notice    string
 	log       *slog.Logger
@@ -52,7 +54,7 @@ type site struct {
 func newSite(c config) (*site, error) {
 	// RequireOrigin also refuses browsers that do not say where a form comes from.
 	s := &site{
-		accounts: c.Accounts, messages: c.Messages, mail: c.Mail, origin: auth.RequireOrigin(nil),
+		accounts: c.Accounts, messages: c.Messages, mail: c.Mail, staff: c.Staff, origin: auth.RequireOrigin(nil),
 		proxies: c.Proxies, notice: c.Notice, log: c.Log,
 	}
 	lax := func(name string) cookie.Policy {

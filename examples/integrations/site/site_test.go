@@ -178,7 +178,7 @@ func (o *running) accountOf(t *testing.T, mail string) account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made, err := o.site.accounts.create(t.Context(), mail, hash); err != nil || !made {
+	if made, err := o.site.accounts.create(t.Context(), mail, hash, ""); err != nil || !made {
 		t.Fatal(made, err)
 	}
 	return o.row(t, mail)

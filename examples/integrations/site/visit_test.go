@@ -137,8 +137,20 @@ func TestOnlyTheStaffSeesItsPage(t *testing.T) {
 	}
 	b.wants(403, "This page is not for you")(b.get("/staff"))
 	o.tab(t).wants(200, "<h1>Log in")(o.tab(t).get("/staff"))
-	if err := o.site.accounts.setRoles(t.Context(), "bob@example.com", staffRole); err == nil {
-		t.Error("an account that does not exist is of the staff")
+}
+
+// Only its owner can make the account of an address.
+func TestTheConfiguredAddressIsOfTheStaffOnceItHasAnAccount(t *testing.T) {
+	o := open(t)
+	o.site.staff = "boss@example.com"
+	for _, mail := range []string{"boss@example.com", alice} {
+		b := o.tab(t)
+		b.post("/signup", "", "mail", mail)
+		b.post("/set", "", "mail", mail, "token", o.tokenOf(t, o.pages[len(o.pages)-1]), "password", first)
+		status, _ := b.post("/login", "", "mail", mail, "password", first, "next", "/staff")
+		if (status == 200) != (mail == o.site.staff) {
+			t.Errorf("%s: status %d", mail, status)
+		}
 	}
 }
 
@@ -241,7 +253,7 @@ func TestAMessageSurvivesTheIdleTimeout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.accounts.create(t.Context(), alice, hash); err != nil {
+	if _, err := s.accounts.create(t.Context(), alice, hash, ""); err != nil {
 		t.Fatal(err)
 	}
 	a, err := s.accounts.byMail(t.Context(), alice)

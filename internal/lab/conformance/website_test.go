@@ -56,7 +56,7 @@ func (m *mailbox) link(t *testing.T, count int) string {
 // openWebsite runs examples/integrations/site as its users do, and returns its address.
 func openWebsite(t *testing.T, mails *mailbox, flags ...string) string {
 	t.Helper()
-	url, _ := startLogged(t, "examples/integrations/site", websiteProgram, mails, append([]string{"-addr", "127.0.0.1:0"}, flags...)...)
+	url, _ := startLogged(t, "examples/integrations/site", websiteProgram, mails, append([]string{"-addr", "127.0.0.1:0", "-staff", customer}, flags...)...)
 	return url
 }
 
@@ -200,6 +200,10 @@ func customerRoad(t *testing.T, mails *mailbox, one, two string) {
 		t.Errorf("the form has %q", got)
 	}
 	b.answers("main button", 200, "Your message is sent")
+	if status := b.visit(two + "/staff"); status != 200 {
+		t.Errorf("the page of the staff: status %d", status)
+	}
+	b.shows("Dear shop, my tea is cold.")
 
 	other.visit(one + "/forgotten")
 	other.fill("#mail", customer)
