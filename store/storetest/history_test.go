@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,4 +116,51 @@ func TestAProofIsImpossibleByItself(t *testing.T) {
 			t.Errorf("%s:\n%s", test.rule, p)
 		}
 	}
+}
+
+// A call that is left out of a proof only weakens it: no history of a register becomes
+// impossible.
+func TestHidingCallsMakesNothingImpossible(t *testing.T) {
+	for seed := range uint64(2000) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		h := registerHistory(rng)
+		if !h.linearizable() {
+			t.Fatalf("seed %d: the history of a register is not linearizable:\n%v", seed, h)
+		}
+		written := h.written()
+		less := slices.DeleteFunc(h, func(op operation) bool {
+			return (op.kind == read || op.kind == swap && !op.ok) && rng.IntN(2) == 0
+		})
+		for i, op := range less {
+			if (op.kind == remove || op.ok && op.kind == swap) && rng.IntN(2) == 0 {
+				less[i].kind = hidden
+			}
+		}
+		if until := time.Duration(rng.IntN(30)); !less.linearizableUntil(ms(int(until)), written) {
+			t.Fatalf("seed %d: impossible until %v:\n%v", seed, ms(int(until)), less)
+		}
+	}
+}
+
+// registerHistory makes calls of a register, each of which takes effect at a moment
+// between its start and its end.
+func registerHistory(rng *rand.Rand) (h history) {
+	value := ""
+	for at := range 20 {
+		start, end := at-rng.IntN(5), at+1+rng.IntN(5)
+		new := string(rune('a' + at))
+		switch old := []string{value, "", "a"}[rng.IntN(3)]; rng.IntN(5) {
+		case 0:
+			h = append(h, del(start, end))
+			value = ""
+		case 1, 2:
+			h = append(h, get(value, start, end))
+		default:
+			h = append(h, cas(old, new, old == value, start, end))
+			if old == value {
+				value = new
+			}
+		}
+	}
+	return h
 }

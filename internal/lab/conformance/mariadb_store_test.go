@@ -30,10 +30,6 @@ func TestMariaDB(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) store.Store { return openMySQL(t, url) })
 		})
 	}
-	t.Run("keeps logins", func(t *testing.T) {
-		url := newSchema(t, server.URL)
-		storetest.RunLogins(t, func(t *testing.T) store.Store { return openMySQL(t, url) })
-	})
 	for rule, check := range map[string]func(t *testing.T, url string){
 		"sweeps may run at once":                                   mariadbSweep,
 		"the schema is made once by many":                          mariadbMigration,

@@ -38,10 +38,6 @@ func TestPostgres(t *testing.T) {
 		pooler := servers.PgBouncer(t, server)
 		storetest.Run(t, func(t *testing.T) store.Store { return openPostgres(t, pooler.URL) })
 	})
-	t.Run("keeps logins", func(t *testing.T) {
-		url := newDatabase(t, server.URL)
-		storetest.RunLogins(t, func(t *testing.T) store.Store { return openPostgres(t, url) })
-	})
 	for rule, check := range map[string]func(t *testing.T, url string){
 		"a swap touches no index":                                  postgresSwapIsHOT,
 		"a read is one look into one index":                        postgresReadIsIndexed,

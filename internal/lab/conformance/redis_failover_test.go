@@ -12,7 +12,6 @@ import (
 	"github.com/authlatch/auth/internal/lab/conformance/servers"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
-	"github.com/authlatch/auth/store/storetest"
 )
 
 // A logout makes a few writes, and the replica that takes over has the first
@@ -117,15 +116,4 @@ func field(server *servers.RedisServer, name string) string {
 	_, rest, _ := strings.Cut(server.Do("INFO", "replication"), name+":")
 	value, _, _ := strings.Cut(rest, "\r\n")
 	return value
-}
-
-func TestRedisSessionsHaveNoRaces(t *testing.T) {
-	for name, url := range map[string]string{
-		"one server": servers.Redis(t).URL(),
-		"a Cluster":  servers.RedisCluster(t)[0].URL(),
-	} {
-		t.Run(name, func(t *testing.T) {
-			storetest.RunLogins(t, func(t *testing.T) store.Store { return openRedis(t, url) })
-		})
-	}
 }

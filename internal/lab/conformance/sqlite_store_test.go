@@ -42,10 +42,6 @@ func TestSQLite(t *testing.T) {
 			return s
 		})
 	})
-	t.Run("keeps logins", func(t *testing.T) {
-		file := sqliteFile(t)
-		storetest.RunLogins(t, func(t *testing.T) store.Store { return openSQLite(t, file) })
-	})
 }
 
 func sqliteFile(t testing.TB) string {
