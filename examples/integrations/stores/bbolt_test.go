@@ -25,20 +25,28 @@ func newBolt(t *testing.T) *boltStore {
 	return s
 }
 
-// The kits of storetest are all that a store of your own needs.
-func TestBolt(t *testing.T) {
-	open := func(t *testing.T) store.Store { return newBolt(t) }
-	t.Run("contract", func(t *testing.T) { storetest.Run(t, open) })
-	t.Run("logins", func(t *testing.T) { storetest.RunLogins(t, open) })
-	t.Run("blocked", func(t *testing.T) {
-		var s *boltStore
-		storetest.RunBlocked(t, func(t *testing.T) store.Store {
-			s = newBolt(t)
-			return s
-		}, func(*testing.T, string) func() {
-			s.write <- struct{}{} // a writer that does not end
-			return func() { <-s.write }
-		})
+// The two kits are all that a store of your own needs.
+
+func TestBoltKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) store.Store { return newBolt(t) })
+}
+
+func TestBoltKeepsLogins(t *testing.T) {
+	t.Parallel()
+	storetest.RunLogins(t, func(t *testing.T) store.Store { return newBolt(t) })
+}
+
+// A store that can make its writes wait also runs this one.
+func TestBoltHeedsDeadlines(t *testing.T) {
+	t.Parallel()
+	var s *boltStore
+	storetest.RunBlocked(t, func(t *testing.T) store.Store {
+		s = newBolt(t)
+		return s
+	}, func(*testing.T, string) func() {
+		s.write <- struct{}{} // a writer that does not end
+		return func() { <-s.write }
 	})
 }
 
