@@ -69,8 +69,8 @@ func TestVerifyingAgainIsFarFasterThanTheMiddlewareOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if more := m.rows[1].allocs - m.rows[0].allocs; more > 4.5 {
-			t.Errorf("%.1f allocations more than the bare handler", more)
+		if more := m.rows[1].allocs - m.rows[0].allocs; more > 2.5 { // what the runtime does meanwhile is counted too
+			t.Errorf("%.1f allocations more than the bare handler, want 2 at most", more)
 		}
 		if len(m.rows) != 8 {
 			t.Fatalf("%d rows, want 8", len(m.rows))

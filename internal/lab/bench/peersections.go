@@ -35,9 +35,9 @@ func notes(place string, i int, one, together row) string {
 	case a != "" && b != "":
 		return a
 	case a != "":
-		return strings.Replace(a, "faster than ours", "faster than ours one at a time", 1)
+		return strings.Replace(a, "faster", "faster one at a time", 1)
 	case b != "":
-		return strings.Replace(b, "faster than ours", fmt.Sprintf("faster than ours with %d at once", many), 1)
+		return strings.Replace(b, "faster", fmt.Sprintf("faster with %d at once", many), 1)
 	}
 	return ""
 }

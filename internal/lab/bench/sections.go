@@ -106,6 +106,7 @@ func (r *results) writeLogins(p *page) {
 	}
 	if len(rows) > 0 {
 		p.table([]string{"kept in", " login", " logout", " refresh"}, rows)
+		p.text("SQLite, PostgreSQL and etcd have a write on disk before they acknowledge it, which takes most of the time.")
 	}
 	if r.hash > 0 {
 		p.text("The verification of the password comes before that: %s with the defaults of package password (argon2id).", brief(r.hash))
@@ -118,7 +119,7 @@ func (r *results) writeLogins(p *page) {
 	for _, c := range r.costs {
 		rows = append(rows, []string{c.how, c.what, fmt.Sprint(c.gets), fmt.Sprint(c.swaps), fmt.Sprint(c.deletions)})
 	}
-	p.table([]string{"mode", "operation", " reads", " swaps", " deletions"}, rows)
+	p.table([]string{"mode", "operation", " reads", " writes (compare-and-swap)", " deletions"}, rows)
 }
 
 // writeMillion writes what a million logins cost, or as many as there are.
