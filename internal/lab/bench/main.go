@@ -76,7 +76,7 @@ func main() {
 	out := flag.String("o", "", "write the page to `name`.md, and its plots into the folder of that name")
 	quick := flag.Bool("quick", false, "measure little")
 	rounds := flag.Int("rounds", 0, "how `often` each contender is measured")
-	powers := flag.Int("growth", 0, "grow to ten to this `power` logins; 7 takes about 4 GB")
+	powers := flag.Int("growth", 0, "grow to ten to this `power` logins; 7 takes about 8 GB")
 	failing := flag.Bool("failing", false, "print the times of logins that fail, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

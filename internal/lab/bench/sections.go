@@ -24,7 +24,8 @@ func (r *results) writeTo(p *page) {
 	r.writeEnds(p)
 	p.text("## Beside other libraries")
 	p.text("`× ours` is the time of a row divided by the time of ours: 2.00 × takes twice as long. Where another\n" +
-		"library is faster, the row says so and why.")
+		"library is faster, the row says so and why. A library without a row was not measured with that store.\n" +
+		"Fiber serves requests of fasthttp and not of net/http.")
 	r.writeSessionPeers(p)
 	r.writeTokenPeers(p)
 	r.writeServers(p)
