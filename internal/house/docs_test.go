@@ -68,6 +68,20 @@ func headings(text string) []string {
 	return regexp.MustCompile(`(?m)^#+ .*$`).FindAllString(fenced.ReplaceAllString(text, ""), -1)
 }
 
+// A sentence names who does something: an attacker, a client, an operator.
+func TestDocsNameTheActor(t *testing.T) {
+	vague := regexp.MustCompile(`(?i)\b(whoever|somebody|nobody)\b`)
+	var pages findings
+	for name, text := range docs(t) {
+		text = inline.ReplaceAllString(fenced.ReplaceAllString(text, ""), "")
+		found, words := vague.FindAllString(text, -1), len(strings.Fields(text))
+		if len(found) > 1 && float64(len(found)) > 0.5*float64(words)/1000 {
+			pages.add("%s: %d in %d words", name, len(found), words)
+		}
+	}
+	pages.report(t, "name the actor in place of whoever, somebody and nobody on these pages")
+}
+
 // A page in Korean has the structure and the code of the page in English.
 func TestKoreanPagesFollowTheEnglish(t *testing.T) {
 	texts := docs(t)
