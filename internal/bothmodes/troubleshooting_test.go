@@ -191,7 +191,7 @@ var symptoms = []struct {
 		_, err = token.ResourceMetadata{Resource: "http://api.internal"}.URL()
 		b.sees(err.Error())
 	}},
-	{"403 for POST: a cross-origin request that is none (CSRF, proxy)", func(b *bench) {
+	{"403 for POST behind a proxy: cross-origin request (CSRF)", func(b *bench) {
 		r := httptest.NewRequest("POST", "http://10.0.0.5:8080/login", nil)
 		r.Header.Set("Origin", "https://app.example")
 		b.sessions(&store.Memory{}, cookie.Session(), auth.Limits{}).Login(httptest.NewRecorder(), r, auth.Identity{Subject: "alice"})
