@@ -19,7 +19,7 @@ func (s *Store) Get(ctx context.Context, key string) (value []byte, ok bool, err
 	if err := checkKey(key); err != nil {
 		return nil, false, fmt.Errorf("postgresstore: get: %w", err)
 	}
-	result, err := s.call(ctx, false, getSQL, text(key))
+	result, err := s.call(ctx, statement{sql: getSQL, byName: true}, text(key))
 	if err != nil {
 		return nil, false, fmt.Errorf("postgresstore: get: %w", err)
 	}

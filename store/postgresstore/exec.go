@@ -24,43 +24,75 @@ func int8(n int64) param {
 	return param{binary.BigEndian.AppendUint64(nil, uint64(n)), pgtype.Int8OID}
 }
 
-// call runs one statement, in its own transaction, within [timeout]. It retries a
-// statement that the server could not serialize, which has had no effect.
-func (s *Store) call(ctx context.Context, write bool, sql string, params ...param) (*pgconn.Result, error) {
+// A statement is SQL and how to run it.
+type statement struct {
+	sql    string
+	write  bool // it is not cancelled
+	byName bool // it runs often, and is prepared by name if the connection keeps names
+}
+
+// call runs one statement, in its own transaction, within [timeout]. It runs a
+// statement again that has had no effect: without a name if the name was the
+// reason, and after a pause if the server could not serialize it.
+func (s *Store) call(ctx context.Context, st statement, params ...param) (*pgconn.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	st.byName = st.byName && s.names
 	for attempt := 1; ; attempt++ {
-		result, err := s.once(ctx, write, sql, params)
-		if err == nil || !isSerializationFailure(err) || !pause(ctx, attempt) {
+		result, err := s.once(ctx, st, params)
+		switch {
+		case st.byName && isNameFailure(err):
+			st.byName = false
+		case isSerializationFailure(err) && pause(ctx, attempt):
+		default:
 			return result, withContextError(ctx, err)
 		}
 	}
 }
 
-// once uses the protocol below pgx's queries. It parses, binds and executes an
-// unnamed statement in one round trip and gets binary results. The modes of pgx
-// do so only with a statement that outlives the transaction.
-func (s *Store) once(ctx context.Context, write bool, sql string, params []param) (*pgconn.Result, error) {
-	conn, err := s.pool.Acquire(ctx)
+// once runs a statement in one round trip, after those that prepare it.
+func (s *Store) once(ctx context.Context, st statement, params []param) (*pgconn.Result, error) {
+	acquired, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Release()
+	defer acquired.Release()
+	conn := acquired.Conn().PgConn()
 	values, oids := make([][]byte, len(params)), make([]uint32, len(params))
 	for i, p := range params {
 		values[i], oids[i] = p.value, p.oid
 	}
-	binary := []int16{1} // for all parameters and results
-	if !write {
-		result := conn.Conn().PgConn().ExecParams(ctx, sql, values, oids, binary, binary).Read()
+	var prepared *pgconn.StatementDescription
+	if st.byName {
+		if prepared, err = preparedOn(ctx, conn, st.sql, oids); err != nil {
+			return nil, err
+		}
+	}
+	if !st.write {
+		result := execute(ctx, conn, prepared, st.sql, values, oids)
 		return result, result.Err
 	}
-	done := writing(conn.Conn().PgConn())
-	result := conn.Conn().PgConn().ExecParams(ctx, sql, values, oids, binary, binary).Read()
+	done := writing(conn)
+	result := execute(ctx, conn, prepared, st.sql, values, oids)
 	if err := done(); err != nil {
 		return nil, err
 	}
 	return result, result.Err
+}
+
+// execute uses the protocol below pgx's queries. It gets binary results, and
+// parses an unnamed statement in the same round trip. The modes of pgx do so
+// only with a statement that outlives the transaction.
+func execute(ctx context.Context, conn *pgconn.PgConn, prepared *pgconn.StatementDescription, sql string, values [][]byte, oids []uint32) *pgconn.Result {
+	binary := []int16{1} // for all parameters and results
+	if prepared == nil {
+		return conn.ExecParams(ctx, sql, values, oids, binary, binary).Read()
+	}
+	result := conn.ExecStatement(ctx, prepared, values, binary, binary).Read()
+	if isNameFailure(result.Err) {
+		keepNames(conn, false)
+	}
+	return result
 }
 
 // withContextError adds the context's error to an error after the context has

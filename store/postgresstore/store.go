@@ -13,8 +13,9 @@
 // PostgreSQL does not delete expired rows: call [Store.DeleteExpired] about once a
 // minute. An expired record is absent at once, even before it is deleted.
 //
-// Each call is one statement in one round trip, without named prepared
-// statements, so that poolers in transaction mode work.
+// Each call is one statement in one round trip, prepared by name unless a
+// pooler is in between that does not prepare statements itself. Poolers in
+// transaction mode work, whether they do or not.
 package postgresstore
 
 import (
@@ -24,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -46,6 +48,7 @@ const timeout = 5 * time.Second
 // is done, no call returns its result and other writes are errors.
 type Store struct {
 	pool  *pgxpool.Pool
+	names bool // statements have names, where the connection keeps them
 	close func()
 
 	unanswered atomic.Bool // a write was, and may still wait on the server
@@ -61,19 +64,25 @@ type Store struct {
 // on the table.
 //
 // Make the pool from a configuration that [Configure] has prepared. The pool's
-// tracers and its QueryExecMode do not apply: keys and values go to the server
-// only.
+// tracers do not apply: keys and values go to the server only. Statements are
+// prepared by name if the pool's DefaultQueryExecMode is
+// QueryExecModeCacheStatement, the default of pgx. In the other modes none is.
 func New(ctx context.Context, pool *pgxpool.Pool) (*Store, error) {
 	if pool == nil {
 		return nil, errors.New("postgresstore: open: the pool is nil")
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	s := &Store{pool: pool, close: func() {}}
+	s := newStore(pool)
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("postgresstore: open: %w", withContextError(ctx, err))
 	}
 	return s, nil
+}
+
+func newStore(pool *pgxpool.Pool) *Store {
+	mode := pool.Config().ConnConfig.DefaultQueryExecMode
+	return &Store{pool: pool, names: mode == pgx.QueryExecModeCacheStatement, close: func() {}}
 }
 
 // Open connects to the database at url with a pool of its own, which

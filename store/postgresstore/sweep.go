@@ -33,7 +33,7 @@ SELECT (SELECT count(*) FROM later), (SELECT count(*) FROM gone)`
 // original expiry.
 func (s *Store) DeleteExpired(ctx context.Context) (removed int64, err error) {
 	for { // a batch may be cancelled: without it the rows are absent, too
-		result, err := s.call(ctx, false, sweepSQL, int8(batch))
+		result, err := s.call(ctx, statement{sql: sweepSQL}, int8(batch))
 		if err != nil {
 			return 0, fmt.Errorf("postgresstore: delete expired: %w", err)
 		}

@@ -19,7 +19,7 @@ AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '1 sec
 // until that is over: each would hold another connection of the server.
 func (s *Store) write(ctx context.Context, sql string, params ...param) (*pgconn.Result, error) {
 	if s.unanswered.Load() {
-		result, err := s.call(ctx, false, waitingSQL)
+		result, err := s.call(ctx, statement{sql: waitingSQL})
 		if err != nil {
 			return nil, err
 		}
@@ -28,7 +28,7 @@ func (s *Store) write(ctx context.Context, sql string, params ...param) (*pgconn
 		}
 		s.unanswered.Store(false)
 	}
-	result, err := s.call(ctx, true, sql, params...)
+	result, err := s.call(ctx, statement{sql: sql, write: true, byName: true}, params...)
 	if refusal := (*pgconn.PgError)(nil); err != nil && !errors.As(err, &refusal) {
 		s.unanswered.Store(true)
 	}

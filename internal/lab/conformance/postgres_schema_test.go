@@ -129,26 +129,3 @@ func postgresMigration(t *testing.T, url string) {
 		t.Errorf("the schema was made %d times", rows)
 	}
 }
-
-func postgresPreparesNothing(t *testing.T, url string) {
-	p := pool(t, url+"?pool_max_conns=1")
-	s, err := postgresstore.New(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mustSwap(t, s, "k", nil, []byte("one"), time.Hour)
-	mustSwap(t, s, "k", []byte("one"), []byte("two"), time.Hour)
-	wantValue(t, s, "k", "two")
-	if _, err := s.DeleteExpired(t.Context()); err != nil {
-		t.Error(err)
-	}
-	conn, err := p.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	all, err := conn.Conn().PgConn().Exec(t.Context(), `SELECT count(*) FROM pg_prepared_statements`).ReadAll()
-	if err != nil || string(all[0].Rows[0][0]) != "0" {
-		t.Errorf("prepared statements: %s, %v", all[0].Rows[0][0], err)
-	}
-}

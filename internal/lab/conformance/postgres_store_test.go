@@ -34,10 +34,6 @@ func TestPostgres(t *testing.T) {
 		})
 	}
 	execute(t, server.URL, `ALTER ROLE admin RESET ALL`)
-	t.Run("keeps the contract through a pooler in transaction mode", func(t *testing.T) {
-		pooler := servers.PgBouncer(t, server)
-		storetest.Run(t, func(t *testing.T) store.Store { return openPostgres(t, pooler.URL) })
-	})
 	for rule, check := range map[string]func(t *testing.T, url string){
 		"a swap touches no index":                                  postgresSwapIsHOT,
 		"a read is one look into one index":                        postgresReadIsIndexed,
@@ -45,7 +41,10 @@ func TestPostgres(t *testing.T) {
 		"a sweep removes what has expired":                         postgresSweep,
 		"sweeps may run at once":                                   postgresSweepsAtOnce,
 		"the schema is made once by many":                          postgresMigration,
-		"nothing is left prepared on a connection":                 postgresPreparesNothing,
+		"statements are prepared once, by name":                    postgresPreparesByName,
+		"nothing is prepared if the pool's mode is exec":           postgresPreparesNothing,
+		"a name that the server has lost fails no call":            postgresLostNames,
+		"a plan does not outlive the growth of the table":          postgresPlansAgain,
 		"what cannot work is an error when opened":                 postgresOpenErrors,
 		"Close closes what Open opened":                            postgresClosed,
 		"what goes wrong later is an error":                        postgresLaterErrors,

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -69,8 +70,9 @@ func pingPostgres(ctx context.Context, url string) error {
 	return conn.Close(ctx)
 }
 
-// PgBouncer starts a pooler in transaction mode before a PostgreSQL server.
-func PgBouncer(t testing.TB, server *SQL) *SQL {
+// PgBouncer starts a pooler in transaction mode before a PostgreSQL server, with
+// settings such as "default_pool_size = 4".
+func PgBouncer(t testing.TB, server *SQL, settings ...string) *SQL {
 	t.Helper()
 	pooler := program(t, "pgbouncer", "PgBouncer")
 	config, err := pgx.ParseConfig(server.URL)
@@ -90,8 +92,8 @@ unix_socket_dir =
 auth_type = plain
 auth_file = %s/users
 pool_mode = transaction
-default_pool_size = 4
-`, config.Port, port, dir),
+%s
+`, config.Port, port, dir, strings.Join(settings, "\n")),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -105,4 +107,19 @@ default_pool_size = 4
 	t.Cleanup(s.Stop)
 	s.Start()
 	return s
+}
+
+// PgBouncerPrepares reports whether the PgBouncer of this machine has
+// max_prepared_statements, as it has since 1.21.
+func PgBouncerPrepares(t testing.TB) bool {
+	t.Helper()
+	out, err := exec.Command(program(t, "pgbouncer", "PgBouncer"), "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(out), "PgBouncer %d.%d", &major, &minor); err != nil {
+		t.Fatal(err)
+	}
+	return major > 1 || minor >= 21
 }
