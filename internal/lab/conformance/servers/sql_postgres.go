@@ -70,8 +70,8 @@ func pingPostgres(ctx context.Context, url string) error {
 	return conn.Close(ctx)
 }
 
-// PgBouncer starts a pooler in transaction mode before a PostgreSQL server, with
-// settings such as "default_pool_size = 4".
+// PgBouncer starts a pooler in transaction mode before a PostgreSQL server. It has
+// four connections, unless settings such as "default_pool_size = 2" say otherwise.
 func PgBouncer(t testing.TB, server *SQL, settings ...string) *SQL {
 	t.Helper()
 	pooler := program(t, "pgbouncer", "PgBouncer")
@@ -92,6 +92,7 @@ unix_socket_dir =
 auth_type = plain
 auth_file = %s/users
 pool_mode = transaction
+default_pool_size = 4
 %s
 `, config.Port, port, dir, strings.Join(settings, "\n")),
 	}
