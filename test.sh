@@ -20,6 +20,7 @@ chromium         chromium           # the rest is for internal/lab/conformance
 WebKitWebDriver  webkit2gtk-driver
 Xvfb             xvfb
 redis-server     redis-server
+valkey-server    valkey-server      # Debian 12 has it in its backports
 pg_ctlcluster    postgresql
 pgbouncer        pgbouncer
 mariadbd         mariadb-server
@@ -67,6 +68,18 @@ run() {
 	wait $!
 }
 
+# add_backports sets options by which apt-get also looks among the backports of this
+# Debian, without a change to the sources of the machine.
+apt=()
+add_backports() {
+	local release
+	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	cp -r /etc/apt/sources.list.d "$data/sources"
+	apt-get indextargets --format "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \$(REPO_URI) $release-backports main" \
+		'Created-By: Packages' "Codename: $release" 'Component: main' | head -n 1 >"$data/sources/backports.list"
+	apt=(-o "Dir::Etc::sourceparts=$data/sources")
+}
+
 install_needs() {
 	local command packages missing=() root=()
 	while read -r command packages; do
@@ -82,8 +95,12 @@ install_needs() {
 		root=(sudo)
 	fi
 	run "${root[@]}" apt-get update -qq
+	if [[ " ${missing[*]} " == *' valkey-server '* ]] && ! apt-cache show valkey-server &>/dev/null; then
+		add_backports
+		run "${root[@]}" apt-get "${apt[@]}" update -qq
+	fi
 	run "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -qq -y --no-install-recommends "${missing[@]}" >"$data/log" 2>&1 || {
+		apt-get "${apt[@]}" install -qq -y --no-install-recommends "${missing[@]}" >"$data/log" 2>&1 || {
 		tail -n 20 "$data/log"
 		return 1
 	}

@@ -8,7 +8,8 @@
 //	…
 //	sessions, err := session.New(session.Config{Store: s})
 //
-// Use [NewSQLite] for SQLite, and [NewMySQL] for MySQL and MariaDB.
+// Use [NewSQLite] for SQLite, and [NewMySQL] for MySQL and MariaDB. The tests of
+// this module run with SQLite and MariaDB; MySQL is not tested.
 //
 // These databases do not delete expired rows: call [Store.DeleteExpired] about once a
 // minute. An expired record is absent at once, even before it is deleted.

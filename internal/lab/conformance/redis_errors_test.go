@@ -126,7 +126,7 @@ func TestRedisNeedsTheseRightsOnly(t *testing.T) {
 	if !ok {
 		t.Fatal("the README lists no rights")
 	}
-	for _, nodes := range [][]*servers.RedisServer{{servers.Redis(t)}, servers.RedisCluster(t)} {
+	for _, nodes := range [][]*servers.RedisServer{{servers.Redis(t)}, servers.RedisCluster(t), {servers.Valkey(t)}, servers.ValkeyCluster(t)} {
 		for _, node := range nodes {
 			node.Do(append([]string{"ACL", "SETUSER", "auth", "on", ">pw", "-@all"}, strings.Fields(rights)...)...)
 		}

@@ -27,11 +27,13 @@ func TestRedisSurvivesFaults(t *testing.T) {
 		start func(t *testing.T) (url string, happens func())
 		bites bool // some requests must fail
 	}{
-		{"kill -9 and restart, appendfsync always", killRedis, true},
+		{"kill -9 and restart, appendfsync always", killRedis(servers.Redis), true},
+		{"Valkey: kill -9 and restart, the same", killRedis(servers.Valkey), true},
 		{"paused beyond all bounds", pauseRedis, true},
 		{"connections cut", cutRedis, false},
 		{"a Cluster's master: kill -9 and restart", killRedisMaster, true},
-		{"master killed, replica promoted", promoteRedisReplica, false},
+		{"master killed, replica promoted", promoteRedisReplica(servers.Redis), false},
+		{"Valkey: master killed, replica promoted", promoteRedisReplica(servers.Valkey), false},
 		{"a Cluster's master killed, replica elected", electRedisReplica, true},
 		{"master killed, replica chosen by a Sentinel", chooseRedisReplica, true},
 	} {
@@ -59,12 +61,16 @@ func TestRedisSurvivesFaults(t *testing.T) {
 	t.Log(strings.Join(table, "\n"))
 }
 
-func killRedis(t *testing.T) (string, func()) {
-	server := servers.Redis(t, durable...)
-	return server.URL(), func() {
-		server.Kill()
-		time.Sleep(300 * time.Millisecond)
-		server.Start()
+type startRedis func(t testing.TB, options ...string) *servers.RedisServer
+
+func killRedis(start startRedis) func(t *testing.T) (string, func()) {
+	return func(t *testing.T) (string, func()) {
+		server := start(t, durable...)
+		return server.URL(), func() {
+			server.Kill()
+			time.Sleep(300 * time.Millisecond)
+			server.Start()
+		}
 	}
 }
 
@@ -99,15 +105,18 @@ func killRedisMaster(t *testing.T) (string, func()) {
 
 // promoteRedisReplica lets the replica have all before the master dies. What
 // may be lost otherwise is another test's.
-func promoteRedisReplica(t *testing.T) (string, func()) {
-	master := servers.Redis(t)
-	replica := replicaOf(t, master)
-	name := servers.NewProxy(t, master.Addr())
-	return "redis://" + name.Addr(), func() {
-		master.Do("CLIENT", "PAUSE", "10000", "WRITE")
-		detach(t, replica, master)
-		master.Kill()
-		name.Lead(replica.Addr())
+func promoteRedisReplica(start startRedis) func(t *testing.T) (string, func()) {
+	return func(t *testing.T) (string, func()) {
+		master := start(t)
+		replica := start(t, replicating(master)...)
+		replica.WaitInfo("replication", "master_link_status:up")
+		name := servers.NewProxy(t, master.Addr())
+		return "redis://" + name.Addr(), func() {
+			master.Do("CLIENT", "PAUSE", "10000", "WRITE")
+			detach(t, replica, master)
+			master.Kill()
+			name.Lead(replica.Addr())
+		}
 	}
 }
 
@@ -137,9 +146,13 @@ func chooseRedisReplica(t *testing.T) (string, func()) {
 
 func replicaOf(t *testing.T, master *servers.RedisServer) *servers.RedisServer {
 	t.Helper()
-	replica := servers.Redis(t, "--replicaof", "127.0.0.1", fmt.Sprint(master.Port))
+	replica := servers.Redis(t, replicating(master)...)
 	replica.WaitInfo("replication", "master_link_status:up")
 	return replica
+}
+
+func replicating(master *servers.RedisServer) []string {
+	return []string{"--replicaof", "127.0.0.1", fmt.Sprint(master.Port)}
 }
 
 // A watcher logs users in and out at one process, and looks at them at another

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,12 +15,14 @@ import (
 	"github.com/authlatch/auth/store/storetest"
 )
 
-// backends are all that this repository has, each on a server of its own. A
-// backend returns what opens one more client of its store.
-var backends = []struct {
+// A backend has a server of its own. It returns what opens one more client of its store.
+type backend struct {
 	name  string
 	start func(t *testing.T) func(t *testing.T) store.Store
-}{
+}
+
+// backends are all that this repository has.
+var backends = []backend{
 	{"Memory", func(t *testing.T) func(*testing.T) store.Store {
 		s := &store.Memory{}
 		return func(*testing.T) store.Store { return s }
@@ -54,6 +57,13 @@ var backends = []struct {
 	}},
 }
 
+// valkey speaks the protocol of Redis, so it takes part in TestBackends and some faults
+// only.
+var valkey = backend{"Valkey", func(t *testing.T) func(*testing.T) store.Store {
+	url := servers.Valkey(t).URL()
+	return func(t *testing.T) store.Store { return openRedis(t, url) }
+}}
+
 // ASVS 5.0, 1.2.4 and 15.4.2.
 // Over each backend: the test kit of stores. AUTH_BACKEND_SCHEDULES says how many
 // schedules of refreshes are played beside those of the kit. At the end it prints a table.
@@ -61,7 +71,7 @@ func TestBackends(t *testing.T) {
 	schedules, _ := strconv.Atoi(os.Getenv("AUTH_BACKEND_SCHEDULES"))
 	var table strings.Builder
 	fmt.Fprintf(&table, "\n%-26s %-14s %-14s %s", "backend", "contract", "logins", "schedules")
-	for _, backend := range backends {
+	for _, backend := range append(slices.Clip(backends), valkey) {
 		row := [3]string{2: "-"}
 		t.Run(backend.name, func(t *testing.T) {
 			open := backend.start(t)

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -28,15 +29,26 @@ type RedisServer struct {
 }
 
 // Redis starts a Redis server in a folder of its own, with options such as
-// "--appendonly", "yes".
+// "--appendonly", "yes". AUTH_REDIS_SERVER names another program, as valkey-server.
 func Redis(t testing.TB, options ...string) *RedisServer {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		Missing(t, "redis-server")
-	}
+	return startRedis(t, redisServer(), options)
+}
+
+func redisServer() string { return cmp.Or(os.Getenv("AUTH_REDIS_SERVER"), "redis-server") }
+
+// Valkey starts a Valkey server.
+func Valkey(t testing.TB, options ...string) *RedisServer {
+	t.Helper()
+	return startRedis(t, valkeyServer, options)
+}
+
+const valkeyServer = "valkey-server"
+
+func startRedis(t testing.TB, name string, options []string) *RedisServer {
+	t.Helper()
 	s := &RedisServer{Port: freePort(t), Dir: t.TempDir(), t: t}
-	s.command = append([]string{program, "--bind", "127.0.0.1", "--port", fmt.Sprint(s.Port),
+	s.command = append([]string{program(t, name, name), "--bind", "127.0.0.1", "--port", fmt.Sprint(s.Port),
 		"--dir", s.Dir, "--save", "", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, options...)
 	t.Cleanup(s.stop)
 	s.Start()
@@ -46,10 +58,21 @@ func Redis(t testing.TB, options ...string) *RedisServer {
 // RedisCluster starts a Cluster of three masters without replicas, with options.
 func RedisCluster(t testing.TB, options ...string) []*RedisServer {
 	t.Helper()
+	return startCluster(t, redisServer(), options)
+}
+
+// ValkeyCluster starts a Cluster as [RedisCluster] does.
+func ValkeyCluster(t testing.TB, options ...string) []*RedisServer {
+	t.Helper()
+	return startCluster(t, valkeyServer, options)
+}
+
+func startCluster(t testing.TB, program string, options []string) []*RedisServer {
+	t.Helper()
 	const slots, masters = 16384, 3
 	var all []*RedisServer
 	for i := range masters {
-		s := clusterNode(t, options...)
+		s := clusterNode(t, program, options...)
 		s.Do("CLUSTER", "ADDSLOTSRANGE", fmt.Sprint(slots*i/masters), fmt.Sprint(slots*(i+1)/masters-1))
 		s.Do("CLUSTER", "SET-CONFIG-EPOCH", fmt.Sprint(i+1))
 		if i > 0 {
@@ -66,7 +89,7 @@ func RedisCluster(t testing.TB, options ...string) []*RedisServer {
 // RedisClusterReplica adds a replica to a Cluster of three masters.
 func RedisClusterReplica(t testing.TB, master *RedisServer) *RedisServer {
 	t.Helper()
-	s := clusterNode(t)
+	s := clusterNode(t, filepath.Base(master.command[0]))
 	s.meet(master)
 	s.WaitInfo("CLUSTER", "cluster_state:ok", "cluster_known_nodes:4")
 	s.Do("CLUSTER", "REPLICATE", master.Do("CLUSTER", "MYID"))
@@ -103,10 +126,10 @@ func RedisSentinel(t testing.TB, master *RedisServer) *RedisServer {
 	return s
 }
 
-func clusterNode(t testing.TB, options ...string) *RedisServer {
+func clusterNode(t testing.TB, program string, options ...string) *RedisServer {
 	bus := freePort(t)
-	s := Redis(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus),
-		"--cluster-node-timeout", "2000"}, options...)...)
+	s := startRedis(t, program, append([]string{"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus),
+		"--cluster-node-timeout", "2000"}, options...))
 	s.bus = bus
 	return s
 }
