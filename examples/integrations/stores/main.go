@@ -6,6 +6,7 @@
 //	go -C examples/integrations run ./stores -store redis://localhost:6379
 //	go -C examples/integrations run ./stores -store 'near+redis://localhost:6379'
 //	go -C examples/integrations run ./stores -store postgres://localhost/auth
+//	go -C examples/integrations run ./stores -store etcd:http://localhost:2379,http://localhost:22379
 //	go -C examples/integrations run ./stores -store sqlite:/tmp/auth.db
 //	go -C examples/integrations run ./stores -store 'mysql:user:password@tcp(localhost:3306)/auth'
 //	go -C examples/integrations run ./stores -store bbolt:/tmp/auth.bolt

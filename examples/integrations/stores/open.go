@@ -12,6 +12,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/store/etcdstore"
 	"github.com/authlatch/auth/store/postgresstore"
 	"github.com/authlatch/auth/store/redisstore"
 	"github.com/authlatch/auth/store/sqlstore"
@@ -35,6 +36,8 @@ func open(ctx context.Context, url string) (*opened, error) {
 		return keep(redisstore.OpenNear(ctx, strings.TrimPrefix(url, "near+")))
 	case "postgres", "postgresql":
 		return keep(postgresstore.Open(ctx, url))
+	case "etcd":
+		return keep(etcdstore.Open(ctx, etcdstore.Config{Endpoints: strings.Split(rest, ",")}))
 	case "sqlite":
 		return openSQL(ctx, "sqlite", "file:"+rest+"?_pragma=journal_mode(wal)&_pragma=busy_timeout(100)", sqlstore.NewSQLite)
 	case "bbolt":

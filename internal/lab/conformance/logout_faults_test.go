@@ -125,6 +125,10 @@ $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING 
 				"CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON auth_store FOR EACH ROW EXECUTE FUNCTION full_disk()")
 		}
 	},
+	"etcd at its quota": func(t *testing.T) (store.Store, func()) {
+		c := servers.Etcd(t, 1, "--quota-backend-bytes", "4194304")
+		return openEtcd(t, c), func() { fillEtcd(t, c) }
+	},
 	"MariaDB": func(t *testing.T) (store.Store, func()) {
 		url := newSchema(t, servers.MariaDB(t).URL)
 		return openMySQL(t, url), func() {

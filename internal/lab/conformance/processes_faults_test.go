@@ -39,6 +39,27 @@ func serverFaults(server stoppable) []fault {
 	}
 }
 
+// clusterFaults happen to a cluster of three, which goes on without one of its members.
+func clusterFaults(c servers.EtcdCluster) []fault {
+	return []fault{
+		{name: "leader: kill -9 and restart", quiet: true, happens: func(*street) {
+			leader, _ := c.Leader()
+			leader.Kill()
+			time.Sleep(2 * time.Second)
+			leader.Start()
+			c.WaitReady()
+		}},
+		{name: "two of three: paused", happens: func(*street) {
+			c[0].Pause()
+			c[1].Pause()
+			time.Sleep(6500 * time.Millisecond)
+			c[0].Resume()
+			c[1].Resume()
+			c.WaitReady()
+		}},
+	}
+}
+
 var hostAndPort = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
 // behindProxy returns a URL whose connections the proxy carries.
@@ -115,6 +136,10 @@ var stages = []stage{
 		s := servers.MariaDB(t)
 		url, p := behindProxy(t, "mysql:"+s.URL)
 		return url, append(serverFaults(s), killApplication, cutOneByOne(p))
+	}},
+	{"etcd", func(t *testing.T) (string, []fault) {
+		c := servers.Etcd(t, 3)
+		return "etcd:" + strings.Join(c.URLs(), ","), append(clusterFaults(c), killApplication)
 	}},
 	{"SQLite", func(t *testing.T) (string, []fault) {
 		disk := servers.NewDisk(t, "24")

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"testing"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"github.com/authlatch/auth/internal/lab/conformance/servers"
 	"github.com/authlatch/auth/store"
 )
@@ -34,6 +36,18 @@ var soakBackends = []struct {
 				"connections": float64(ask[int](t, p, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")),
 				"records":     float64(ask[int](t, p, "SELECT count(*) FROM auth_store")),
 			}
+		}
+	}},
+	{"etcd, three members", func(t *testing.T) ([2]store.Store, func() map[string]float64) {
+		cluster := servers.Etcd(t, 3, calm...)
+		client := cluster[0].Client()
+		t.Cleanup(func() { client.Close() })
+		return [2]store.Store{openEtcd(t, cluster), openEtcd(t, cluster)}, func() map[string]float64 {
+			records, err := client.Get(t.Context(), etcdPrefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return map[string]float64{"records": float64(records.Count)}
 		}
 	}},
 	{"SQLite", func(t *testing.T) ([2]store.Store, func() map[string]float64) {
