@@ -31,9 +31,9 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "localhost:8080", "`host:port` of the page and the login server, on this machine")
-	addrA := flag.String("a", "localhost:8081", "`host:port` of API A")
-	addrB := flag.String("b", "localhost:8082", "`host:port` of API B")
+	flag.String("addr", "localhost:8080", "`host:port` of the page and the login server, on this machine")
+	flag.String("a", "localhost:8081", "`host:port` of API A")
+	flag.String("b", "localhost:8082", "`host:port` of API B")
 	var l limits
 	flag.DurationVar(&l.access, "access", 30*time.Second, "how long an access token is valid")
 	flag.DurationVar(&l.grace, "grace", 3*time.Second, "how long a used refresh token is still accepted")
@@ -43,10 +43,10 @@ func main() {
 
 	var listeners [3]net.Listener
 	var origins [3]string
-	for i, addr := range []string{*addr, *addrA, *addrB} {
-		listener, err := net.Listen("tcp", addr)
+	for i, name := range []string{"addr", "a", "b"} {
+		listener, err := net.Listen("tcp", flag.Lookup(name).Value.String())
 		if err != nil {
-			log.Fatal(err)
+			log.Fatalf("%v; choose another address with -%s", err, name)
 		}
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
 		listeners[i], origins[i] = listener, "http://localhost:"+port

@@ -10,6 +10,7 @@ function credential(what, value, state, note) {
   const chip = element('span', `cred ${what} ${state}`,
     element('b', '', t(names[what])), element('code', '', value));
   if (note !== undefined) chip.append(element('small', '', note));
+  if (state === 'dead') chip.append(' ', element('span', 'unseen', t('worthless')));
   return chip;
 }
 

@@ -29,7 +29,6 @@ type state struct {
 
 // modeState is the state of a mode in this browser, on the server and at the thief.
 type modeState struct {
-	Name         string   `json:"name"`       // of the cookie
 	Attributes   []string `json:"attributes"` // of the cookie
 	Cookie       string   `json:"cookie"`     // its value, shortened; empty without a cookie
 	Login        *login   `json:"login"`      // of this browser, in the store, or nil
@@ -178,7 +177,7 @@ func (m *modeState) addStolen(v *visitor, credentials ...string) {
 // cookieState returns the cookie that the browser has sent, with its policy.
 func cookieState(r *http.Request, policy cookie.Policy) modeState {
 	value, _, _ := policy.Read(r)
-	m := modeState{Name: policy.Name(), Cookie: legible(value)}
+	m := modeState{Cookie: legible(value)}
 	h := make(http.Header)
 	if policy.Set(h, r, "probe") != nil {
 		return m

@@ -110,9 +110,9 @@ func TestDemoScenarioLogOutEverywhere(t *testing.T) {
 }
 
 func TestDemoScenarioCallAgain(t *testing.T) {
-	d := openDemo(t, "-access", "6s")
+	d := openDemo(t, "-access", "12s")
 	d.scenes(4, []map[string]scene{
-		{"session": {"The session is ended in the store", hasCookie + " (worthless) | " + hasCookie + " (worthless) | 0", ""},
+		{"session": {"The session has ended in the store", hasCookie + " (worthless) | " + hasCookie + " (worthless) | 0", ""},
 			"token": {"The login is revoked in the store", "refresh token (worthless) + access token | access token + refresh token (worthless) | 0", ""}},
 		{"session": {"Both APIs reject the thief", "", "a - 401 1 read, b - 401 1 read"},
 			"token": {"A still accepts the thief, B rejects", "", "a - 200 0 reads, b - 401 1 read"}},
