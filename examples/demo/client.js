@@ -61,12 +61,19 @@ async function send(input, init, mode = 'token') {
   if (response.ok && (url.pathname === '/token/login' || url.pathname === '/token/refresh')) {
     const answer = await response.clone().json();
     const token = answer.access_token;
-    const held = { until: Date.now() + 1000 * answer.expires_in, lifetime: answer.expires_in, hint: token.slice(0, 4) + '…' + token.slice(-6) };
+    const held = { until: expiry(token), lifetime: answer.expires_in, hint: token.slice(0, 4) + '…' + token.slice(-6) };
     hold(held);
     tabs.postMessage({ access: held });
   }
   if (!asked) changed();
   return response;
+}
+
+// expiry reads when a token expires from its claims: the servers are on this machine and
+// have its clock. A page with remote servers must use expires_in instead.
+function expiry(token) {
+  const claims = atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'));
+  return 1000 * JSON.parse(claims).exp;
 }
 
 // post sends a form to the login server, or to the demo itself. It has no access token.
