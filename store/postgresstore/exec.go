@@ -41,6 +41,8 @@ func (s *Store) call(ctx context.Context, st statement, params ...param) (*pgcon
 	for attempt := 1; ; attempt++ {
 		result, err := s.once(ctx, st, params)
 		switch {
+		case err == nil:
+			return result, nil
 		case st.byName && isNameFailure(err):
 			st.byName = false
 		case isSerializationFailure(err) && pause(ctx, attempt):
@@ -89,7 +91,7 @@ func execute(ctx context.Context, conn *pgconn.PgConn, prepared *pgconn.Statemen
 		return conn.ExecParams(ctx, sql, values, oids, binary, binary).Read()
 	}
 	result := conn.ExecStatement(ctx, prepared, values, binary, binary).Read()
-	if isNameFailure(result.Err) {
+	if result.Err != nil && isNameFailure(result.Err) {
 		keepNames(conn, false)
 	}
 	return result
