@@ -26,9 +26,10 @@ func int8(n int64) param {
 
 // A statement is SQL and how to run it.
 type statement struct {
-	sql    string
-	write  bool // it is not cancelled
-	byName bool // it runs often, and is prepared by name if the connection keeps names
+	sql     string
+	unnamed string // in place of sql where it has no name, unless this returns no row
+	write   bool   // it is not cancelled
+	byName  bool   // it runs often, and is prepared by name if the connection keeps names
 }
 
 // call runs one statement, in its own transaction, within [timeout]. It runs a
@@ -41,6 +42,8 @@ func (s *Store) call(ctx context.Context, st statement, params ...param) (*pgcon
 	for attempt := 1; ; attempt++ {
 		result, err := s.once(ctx, st, params)
 		switch {
+		case err == nil && st.unnamed != "" && len(result.Rows) == 0:
+			st.unnamed, st.byName = "", false
 		case err == nil:
 			return result, nil
 		case st.byName && isNameFailure(err):
@@ -70,12 +73,16 @@ func (s *Store) once(ctx context.Context, st statement, params []param) (*pgconn
 			return nil, err
 		}
 	}
+	sql := st.sql
+	if prepared == nil && st.unnamed != "" {
+		sql = st.unnamed
+	}
 	if !st.write {
-		result := execute(ctx, conn, prepared, st.sql, values, oids)
+		result := execute(ctx, conn, prepared, sql, values, oids)
 		return result, result.Err
 	}
 	done := writing(conn)
-	result := execute(ctx, conn, prepared, st.sql, values, oids)
+	result := execute(ctx, conn, prepared, sql, values, oids)
 	if err := done(); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type fake struct {
 	listener net.Listener
 	pooled   bool // the process is another than the connection was told
 	renames  bool // the process has other names than the client's
+	empty    bool // it has no value
 
 	// fault returns an error for an event, or nil. FATAL ends the connection.
 	fault func(event string) *pgproto3.ErrorResponse
@@ -146,7 +147,7 @@ func (s *fakeSession) describe(m *pgproto3.Describe) bool {
 		sql = s.statements[m.Name]
 		responses = append(responses, &pgproto3.ParameterDescription{ParameterOIDs: []uint32{25}})
 	}
-	if sql == getSQL || sql == probeSQL {
+	if sql == getSQL || sql == presentSQL || sql == probeSQL {
 		fields := []pgproto3.FieldDescription{{Name: []byte("a"), DataTypeOID: 17}, {Name: []byte("b"), DataTypeOID: 16}}
 		return s.answer("describe", append(responses, &pgproto3.RowDescription{Fields: fields})...)
 	}
@@ -167,8 +168,15 @@ func (s *fakeSession) execute() bool {
 		}
 		row := [][]byte{binary.BigEndian.AppendUint32(nil, process), known}
 		return s.answer("probe", &pgproto3.DataRow{Values: row}, done)
-	case getSQL:
-		return s.answer("run", &pgproto3.DataRow{Values: [][]byte{[]byte("v"), {0}}}, done)
+	case getSQL, presentSQL:
+		value := []byte("v")
+		if s.empty {
+			value = nil
+		}
+		if s.empty && s.bound == presentSQL {
+			return s.answer("run", done)
+		}
+		return s.answer("run", &pgproto3.DataRow{Values: [][]byte{value, {0}}}, done)
 	}
 	return s.answer("run", done)
 }

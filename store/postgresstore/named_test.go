@@ -63,6 +63,27 @@ func TestNothingIsPreparedBehindAPoolerThatKeepsNoNames(t *testing.T) {
 	f.want(t, "second", "parse ", "bind ", "run")
 }
 
+// Only the longer statement tells that the server is no standby.
+func TestAbsenceIsLookedUpAgainWithoutAName(t *testing.T) {
+	for rule, test := range map[string]struct {
+		settings string
+		want     []string
+	}{
+		"by name":        {"", []string{"bind " + get, "run"}},
+		"without a name": {"&default_query_exec_mode=exec", []string{"parse ", "bind ", "run", "parse ", "bind ", "run"}},
+	} {
+		f := &fake{empty: true}
+		s := f.store(t, test.settings)
+		for range 2 {
+			f.since()
+			if value, ok, err := s.Get(t.Context(), "k"); value != nil || ok || err != nil {
+				t.Errorf("%s: %q, %v, %v", rule, value, ok, err)
+			}
+		}
+		f.want(t, rule, test.want...)
+	}
+}
+
 func TestAQueryExecModeOfThePoolTurnsNamesOff(t *testing.T) {
 	for _, mode := range []string{"exec", "cache_describe", "describe_exec", "simple_protocol"} {
 		f := new(fake)
