@@ -47,7 +47,7 @@ const valkeyServer = "valkey-server"
 
 func startRedis(t testing.TB, name string, options []string) *RedisServer {
 	t.Helper()
-	s := &RedisServer{Port: freePort(t), Dir: t.TempDir(), t: t}
+	s := &RedisServer{Port: FreePort(t), Dir: t.TempDir(), t: t}
 	s.command = append([]string{program(t, name, name), "--bind", "127.0.0.1", "--port", fmt.Sprint(s.Port),
 		"--dir", s.Dir, "--save", "", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, options...)
 	t.Cleanup(s.stop)
@@ -107,7 +107,7 @@ func RedisClusterReplica(t testing.TB, master *RedisServer) *RedisServer {
 // and promotes a replica when it is gone for a second.
 func RedisSentinel(t testing.TB, master *RedisServer) *RedisServer {
 	t.Helper()
-	s := &RedisServer{Port: freePort(t), Dir: t.TempDir(), t: t}
+	s := &RedisServer{Port: FreePort(t), Dir: t.TempDir(), t: t}
 	config := filepath.Join(s.Dir, "sentinel.conf") // it writes what it learns here
 	text := fmt.Sprintf("bind 127.0.0.1\nport %d\nsentinel monitor auth 127.0.0.1 %d 1\n"+
 		"sentinel down-after-milliseconds auth 1000\nsentinel failover-timeout auth 3000\n", s.Port, master.Port)
@@ -127,7 +127,7 @@ func RedisSentinel(t testing.TB, master *RedisServer) *RedisServer {
 }
 
 func clusterNode(t testing.TB, program string, options ...string) *RedisServer {
-	bus := freePort(t)
+	bus := FreePort(t)
 	s := startRedis(t, program, append([]string{"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus),
 		"--cluster-node-timeout", "2000"}, options...))
 	s.bus = bus

@@ -100,8 +100,8 @@ func program(t testing.TB, name, server string) string {
 	return ""
 }
 
-// freePort returns an unused port of loopback.
-func freePort(t testing.TB) int {
+// FreePort returns an unused port of loopback.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -18,7 +18,7 @@ func MariaDB(t testing.TB, options ...string) *SQL {
 	t.Helper()
 	server, install := program(t, "mariadbd", "MariaDB"), program(t, "mariadb-install-db", "MariaDB")
 	account := accountOf(t, "mysql")
-	dir, port := Folder(t, account), freePort(t)
+	dir, port := Folder(t, account), FreePort(t)
 	data, first := filepath.Join(dir, "data"), filepath.Join(dir, "first.sql")
 	err := os.WriteFile(first, []byte("CREATE DATABASE IF NOT EXISTS auth;\n"+
 		"CREATE USER IF NOT EXISTS 'admin'@'%' IDENTIFIED BY '"+password+"';\n"+

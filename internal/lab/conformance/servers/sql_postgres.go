@@ -30,7 +30,7 @@ func Postgres(t testing.TB, dir string, settings ...string) *SQL {
 	if err := os.WriteFile(secret, []byte(password), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	data, port := filepath.Join(dir, "data"), freePort(t)
+	data, port := filepath.Join(dir, "data"), FreePort(t)
 	run(t, account, dir, filepath.Join(bin, "initdb"), "--pgdata="+data, "--username=admin", "--auth=scram-sha-256",
 		"--pwfile="+secret, "--encoding=UTF8", "--locale=C", "--wal-segsize=1", "--no-sync")
 	command := []string{filepath.Join(bin, "postgres"), "-D", data, "-p", fmt.Sprint(port)}
@@ -80,7 +80,7 @@ func PgBouncer(t testing.TB, server *SQL, settings ...string) *SQL {
 		t.Fatal(err)
 	}
 	account := accountOf(t, "postgres")
-	dir, port := Folder(t, account), freePort(t)
+	dir, port := Folder(t, account), FreePort(t)
 	files := map[string]string{
 		"users": fmt.Sprintf("\"admin\" %q\n", password),
 		"ini": fmt.Sprintf(`[databases]

@@ -27,7 +27,7 @@ func PostgresStandby(t testing.TB, primary *SQL, addr, name string) *SQL {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, port := Folder(t, primary.account), freePort(t)
+	dir, port := Folder(t, primary.account), FreePort(t)
 	bin, data := postgresPrograms(t), filepath.Join(dir, "data")
 	run(t, primary.account, dir, filepath.Join(bin, "pg_basebackup"), "--pgdata="+data, "--checkpoint=fast", "--no-sync", "--write-recovery-conf",
 		fmt.Sprintf("--dbname=postgres://%s:%s@%s/?application_name=%s&connect_timeout=2", config.User, config.Password, addr, name))
