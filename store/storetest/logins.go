@@ -22,13 +22,13 @@ import (
 // calls and stolen tokens. A store that passes Run and fails here has a fault that no
 // single call shows.
 //
-// RunLogins takes about fifteen seconds, and a little more on a slow store, because it
-// does less there. It calls open as Run does. The two stores stand for two processes. The
+// RunLogins takes about ten seconds. On a slow store it does less, and takes a little
+// longer. It calls open as Run does. The two stores stand for two processes. The
 // store may be a [store.Cached]: then a session that has ended may be accepted for a
 // moment longer.
 //
 // The store may serve other programs during the test: subjects are random. RunLogins
-// leaves up to a thousand records, which live for at most ten minutes.
+// leaves a few hundred records, which live for at most an hour.
 func RunLogins(t *testing.T, open func(t *testing.T) store.Store) { run(t, loginGroups, open) }
 
 var loginGroups = []group{
@@ -56,7 +56,7 @@ func (k *kit) rounds(n int) iter.Seq[int] {
 	}
 }
 
-// loginLifetime is how long logins last, so that they do not stay in a store that lasts.
+// loginLifetime is short, so that records do not stay for long in a store that lasts.
 const loginLifetime = 10 * time.Minute
 
 // managers returns a session manager for each of the two stores.

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +35,7 @@ func (s slow) Delete(ctx context.Context, key string) error {
 // The time is that of a bubble. A bubble also fails if a goroutine is left.
 func TestRulesOfSessionsEndInSecondsOnASlowStore(t *testing.T) {
 	const delay, limit = 50 * time.Millisecond, 20 * time.Second
-	rules := append(loginGroups[0].rules, rule{"refreshes and a logout", refreshLogout})
+	rules := append(slices.Clone(loginGroups[0].rules), rule{"refreshes and a logout", refreshLogout})
 	for _, rule := range rules {
 		t.Run(rule.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -45,6 +47,28 @@ func TestRulesOfSessionsEndInSecondsOnASlowStore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What RunLogins says about the records that it leaves. Schedules of refreshes leave none.
+func TestRulesOfLoginsLeaveFewRecordsForAnHour(t *testing.T) {
+	var mu sync.Mutex
+	longest, keys := time.Duration(0), make(map[string]bool)
+	for _, rule := range append(slices.Clone(loginGroups[0].rules), rule{"refreshes and a logout", refreshLogout}) {
+		synctest.Test(t, func(t *testing.T) {
+			b := &broken{Memory: &store.Memory{}}
+			b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
+				mu.Lock()
+				longest, keys[key] = max(longest, ttl), true
+				mu.Unlock()
+				return b.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+			}
+			rule.check(newKit(t, t, b, &store.Memory{}))
+		})
+	}
+	if longest > time.Hour || len(keys) > 500 {
+		t.Errorf("%d records, which live for up to %v", len(keys), longest)
+	}
+	t.Logf("%d records, which live for up to %v", len(keys), longest)
 }
 
 // A nearCache is stale only where a contract allows it: in GetCached.

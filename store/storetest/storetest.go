@@ -6,7 +6,7 @@
 //
 //	func TestStore(t *testing.T) {
 //		open := func(t *testing.T) store.Store {
-//			return open(t) // and close it with t.Cleanup
+//			return newStore(t) // and close it with t.Cleanup
 //		}
 //		t.Run("contract", func(t *testing.T) { storetest.Run(t, open) })
 //		t.Run("logins", func(t *testing.T) { storetest.RunLogins(t, open) })
