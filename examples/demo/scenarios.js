@@ -14,7 +14,7 @@ const pause = 1600; // between the steps of a run, in ms
 let run; // runs one step on both sides
 let chosen = 0;
 let done = 0; // steps of the scenario that have been run
-let running = false; // one step after the other
+let running; // the run that takes one step after the other, if any
 
 // open connects the controls. runStep runs a step and resolves to false if it did not.
 export function open(runStep, reset) {
@@ -32,7 +32,7 @@ export function open(runStep, reset) {
 
 function choose(scenario) {
   if ($('#stage').ariaBusy === 'true') return;
-  running = false;
+  running = undefined;
   chosen = scenario;
   done = 0;
   show();
@@ -45,6 +45,7 @@ function next() {
 }
 
 async function step() {
+  if ($('#stage').ariaBusy === 'true') return false;
   const name = scenarios[chosen][done];
   done++;
   show();
@@ -58,17 +59,17 @@ async function step() {
 
 async function play(from) {
   if ($('#stage').ariaBusy === 'true') return;
+  const mine = running = {};
   done = from;
-  running = true;
-  while (running && done < scenarios[chosen].length) {
+  while (running === mine && done < scenarios[chosen].length) {
     if (!(await step())) break;
-    if (running && done < scenarios[chosen].length) await new Promise((resolve) => setTimeout(resolve, pause));
+    if (running === mine && done < scenarios[chosen].length) await new Promise((resolve) => setTimeout(resolve, pause));
   }
-  stop();
+  if (running === mine) stop();
 }
 
 function stop() {
-  running = false;
+  running = undefined;
   show();
 }
 
