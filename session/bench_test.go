@@ -57,9 +57,9 @@ func TestAuthenticatedReadAllocatesFiveTimes(t *testing.T) {
 	}
 }
 
-// TestLoginTakesAtMost320Bytes logs in 200,000 subjects, or a million if
+// TestLoginTakesAtMost306Bytes logs in 200,000 subjects, or a million if
 // AUTH_LONG is 1, or 50,000 with -short.
-func TestLoginTakesAtMost320Bytes(t *testing.T) {
+func TestLoginTakesAtMost306Bytes(t *testing.T) {
 	if raceEnabled {
 		t.Log("not measured under the race detector")
 		return
@@ -81,8 +81,8 @@ func TestLoginTakesAtMost320Bytes(t *testing.T) {
 	each := float64(heap()-before) / float64(n)
 	runtime.KeepAlive(s)
 	t.Logf("%.1f bytes for each of %d logins", each, n)
-	if each > 320 {
-		t.Errorf("%.1f bytes for each login, want 320 at most", each)
+	if each > 306 {
+		t.Errorf("%.1f bytes for each login, want 306 at most", each)
 	}
 }
 

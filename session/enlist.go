@@ -34,8 +34,9 @@ func (m *Manager) create(ctx context.Context, r *http.Request, rec *sessionrecor
 		token = newToken()
 		s = newSession(m.digest(token))
 		s.record = *rec
-		s.raw = s.encode()
-		return s.digest, s.raw, m.ttl(rec)
+		raw := s.encode()
+		s.raw = string(raw)
+		return s.digest, raw, m.ttl(rec)
 	})
 	if err != nil {
 		return nil, "", err
@@ -78,7 +79,7 @@ func (m *Manager) enlist(ctx context.Context, old, fresh *Session) error {
 // that they have saved since it was last read.
 func (m *Manager) replace(ctx context.Context, old, fresh *Session) error {
 	for failures, conflicts := 0, 0; conflicts < replaceTries; {
-		swapped, err := m.store.CompareAndSwap(ctx, old.key, old.raw,
+		swapped, err := m.store.CompareAndSwap(ctx, old.key, []byte(old.raw),
 			logins.NewReplaced(logins.Session, fresh.digest), logins.Session.TombstoneTTL())
 		if swapped {
 			m.reportReplaced(ctx, old)
@@ -198,7 +199,7 @@ func (m *Manager) rewrite(ctx context.Context, s *Session, values string) error 
 	if !swapped {
 		return errors.New("it was ended before it was disclosed")
 	}
-	s.raw = raw
+	s.raw = string(raw)
 	return nil
 }
 

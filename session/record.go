@@ -13,7 +13,7 @@ const (
 func (s *Session) encode() []byte { return s.record.Encode(&s.digest) }
 
 // decode reads what is stored into s, whose digest is set.
-func (s *Session) decode(raw []byte) error {
-	s.raw = raw
-	return s.record.Decode(&s.digest, raw)
+func (s *Session) decode(raw []byte) (err error) {
+	s.raw, err = s.record.Decode(&s.digest, raw)
+	return err
 }

@@ -42,7 +42,7 @@ type Session struct {
 	record  sessionrecord.Record
 	digest  logins.Digest
 	key     string // of the record in the store
-	raw     []byte // the very bytes that were read
+	raw     string // a copy of what was read
 	loginID string
 	moved   time.Duration // by which the times of the record were adapted to the clock
 	due     bool          // a touch was due when the session was read

@@ -100,12 +100,12 @@ func (m *Manager) recordUse(ctx context.Context, s *Session, at time.Time) (swap
 	rec := s.record
 	rec.Used = at.UnixMilli()
 	raw := rec.Encode(&s.digest)
-	swapped, err = m.store.CompareAndSwap(ctx, s.key, s.raw, raw, m.ttl(&rec))
+	swapped, err = m.store.CompareAndSwap(ctx, s.key, []byte(s.raw), raw, m.ttl(&rec))
 	if err != nil {
 		m.pauseTouch(ctx, s, time.Now(), err)
 	}
 	if swapped {
-		s.record, s.raw = rec, raw
+		s.record, s.raw = rec, string(raw)
 	}
 	return swapped, err
 }

@@ -89,7 +89,7 @@ func (m *Manager) save(ctx context.Context, s, fresh *Session) (saved bool, err 
 		return false, m.failed(ctx, s.event(""), fmt.Errorf("session: update: %w", err))
 	}
 	if saved {
-		fresh.raw = raw
+		fresh.raw = string(raw)
 		s.saved.Store(fresh)
 	}
 	return saved, nil
@@ -108,12 +108,12 @@ func (m *Manager) swap(ctx context.Context, s *Session, saved []byte) (bool, err
 	if len(saved) > maxRecord {
 		return false, errors.New("the session is too large to be stored")
 	}
-	ttl := m.ttl(&s.record)
-	swapped, err := m.store.CompareAndSwap(ctx, s.key, s.raw, saved, ttl)
+	old, ttl := []byte(s.raw), m.ttl(&s.record)
+	swapped, err := m.store.CompareAndSwap(ctx, s.key, old, saved, ttl)
 	if err == nil {
 		return swapped, nil
 	}
-	if swapped, again := m.store.CompareAndSwap(ctx, s.key, s.raw, saved, ttl); swapped && again == nil {
+	if swapped, again := m.store.CompareAndSwap(ctx, s.key, old, saved, ttl); swapped && again == nil {
 		return true, nil
 	}
 	now, ok, again := m.store.Get(ctx, s.key)

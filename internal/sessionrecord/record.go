@@ -115,24 +115,25 @@ func (r *Record) Encode(d *logins.Digest) []byte {
 	return record.Seal(append(b, r.Values...), d[:])
 }
 
-// Decode reads a record into r. All texts are parts of one string, so that a request
-// costs one allocation for them. The digest is a pointer so that it costs none. Claims
-// and values are not parsed.
-func (r *Record) Decode(d *logins.Digest, raw []byte) error {
+// Decode reads a record into r, and returns a copy of it. All texts are parts of that
+// string, so that a request costs one allocation for them and holds no memory of the store.
+// The digest is a pointer so that it costs none. Claims and values are not parsed.
+func (r *Record) Decode(d *logins.Digest, raw []byte) (text string, err error) {
 	switch state := formats.Check(raw, d[:]); {
 	case state == record.Newer:
-		return ErrNewer
+		return "", ErrNewer
 	case state != record.Intact, len(raw) == record.Header:
-		return ErrCorrupt
+		return "", ErrCorrupt
 	}
 	flags, optional := raw[record.Header], byte(0)
 	if raw[0] != oldFormat {
 		optional = hasRequested | hasActor | hasMoved
 	}
 	if flags&^(allFlags|optional) != 0 {
-		return ErrCorrupt
+		return "", ErrCorrupt
 	}
-	in := record.NewReader(string(raw[record.Header+1:]))
+	text = string(raw)
+	in := record.NewReader(text[record.Header+1:])
 	r.Flags = flags & allFlags
 	r.Created = in.Number()
 	r.Used = r.Created + in.Number()
@@ -143,10 +144,10 @@ func (r *Record) Decode(d *logins.Digest, raw []byte) error {
 	r.UserAgent, r.Address = in.Text(), in.Text()
 	r.Claims = in.Text()
 	if !sound || in.Failed() || r.Subject == "" && r.Flags&Anonymous == 0 {
-		return ErrCorrupt
+		return "", ErrCorrupt
 	}
 	r.Values = in.Rest()
-	return nil
+	return text, nil
 }
 
 // decodeOptional reads the parts that most records do not have, and reports whether
@@ -175,7 +176,7 @@ func (r *Record) decodeOptional(in *record.Reader, flags byte) bool {
 // the idle timeout, so Describe shows the session until it expires.
 func Describe(d logins.Digest, raw []byte) (login auth.Login, live bool, err error) {
 	var r Record
-	if err := r.Decode(&d, raw); err != nil {
+	if _, err := r.Decode(&d, raw); err != nil {
 		return auth.Login{}, false, err
 	}
 	now := time.Now().UnixMilli()
