@@ -1,5 +1,7 @@
 package store
 
+import "hash/maphash"
+
 // The index of a shard is an open hash table with linear probing: a record is
 // entered at its home place, or else at the next empty place, wrapping around
 // at the end. No place between the home of a record and the record is empty.
@@ -13,7 +15,23 @@ func (s *shard) find(key string, hash uint32) (slot uint32, ok bool) {
 	}
 	for at := s.home(hash); s.index[at] != 0; at = s.after(at) {
 		slot := s.index[at] - 1
-		if s.hashes[slot] == hash && s.records[slot].has(key) {
+		if r := &s.records[slot]; r.hash == hash && string(keyOf(s.at(r.place))) == key {
+			return slot, true
+		}
+	}
+	return 0, false
+}
+
+// slotAt returns the slot of the record at a place, unless the record there is
+// no longer in use.
+func (s *shard) slotAt(p place) (slot uint32, ok bool) {
+	if s.live == 0 {
+		return 0, false
+	}
+	hash := uint32(maphash.Bytes(s.seed, keyOf(s.chunks.at(p))))
+	for at := s.home(hash); s.index[at] != 0; at = s.after(at) {
+		slot := s.index[at] - 1
+		if s.records[slot].place == p {
 			return slot, true
 		}
 	}
@@ -36,7 +54,7 @@ func (s *shard) enter(slot uint32) {
 }
 
 func (s *shard) place(entry uint32) {
-	at := s.home(s.hashes[entry-1])
+	at := s.home(s.records[entry-1].hash)
 	for s.index[at] != 0 {
 		at = s.after(at)
 	}
@@ -46,12 +64,12 @@ func (s *shard) place(entry uint32) {
 // leave removes a slot from the index. Entries after it move back as far as
 // their homes allow.
 func (s *shard) leave(slot uint32) {
-	gap := s.home(s.hashes[slot])
+	gap := s.home(s.records[slot].hash)
 	for s.index[gap] != slot+1 {
 		gap = s.after(gap)
 	}
 	for at := s.after(gap); s.index[at] != 0; at = s.after(at) {
-		home := s.home(s.hashes[s.index[at]-1])
+		home := s.home(s.records[s.index[at]-1].hash)
 		if s.steps(home, at) >= s.steps(gap, at) {
 			s.index[gap] = s.index[at]
 			gap = at

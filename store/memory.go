@@ -24,20 +24,22 @@ var ErrFull = errors.New("store: memory is full")
 // monotonic clock, which changes of the system clock do not affect. A ttl of more
 // than 18 years counts as 18 years.
 type Memory struct {
-	// MaxBytes limits the memory that records take: keys and values as rounded
-	// up by the allocator, and 70 bytes for each record slot. A fixed cost of
-	// less than one megabyte is not counted. Zero means 1 GiB. If MaxBytes is
-	// negative, every write is an error. Set it before first use.
+	// MaxBytes limits the memory that records take: chunks of memory with keys and
+	// values, and 46 bytes for each record slot. A fixed cost of less than one
+	// megabyte is not counted. Zero means 1 GiB. If MaxBytes is negative, every
+	// write is an error. Set it before first use.
 	//
 	// A full store rejects new records and longer values with [ErrFull]. It
 	// never evicts a record that has not expired, because that would end a
-	// login early.
+	// login early. It accepts a value that is not longer than the old one, such
+	// as the end of a login. By such writes it may take an eighth more than
+	// MaxBytes.
 	MaxBytes int64
 
 	once   sync.Once
 	base   time.Time
 	seed   maphash.Seed
-	used   atomic.Int64 // bytes, as cost counts them
+	used   atomic.Int64 // bytes that MaxBytes limits
 	shards []shard
 }
 
@@ -52,8 +54,9 @@ const (
 )
 
 // Get implements [Store]. It returns the stored bytes without copying or
-// allocating; they must not be modified. It returns the error of ctx, or an
-// error if key is invalid.
+// allocating; they must not be modified. A caller that keeps them for long should
+// keep a copy, because they keep up to 64 KiB of memory around them from being
+// freed. Get returns the error of ctx, or an error if key is invalid.
 func (m *Memory) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
 	if err := check(ctx, key); err != nil {
 		return nil, false, err
@@ -78,16 +81,15 @@ func (m *Memory) CompareAndSwap(ctx context.Context, key string, old, new []byte
 	if err != nil {
 		return false, err
 	}
-	data := pack(key, new)
 	for last := false; ; last = true {
 		s, hash, now := m.open(key)
-		swapped, fits := s.swap(write{key, hash, old, data, now, now + int64(min(ttl, maxTTL)), limit})
+		swapped, fits := s.swap(write{key, hash, old, new, now, now + int64(min(ttl, maxTTL)), limit})
 		m.close(s, now)
 		if fits {
 			return swapped, nil
 		}
 		if last {
-			return false, fmt.Errorf("%w: %d bytes do not fit, MaxBytes is %d", ErrFull, cost(data)+slotCost, limit)
+			return false, fmt.Errorf("%w: %d bytes do not fit, MaxBytes is %d", ErrFull, header+len(key)+len(new)+slotCost, limit)
 		}
 		m.sweep(now)
 	}
@@ -121,13 +123,15 @@ func (m *Memory) start() {
 	m.base, m.seed = time.Now(), maphash.MakeSeed()
 	m.shards = make([]shard, shardCount)
 	for i := range m.shards {
-		m.shards[i].used = &m.used
+		m.shards[i].seed = m.seed
+		m.shards[i].chunks = chunks{used: &m.used, open: none, offset: none}
 	}
 }
 
 // Limits of the work that a call does for other records.
 const (
 	batch      = 8  // expired records removed per call and shard
+	copies     = 16 // records that compaction looks at, per call and shard
 	roundOf    = 8  // every roundOf-th call on a shard also visits another shard
 	sweepBatch = 64 // expired records removed under one lock when the store is full
 )
@@ -137,6 +141,7 @@ const (
 // not keep expired records.
 func (m *Memory) close(s *shard, now int64) {
 	s.expire(now, batch)
+	s.compact(copies, wasteParts)
 	s.calls++
 	calls := s.calls
 	s.mu.Unlock()
@@ -146,17 +151,18 @@ func (m *Memory) close(s *shard, now int64) {
 	other := &m.shards[calls/roundOf%shardCount]
 	if other.mu.TryLock() {
 		other.expire(now, batch)
+		other.compact(copies, wasteParts)
 		other.mu.Unlock()
 	}
 }
 
-// sweep removes all expired records and excess free slots.
+// sweep removes all expired records, waste and excess free slots.
 func (m *Memory) sweep(now int64) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		for more := true; more; {
 			s.mu.Lock()
-			more = s.expire(now, sweepBatch)
+			more = s.expire(now, sweepBatch) || s.compact(sweepBatch, wastePartsFull)
 			if n := len(s.records); !more && s.live < n-n/8 {
 				s.shrink()
 			}

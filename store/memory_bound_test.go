@@ -75,7 +75,8 @@ func TestMemoryCountsDownToNothing(t *testing.T) {
 		first := fillWith(t, &m, 0, 10, time.Hour)
 		for range 5 {
 			time.Sleep(time.Hour + 2*time.Millisecond)
-			if again := fillWith(t, &m, 0, 10, time.Hour); again != first {
+			again := fillWith(t, &m, 0, 10, time.Hour)
+			if again < first*95/100 || again > first*105/100 { // the sizes of chunks differ
 				t.Fatalf("%d records fit at first, and %d later", first, again)
 			}
 		}

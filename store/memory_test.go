@@ -192,7 +192,7 @@ func TestMemoryThatIsFull(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m, n := full(t)
 			time.Sleep(time.Hour + 2*time.Millisecond)
-			if again := fill(t, m, time.Hour); again != n {
+			if again := fill(t, m, time.Hour); again < n*95/100 {
 				t.Errorf("%d records fit at first, %d then", n, again)
 			}
 		})

@@ -2,9 +2,8 @@ package store
 
 import (
 	"bytes"
-	"slices"
+	"hash/maphash"
 	"sync"
-	"sync/atomic"
 )
 
 // A shard keeps the records whose hashes share their first bits. Each record
@@ -12,61 +11,38 @@ import (
 type shard struct {
 	mu      sync.Mutex
 	calls   uint32
-	used    *atomic.Int64 // of all shards together
 	live    int
+	seed    maphash.Seed
 	records []record // by slot
-	hashes  []uint32 // by slot
 	index   []uint32 // slot+1 where a record is, 0 where there is none
 	wheel   wheel
+	chunks
 }
 
-// A record is one heap object: the length of the key, the key, and the value. A
-// value never changes in place, because callers of Get hold it.
+// A record has no pointers, for the garbage collector.
 type record struct {
-	data    []byte
-	expires int64
+	expires int64 // 0 in a free slot
+	hash    uint32
+	place   place
 }
 
-// pack returns data with the capacity that the allocator gives it, so that cost
-// is exact.
-func pack(key string, value []byte) []byte {
-	data := slices.Grow([]byte(nil), 1+len(key)+len(value))
-	data = append(data, byte(len(key)))
-	data = append(data, key...)
-	return append(data, value...)
-}
-
-func (r record) has(key string) bool {
-	n := 1 + int(r.data[0])
-	return string(r.data[1:n]) == key
-}
-
-// value limits the capacity, so that appending to the value copies it.
-func (r record) value() []byte {
-	n := 1 + int(r.data[0])
-	return r.data[n:len(r.data):len(r.data)]
-}
-
-// cost returns the heap bytes of the data of a record.
-func cost(data []byte) int64 { return int64(cap(data)) }
-
-// slotCost is the maximum memory of a slot, used or free: record, hash, link
-// and index, including the spare capacity of these lists.
-const slotCost = 70
+// slotCost is the maximum memory of a slot, used or free: record, link and
+// index, including the spare capacity of these lists.
+const slotCost = 46
 
 func (s *shard) get(key string, hash uint32, now int64) ([]byte, bool) {
 	slot, ok := s.find(key, hash)
 	if !ok || s.records[slot].expires <= now {
 		return nil, false
 	}
-	return s.records[slot].value(), true
+	return valueOf(s.at(s.records[slot].place)), true
 }
 
 // A write holds the arguments of CompareAndSwap.
 type write struct {
 	key          string
 	hash         uint32
-	old, data    []byte
+	old, new     []byte
 	now, expires int64
 	limit        int64 // of used
 }
@@ -83,61 +59,64 @@ func (s *shard) swap(w write) (swapped, fits bool) {
 		return false, true
 	}
 	if !found {
-		n := cost(w.data)
-		if _, free := s.wheel.reuse(); !free {
-			n += slotCost
-		}
-		if !s.reserve(n, w.limit) {
-			return false, false
-		}
-		s.insert(w.hash, record{w.data, w.expires})
-		return true, true
+		return s.create(w)
 	}
 	r := &s.records[slot]
-	if !bytes.Equal(r.value(), w.old) {
+	value := valueOf(s.at(r.place))
+	if !bytes.Equal(value, w.old) {
 		return false, true
 	}
-	if !s.reserve(cost(w.data)-cost(r.data), w.limit) {
+	limit := w.limit
+	if len(w.new) <= len(value) {
+		limit = unlimited // a logout must not fail; the old bytes become waste
+	}
+	p, ok := s.put(w.key, w.new, limit)
+	if !ok {
 		return false, false
 	}
+	s.drop(r.place)
 	sooner := w.expires < r.expires
-	*r = record{w.data, w.expires}
+	r.place, r.expires = p, w.expires
 	if sooner { // otherwise it is filed again when it comes up
 		s.wheel.file(slot, w.expires)
 	}
 	return true, true
 }
 
-// reserve adds n bytes to used, unless that exceeds the limit.
-func (s *shard) reserve(n, limit int64) bool {
-	for {
-		used := s.used.Load()
-		if n > 0 && used+n > limit {
-			return false
-		}
-		if s.used.CompareAndSwap(used, used+n) {
-			return true
-		}
+// create does w for a key that is absent.
+func (s *shard) create(w write) (swapped, fits bool) {
+	n := int64(slotCost)
+	if _, free := s.wheel.reuse(); free {
+		n = 0
 	}
+	if !reserve(s.used, n, w.limit) {
+		return false, false
+	}
+	p, ok := s.put(w.key, w.new, w.limit)
+	if !ok {
+		s.used.Add(-n)
+		return false, false
+	}
+	s.insert(record{w.expires, w.hash, p})
+	return true, true
 }
 
-func (s *shard) insert(hash uint32, r record) {
+func (s *shard) insert(r record) {
 	slot, ok := s.wheel.reuse()
 	if !ok {
 		slot = uint32(len(s.records))
 		s.records = push(s.records, record{})
-		s.hashes = push(s.hashes, 0)
 		s.wheel.add()
 	}
-	s.records[slot], s.hashes[slot] = r, hash
+	s.records[slot] = r
 	s.wheel.file(slot, r.expires)
 	s.live++
 	s.enter(slot)
 }
 
 func (s *shard) remove(slot uint32) {
-	s.used.Add(-cost(s.records[slot].data))
 	s.leave(slot)
+	s.drop(s.records[slot].place)
 	s.wheel.free(slot)
 	s.records[slot] = record{}
 	s.live--
@@ -163,15 +142,34 @@ func (s *shard) expire(now int64, limit int) (more bool) {
 	return true
 }
 
+// compact looks at up to limit records of chunks with much waste, and copies those
+// that are in use. It reports whether there may be more.
+func (s *shard) compact(limit, parts int) (more bool) {
+	for range limit {
+		from, ok := s.next(parts)
+		if !ok {
+			return false
+		}
+		if slot, ok := s.slotAt(from); ok {
+			to, ok := s.move(from)
+			if !ok {
+				return false
+			}
+			s.records[slot].place = to
+		}
+	}
+	return true
+}
+
 // shrink rebuilds the shard without its free slots. The other slots get new
 // numbers.
 func (s *shard) shrink() {
-	records, hashes := s.records, s.hashes
-	s.live, s.records, s.hashes, s.index = 0, nil, nil, nil
+	records := s.records
+	s.live, s.records, s.index = 0, nil, nil
 	s.wheel = wheel{now: s.wheel.now}
-	for slot, r := range records {
-		if r.data != nil {
-			s.insert(hashes[slot], r)
+	for _, r := range records {
+		if r.expires != 0 {
+			s.insert(r)
 		}
 	}
 	s.used.Add(slotCost * int64(len(s.records)-len(records)))

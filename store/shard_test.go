@@ -2,8 +2,10 @@ package store
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +96,42 @@ func countKept(t *testing.T, random *rand.Rand) {
 	if kept, used := m.live(), m.used.Load(); kept != 0 || used != 0 {
 		t.Errorf("%d records and %d bytes are left in the end", kept, used)
 	}
+}
+
+// TestMemoryCopiesFewRecordsPerCall uses internals for the same reason. All records are in
+// one shard.
+func TestMemoryCopiesFewRecordsPerCall(t *testing.T) {
+	const n, calls = 500, 3000
+	var m Memory
+	m.once.Do(m.start)
+	var keys []string
+	for i := 0; len(keys) < n; i++ {
+		if key := fmt.Sprint("key", i); maphash.String(m.seed, key)>>(64-shardBits) == 0 {
+			keys = append(keys, key)
+		}
+	}
+	for _, key := range keys {
+		if ok, err := m.CompareAndSwap(t.Context(), key, nil, []byte("value"), time.Hour); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	random, all := rand.New(rand.NewPCG(5, 6)), 0
+	for range calls {
+		before, moved := slices.Clone(m.shards[0].records), 0
+		if ok, err := m.CompareAndSwap(t.Context(), keys[random.IntN(n)], []byte("value"), []byte("value"), time.Hour); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		for slot, r := range m.shards[0].records {
+			if r.place != before[slot].place {
+				moved++
+			}
+		}
+		if moved > 1+2*copies {
+			t.Fatalf("one call copied %d records", moved)
+		}
+		all += moved - 1
+	}
+	t.Logf("%d records were copied in %d calls", all, calls)
 }
 
 func TestMemorySweepNeverRemovesManyUnderOneLock(t *testing.T) {

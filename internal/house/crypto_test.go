@@ -122,7 +122,7 @@ var secretName = regexp.MustCompile(`(?i)(secret|mac|password|passphrase|token|p
 
 // compared are comparisons of values that have such a name and are not secret.
 var compared = map[string]string{
-	"store/shard.go: key":                      "the key of a record, which is a digest",
+	"store/index.go: key":                      "the key of a record, which is a digest",
 	"token/bearer.go: errNoToken":              "an error",
 	"token/tokenclient/flight.go: AccessToken": "a client compares its own tokens",
 	"token/tokenclient/state.go: RefreshToken": "a client compares its own tokens",
