@@ -72,7 +72,12 @@ func openSQLite(ctx context.Context, file string) (*opened, error) {
 
 // openPostgres opens one pool of connections for both.
 func openPostgres(ctx context.Context, source string) (*opened, error) {
-	pool, err := pgxpool.New(ctx, source)
+	config, err := pgxpool.ParseConfig(source)
+	if err != nil {
+		return nil, err
+	}
+	postgresstore.Configure(config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}

@@ -29,12 +29,13 @@ func within(t *testing.T, limit time.Duration, do func(context.Context) error) e
 func cancelledWaits(t *testing.T, r *replicated) {
 	s := openPostgres(t, r.url)
 	mustSwap(t, s, "k", nil, []byte("v"), time.Hour)
+	mustSwap(t, s, "gone", nil, []byte("v"), time.Hour)
 	r.standbys[0].Kill()
 	admin := pool(t, r.primary.URL)
 	for rule, write := range map[string]func() error{
 		"a swap":   func() error { return second(s.CompareAndSwap(t.Context(), "k", []byte("v"), []byte("w"), time.Hour)) },
 		"a create": func() error { return second(s.CompareAndSwap(t.Context(), "new", nil, []byte("w"), time.Hour)) },
-		"a delete": func() error { return s.Delete(t.Context(), "k") },
+		"a delete": func() error { return s.Delete(t.Context(), "gone") },
 	} {
 		done := make(chan error, 1)
 		go func() { done <- write() }()

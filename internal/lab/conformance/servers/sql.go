@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -182,8 +183,19 @@ func (s *SQL) Log() string {
 // Kill ends the server and all of its processes at once, as a crash does.
 func (s *SQL) Kill() {
 	s.t.Helper()
+	left := children(s.process.Process.Pid)
 	s.signal(syscall.SIGKILL)
 	<-s.ended
+	for start := time.Now(); time.Since(start) < patience && slices.ContainsFunc(left, running); {
+		time.Sleep(5 * time.Millisecond) // PostgreSQL does not start beside one of them
+	}
+}
+
+// running reports whether a process has not ended, even if nobody has waited for it.
+func running(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return err == nil && !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
 }
 
 // Pause stops all of the server's processes, and Resume lets them go on. In
