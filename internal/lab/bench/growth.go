@@ -145,7 +145,7 @@ func timeReads(h http.Handler, some []loggedIn) (time.Duration, error) {
 // timeGC returns how long a garbage collection takes.
 func timeGC() time.Duration {
 	var times []time.Duration
-	for range 5 {
+	for range 3 {
 		start := time.Now()
 		runtime.GC()
 		times = append(times, time.Since(start))

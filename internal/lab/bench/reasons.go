@@ -16,7 +16,7 @@ var reasons = []struct{ what, where, who, why string }{
 	{"logout", "", "", noList},
 }
 
-const noList = "no list of a user's logins, so no list of devices and no logout everywhere"
+const noList = "no list of a user's logins: a logout everywhere has to read all sessions"
 
 // reason says in what a peer is better than ours, and why. It is empty for the
 // floor, for ours, and for a peer that is not faster.
