@@ -113,7 +113,7 @@ func respond(w http.ResponseWriter, subject string) {
 	io.WriteString(w, subject)
 }
 
-// bare is a handler that authenticates nobody.
+// bare is a handler that authenticates no user.
 func bare() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { respond(w, typical.Subject) })
 }
