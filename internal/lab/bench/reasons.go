@@ -11,7 +11,6 @@ const sameSpeed = 0.95
 var reasons = []struct{ what, where, who, why string }{
 	{"read", "", "gorilla, CookieStore", "the session is in the cookie, so a logout cannot end a copy of the cookie"},
 	{"read", "Redis", "", "its client has a connection for each call. Ours shares one, so that a call ends in time while the server hangs, and many at once are faster"},
-	{"read", "PostgreSQL", "", "pgx prepares its statements on each connection by name"},
 	{"login", "", "", noList},
 	{"logout", "", "", noList},
 }
