@@ -67,15 +67,17 @@ func (p *page) text(format string, args ...any) { fmt.Fprintf(p, "\n"+format+"\n
 
 // table writes a table. Columns whose title begins with a space are to the right.
 func (p *page) table(titles []string, rows [][]string) {
-	rules := make([]string, len(titles))
-	for i, title := range titles {
-		if rules[i] = "---"; strings.HasPrefix(title, " ") {
-			rules[i] = "---:"
+	var head, rules []string
+	for _, title := range titles {
+		name, right := strings.CutPrefix(title, " ")
+		rule := "---"
+		if right {
+			rule = "---:"
 		}
-		titles[i] = strings.TrimSpace(title)
+		head, rules = append(head, name), append(rules, rule)
 	}
 	p.WriteByte('\n')
-	for _, cells := range append([][]string{titles, rules}, rows...) {
+	for _, cells := range append([][]string{head, rules}, rows...) {
 		fmt.Fprintf(p, "| %s |\n", strings.Join(cells, " | "))
 	}
 }

@@ -21,11 +21,14 @@ import (
 // users is how many users send requests to a server.
 const users = 1000
 
-// served are the servers that are compared, by name. The first is the floor.
-var served = []struct {
+// A kind is a server that is compared.
+type kind struct {
 	name string
 	site func(keyPair) (site, error)
-}{
+}
+
+// served are the kinds of servers. The first is the floor, the second is ours.
+var served = []kind{
 	{"the bare handler", func(keyPair) (site, error) { return anyone(bare()), nil }},
 	{"ours, sessions in memory", func(keyPair) (site, error) { return ourSessions("", &store.Memory{}) }},
 	{"ours, tokens", func(k keyPair) (site, error) {
@@ -62,12 +65,7 @@ func serve(name string, users int, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(served, func(s struct {
-		name string
-		site func(keyPair) (site, error)
-	}) bool {
-		return s.name == name
-	})
+	i := slices.IndexFunc(served, func(k kind) bool { return k.name == name })
 	if i < 0 {
 		return fmt.Errorf("no server is named %q", name)
 	}
@@ -97,7 +95,7 @@ func serve(name string, users int, in io.Reader, out io.Writer) error {
 	return err
 }
 
-// A served is what has been measured of a server.
+// A throughput is what has been measured of a server.
 type throughput struct {
 	name            string
 	perSecond       float64 // requests: the median
