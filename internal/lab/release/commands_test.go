@@ -25,6 +25,13 @@ func TestEveryExampleRunsByItsCommands(t *testing.T) {
 	if files = append(files, more...); err != nil || errMore != nil || len(files) < 15 {
 		t.Fatalf("%d examples, %v, %v", len(files), err, errMore)
 	}
+	// In a network of its own nothing can be downloaded.
+	for _, module := range []string{".", "examples/integrations"} {
+		build := exec.Command("go", "-C", filepath.Join(root, module), "build", "-o", os.DevNull, "./...")
+		if text, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", module, err, text)
+		}
+	}
 	for _, file := range files {
 		name := strings.TrimPrefix(filepath.Dir(file), filepath.Join(root, "examples")+"/")
 		t.Run(name, func(t *testing.T) {
