@@ -66,7 +66,7 @@ const (
 	// Subject and LoginID are set if they are known. For an unknown or forged credential,
 	// at most LoginID is set, to what the credential names. For an access token, Err has
 	// the details. For a request of another site, Err names the Origin and the Host that
-	// were compared.
+	// were compared. For a CSRF token, Err is the error of CheckCSRF.
 	//
 	// No event is emitted for a session or refresh token that arrives after its logout,
 	// or after a login that replaced it (a late request from another tab).

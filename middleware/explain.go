@@ -14,6 +14,12 @@ import (
 //
 //	guard := &middleware.Guard{Authenticator: sessions, Deny: middleware.Explain}
 //
+// A guard's Deny is not used by handlers. For what a handler refuses itself, such as the
+// errors of CheckCSRF, CSRFToken and Login, call Explain in place of Deny there, too,
+// while you develop:
+//
+//	middleware.Explain(w, r, err)
+//
 // Only a client on this machine gets the text, for a request to localhost, 127.0.0.0/8 or
 // [::1]. Explain responds to all others like Deny, because the text helps an attacker, too
 // (ASVS 5.0, 13.4.2 and 16.5.1). A proxy on this machine that rewrites the Host header to

@@ -105,15 +105,19 @@ func (m *Manager) CheckCSRF(r *http.Request) error {
 			return m.unread(r.Context(), err)
 		}
 		if wellFormedCSRF(sent) {
-			m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "csrf token"})
-			return ErrOtherSession
+			return m.refuseCSRF(r.Context(), ErrOtherSession)
 		}
 		if why = "malformed"; sent == "" {
 			why = "none, or more than one, was sent"
 		}
 	}
-	m.event(r.Context(), auth.Event{Kind: auth.EventRejected, Reason: "csrf token"})
-	return fmt.Errorf("session: csrf token: %s: %w", why, auth.ErrForbidden)
+	return m.refuseCSRF(r.Context(), fmt.Errorf("session: csrf token: %s: %w", why, auth.ErrForbidden))
+}
+
+// refuseCSRF reports err, which says what is wrong with a CSRF token, and returns it.
+func (m *Manager) refuseCSRF(ctx context.Context, err error) error {
+	m.event(ctx, auth.Event{Kind: auth.EventRejected, Reason: "csrf token", Err: err})
+	return err
 }
 
 // ErrOtherSession wraps [auth.ErrForbidden]. [Manager.CheckCSRF] returns it if a request

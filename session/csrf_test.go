@@ -2,9 +2,11 @@ package session_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -187,7 +189,7 @@ func TestCSRFTokenThatWeDidNotMakeIsRefused(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			b.sends(t, m, token, forbidden)
 			for _, e := range j.events {
-				if e.Kind != auth.EventRejected || e.Reason != "csrf token" || e.Source != "session" || e.Err != nil {
+				if e.Kind != auth.EventRejected || e.Reason != "csrf token" || e.Source != "session" || !errors.Is(e.Err, auth.ErrForbidden) {
 					t.Errorf("event %+v", e)
 				}
 			}
@@ -197,6 +199,29 @@ func TestCSRFTokenThatWeDidNotMakeIsRefused(t *testing.T) {
 		})
 	}
 	b.sends(t, m, good, valid)
+}
+
+// An operator sees which of the causes it is, and no part of a token.
+func TestTheEventOfARefusedCSRFTokenHasTheError(t *testing.T) {
+	var j journal
+	m := newManager(t, session.Config{Events: j.record})
+	b := loggedIn(t, m, "alice")
+	for cause, r := range map[string]*http.Request{
+		"not of this session":              b.form(url.Values{"csrf_token": {loggedIn(t, m, "bob").csrf(t, m)}}),
+		"none, or more than one, was sent": b.form(nil),
+		"malformed":                        b.form(url.Values{"csrf_token": {"x"}}),
+		"no session":                       (&browser{}).form(url.Values{"csrf_token": {b.csrf(t, m)}}),
+	} {
+		j.take()
+		err := m.CheckCSRF(r)
+		seen := slices.Clone(j.events)
+		if want := "session: csrf token: " + cause + ": auth: forbidden"; err == nil || err.Error() != want {
+			t.Errorf("%s: %v", cause, err)
+		}
+		if len(seen) != 1 || seen[0].Reason != "csrf token" || seen[0].Err != err {
+			t.Errorf("%s: %+v", cause, seen)
+		}
+	}
 }
 
 // A token counts in one place only, and once.

@@ -201,19 +201,33 @@ var symptoms = []struct {
 		c, _ := b.login(i.Login)
 		b.serve(i.RefreshHandler(), "POST", "Cookie", c)
 	}},
-	{"403 for POST: a form of another session (CSRF token)", func(b *bench) {
+	{"403 for POST: the CSRF token of a form", func(b *bench) {
 		m := b.sessions(&store.Memory{}, cookie.Session(), auth.Limits{})
+		request := func(method, cookie, csrf string) *http.Request {
+			r := httptest.NewRequest(method, "https://app.example/form", nil)
+			r.Header.Set("Cookie", cookie)
+			if csrf != "" {
+				r.Header.Set("X-CSRF-Token", csrf)
+			}
+			return r
+		}
 		old, _ := b.login(m.Login)
-		page := httptest.NewRequest("GET", "https://app.example/form", nil)
-		page.Header.Set("Cookie", old)
-		csrf, err := m.CSRFToken(httptest.NewRecorder(), page)
+		csrf, err := m.CSRFToken(httptest.NewRecorder(), request("GET", old, ""))
 		b.must(err)
 		now, _ := b.login(m.Login)
-		post := httptest.NewRequest("POST", "https://app.example/form", nil)
-		post.Header.Set("Cookie", now)
-		post.Header.Set("X-CSRF-Token", csrf)
-		err = m.CheckCSRF(post)
-		if !errors.Is(err, session.ErrOtherSession) {
+		if err := m.CheckCSRF(request("POST", now, csrf)); !errors.Is(err, session.ErrOtherSession) {
+			b.Error(err)
+		}
+		for _, r := range []*http.Request{request("POST", now, ""), request("POST", now, "x"), request("POST", "", csrf)} {
+			if m.CheckCSRF(r) == nil {
+				b.Error("no error")
+			}
+		}
+		if len(b.seen) != 4 {
+			b.Errorf("%d events, want 4", len(b.seen))
+		}
+		_, err = m.CSRFToken(httptest.NewRecorder(), request("GET", "", ""))
+		if !errors.Is(err, auth.ErrNoCredential) {
 			b.Error(err)
 		}
 		b.sees(err.Error())
