@@ -18,7 +18,8 @@ import (
 //
 // Update writes once. It first tries change on s as it is, without a read. If the store
 // has another version by then, or if change returns an error or sets nothing, Update
-// reads the session and calls change again. The result of the last call counts.
+// reads the session and calls change again. The result of the last call counts. If that
+// changes nothing, Update writes nothing.
 //
 // The error wraps [auth.ErrNoCredential] if the session has ended: Update never revives
 // one. Any other error that is not from change means that the values are too large,
@@ -27,7 +28,7 @@ import (
 // if ctx is canceled, for at most 5 seconds, including change. Updates of one session
 // that conflict within this process wait for each other, so change must not call Update
 // for the same session. After concurrent Updates of the same s, s has the values that one
-// of them has saved.
+// of them has saved or, if it changed nothing, has read.
 func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) error) error {
 	ctx, cancel := stored.Writing(ctx)
 	defer cancel()
@@ -46,8 +47,12 @@ func (m *Manager) Update(ctx context.Context, s *Session, change func(*Session) 
 		if err != nil {
 			return err
 		}
-		if err := fresh.edit(change); err != nil || !fresh.changed {
+		if err := fresh.edit(change); err != nil {
 			return err
+		}
+		if !fresh.changed {
+			s.saved.Store(fresh)
+			return nil
 		}
 		if saved, err := m.save(ctx, s, fresh); saved || err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/authlatch/auth/internal/record"
 )
@@ -72,7 +73,8 @@ func (k Key[T]) Delete(s *Session) error { return s.setValue(string(k), "") }
 
 var errCorruptValues = errors.New("session: the values of a record are corrupt")
 
-// setValue replaces the value under name, or takes it out if text is empty.
+// setValue replaces the value under name, or takes it out if text is empty. To take out a
+// missing value is no change, so that Update does not write.
 func (s *Session) setValue(name, text string) error {
 	if !s.editing {
 		return errors.New("session: a value can be changed only in Update")
@@ -80,6 +82,9 @@ func (s *Session) setValue(name, text string) error {
 	pairs, err := parseValues(s.record.Values)
 	if err != nil {
 		return err
+	}
+	if text == "" && !slices.ContainsFunc(pairs, func(p pair) bool { return p.name == name }) {
+		return nil
 	}
 	var values []byte
 	for _, p := range pairs {

@@ -134,11 +134,29 @@ func TestUpdateThatFailsOrChangesNothingWritesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, b.update(t, m, func(s *session.Session) error { _, err := count.Get(s); return err }))
+	check(t, b.update(t, m, count.Delete)) // there is none
 	if _, writes := s.took(); writes != 0 {
 		t.Errorf("%d writes", writes)
 	}
 	if n := b.count(t, m); n != 0 {
 		t.Errorf("count %d", n)
+	}
+}
+
+// The other request has deleted the value, so there is nothing to write.
+func TestAfterUpdateASessionHasTheValuesOfTheStore(t *testing.T) {
+	s := &counted{Store: &store.Memory{}}
+	m := newManager(t, session.Config{Store: s})
+	b := loggedIn(t, m, "alice")
+	check(t, b.update(t, m, addOne))
+	late, err := m.Get(b.request("GET"))
+	check(t, err)
+	check(t, b.update(t, m, count.Delete))
+	s.took()
+	check(t, m.Update(t.Context(), late, count.Delete))
+	n, err := count.Get(late)
+	if _, writes := s.took(); n != 0 || err != nil || writes != 1 { // the swap that fails
+		t.Errorf("count %d, %v, %d writes", n, err, writes)
 	}
 }
 
