@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -106,7 +107,7 @@ func (r *results) writeServers(p *page) {
 	var rows [][]string
 	for i, s := range r.servers {
 		note := reason("server", "", i, row{name: s.name, toOurs: 1 / s.toOurs})
-		rows = append(rows, []string{s.name, count(int(s.perSecond)), times(s.toFirst), brief(s.p50), brief(s.p99), brief(s.p999), note})
+		rows = append(rows, []string{s.name, count(int(math.Round(s.perSecond))), times(s.toFirst), brief(s.p50), brief(s.p99), brief(s.p999), note})
 		plot.add(s.name, s.perSecond, isOurs(s.name))
 	}
 	p.table([]string{"server", " requests per second", " × the bare handler", " p50", " p99", " p99.9", "note"}, rows)
@@ -127,7 +128,7 @@ func (r *results) writeGrowth(p *page) {
 		reads.add(g.Name, float64(g.Logins), g.Read.Seconds()*1e6)
 		collections.add(g.Name, float64(g.Logins), g.GC.Seconds()*1e3)
 	}
-	p.table([]string{" logins", "store", " one request", " one garbage collection", " bytes per login"}, rows)
+	p.table([]string{" logins", "store", " one request", " one garbage collection, beside the program", " bytes per login"}, rows)
 	p.plot("growth", "Time of a request by the number of logins in memory", reads.svg())
 	p.plot("collections", "Time of a garbage collection by the number of logins in memory", collections.svg())
 }

@@ -18,7 +18,7 @@ const style = `<style>
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .back { fill: #ffffff } .grid { stroke: #d1d9e0 } .bar { stroke: #59636e; stroke-width: 6 }
 .ours { stroke: #0969da; fill: #0969da } .peer { stroke: #9a6700; fill: #9a6700 } .name { font-weight: 600 }
-path, .bar.ours, .bar.peer { fill: none }
+path.ours, path.peer, .bar.ours, .bar.peer { fill: none }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc }
 .back { fill: #0d1117 } .grid { stroke: #3d444d }
