@@ -92,6 +92,10 @@ func (s *fakeSession) handle(m pgproto3.FrontendMessage) bool {
 		s.failed = false
 		s.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 		return true
+	case *pgproto3.Query: // the pool's ping
+		s.Send(&pgproto3.EmptyQueryResponse{})
+		s.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		return true
 	case *pgproto3.Terminate:
 		return false
 	case *pgproto3.Parse:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -68,7 +69,8 @@ func prepareByName(ctx context.Context, conn *pgconn.PgConn, sql string, oids []
 	name := nameOf(sql)
 	if again {
 		if err := conn.Deallocate(ctx, name); err != nil {
-			return nil, err
+			conn.Close(ctx) // pgx leaves the end of an error response unread
+			return nil, fmt.Errorf("%w: %w", errNaming, err)
 		}
 	}
 	return conn.Prepare(ctx, name, sql, oids)

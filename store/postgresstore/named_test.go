@@ -106,6 +106,28 @@ func TestAStatementIsRenewed(t *testing.T) {
 	f.want(t, "after it", "bind "+get, "run")
 }
 
+// The pool checks a connection that has rested for a second. A response left over
+// from before would end that check, and each call would get the one before its own.
+func TestAFailedRenewalLeavesNoResponseBehind(t *testing.T) {
+	f := new(fake)
+	f.fault = once("close "+swap, &pgproto3.ErrorResponse{Code: "57014"})
+	s := f.store(t, "")
+	create := func() {
+		t.Helper()
+		if swapped, err := s.CompareAndSwap(t.Context(), "k", nil, []byte("v"), time.Hour); !swapped || err != nil {
+			t.Errorf("create: %v, %v", swapped, err)
+		}
+	}
+	create()
+	mustGet(t, s)
+	for range renewal + 1 {
+		mustSwap(t, s)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	create()
+	mustGet(t, s)
+}
+
 // once returns a fault of the first event of a kind.
 func once(event string, refusal *pgproto3.ErrorResponse) func(string) *pgproto3.ErrorResponse {
 	done := false
@@ -183,6 +205,9 @@ func TestALostConnectionIsNotAFailedName(t *testing.T) {
 		s := f.store(t, "")
 		if swapped, err := s.CompareAndSwap(t.Context(), "k", []byte("v"), []byte("w"), time.Hour); swapped || err == nil {
 			t.Errorf("%s: %v, %v", event, swapped, err)
+		}
+		if !s.unanswered.Load() {
+			t.Errorf("%s: the write counts as answered", event)
 		}
 		if events := f.since(); len(find(events, "bind ")) != 2 {
 			t.Errorf("%s: the server received %q", event, events)

@@ -31,7 +31,7 @@ func keepsNames(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 		return false, nil // the name is in use, for example
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", errProbe, err)
+		return false, fmt.Errorf("%w: %w", errNaming, err)
 	}
 	process, known := binary.BigEndian.Uint32(row[0]), row[1][0] != 0
 	return process == conn.PID() || !known, nil
@@ -63,8 +63,9 @@ func probe(ctx context.Context, conn *pgconn.PgConn) (row [][]byte, err error) {
 	return result.Rows[0], nil
 }
 
-// errProbe says that the connection or the call ended during the probe.
-var errProbe = errors.New("probe for named statements")
+// errNaming says that the connection or the call ended before the statement was
+// sent, during the probe or the renewal of a name.
+var errNaming = errors.New("prepare statements by name")
 
 func isRefusal(err error) bool {
 	var refusal *pgconn.PgError
@@ -72,10 +73,10 @@ func isRefusal(err error) bool {
 }
 
 // isNameFailure reports whether a statement has certainly had no effect, because
-// its name failed or the probe before it. The server resolves a name before it
+// its name failed or what came before it. The server resolves a name before it
 // executes the statement.
 func isNameFailure(err error) bool {
-	if errors.Is(err, errProbe) {
+	if errors.Is(err, errNaming) {
 		return true
 	}
 	var refusal *pgconn.PgError

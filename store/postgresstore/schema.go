@@ -39,7 +39,7 @@ func ask(ctx context.Context, q querier, sql string, value any) error {
 // schema is current, the role needs only rights to use it.
 func (s *Store) prepare(ctx context.Context) error {
 	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-		for _, step := range []func(context.Context, *pgxpool.Conn) error{checkServer, migrate, checkTable} {
+		for _, step := range []func(context.Context, *pgxpool.Conn) error{checkServer, checkStandbys, migrate, checkTable} {
 			if err := step(ctx, conn); err != nil {
 				return err
 			}
@@ -61,6 +61,23 @@ func checkServer(ctx context.Context, conn *pgxpool.Conn) error {
 	err := ask(ctx, conn, `SELECT current_setting('transaction_read_only')::bool`, &readOnly)
 	if err == nil && readOnly {
 		err = errors.New("the server does not accept writes: it is a standby, or default_transaction_read_only is on")
+	}
+	return err
+}
+
+// checkStandbys checks that the store can learn whether a synchronous standby has a write.
+func checkStandbys(ctx context.Context, conn *pgxpool.Conn) error {
+	var synchronous, hidden bool
+	err := ask(ctx, conn, `SELECT current_setting('synchronous_standby_names') <> ''`, &synchronous)
+	if err != nil || !synchronous {
+		return err
+	}
+	if wireOf(conn.Conn().PgConn()) == nil {
+		return errors.New("the server has synchronous standbys: prepare the configuration of the pool with Configure")
+	}
+	err = ask(ctx, conn, `SELECT current_setting('client_min_messages') = 'error'`, &hidden)
+	if err == nil && hidden {
+		err = errors.New("client_min_messages is error: it hides the warning that a synchronous standby lacks a write")
 	}
 	return err
 }

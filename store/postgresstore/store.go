@@ -61,7 +61,8 @@ type Store struct {
 // New returns an error if the server is older than PostgreSQL 13 or does not
 // accept writes, like a standby. It also returns an error if a newer version of
 // this package has created the table, or if the role of the pool lacks rights
-// on the table.
+// on the table. On a server with synchronous standbys it returns an error if the
+// pool is not prepared by [Configure], or if client_min_messages is error.
 //
 // Make the pool from a configuration that [Configure] has prepared. The pool's
 // tracers do not apply: keys and values go to the server only. Statements are

@@ -37,10 +37,11 @@ func Configure(config *pgxpool.Config) {
 	}
 	connect.AfterNetConnect = func(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
 		if wrap != nil {
-			var err error
-			if conn, err = wrap(ctx, config, conn); err != nil {
-				return nil, err
+			wrapped, err := wrap(ctx, config, conn)
+			if err != nil {
+				return conn, err // pgx closes it
 			}
+			conn = wrapped
 		}
 		return &wire{Conn: conn}, nil
 	}
@@ -77,14 +78,23 @@ func (w *wire) RemoteAddr() net.Addr {
 	return w.Conn.RemoteAddr()
 }
 
-// Read ends the connection of a write that is not answered in time. pgx would wait for
-// the server to end it.
 func (w *wire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
+	return n, w.end(err)
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	n, err := w.Conn.Write(b)
+	return n, w.end(err)
+}
+
+// end closes the connection of a write that is not sent or answered in time. pgx would
+// wait for the server to do so.
+func (w *wire) end(err error) error {
 	if err != nil && w.writing.Load() {
 		w.Conn.Close()
 	}
-	return n, err
+	return err
 }
 
 // wireOf returns the wire below a connection, or nil if its pool is without [Configure].

@@ -3,6 +3,8 @@ package postgresstore
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -47,10 +49,22 @@ func TestNoCancelRequestLeavesWhileAConnectionWrites(t *testing.T) {
 	if cancelRequest(); dialed != 1 {
 		t.Error("a write is cancelled")
 	}
-	conn.SetDeadline(time.Now())
-	conn.Read(make([]byte, 1))
-	if _, err := a.Write([]byte("x")); err == nil {
-		t.Error("the connection of a write that is not answered stays open")
+}
+
+func TestTheConnectionOfAWriteThatIsLateIsClosed(t *testing.T) {
+	for rule, late := range map[string]func(net.Conn){
+		"not answered": func(c net.Conn) { c.Read(make([]byte, 1)) },
+		"not sent":     func(c net.Conn) { c.Write([]byte("x")) },
+	} {
+		a, b := net.Pipe()
+		defer b.Close()
+		w := &wire{Conn: a}
+		w.writing.Store(true)
+		w.SetDeadline(time.Now())
+		late(w)
+		if err := a.SetDeadline(time.Time{}); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s: the connection is open: %v", rule, err)
+		}
 	}
 }
 
@@ -68,5 +82,21 @@ func TestConfigureKeepsWhatIsSet(t *testing.T) {
 	config.ValidateConnect(t.Context(), nil)
 	if !wrapped || !validated || config.ConnectTimeout != time.Minute {
 		t.Error(wrapped, validated, config.ConnectTimeout)
+	}
+}
+
+// pgx closes the connection that comes with the error.
+func TestAConnectionThatCannotBeWrappedIsClosed(t *testing.T) {
+	refused := errors.New("refused")
+	config := configured(t, func(c *pgxpool.Config) {
+		c.ConnConfig.AfterNetConnect = func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error) { return nil, refused }
+		c.ConnConfig.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+			a, b := net.Pipe()
+			t.Cleanup(func() { b.Close() })
+			return a, nil
+		}
+	})
+	if _, err := pgconn.ConnectConfig(t.Context(), &config.ConnConfig.Config); !errors.Is(err, refused) {
+		t.Error(err)
 	}
 }

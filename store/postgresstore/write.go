@@ -29,10 +29,17 @@ func (s *Store) write(ctx context.Context, sql string, params ...param) (*pgconn
 		s.unanswered.Store(false)
 	}
 	result, err := s.call(ctx, statement{sql: sql, write: true, byName: true}, params...)
-	if refusal := (*pgconn.PgError)(nil); err != nil && !errors.As(err, &refusal) {
+	if err != nil && !isAnswer(err) {
 		s.unanswered.Store(true)
 	}
 	return result, err
+}
+
+// isAnswer reports whether an error is the server's answer to a statement. A fatal error
+// may be a pooler's that has given up waiting for the server.
+func isAnswer(err error) bool {
+	var refusal *pgconn.PgError
+	return errors.As(err, &refusal) && refusal.Severity != "FATAL"
 }
 
 var errUnconfirmed = errors.New("the write was cancelled while it waited for a synchronous standby: a failover may undo it")

@@ -5,12 +5,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/authlatch/auth/store"
+	"github.com/authlatch/auth/store/postgresstore"
 )
 
 // TestPostgresWithASynchronousStandby has one pair of servers. The last rule is a failover.
 func TestPostgresWithASynchronousStandby(t *testing.T) {
 	r := startReplicated(t, "s1")
+	t.Run("what hides such a write is an error when opened", func(t *testing.T) { hiddenWaits(t, r) })
 	t.Run("a write that stops to wait is an error", func(t *testing.T) { cancelledWaits(t, r) })
 	r.standbys[0].Start()
 	r.waitReady(t)
@@ -22,6 +26,27 @@ func within(t *testing.T, limit time.Duration, do func(context.Context) error) e
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	return do(ctx)
+}
+
+// PostgreSQL reports a write that no standby has by a warning alone.
+func hiddenWaits(t *testing.T, r *replicated) {
+	_, err := postgresstore.Open(t.Context(), withSetting(r.url, "client_min_messages=error"))
+	wantError(t, "a connection without warnings", err)
+	_, err = postgresstore.New(t.Context(), pool(t, r.url))
+	wantError(t, "a pool without Configure", err)
+	config, err := pgxpool.ParseConfig(r.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	postgresstore.Configure(config)
+	p, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, err := postgresstore.New(t.Context(), p); err != nil {
+		t.Error(err)
+	}
 }
 
 // PostgreSQL reports success, with a warning, when an administrator cancels a write that
