@@ -9,7 +9,7 @@ import "time"
 //
 // A login is remembered ("remember me") if it requested, by [Identity.Expires], a
 // lifetime longer than Lifetime. Its cookie outlives the browser. The cookie of any other
-// login ends with the browser.
+// login ends with the browser, unless the policy of the cookie has a MaxAge.
 type Limits struct {
 	// Lifetime is how long a login lasts, however much it is used, unless it requests
 	// another lifetime (ASVS 5.0, 7.3.2 and 10.4.8). The default is 24 hours (NIST SP

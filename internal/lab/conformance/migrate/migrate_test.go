@@ -34,10 +34,7 @@ var sites = map[string]func(*testing.T, *takeOver) *site{
 			synctest.Wait() // its goroutine has started, and can be stopped
 			old.Store.(*memstore.MemStore).StopCleanup()
 		})
-		after, err := move(old, over.store, over.until)
-		if err != nil {
-			t.Fatal(err)
-		}
+		after := move(old, newSessions(t, over.store), over.store, over.until)
 		return &site{before: withSCS(old), after: after, credential: "session"}
 	},
 	"gorilla": func(t *testing.T, over *takeOver) *site {
@@ -302,7 +299,7 @@ func TestValuesOfSCSMove(t *testing.T) {
 
 // A cart that cannot be moved does not prevent the login, and leaves none behind.
 func TestAValueThatCannotMoveDoesNotHinderTheMove(t *testing.T) {
-	for rule, item := range map[string]string{"too large": strings.Repeat("x", 40<<10), "not UTF-8": "\xff"} {
+	for rule, item := range map[string]string{"too large": strings.Repeat("x", 40<<10), "too large as JSON": strings.Repeat("<", 10<<10), "not UTF-8": "\xff"} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := sites["scs"](t, &takeOver{store: &brittle{}, until: time.Now().Add(time.Hour)})
@@ -324,10 +321,8 @@ func TestTheMoveRemembersOnlyWhoWasRemembered(t *testing.T) {
 			old := scs.New()
 			old.Store = memstore.NewWithCleanupInterval(0)
 			old.Lifetime, old.Cookie.Persist = 30*24*time.Hour, false
-			after, err := move(old, &store.Memory{}, time.Now().Add(time.Hour))
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := &store.Memory{}
+			after := move(old, newSessions(t, s), s, time.Now().Add(time.Hour))
 			before := old.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				old.Put(r.Context(), "user", "alice")
 				old.RememberMe(r.Context(), remembered)

@@ -1,15 +1,20 @@
 package migrate
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/authlatch/auth"
+	"github.com/authlatch/auth/cookie"
 	"github.com/authlatch/auth/middleware"
 	"github.com/authlatch/auth/session"
 	"github.com/authlatch/auth/store"
@@ -97,27 +102,34 @@ func me(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, id.Subject, item)
 }
 
+// sessionsLikeSCS keeps the defaults of scs: a login lasts 24 hours, used or not, and its cookie
+// outlives the browser.
+func sessionsLikeSCS(s store.Store) (*session.Manager, error) {
+	return session.New(session.Config{
+		Store:  s,
+		Cookie: cookie.Session().MaxAge(24 * time.Hour),
+		Limits: auth.Limits{IdleTimeout: 24 * time.Hour},
+	})
+}
+
 // move returns the new program, with the take-over in front of it.
-func move(old *scs.SessionManager, s store.Store, until time.Time) (http.Handler, error) {
-	sessions, err := session.New(session.Config{Store: s})
-	if err != nil {
-		return nil, err
-	}
+func move(old *scs.SessionManager, sessions *session.Manager, s store.Store, until time.Time) http.Handler {
 	over := &takeOver{
 		logins: sessions, store: s, until: until,
 		cookie: old.Cookie.Name, read: readSCS(old, sessions),
 	}
-	return over.wrap(withSessions(sessions)), nil
+	return over.wrap(withSessions(sessions))
 }
 
 func Example() {
 	old := scs.New() // as before, with its store
-	until := time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)
-	handler, err := move(old, &store.Memory{}, until)
+	s := &store.Memory{}
+	sessions, err := session.New(session.Config{Store: s}) // or sessionsLikeSCS(s)
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(http.ListenAndServe("localhost:8080", handler))
+	until := time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)
+	log.Fatal(http.ListenAndServe("localhost:8080", move(old, sessions, s, until)))
 }
 
 func readSCS(old *scs.SessionManager, sessions *session.Manager) func(*http.Request) (oldLogin, error) {
@@ -137,18 +149,43 @@ func readSCS(old *scs.SessionManager, sessions *session.Manager) func(*http.Requ
 		}
 		return oldLogin{
 			Identity: auth.Identity{
-				Subject:  old.GetString(ctx, "user"),
+				Subject:  userOfSCS(old, ctx),
 				AuthTime: time.Unix(1, 0), // not known: RequireRecent asks for a login
 				Expires:  expires,
 			},
 			once: []byte(c.Value),
 			keep: func(w http.ResponseWriter, r *http.Request) error {
-				item := old.GetString(ctx, "cart")
-				if item == "" || len(item) > 16<<10 || !utf8.ValidString(item) {
-					return nil // a value that cannot move does not prevent the login
-				}
-				return put(sessions, w, r, item)
+				return keepSCS(sessions, w, r, old.GetString(ctx, "cart"), old.GetInt64(ctx, "visits"))
 			},
 		}, nil
 	}
+}
+
+// userOfSCS returns the ID of the user, which some programs keep as an int64.
+func userOfSCS(old *scs.SessionManager, ctx context.Context) string {
+	if id := old.GetInt64(ctx, "userID"); id != 0 {
+		return strconv.FormatInt(id, 10)
+	}
+	return old.GetString(ctx, "user")
+}
+
+const visits = session.Key[int64]("visits")
+
+// A session takes 32 KiB of values, as JSON with their names. Half of it may move, so that
+// the rest is free for what the visitor has put into the new session.
+const mostToKeep = 16 << 10
+
+// keepSCS moves several values in one write. Values that cannot move do not prevent the login.
+func keepSCS(sessions *session.Manager, w http.ResponseWriter, r *http.Request, item string, visited int64) error {
+	text, err := json.Marshal([]any{item, visited})
+	if item == "" && visited == 0 || err != nil || len(text) > mostToKeep || !utf8.ValidString(item) {
+		return nil
+	}
+	s, err := sessions.Ensure(w, r)
+	if err != nil {
+		return err
+	}
+	return sessions.Update(r.Context(), s, func(s *session.Session) error {
+		return errors.Join(cart.Set(s, item), visits.Set(s, visited))
+	})
 }

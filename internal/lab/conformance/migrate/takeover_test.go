@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -35,8 +36,8 @@ type oldLogin struct {
 	keep func(http.ResponseWriter, *http.Request) error // moves values into an anonymous session, or nil
 }
 
-// take logs the user of an old credential in and expires the old cookie. After an error the
-// old credential can be taken over again, after 30 seconds at most.
+// take logs the user of an old credential in. After an error the old credential can be
+// taken over again, after 30 seconds at most.
 func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err error) {
 	if !time.Now().Before(t.until) {
 		return false, nil
@@ -53,9 +54,6 @@ func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err
 		return false, err
 	}
 	before := slices.Clone(w.Header()["Set-Cookie"])
-	if t.cookie != "" {
-		http.SetCookie(w, &http.Cookie{Name: t.cookie, Path: "/", MaxAge: -1})
-	}
 	ctx := context.WithoutCancel(r.Context()) // a client that hangs up is logged in, too
 	if old.keep != nil {
 		err = old.keep(w, r) // first: Login carries the values of an anonymous session over
@@ -73,6 +71,16 @@ func (t *takeOver) take(w http.ResponseWriter, r *http.Request) (taken bool, err
 	return true, nil
 }
 
+// expireOld expires the old cookie, unless the new one has the same name and so replaces it.
+func (t *takeOver) expireOld(w http.ResponseWriter) {
+	replaced := slices.ContainsFunc(w.Header()["Set-Cookie"], func(c string) bool {
+		return strings.HasPrefix(c, t.cookie+"=")
+	})
+	if t.cookie != "" && !replaced {
+		http.SetCookie(w, &http.Cookie{Name: t.cookie, Path: "/", MaxAge: -1})
+	}
+}
+
 // wrap takes logins over into sessions, in front of all handlers. The request that carries
 // the old cookie is served as one of the new session.
 func (t *takeOver) wrap(next http.Handler) http.Handler {
@@ -88,6 +96,7 @@ func (t *takeOver) wrap(next http.Handler) http.Handler {
 				return
 			}
 			if taken {
+				t.expireOld(w) // behind the new cookie: curl may keep both otherwise
 				r = withNewCookies(w, r)
 			}
 		}
@@ -116,11 +125,14 @@ func withNewCookies(w http.ResponseWriter, r *http.Request) *http.Request {
 
 // ServeHTTP exchanges an old token for the tokens of an issuer.
 func (t *takeOver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	before := slices.Clone(w.Header()["Set-Cookie"])
+	t.expireOld(w) // now, because Login of an issuer writes the response
 	taken, err := t.take(w, r)
 	if err == nil && !taken {
 		err = auth.ErrUnauthenticated
 	}
 	if err != nil {
+		w.Header()["Set-Cookie"] = before
 		middleware.Deny(w, r, err)
 	}
 }
