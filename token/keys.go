@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,7 +108,8 @@ func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
 }
 
 // LoadKeySet reads the keys from the private file that [KeySet.Save] wrote. The error
-// wraps [fs.ErrNotExist] if there is no file. No error shows a key.
+// wraps [fs.ErrNotExist] if there is no file: make it once, by [NewKeySet] and
+// [KeySet.Save]. No error shows a key.
 //
 // LoadKeySet refuses a file
 //
@@ -124,7 +126,11 @@ func (s *KeySet) DropFormer(age time.Duration) (dropped int, err error) {
 // is signed.
 func LoadKeySet(path string) (*KeySet, error) {
 	set := new(KeySet)
-	if err := set.Reload(path); err != nil {
+	err := set.Reload(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: make it once, by NewKeySet and KeySet.Save", err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return set, nil

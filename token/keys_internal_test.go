@@ -609,8 +609,12 @@ func TestFilesThatOthersReachAreRefused(t *testing.T) {
 	if _, err := LoadKeySet(filepath.Dir(path)); err == nil {
 		t.Error("a folder was loaded")
 	}
-	if _, err := LoadKeySet(path + ".none"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a missing file: %v", err)
+}
+
+func TestMissingKeyFileSaysHowToMakeIt(t *testing.T) {
+	_, err := LoadKeySet(filepath.Join(t.TempDir(), "keys.json"))
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "NewKeySet") || !strings.Contains(err.Error(), "KeySet.Save") {
+		t.Error(err)
 	}
 }
 

@@ -201,6 +201,16 @@ var symptoms = []struct {
 		c, _ := b.login(i.Login)
 		b.serve(i.RefreshHandler(), "POST", "Cookie", c)
 	}},
+	{"403 for POST from a page of another origin or port", func(b *bench) {
+		r := httptest.NewRequest("POST", "http://localhost:8080/login", nil)
+		r.Header.Set("Origin", "http://localhost:5173")
+		r.Header.Set("Sec-Fetch-Site", "same-site")
+		if b.issuer(&store.Memory{}, b.keys()).Login(httptest.NewRecorder(), r, auth.Identity{Subject: "alice"}) == nil {
+			b.Error("no error")
+		}
+		long := http.NewCrossOriginProtection().Check(r).Error()
+		b.seen[0] = strings.ReplaceAll(b.seen[0], long, "…")
+	}},
 	{"403 for POST: the CSRF token of a form", func(b *bench) {
 		m := b.sessions(&store.Memory{}, cookie.Session(), auth.Limits{})
 		request := func(method, cookie, csrf string) *http.Request {

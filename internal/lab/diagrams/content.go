@@ -148,7 +148,7 @@ var stages = []stagesDiagram{{
 	}, {
 		text{"4. APIs that verify by themselves", "4. 스스로 검증하는 API 서버"},
 		[]text{{"Page", "페이지"}, {"API servers, public keys alone", "API 서버, 공개키만"}, {"Login servers, store", "로그인 서버, 저장소"}},
-		text{"A request costs no look-up. A logout takes up to 10 minutes.", "요청에 조회가 없습니다. 로그아웃은 최대 10분 걸립니다."},
+		text{"No look-up. A logout takes effect when the token expires.", "요청에 조회가 없습니다. 로그아웃은 토큰이 만료될 때 적용됩니다."},
 	}, {
 		text{"5. Logout at once where money moves", "5. 돈이 움직이는 곳은 즉시 로그아웃"},
 		[]text{{"Page", "페이지"}, {"Payment API, RevocationCheck", "결제 API, RevocationCheck"}, {"The same store", "같은 저장소"}},
