@@ -78,7 +78,11 @@ func elsewhere() http.Handler {
 	mux.HandleFunc("GET /elsewhere.js", serveFile("elsewhere.js"))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		_, port := hostname(r)
-		http.Redirect(w, r, "http://localhost"+port+"/?moved", http.StatusTemporaryRedirect)
+		target := "http://localhost" + port + "/?moved"
+		if named := r.URL.Query().Get("lang"); supported(named) {
+			target += "&lang=" + named
+		}
+		http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 	})
 	return middleware.SecurityHeaders(mux)
 }
@@ -114,10 +118,13 @@ func texts(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte("export default {en: " + string(english) + ", ko: " + string(korean) + "};\n"))
 }
 
-// language returns the chosen language, or else the first language of the browser that the
-// page supports.
+// language returns the language that the URL names (?lang=ko), or else the chosen one, or
+// else the first language of the browser that the page supports.
 func language(r *http.Request) string {
-	if chosen, ok, _ := languageCookie.Read(r); ok && (chosen == "en" || chosen == "ko") {
+	if named := r.URL.Query().Get("lang"); supported(named) {
+		return named
+	}
+	if chosen, ok, _ := languageCookie.Read(r); ok && supported(chosen) {
 		return chosen
 	}
 	for want := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
@@ -131,9 +138,11 @@ func language(r *http.Request) string {
 	return "en"
 }
 
+func supported(language string) bool { return language == "en" || language == "ko" }
+
 func setLanguage(w http.ResponseWriter, r *http.Request) {
 	chosen := r.PostFormValue("language")
-	if chosen != "en" && chosen != "ko" {
+	if !supported(chosen) {
 		http.Error(w, "en or ko", http.StatusBadRequest)
 		return
 	}

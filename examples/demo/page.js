@@ -5,6 +5,7 @@ import { steps } from '/steps.js';
 import { t, $, $$, translate, bar } from '/dom.js';
 import { show, tick, sentence } from '/view.js';
 
+const query = new URLSearchParams(location.search);
 let state; // the last state from the server
 let busy = false; // a step is under way
 let said; // makes the sentence that was said last, in the language of now
@@ -17,7 +18,7 @@ async function look() {
     if (!found.known) found = await ask(); // the server has forgotten its visitor
     state = found;
     client.know(state);
-    notice(found.known ? (location.search === '?moved' ? 'noticeMoved' : '') : 'noticeCookies');
+    notice(found.known ? (query.has('moved') ? 'noticeMoved' : '') : 'noticeCookies');
   } catch {
     notice('noticeUnreachable');
   }
@@ -161,6 +162,10 @@ for (const button of $$('[data-language]')) {
   button.addEventListener('click', () => {
     const { language } = button.dataset;
     speak(language);
+    if (query.has('lang')) {
+      query.set('lang', language);
+      history.replaceState(null, '', '?' + query); // or a reload would undo the choice
+    }
     fetch('/language', { method: 'POST', body: new URLSearchParams({ language }) }).catch(() => {});
   });
 }
@@ -177,6 +182,12 @@ setInterval(() => {
 }, 250);
 document.addEventListener('visibilitychange', () => { if (!document.hidden) look(); });
 addEventListener('pageshow', (event) => { if (event.persisted) look(); });
+
+// A phone has room for the reasons only on request.
+const narrow = matchMedia('(max-width: 44rem)');
+const fold = () => { $('.reasons').open = !narrow.matches; };
+narrow.addEventListener('change', fold);
+fold();
 
 choose('session');
 translate(document.documentElement.lang);

@@ -67,7 +67,7 @@ func TestEachNameHasItsOwnPages(t *testing.T) {
 		want       int
 	}{
 		{"localhost", "/", 200}, {"localhost:8080", "/", 200}, {"localhost", "/elsewhere", 404},
-		{"127.0.0.1:8080", "/", 307}, {"127.0.0.1", "/elsewhere", 200}, {"127.0.0.1", "/state", 404}, {"127.0.0.1", "/session/logout", 404},
+		{"127.0.0.1:8080", "/", 307}, {"127.0.0.1:8080", "/?lang=ko", 307}, {"127.0.0.1", "/elsewhere", 200}, {"127.0.0.1", "/state", 404}, {"127.0.0.1", "/session/logout", 404},
 		{"evil.example", "/", 421}, {"localhost.evil.example", "/", 421}, {"192.0.2.1", "/state", 421}, {"", "/", 421},
 	} {
 		r := httptest.NewRequest("GET", "http://localhost"+c.path, nil)
@@ -77,7 +77,7 @@ func TestEachNameHasItsOwnPages(t *testing.T) {
 		if w.Code != c.want {
 			t.Errorf("%s%s: status %d, want %d", c.host, c.path, w.Code, c.want)
 		}
-		if to := w.Header().Get("Location"); c.want == 307 && to != "http://localhost:8080/?moved" {
+		if to := w.Header().Get("Location"); c.want == 307 && to != "http://localhost:8080/?moved"+strings.Replace(strings.TrimPrefix(c.path, "/"), "?", "&", 1) {
 			t.Errorf("%s leads to %s", c.host, to)
 		}
 	}
@@ -95,6 +95,12 @@ func TestTheLanguageIsTheOneChosenOrTheBrowsers(t *testing.T) {
 		}
 		if got := language(r); got != c.want {
 			t.Errorf("%+v: %s", c, got)
+		}
+		for query, want := range map[string]string{"lang=ko": "ko", "lang=en": "en", "moved&lang=ko": "ko", "lang=xx": c.want} {
+			r.URL.RawQuery = query
+			if got := language(r); got != want {
+				t.Errorf("%+v with ?%s: %s", c, query, got)
+			}
 		}
 	}
 	_, server := open(t)

@@ -28,7 +28,7 @@ function draw(place, key, make) {
 }
 
 // flash marks a change for a moment, unless the reader asked for reduced motion.
-function flash(place) {
+export function flash(place) {
   place.classList.remove('changed');
   void place.offsetWidth; // or a second change would not begin anew
   place.classList.add('changed');

@@ -13,7 +13,8 @@ const pause = 1600; // between the steps of a run, in ms
 
 let run; // runs one step on both sides
 let chosen = 0;
-let done = 0; // steps of the scenario that have been run
+let done = 0; // steps of the scenario that have ended
+let underway = false; // the step after those is running
 let running; // the run that takes one step after the other, if any
 
 // open connects the controls. runStep runs a step and resolves to false if it did not.
@@ -46,15 +47,13 @@ function next() {
 
 async function step() {
   if ($('#stage').ariaBusy === 'true') return false;
-  const name = scenarios[chosen][done];
-  done++;
+  underway = true;
   show();
-  if (!(await run(name))) {
-    done--;
-    show();
-    return false;
-  }
-  return true;
+  const ended = await run(scenarios[chosen][done]);
+  underway = false;
+  if (ended) done++;
+  show();
+  return ended;
 }
 
 async function play(from) {
@@ -82,10 +81,12 @@ export function show() {
   }
   put($('#question'), t(questions[chosen]));
   $('#steps').replaceChildren(...names.map((name, i) => {
-    const item = element('li', i < done ? 'done' : '', t(name));
-    if (i === done - 1) item.setAttribute('aria-current', 'step');
+    const mark = i < done ? 'done' : i === done && underway ? 'running' : '';
+    const item = element('li', mark, element('span', '', t(name), ' '));
+    if (mark) item.firstChild.append(element('span', 'unseen', t({ done: 'stepDone', running: 'stepRunning' }[mark])));
+    if (i === (underway ? done : done - 1)) item.setAttribute('aria-current', 'step');
     return item;
   }));
-  put($('[data-control=next]'), t(done === names.length ? (chosen === 3 ? 'first' : 'following') : done ? 'next' : 'start'));
+  put($('[data-control=next]'), t(done === names.length ? (chosen === 3 ? 'first' : 'following') : done || underway ? 'next' : 'start'));
   put($('[data-control=run]'), t(running ? 'pause' : 'run'));
 }

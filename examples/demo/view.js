@@ -2,7 +2,7 @@
 import { t, $, put, span } from '/dom.js';
 import { access } from '/client.js';
 import { showLog } from '/log.js';
-import { showPicture, tickPicture } from '/picture.js';
+import { flash, showPicture, tickPicture } from '/picture.js';
 import { why, known } from '/why.js';
 
 const modes = ['session', 'token'];
@@ -41,7 +41,8 @@ export function sentence(mode, state, added) {
   return newest ? why(newest, state) : '';
 }
 
-// verdict shows the first sentence in bold.
+// verdict shows the first sentence in bold, and also on the switch to this side, since a
+// narrow page hides one side.
 function verdict(place, step, mode, state) {
   const text = step ? why(step, state) : t(mode === 'session' ? 'leadSession' : 'leadToken');
   if (place.textContent === text) return;
@@ -49,6 +50,9 @@ function verdict(place, step, mode, state) {
   const bold = document.createElement('strong');
   bold.textContent = lead;
   place.replaceChildren(bold, rest ?? '');
+  const other = $(`[data-show=${mode}]`);
+  put($('small', other), lead);
+  if (step) flash(other);
 }
 
 // tick shows the remaining times, and reports whether one has ended.

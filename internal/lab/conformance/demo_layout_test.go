@@ -72,10 +72,18 @@ func TestDemoShowsOneSideAtATimeOnAPhone(t *testing.T) {
 	for _, mode := range []string{"token", "session"} {
 		d.press(`[data-show="` + mode + `"]`)
 		d.waitFor(visible, mode)
-		if pressed := eval[string](d.tab, `document.querySelector("[data-show][aria-pressed=true]").textContent + document.querySelector("#switch-label").checkVisibility()`); !strings.EqualFold(pressed, mode+"strue") {
+		if pressed := eval[string](d.tab, `document.querySelector("[data-show][aria-pressed=true] span").textContent + document.querySelector("#switch-label").checkVisibility()`); !strings.EqualFold(pressed, mode+"strue") {
 			t.Errorf("the switch shows %q", pressed)
 		}
+		if below := eval[string](d.tab, `scrollTo(0, 0), [...document.querySelectorAll("h1, [data-scenario], [data-control=next]")].filter((e) => e.getBoundingClientRect().bottom > innerHeight).map((e) => e.textContent).join("; ")`); below != "" {
+			t.Errorf("%s: below the fold: %s", mode, below)
+		}
 		d.scenario(1, 2)
+		for _, side := range []string{"session", "token"} {
+			if label := eval[string](d.tab, `document.querySelector("[data-show=`+side+`] small").textContent`); label == "" || !strings.HasPrefix(d.why(side), label) {
+				t.Errorf("the switch says %q of %s", label, side)
+			}
+		}
 		eval[any](d.tab, `document.querySelector("[data-control=next]").scrollIntoView({ block: "center" })`)
 		d.next()
 		if !eval[bool](d.tab, `document.querySelector("#`+mode+` .verdict strong").getBoundingClientRect().bottom <= innerHeight`) {
@@ -99,6 +107,35 @@ func TestDemoButtonsStayWhereTheyAre(t *testing.T) {
 				if after := eval[string](d.tab, places); after != before {
 					t.Errorf("%d px: step %d.%d moves what can be pressed", width, number+1, step+2)
 				}
+			}
+		}
+	}
+}
+
+// Every verdict fits into the room that is reserved for it, so none moves what is below it.
+func TestDemoReservesRoomForEachVerdict(t *testing.T) {
+	d := openDemo(t)
+	for _, language := range []string{"en", "ko"} {
+		d.press(`[data-language="` + language + `"]`)
+		for _, width := range []int64{1280, 1440} {
+			d.size(width, 900)
+			high := eval[string](d.tab, `(async () => {
+				const texts = (await import("/text.js")).default[document.documentElement.lang];
+				const verdict = document.querySelector("#token .verdict").cloneNode();
+				document.querySelector("#token .head").after(verdict);
+				const room = verdict.getBoundingClientRect().height;
+				const high = Object.keys(texts).filter((key) => /^(why|lead)/.test(key)).filter((key) => {
+					const [, lead, rest] = /^(.+?[.])(\s.*)?$/s.exec(texts[key]);
+					const bold = document.createElement("strong");
+					bold.textContent = lead;
+					verdict.replaceChildren(bold, rest ?? "");
+					return verdict.getBoundingClientRect().height > room;
+				});
+				verdict.remove();
+				return high.join(" ");
+			})()`)
+			if high != "" {
+				t.Errorf("%s, %d px: too long: %s", language, width, high)
 			}
 		}
 	}
@@ -131,6 +168,10 @@ func TestDemoSaysThatItWaits(t *testing.T) {
 	before := d.latest("token")
 	d.press(`[data-control="next"]`)
 	d.waitFor(message, "true")
+	const marks = `document.querySelectorAll("#steps .done").length + " " + document.querySelector("#steps .running")?.textContent`
+	if got := eval[string](d.tab, marks); got != "4 You continue, then the thief does (running)" {
+		t.Errorf("during a wait, the steps done and the running one are %q", got)
+	}
 	if got := eval[string](d.tab, opacity); got != "0.55" {
 		t.Errorf("during a wait, the opacity is %s", got)
 	}
@@ -139,6 +180,7 @@ func TestDemoSaysThatItWaits(t *testing.T) {
 	}
 	d.ended("token", before)
 	d.waitFor(message, "false")
+	d.waitFor(marks, "5 undefined")
 	d.waitFor(opacity, "1")
 	d.press(`[data-control="reset"]`)
 	d.waitFor(message, "true")

@@ -180,7 +180,7 @@ func TestDemoSpeaksKorean(t *testing.T) {
 	if got := eval[string](d.tab, `document.documentElement.lang + document.title`); got != "ko세션이냐, 토큰이냐" {
 		t.Error(got)
 	}
-	if chips := eval[string](d.tab, `[...new Set([...document.querySelectorAll(".chip:not(.work)")].map((chip) => chip.textContent))].sort().join()`); chips != "갱신됨,거부됨,로그인,오류,재사용 탐지,폐기됨" {
+	if chips := eval[string](d.tab, `[...new Set([...document.querySelectorAll(".chip:not(.work)")].map((chip) => chip.textContent))].sort().join()`); chips != "갱신됨,거부됨,로그인,오류,재사용 감지,폐기됨" {
 		t.Errorf("the events are %q", chips)
 	}
 	if fonts := eval[string](d.tab, `getComputedStyle(document.body).fontFamily`); !strings.Contains(fonts, "Noto Sans KR") || !strings.Contains(fonts, "Malgun Gothic") || !strings.Contains(fonts, "Apple SD Gothic Neo") {
@@ -204,6 +204,14 @@ func TestDemoSpeaksKorean(t *testing.T) {
 	d.who("not logged in", "not logged in")
 	if got := eval[string](d.tab, `document.documentElement.lang`); got != "en" {
 		t.Error(got)
+	}
+	d.visit(d.url + "?lang=ko")
+	d.waitFor(`document.body.dataset.ready`, "yes")
+	d.who("로그인 안 됨", "로그인 안 됨")
+	d.press(`[data-language="en"]`)
+	d.who("not logged in", "not logged in")
+	if got := eval[string](d.tab, `location.search`); got != "?lang=en" {
+		t.Errorf("after the switch, the address has %q", got)
 	}
 }
 
