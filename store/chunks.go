@@ -47,10 +47,10 @@ const (
 	// records of a shard have chunks of their own, and a small store reserves no memory.
 	growthParts = 8
 
-	// Records are copied while more than one part of so many is waste: in each call, and in
-	// a full store.
+	// Records are copied while more than one part of so many is waste: in each call, and
+	// where a write does not fit into a full store.
 	wasteParts     = 8
-	wastePartsFull = math.MaxInt
+	wastePartsFull = 64
 )
 
 // A record is stored as the length of its key (1 byte), the length of its value less one (2
@@ -130,8 +130,11 @@ func (c *chunks) room(n int, limit int64) (number int, ok bool) {
 
 // add makes a chunk of n bytes, or as many more as the allocator gives.
 func (c *chunks) add(n int, limit int64) (number int, ok bool) {
+	if len(c.list) == maxChunks && len(c.free) == 0 || c.used.Load()+int64(n) > limit {
+		return none, false
+	}
 	data := slices.Grow([]byte(nil), n)
-	if len(c.list) == maxChunks && len(c.free) == 0 || !reserve(c.used, int64(cap(data)), limit) {
+	if !reserve(c.used, int64(cap(data)), limit) {
 		return none, false
 	}
 	c.size += cap(data)
@@ -170,11 +173,11 @@ func (c *chunks) drop(p place) {
 	}
 }
 
-// next returns the place of the next record that compaction looks at, if the waste is more
-// than one part of so many of the chunks' size.
-func (c *chunks) next(parts int) (p place, ok bool) {
+// next returns the place and the size of the next record that compaction looks at, if the
+// waste is more than one part of so many of the chunks' size.
+func (c *chunks) next(parts int) (p place, size int, ok bool) {
 	if c.waste <= c.size/parts {
-		return 0, false
+		return 0, 0, false
 	}
 	for c.offset == none { // some chunk has more waste than the average
 		c.leaving = (c.leaving + 1) % len(c.list)
@@ -186,10 +189,11 @@ func (c *chunks) next(parts int) (p place, ok bool) {
 		c.open = none
 	}
 	p = place(c.leaving<<offsetBits | c.offset)
-	if c.offset += sizeOf(c.at(p)); c.offset == len(c.list[c.leaving].data) {
+	size = sizeOf(c.at(p))
+	if c.offset += size; c.offset == len(c.list[c.leaving].data) {
 		c.offset = none
 	}
-	return p, true
+	return p, size, true
 }
 
 // reserve adds n bytes to used, unless that exceeds the limit.

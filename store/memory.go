@@ -131,17 +131,20 @@ func (m *Memory) start() {
 // Limits of the work that a call does for other records.
 const (
 	batch      = 8  // expired records removed per call and shard
-	copies     = 16 // records that compaction looks at, per call and shard
 	roundOf    = 8  // every roundOf-th call on a shard also visits another shard
 	sweepBatch = 64 // expired records removed under one lock when the store is full
+
+	// Limits of what compaction looks at, in bytes.
+	minLook   = 2 << 10 // per call and shard, where little has become waste in this call
+	sweepLook = 8 << 10 // under one lock when the store is full
+	sweepAll  = 1 << 20 // in all when the store is full
 )
 
 // close removes a few expired records from s and unlocks it. Every roundOf-th
 // call also visits another shard, in turn, so that a shard without calls does
 // not keep expired records.
 func (m *Memory) close(s *shard, now int64) {
-	s.expire(now, batch)
-	s.compact(copies, wasteParts)
+	s.tidy(now)
 	s.calls++
 	calls := s.calls
 	s.mu.Unlock()
@@ -150,19 +153,23 @@ func (m *Memory) close(s *shard, now int64) {
 	}
 	other := &m.shards[calls/roundOf%shardCount]
 	if other.mu.TryLock() {
-		other.expire(now, batch)
-		other.compact(copies, wasteParts)
+		other.tidy(now)
 		other.mu.Unlock()
 	}
 }
 
-// sweep removes all expired records, waste and excess free slots.
+// sweep removes all expired records, excess free slots, and waste. What it does for waste is
+// bounded, because replacements in a full store never stop making more of it.
 func (m *Memory) sweep(now int64) {
+	left := sweepAll
 	for i := range m.shards {
 		s := &m.shards[i]
 		for more := true; more; {
 			s.mu.Lock()
-			more = s.expire(now, sweepBatch) || s.compact(sweepBatch, wastePartsFull)
+			more = s.expire(now, sweepBatch)
+			looked := s.compact(min(left, sweepLook), wastePartsFull)
+			left -= looked
+			more = more || looked > 0
 			if n := len(s.records); !more && s.live < n-n/8 {
 				s.shrink()
 			}

@@ -195,6 +195,37 @@ func TestMemoryGrowsByAFewBytesWhenItsRecordsAreReplaced(t *testing.T) {
 	runtime.KeepAlive(&m)
 }
 
+// Long values that are replaced among many short ones leave much waste for each record that
+// compaction has to look at.
+func TestMemoryGrowsLittleWhereLongValuesAreReplacedAmongShortOnes(t *testing.T) {
+	n := 2000
+	if underRace || testing.Short() {
+		n /= 4
+	}
+	var m store.Memory
+	before := heap()
+	long := make([]byte, 8000)
+	for i := range n {
+		create(t, &m, longKey(i), string(long), time.Hour)
+		for j := range 250 {
+			create(t, &m, fmt.Sprint("short", i, "-", j), "0123456789", time.Hour)
+		}
+	}
+	loaded := heap() - before
+	random := rand.New(rand.NewPCG(9, 10))
+	for range 10 * n {
+		if ok, err := m.CompareAndSwap(t.Context(), longKey(random.IntN(n)), long, long, time.Hour); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	replaced := heap() - before
+	t.Logf("%d bytes, and %d after replacements", loaded, replaced)
+	if replaced > loaded*5/4 { // an eighth, and the chunk that each shard has begun
+		t.Errorf("%d bytes, and %d after replacements: want a quarter more at most", loaded, replaced)
+	}
+	runtime.KeepAlive(&m)
+}
+
 // A store that is full takes writes that do not lengthen a value, a logout for one. Its
 // memory stays near MaxBytes all the same.
 func TestMemoryThatIsFullTakesReplacements(t *testing.T) {

@@ -12,6 +12,7 @@ type shard struct {
 	mu      sync.Mutex
 	calls   uint32
 	live    int
+	dropped int // bytes of records that were replaced or removed in this call
 	seed    maphash.Seed
 	records []record // by slot
 	index   []uint32 // slot+1 where a record is, 0 where there is none
@@ -74,7 +75,7 @@ func (s *shard) swap(w write) (swapped, fits bool) {
 	if !ok {
 		return false, false
 	}
-	s.drop(r.place)
+	s.discard(r.place)
 	sooner := w.expires < r.expires
 	r.place, r.expires = p, w.expires
 	if sooner { // otherwise it is filed again when it comes up
@@ -116,7 +117,7 @@ func (s *shard) insert(r record) {
 
 func (s *shard) remove(slot uint32) {
 	s.leave(slot)
-	s.drop(s.records[slot].place)
+	s.discard(s.records[slot].place)
 	s.wheel.free(slot)
 	s.records[slot] = record{}
 	s.live--
@@ -142,23 +143,39 @@ func (s *shard) expire(now int64, limit int) (more bool) {
 	return true
 }
 
-// compact looks at up to limit records of chunks with much waste, and copies those
-// that are in use. It reports whether there may be more.
-func (s *shard) compact(limit, parts int) (more bool) {
-	for range limit {
-		from, ok := s.next(parts)
+// discard makes a record waste.
+func (s *shard) discard(p place) {
+	s.dropped += sizeOf(s.at(p))
+	s.drop(p)
+}
+
+// tidy ends a call on the shard: it removes a few expired records, and compacts. A chunk
+// with more waste than one part of wasteParts makes room for n bytes once compaction has
+// looked at wasteParts*n of it. So waste does not grow further, whatever the sizes are.
+func (s *shard) tidy(now int64) {
+	s.expire(now, batch)
+	s.compact(min(max(minLook, wasteParts*s.dropped), chunkSize), wasteParts)
+	s.dropped = 0
+}
+
+// compact looks at records of chunks with much waste, limit bytes or one record more, and
+// copies those that are in use. It returns how many bytes it has looked at.
+func (s *shard) compact(limit, parts int) (looked int) {
+	for looked < limit {
+		from, size, ok := s.next(parts)
 		if !ok {
-			return false
+			return looked
 		}
+		looked += size
 		if slot, ok := s.slotAt(from); ok {
 			to, ok := s.move(from)
 			if !ok {
-				return false
+				return looked
 			}
 			s.records[slot].place = to
 		}
 	}
-	return true
+	return looked
 }
 
 // shrink rebuilds the shard without its free slots. The other slots get new

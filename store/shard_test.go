@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"math"
@@ -126,12 +127,84 @@ func TestMemoryCopiesFewRecordsPerCall(t *testing.T) {
 				moved++
 			}
 		}
-		if moved > 1+2*copies {
+		if moved > 1+2*minLook/(header+len("key100value"))+2 {
 			t.Fatalf("one call copied %d records", moved)
 		}
 		all += moved - 1
 	}
 	t.Logf("%d records were copied in %d calls", all, calls)
+}
+
+// A client that is refused by a full store costs little, however much waste there is.
+func TestMemoryThatIsFullCopiesFewRecordsForAWrite(t *testing.T) {
+	m := Memory{MaxBytes: 16 << 20}
+	value := make([]byte, 50)
+	n := 0
+	for ; ; n++ {
+		if ok, err := m.CompareAndSwap(t.Context(), fmt.Sprint("key", n), nil, value, time.Hour); !ok {
+			if !errors.Is(err, ErrFull) {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	random := rand.New(rand.NewPCG(7, 8))
+	for range 5 {
+		for range n / 10 {
+			if ok, err := m.CompareAndSwap(t.Context(), fmt.Sprint("key", random.IntN(n)), value, value, time.Hour); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		before := m.places()
+		if _, err := m.CompareAndSwap(t.Context(), "one-more", nil, make([]byte, MaxValue), time.Hour); !errors.Is(err, ErrFull) {
+			t.Fatal(err)
+		}
+		copied := 0
+		for i, p := range m.places() {
+			if before[i] != p {
+				copied++
+			}
+		}
+		t.Logf("%d of %d records were copied", copied, n)
+		if most := (sweepAll + 4*chunkSize) / (header + len("key1") + len(value)); copied > most {
+			t.Errorf("%d records were copied, want %d at most", copied, most)
+		}
+	}
+}
+
+// places returns the place of each record, by shard and slot.
+func (m *Memory) places() (places []place) {
+	for i := range m.shards {
+		for _, r := range m.shards[i].records {
+			places = append(places, r.place)
+		}
+	}
+	return places
+}
+
+// A place has room for the number of the last chunk. Where no number is left, a write is
+// refused, and the record stays; it can be deleted.
+func TestMemoryRefusesWhatHasNoNumber(t *testing.T) {
+	var m Memory
+	m.once.Do(m.start)
+	s := &m.shards[maphash.String(m.seed, "key")>>(64-shardBits)]
+	s.list = make([]chunk, maxChunks-1)
+	value, longer := []byte("value"), make([]byte, 3000)
+	if ok, err := m.CompareAndSwap(t.Context(), "key", nil, value, time.Hour); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if ok, err := m.CompareAndSwap(t.Context(), "key", value, longer, time.Hour); ok || !errors.Is(err, ErrFull) {
+		t.Fatal(ok, err)
+	}
+	if got, ok, err := m.Get(t.Context(), "key"); !ok || err != nil || string(got) != "value" {
+		t.Fatal(got, ok, err)
+	}
+	if err := m.Delete(t.Context(), "key"); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := m.CompareAndSwap(t.Context(), "key", nil, longer, time.Hour); !ok || err != nil {
+		t.Error(ok, err)
+	}
 }
 
 func TestMemorySweepNeverRemovesManyUnderOneLock(t *testing.T) {
