@@ -52,7 +52,7 @@ function verdict(place, step, mode, state) {
   place.replaceChildren(bold, rest ?? '');
   const other = $(`[data-show=${mode}]`);
   put($('small', other), lead);
-  if (step) flash(other);
+  if (step && other.ariaPressed !== 'true') flash(other);
 }
 
 // tick shows the remaining times, and reports whether one has ended.
