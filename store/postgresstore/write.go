@@ -9,7 +9,8 @@ import (
 )
 
 // waitingSQL counts the writes of this role that wait for a synchronous standby. A write
-// that is on its way waits for milliseconds.
+// that is on its way waits for milliseconds. After SET ROLE, or with track_activities off, it
+// counts none: each write that waits then holds a connection of the server.
 const waitingSQL = `
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '1 second'`
