@@ -46,6 +46,14 @@ func (c *causes) claim(cause, rule string) (known string) {
 	return ""
 }
 
+// known reports whether a rule has reported the error.
+func (c *causes) known(err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.rules[withoutNumbers(err.Error())]
+	return ok
+}
+
 // report ends a run.
 func (c *causes) report(t *testing.T) {
 	t.Helper()

@@ -30,6 +30,8 @@ var failing = []struct {
 	{"Delete does nothing", func(b *broken) {
 		b.delete = func(context.Context, string) error { return nil }
 	}, groups, 8, `the record is present: "second"`},
+	{"records never expire", useTTL(func(time.Duration) time.Duration { return alive }), expiring, 8,
+		"a record is still present after its time to live, and 20s more"},
 	{"values have up to 1,000 bytes", func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			if len(new) > 1000 {
@@ -55,6 +57,9 @@ func diesAfter(swaps int64) func(*broken) {
 		}
 	}
 }
+
+// expiring are groups whose rules wait until records expire.
+var expiring = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.name != "absence" && g.name != "time to live" })
 
 // withoutWaits are groups that wait for nothing.
 var withoutWaits = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.name != "swaps" && g.name != "keys and values" })

@@ -291,7 +291,7 @@ var mutants = []struct {
 			return buffer[:copy(buffer, value)], ok, err
 		}
 	}},
-	{"a swap reads first and writes later", []func(*kit){oneCreator, noLostUpdate, linearizable, sessionUpdates}, func(b *broken) {
+	{"a swap reads first and writes later", []func(*kit){oneCreator, oneWinner, noLostUpdate, linearizable, sessionUpdates}, func(b *broken) {
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 			value, ok, _ := b.Memory.Get(ctx, key)
 			if ok != (old != nil) || !bytes.Equal(value, old) {
@@ -316,7 +316,7 @@ var mutants = []struct {
 			return value, ok, err
 		}
 	}},
-	{"a swap succeeds twice", []func(*kit){oneCreator, noLostUpdate, linearizable, sessionUpdates}, func(b *broken) {
+	{"a swap succeeds twice", []func(*kit){oneCreator, oneWinner, noLostUpdate, linearizable, sessionUpdates}, func(b *broken) {
 		type step struct{ key, old string }
 		var done sync.Map
 		b.swap = func(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {

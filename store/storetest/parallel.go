@@ -80,6 +80,48 @@ func oneCreator(k *kit) {
 	}
 }
 
+// oneWinner lets two goroutines swap the same value at the same instant, again
+// and again for a moment. A store in memory that gives its lock back between the
+// comparison and the write lets both succeed, but in few rounds. Blocks of short and of
+// long values take turns: with short ones the calls meet at the lock, with long ones
+// while they compare.
+func oneWinner(k *kit) {
+	const rounds, block, shortest, longest = 40, 16, 64, 16 << 10
+	key, old := k.key(), []byte(nil)
+	for n, start := 0, time.Now(); n < rounds || time.Since(start) < k.race; n++ {
+		length := rand.IntN(shortest)
+		if n%(2*block) >= block {
+			length = rand.IntN(longest)
+		}
+		var news [2][]byte
+		for i := range news {
+			news[i] = append(make([]byte, length), byte(i))
+		}
+		var ready atomic.Int32
+		var won [2]bool
+		k.parallel(2, func(i int, v view) (err error) {
+			for ready.Add(1); ready.Load() < 2; {
+				runtime.Gosched()
+			}
+			won[i], err = v.swap(key, old, news[i])
+			return err
+		})
+		if won[0] == won[1] {
+			k.fatalf("two swaps of a value at the same instant returned %v and %v, in round %d", won[0], won[1], n+1)
+		}
+		old = news[0]
+		if won[1] {
+			old = news[1]
+		}
+		k.wantValue(key, old)
+		if n%4 == 0 {
+			k.delete(key)
+			old = nil
+		}
+	}
+	k.delete(key)
+}
+
 func noLostUpdate(k *kit) {
 	const writers, each = 8, 25
 	key := k.key()
