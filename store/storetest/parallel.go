@@ -95,7 +95,7 @@ func oneWinner(k *kit) {
 		}
 		var news [2][]byte
 		for i := range news {
-			news[i] = append(make([]byte, length), byte(i))
+			news[i] = fmt.Appendf(make([]byte, length), "%d.%d", n, i) // a value never returns
 		}
 		var ready atomic.Int32
 		var won [2]bool
