@@ -43,7 +43,7 @@ const (
 
 func newKit(t *testing.T, r reporter, one, other store.Store) *kit {
 	k := &kit{reporter: r, stores: [2]store.Store{one, one}, ctx: r.Context(), t: t,
-		patience: 20 * time.Second, budget: 4 * time.Second, race: 1500 * time.Millisecond}
+		patience: 20 * time.Second, budget: 4 * time.Second, race: 2 * time.Second}
 	key := k.key()
 	k.create(key, []byte("probe"))
 	if _, ok, err := other.Get(k.ctx, key); ok && err == nil {
