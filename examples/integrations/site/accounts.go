@@ -82,9 +82,11 @@ func (a accounts) due(ctx context.Context) (list []account, err error) {
 	return list, rows.Err()
 }
 
-// setRoles takes effect at the next request of the account. An unknown address is a no-op.
-func (a accounts) setRoles(ctx context.Context, mail, roles string) error {
-	_, err := a.changes(ctx, `UPDATE accounts SET roles = $1 WHERE mail = $2`, roles, mail)
+// grant adds one role and keeps the others. It takes effect at the next request of the
+// account. An unknown address is a no-op.
+func (a accounts) grant(ctx context.Context, mail, role string) error {
+	one := " " + role + " "
+	_, err := a.changes(ctx, `UPDATE accounts SET roles = trim(replace(' ' || roles || ' ', $1, ' ') || $2) WHERE mail = $3`, one, role, mail)
 	return err
 }
 

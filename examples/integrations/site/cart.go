@@ -15,13 +15,10 @@ const cart = session.Key[[]string]("cart")
 
 const maxItems = 20
 
-// teas is what the shop sells.
-var teas = []string{"Assam", "Darjeeling", "Earl Grey", "Oolong", "Sencha"}
-
 // addToCart needs no login: it creates a session for a visitor without one.
 func (s *site) addToCart(w http.ResponseWriter, r *http.Request) error {
 	item := r.PostFormValue("item")
-	if !slices.Contains(teas, item) {
+	if !slices.Contains(goods, item) {
 		return errItem
 	}
 	err := s.updateVisit(w, r, func(visit *session.Session) error {

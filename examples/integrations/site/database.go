@@ -23,7 +23,7 @@ type sweeper interface {
 }
 
 // opened is one database with two users: the tables of the site, by SQL, and the
-// table of the library, by store.
+// tables of the library, by store.
 type opened struct {
 	SQL   *sql.DB
 	store interface {

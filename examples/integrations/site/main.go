@@ -89,7 +89,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.accounts.setRoles(ctx, s.staff, staffRole); err != nil {
+	if err := s.accounts.grant(ctx, s.staff, staffRole); err != nil {
 		return err
 	}
 	return s.serve(ctx, listener, db.store)

@@ -19,6 +19,7 @@ var templates = template.Must(template.Must(template.New("").Parse(session.CSRFT
 
 // page is the data of the templates.
 type page struct {
+	Site   string // its name
 	Title  string
 	Notice string // on each page
 	Flash  string // shown once
@@ -30,7 +31,8 @@ type page struct {
 	CSRF          string // token of forms, if there is a user
 
 	Mail, Token, Next string // of the request
-	Teas, Cart        []string
+	GoodsTitle        string
+	Goods, Cart       []string
 	Text              string // of a message
 	Devices           []auth.Login
 	Here              string // the current one of these
@@ -38,7 +40,7 @@ type page struct {
 }
 
 var titles = map[string]string{
-	"home": "The tea house", "login": "Log in", "signup": "Sign up", "forgotten": "Forgot your password?",
+	"home": siteName, "login": "Log in", "signup": "Sign up", "forgotten": "Forgot your password?",
 	"set": "Choose a password", "account": "Your account", "contact": "Write to us", "staff": "Messages",
 	"nocookie": "No cookie",
 }
@@ -100,7 +102,7 @@ func (s *site) flash(w http.ResponseWriter, r *http.Request, to, message string)
 // show shows a page, or the page of an error if its data cannot be read.
 func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name, alert string) {
 	p := page{
-		Title: titles[name], Alert: alert, Teas: teas,
+		Title: titles[name], Alert: alert, GoodsTitle: goodsTitle, Goods: goods,
 		Mail: r.FormValue("mail"), Token: r.FormValue("token"), Next: middleware.SafeNext(r.FormValue("next")),
 	}
 	if err := s.fill(w, r, name, &p); err != nil {
@@ -147,7 +149,7 @@ func (s *site) fill(w http.ResponseWriter, r *http.Request, name string, p *page
 
 // write writes a page that no cache stores, because it is for one visitor.
 func (s *site) write(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
-	p.Notice = s.notice
+	p.Site, p.Notice = siteName, s.notice
 	var body bytes.Buffer
 	if err := templates.ExecuteTemplate(&body, name, p); err != nil {
 		s.log.Error("a page cannot be shown", "page", name, "error", err)

@@ -1,5 +1,5 @@
 -- The tables of the site, for SQLite and PostgreSQL alike. The library makes its own
--- table, auth_store.
+-- tables: auth_store, and auth_store_version with the version of the first.
 CREATE TABLE IF NOT EXISTS accounts (
 	id       TEXT PRIMARY KEY,          -- the subject of logins; never reused
 	mail     TEXT NOT NULL UNIQUE,      -- as mailOf returns it

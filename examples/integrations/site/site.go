@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/authlatch/auth"
@@ -67,7 +68,7 @@ func newSite(c config) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.passwords, err = password.New(password.Config{ContextWords: []string{"teahouse"}}); err != nil {
+	if s.passwords, err = password.New(password.Config{ContextWords: []string{siteName, strings.ReplaceAll(siteName, " ", "")}}); err != nil {
 		return nil, err
 	}
 	s.sessions, err = session.New(session.Config{

@@ -161,7 +161,7 @@ func customerRoad(t *testing.T, mails *mailbox, one, two string) {
 	if font := eval[string](b, "getComputedStyle(document.body).fontFamily"); !strings.Contains(font, "system-ui") {
 		t.Errorf("no style: %s", font)
 	}
-	b.answers(".teas button", 200, "Assam is in your cart")
+	b.answers(".goods button", 200, "Assam is in your cart")
 	b.visit(two + "/signup")
 	b.fill("#mail", "Alice@example.com")
 	b.answers("main button", 200, "a link is on its way")
