@@ -25,6 +25,7 @@ var (
 	errForm     = &problem{http.StatusBadRequest, "Your browser has sent a form that cannot be read."}
 	errNotFound = &problem{http.StatusNotFound, "There is no such page."}
 	errStale    = &problem{http.StatusForbidden, "This form was out of date. Send it again."}
+	errOrigin   = &problem{http.StatusForbidden, "This form did not come from a page of this site. Open the page here and send it again."}
 	errMail     = &problem{http.StatusUnprocessableEntity, "Enter an email address."}
 	errItem     = &problem{http.StatusUnprocessableEntity, "The shop does not sell that."}
 	errFull     = &problem{http.StatusConflict, "The cart is full."}

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -44,7 +45,7 @@ func main() {
 	flag.StringVar(&o.postgres, "postgres", "", "`URL` of a PostgreSQL database to use instead of the file")
 	flag.StringVar(&o.keyFile, "key", "site.key", "`file` with the key of cookies, made if it is missing; the same one on all hosts")
 	flag.StringVar(&o.staff, "staff", "", "email `address` whose account, present or future, may see the page of the staff")
-	flag.StringVar(&o.proxies, "proxies", "", "comma-separated `networks` of proxies whose X-Forwarded-For is trusted")
+	flag.StringVar(&o.proxies, "proxies", "", "comma-separated addresses or `networks` of proxies whose X-Forwarded-For is trusted")
 	flag.DurationVar(&o.idle, "idle", time.Hour, "how long a session lasts without use")
 	flag.BoolVar(&o.insecure, "insecure", false, "set cookies without Secure, for Safari on http://localhost")
 	flag.Parse()
@@ -77,8 +78,11 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer listener.Close()
-	if o.url == "" {
-		o.url = "http://" + listener.Addr().String()
+	if o.url, err = publicURL(o.url, listener.Addr()); err != nil {
+		return err
+	}
+	if o.staff != "" && !isMail(mailOf(o.staff)) {
+		return fmt.Errorf("-staff: %q is not an email address", o.staff)
 	}
 	s, err := newSite(config{
 		Accounts: accounts{db.SQL}, Messages: messages{db.SQL}, Store: db.store, Key: key, Staff: mailOf(o.staff),
@@ -107,9 +111,28 @@ func loadKey(file string) ([]byte, error) {
 	return key, err
 }
 
+// publicURL returns the address with which links in mails begin, without a slash at its end.
+func publicURL(text string, listening net.Addr) (string, error) {
+	if text == "" {
+		if at, ok := listening.(*net.TCPAddr); ok && !at.IP.IsLoopback() {
+			return "", errors.New("-url: say which address links in mails have, such as https://shop.example")
+		}
+		return "http://" + listening.String(), nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return "", fmt.Errorf("-url: %q is not an address such as https://shop.example", text)
+	}
+	return strings.TrimSuffix(text, "/"), nil
+}
+
+// parseNetworks reads networks and single addresses.
 func parseNetworks(list string) (networks []netip.Prefix, err error) {
 	for _, text := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' }) {
 		network, err := netip.ParsePrefix(text)
+		if address, single := netip.ParseAddr(text); single == nil {
+			network, err = address.Prefix(address.BitLen())
+		}
 		if err != nil {
 			return nil, fmt.Errorf("-proxies: %w", err)
 		}

@@ -37,6 +37,15 @@ func TestTheSiteEndsInGoodOrder(t *testing.T) {
 	}
 }
 
+func TestFlagsAreReadAsTheyAreMeant(t *testing.T) {
+	if u, err := publicURL("https://shop.example/", nil); err != nil || u != "https://shop.example" {
+		t.Errorf("%q, %v", u, err)
+	}
+	if n, err := parseNetworks("10.0.0.1,2001:db8::1,192.168.0.0/16"); err != nil || len(n) != 3 || n[0].Bits() != 32 || n[1].Bits() != 128 {
+		t.Errorf("%v, %v", n, err)
+	}
+}
+
 func TestFlagsThatCannotWorkAreErrors(t *testing.T) {
 	dir := t.TempDir()
 	short := filepath.Join(dir, "short.key")
@@ -44,7 +53,10 @@ func TestFlagsThatCannotWorkAreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*options){
-		"networks of proxies":  func(o *options) { o.proxies = "10.0.0.0" },
+		"networks of proxies":  func(o *options) { o.proxies = "10.0.0" },
+		"a URL without https":  func(o *options) { o.url = "shop.example" },
+		"no URL for mails":     func(o *options) { o.addr = ":0" },
+		"staff without a mail": func(o *options) { o.staff = "notamail" },
 		"a missing folder":     func(o *options) { o.sqlite = filepath.Join(dir, "none", "site.db") },
 		"a key that is short":  func(o *options) { o.keyFile = short },
 		"a database elsewhere": func(o *options) { o.postgres = "postgres://127.0.0.1:1/none?connect_timeout=1" },

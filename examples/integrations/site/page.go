@@ -78,8 +78,9 @@ func (s *site) posted(name string, do func(http.ResponseWriter, *http.Request) e
 // fill the store with sessions of bots.
 func (s *site) own(r *http.Request) error {
 	if _, ok := auth.FromContext(r.Context()); !ok {
-		if s.origin.Check(r) != nil {
-			return errStale
+		if err := s.origin.Check(r); err != nil {
+			s.log.WarnContext(r.Context(), "form refused", "error", err, "origin", r.Header.Get("Origin"), "host", r.Host)
+			return errOrigin
 		}
 		return nil
 	}
