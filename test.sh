@@ -25,6 +25,7 @@ pg_ctlcluster    postgresql
 pgbouncer        pgbouncer
 mariadbd         mariadb-server
 etcd             etcd-server
+strace           strace             # makes its disks slow
 npm              nodejs npm         # the browser client, under Node and with axios
 curl             curl               # the rest is for internal/lab/release
 openssl          openssl

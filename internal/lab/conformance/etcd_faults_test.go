@@ -83,6 +83,9 @@ var etcdFaults = []struct {
 		}
 	}, false},
 	{"compacted and defragmented", compactAndDefragment, false},
+	{"slow disks: 0.2 s for each fsync", func(_ *testing.T, c servers.EtcdCluster) {
+		c.SlowDisk(200*time.Millisecond, 4*time.Second)
+	}, false},
 }
 
 // ASVS 5.0, 16.5.2.
@@ -115,7 +118,36 @@ func TestEtcdSurvivesFaults(t *testing.T) {
 		run(fault.name, c, fault.happens, fault.bites)
 	}
 	run("database at its quota, then freed", servers.Etcd(t, 3, "--quota-backend-bytes", "8388608"), fillAndFree, true)
+	onDisks, disks := servers.EtcdOnDisks(t, 3)
+	run("leader: its disk is full", onDisks, func(t *testing.T, c servers.EtcdCluster) {
+		fillDiskOfLeader(t, c, disks)
+	}, false)
 	t.Log(strings.Join(table, "\n"))
+}
+
+// fillDiskOfLeader leaves the leader no space, and writes until it has noticed: it ends.
+// The operator then frees the disk and starts it.
+func fillDiskOfLeader(t *testing.T, c servers.EtcdCluster, disks map[*servers.EtcdMember]*servers.Disk) {
+	leader, others := c.Leader()
+	disks[leader].Fill()
+	client := others[0].Client()
+	defer client.Close()
+	filler := string(bytes.Repeat([]byte("x"), 1<<19))
+	begin := time.Now()
+	for i := 0; leader.Running(); i++ {
+		if time.Since(begin) > hang {
+			t.Fatal("the leader goes on without a disk")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		_, err := client.Put(ctx, fmt.Sprint("filler/", i%40), filler)
+		cancel()
+		if err != nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	time.Sleep(time.Second)
+	disks[leader].Free()
+	leader.Start()
 }
 
 func compactAndDefragment(t *testing.T, c servers.EtcdCluster) {

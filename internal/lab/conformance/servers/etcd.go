@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,12 +36,32 @@ type EtcdCluster []*EtcdMember
 // such as "--quota-backend-bytes", "1000000".
 func Etcd(t testing.TB, members int, options ...string) EtcdCluster {
 	t.Helper()
-	c := etcdCluster(t, "http", members, pingEtcd, options)
+	c := etcdCluster(t, "http", members, pingEtcd, func() string { return Folder(t, nil) }, options)
+	c.name()
+	return c
+}
+
+// EtcdOnDisks starts a cluster of so many members, each on a small file system of its own.
+func EtcdOnDisks(t testing.TB, members int) (EtcdCluster, map[*EtcdMember]*Disk) {
+	t.Helper()
+	var disks []*Disk
+	c := etcdCluster(t, "http", members, pingEtcd, func() string {
+		disks = append(disks, NewDisk(t, "256")) // a write-ahead log takes 128 from the start
+		return disks[len(disks)-1].Dir
+	}, nil)
+	c.name()
+	of := make(map[*EtcdMember]*Disk)
+	for i, m := range c {
+		of[m] = disks[i]
+	}
+	return c, of
+}
+
+func (c EtcdCluster) name() {
 	for _, m := range c {
 		m.ID = m.status().Header.MemberId
 		m.network.name(m)
 	}
-	return c
 }
 
 // EtcdTLS starts a member that serves https, with options for its certificate.
@@ -61,10 +83,10 @@ func EtcdTLS(t testing.TB, options ...string) *EtcdMember {
 		}
 		return nil
 	}
-	return etcdCluster(t, "https", 1, healthy, append(options, "--listen-metrics-urls", metrics))[0]
+	return etcdCluster(t, "https", 1, healthy, func() string { return Folder(t, nil) }, append(options, "--listen-metrics-urls", metrics))[0]
 }
 
-func etcdCluster(t testing.TB, scheme string, members int, ping func(context.Context, string) error, options []string) EtcdCluster {
+func etcdCluster(t testing.TB, scheme string, members int, ping func(context.Context, string) error, folder func() string, options []string) EtcdCluster {
 	t.Helper()
 	etcd := program(t, "etcd", "etcd")
 	cluster, peers := make(EtcdCluster, members), make([]string, members)
@@ -74,7 +96,7 @@ func etcdCluster(t testing.TB, scheme string, members int, ping func(context.Con
 		advertised := "http://" + network.lead(strings.TrimPrefix(listen, "http://"))
 		peers[i] = fmt.Sprintf("m%d=%s", i, advertised)
 		url := scheme + "://" + loopback(quietPort(t))
-		dir := Folder(t, nil)
+		dir := folder()
 		cluster[i] = &EtcdMember{URL: url, network: network, SQL: &SQL{URL: url, Dir: dir, t: t, ping: ping, command: []string{
 			etcd, "--name", fmt.Sprint("m", i), "--data-dir", filepath.Join(dir, "data"),
 			"--listen-client-urls", url, "--advertise-client-urls", url,
@@ -209,6 +231,28 @@ func (c EtcdCluster) Leader() (leader *EtcdMember, followers EtcdCluster) {
 	}
 	c[0].t.Fatal("the cluster has no leader")
 	return nil, nil
+}
+
+// SlowDisk delays each fsync of the members for some time, as a disk that is overloaded.
+func (c EtcdCluster) SlowDisk(delay, d time.Duration) {
+	t := c[0].t
+	t.Helper()
+	strace := program(t, "strace", "strace")
+	var all []*exec.Cmd
+	for _, m := range c {
+		inject := fmt.Sprintf("inject=fdatasync,fsync:delay_enter=%d", delay.Microseconds())
+		command := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace=fdatasync,fsync", "-e", inject, "-p", fmt.Sprint(m.process.Process.Pid))
+		command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, command)
+	}
+	time.Sleep(d)
+	for _, command := range all {
+		command.Process.Signal(syscall.SIGINT) // it detaches
+		command.Wait()
+	}
 }
 
 // Isolate cuts a member off from the others; its clients still reach it.
