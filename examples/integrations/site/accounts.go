@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // accounts is the table of accounts.
@@ -23,20 +25,30 @@ const selectAccount = `SELECT id, mail, hash, roles, replaced, revoked FROM acco
 // byMail returns the zero account if no account has the address. Its hash is "", which
 // takes as long to verify as any other, so that the time does not reveal it.
 func (a accounts) byMail(ctx context.Context, mail string) (account, error) {
-	return scan(a.db.QueryRowContext(ctx, selectAccount+`mail = $1`, mail))
+	return a.one(ctx, `mail = $1`, mail)
 }
 
 func (a accounts) byID(ctx context.Context, id string) (account, error) {
-	return scan(a.db.QueryRowContext(ctx, selectAccount+`id = $1`, id))
+	return a.one(ctx, `id = $1`, id)
 }
 
-func scan(row *sql.Row) (account, error) {
-	var one account
-	err := row.Scan(&one.ID, &one.Mail, &one.Hash, &one.Roles, &one.Replaced, &one.Revoked)
+// one does not ask the database for a value that no account can have. PostgreSQL would
+// respond with an error, which anyone could cause at the login.
+func (a accounts) one(ctx context.Context, where, value string) (one account, err error) {
+	if !isText(value) {
+		return account{}, nil
+	}
+	row := a.db.QueryRowContext(ctx, selectAccount+where, value)
+	err = row.Scan(&one.ID, &one.Mail, &one.Hash, &one.Roles, &one.Replaced, &one.Revoked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return account{}, nil
 	}
 	return one, err
+}
+
+// isText reports whether PostgreSQL can store a text.
+func isText(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
 // create reports whether the address was free.

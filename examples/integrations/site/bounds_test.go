@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -75,4 +76,27 @@ func (c *counting) Get(ctx context.Context, key string) ([]byte, bool, error) {
 func (c *counting) CompareAndSwap(ctx context.Context, key string, old, new []byte, ttl time.Duration) (bool, error) {
 	c.calls.Add(1)
 	return c.Memory.CompareAndSwap(ctx, key, old, new, ttl)
+}
+
+// PostgreSQL refuses such text with an error, which would be a 503 and an alert.
+func TestAnAddressThatNoAccountCanHaveIsNotQueried(t *testing.T) {
+	db, err := openDatabase(t.Context(), options{sqlite: filepath.Join(t.TempDir(), "site.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"\x00", "a\x00@example.com", "\xff"} {
+		for name, read := range map[string]func(context.Context, string) (account, error){
+			"byMail": accounts{db.SQL}.byMail, "byID": accounts{db.SQL}.byID,
+		} {
+			if a, err := read(t.Context(), value); err != nil || a != (account{}) {
+				t.Errorf("%s %q: %v, %v", name, value, a, err)
+			}
+		}
+	}
+	if _, err := (accounts{db.SQL}).byMail(t.Context(), alice); err == nil {
+		t.Error("the database is closed, and an address was not queried")
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/authlatch/auth"
 	"github.com/authlatch/auth/session"
@@ -78,7 +77,7 @@ func draftOf(id auth.Identity) (string, error) {
 
 func textOf(r *http.Request) (string, error) {
 	text := strings.TrimSpace(r.PostFormValue("text"))
-	if text == "" || len(text) > maxText || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+	if text == "" || len(text) > maxText || !isText(text) {
 		return "", errText
 	}
 	return text, nil
