@@ -42,16 +42,26 @@ func (s *site) contact(w http.ResponseWriter, r *http.Request) error {
 // ended, the text is kept in an anonymous session, which the login takes over, and the
 // form then shows it. Nothing is sent before the author does so: with the old session went
 // the proof that the form is of this site. The size is bounded, Ensure refuses forms of
-// other sites, and no text passes through an address or another page.
+// other sites, and no text passes through an address or another page. The form names the
+// account that it was shown to: without the ID of one, which is not public, nothing is
+// kept, so strangers cannot fill the store.
 func (s *site) keepText(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Method != http.MethodPost || !errors.Is(err, auth.ErrNoCredential) {
 		s.deny(w, r, err)
 		return
 	}
-	text, err := textOf(r)
+	author, err := s.accounts.byID(r.Context(), r.PostFormValue("author"))
+	if err == nil && author.ID == "" {
+		s.deny(w, r, auth.ErrNoCredential)
+		return
+	}
+	var text string
+	if err == nil {
+		text, err = textOf(r)
+	}
 	if err == nil {
 		err = s.updateVisit(w, r, func(visit *session.Session) error {
-			return draft.Set(visit, unsent{r.PostFormValue("author"), text})
+			return draft.Set(visit, unsent{author.ID, text})
 		})
 	}
 	if err == nil {

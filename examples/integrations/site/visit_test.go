@@ -222,19 +222,33 @@ func TestAMessageOfAnotherSessionIsShownAgain(t *testing.T) {
 
 func TestWhatIsKeptOfAMessageIsBounded(t *testing.T) {
 	o := open(t)
+	id := o.account(t).ID
 	b := o.tab(t)
-	b.wants(422, "at most 2000 characters")(b.post("/contact", "", "text", strings.Repeat("x", maxText+1)))
-	b.wants(422, "at most 2000 characters")(b.post("/contact", "", "text", "\xff"))
-	b.wants(422, "at most 2000 characters")(b.post("/contact", "", "text", " "))
+	b.wants(422, "at most 2000 characters")(b.post("/contact", "", "author", id, "text", strings.Repeat("x", maxText+1)))
+	b.wants(422, "at most 2000 characters")(b.post("/contact", "", "author", id, "text", "\xff"))
+	b.wants(422, "at most 2000 characters")(b.post("/contact", "", "author", id, "text", " "))
 	if len(b.c.Jar.Cookies(b.last.Request.URL)) > 0 {
 		t.Error("a session for nothing")
 	}
-	r := b.request("/contact", "", "text", "of another site")
+	r := b.request("/contact", "", "author", id, "text", "of another site")
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	if status, _ := b.do(r); status != 403 || len(b.c.Jar.Cookies(b.last.Request.URL)) > 0 {
 		t.Errorf("another site: status %d", status)
 	}
-	b.wants(200, "Your text is kept")(b.post("/contact", "", "text", strings.Repeat("€", maxText/3)))
+	b.wants(200, "Your text is kept")(b.post("/contact", "", "author", id, "text", strings.Repeat("€", maxText/3)))
+}
+
+// A stranger, who has never seen the form, cannot fill the store.
+func TestNoMessageOfAStrangerIsKept(t *testing.T) {
+	o := open(t)
+	o.account(t)
+	for _, author := range []string{"", "\x00", "\xff", alice, strings.Repeat("x", 20000)} {
+		b := o.tab(t)
+		b.wants(200, "Your session has ended. Log in again.")(b.post("/contact", "", "author", author, "text", "a text"))
+		if got := b.c.Jar.Cookies(b.last.Request.URL); len(got) > 0 {
+			t.Errorf("author %.10q: a session: %v", author, got)
+		}
+	}
 }
 
 // An idle timeout is an end like any other.
