@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -100,15 +101,28 @@ func run(ctx context.Context, o options) (err error) {
 }
 
 // loadKey returns the key that encrypts and authenticates cookies of the site that are
-// not sessions: flash messages and trusted devices.
+// not sessions: flash messages and trusted devices. If there is no file, it makes one. Of
+// several processes that do so at once, the first decides: a link never replaces a file.
 func loadKey(file string) ([]byte, error) {
 	key, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, 32)
-		rand.Read(key)
-		err = os.WriteFile(file, key, 0o600)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
 	}
-	return key, err
+	made, err := os.CreateTemp(filepath.Dir(file), ".key-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(made.Name())
+	key = make([]byte, 32)
+	rand.Read(key)
+	_, err = made.Write(key)
+	if err := errors.Join(err, made.Sync(), made.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(made.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(file)
 }
 
 // publicURL returns the address with which links in mails begin, without a slash at its end.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/authlatch/auth"
@@ -72,6 +74,37 @@ func TestFlagsThatCannotWorkAreErrors(t *testing.T) {
 		info, err := os.Stat(filepath.Join(dir, file))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", file, info.Mode(), err)
+		}
+	}
+}
+
+// Several processes of a new site start at once, and must agree on one key.
+func TestProcessesThatMakeTheKeyAtOnceHaveTheSame(t *testing.T) {
+	for range 100 {
+		folder := t.TempDir()
+		file := filepath.Join(folder, "site.key")
+		keys := make([][]byte, 4)
+		var all sync.WaitGroup
+		for i := range keys {
+			all.Go(func() {
+				var err error
+				if keys[i], err = loadKey(file); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		kept, err := os.ReadFile(file)
+		for _, key := range keys {
+			if err != nil || len(kept) != 32 || !bytes.Equal(key, kept) {
+				t.Fatalf("%d bytes and not those of the file, %d, %v", len(key), len(kept), err)
+			}
+		}
+		if rest, err := os.ReadDir(folder); err != nil || len(rest) != 1 {
+			t.Fatal(rest, err)
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatal(info, err)
 		}
 	}
 }
