@@ -21,9 +21,11 @@ import (
 //	middleware.Explain(w, r, err)
 //
 // Only a client on this machine gets the text, for a request to localhost, 127.0.0.0/8 or
-// [::1]. Explain responds to all others like Deny, because the text helps an attacker, too
-// (ASVS 5.0, 13.4.2 and 16.5.1). A proxy on this machine that rewrites the Host header to
-// localhost defeats this check.
+// [::1], without the headers that proxies add, such as X-Forwarded-For. Explain responds to
+// all others like Deny, because the text helps an attacker, too (ASVS 5.0, 13.4.2 and
+// 16.5.1). A proxy on this machine that adds no such header defeats this check, if it
+// rewrites the Host header to localhost, or passes on one that a client made up: do not use
+// Explain in production.
 func Explain(w http.ResponseWriter, r *http.Request, err error) {
 	if err == nil || !fromHere(r) {
 		Deny(w, r, err)
@@ -32,8 +34,17 @@ func Explain(w http.ResponseWriter, r *http.Request, err error) {
 	deny(w, r, err, wire.Problem{Detail: err.Error()})
 }
 
-// fromHere reports whether a client on this machine asks for a name of this machine.
+// proxied are header fields that proxies add.
+var proxied = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+
+// fromHere reports whether a client on this machine asks for a name of this machine, and not
+// through a proxy, as far as the request says so.
 func fromHere(r *http.Request) bool {
+	for _, field := range proxied {
+		if len(r.Header[field]) > 0 {
+			return false
+		}
+	}
 	client, _, err := net.SplitHostPort(r.RemoteAddr)
 	host := url.URL{Host: r.Host}
 	return err == nil && wire.Loopback(client) && wire.Loopback(host.Hostname())

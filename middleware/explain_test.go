@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -51,6 +53,36 @@ func TestExplainSaysWhyOnThisMachineOnly(t *testing.T) {
 		w := explained(c.remote, c.host, "", errWhy)
 		if explains := strings.Contains(w.Body.String(), "sent twice"); w.Code != http.StatusUnauthorized || explains != c.explains {
 			t.Errorf("from %q for %q: %d %s", c.remote, c.host, w.Code, w.Body)
+		}
+	}
+}
+
+// A proxy on this machine may pass on the Host header, which an attacker chooses.
+func TestExplainDoesNotSayWhyThroughAProxy(t *testing.T) {
+	guard := &middleware.Guard{
+		Authenticator: authenticatorFunc(func(*http.Request) (auth.Identity, error) { return auth.Identity{}, errWhy }),
+		Deny:          middleware.Explain,
+	}
+	server := httptest.NewServer(guard.Require(http.NotFoundHandler()))
+	defer server.Close()
+	target, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	r := httptest.NewRequest("GET", "/me", nil)
+	r.RemoteAddr, r.Host = "203.0.113.66:5000", "localhost"
+	w := httptest.NewRecorder()
+	if proxy.ServeHTTP(w, r); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "sent twice") {
+		t.Errorf("through a proxy: %d %s", w.Code, w.Body)
+	}
+	for _, field := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
+		r := httptest.NewRequest("GET", "/me", nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:5000", "localhost"
+		r.Header.Set(field, "")
+		w := httptest.NewRecorder()
+		if guard.Require(http.NotFoundHandler()).ServeHTTP(w, r); strings.Contains(w.Body.String(), "sent twice") {
+			t.Errorf("with %s: %s", field, w.Body)
 		}
 	}
 }
