@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -78,7 +79,8 @@ func readFiber(old *fibersession.Store) func(*http.Request) (oldLogin, error) {
 				Subject:  user,
 				AuthTime: time.Unix(1, 0), // not known: RequireRecent asks for a login
 			},
-			once: []byte(cookie.Value),
+			// A column of MySQL finds an ID in any case and with spaces behind it.
+			once: []byte(strings.ToLower(strings.TrimRight(cookie.Value, " "))),
 		}, nil
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -153,7 +154,8 @@ func readSCS(old *scs.SessionManager, sessions *session.Manager) func(*http.Requ
 				AuthTime: time.Unix(1, 0), // not known: RequireRecent asks for a login
 				Expires:  expires,
 			},
-			once: []byte(c.Value),
+			// A column of MySQL finds an ID in any case and with spaces behind it.
+			once: []byte(strings.ToLower(strings.TrimRight(c.Value, " "))),
 			keep: func(w http.ResponseWriter, r *http.Request) error {
 				return keepSCS(sessions, w, r, old.GetString(ctx, "cart"), old.GetInt64(ctx, "visits"))
 			},
