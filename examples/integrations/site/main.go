@@ -126,6 +126,7 @@ func loadKey(file string) ([]byte, error) {
 }
 
 // publicURL returns the address with which links in mails begin, without a slash at its end.
+// Over plain HTTP, the network would read the links, and browsers keep no Secure cookie.
 func publicURL(text string, listening net.Addr) (string, error) {
 	if text == "" {
 		if at, ok := listening.(*net.TCPAddr); ok && !at.IP.IsLoopback() {
@@ -134,10 +135,16 @@ func publicURL(text string, listening net.Addr) (string, error) {
 		return "http://" + listening.String(), nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", fmt.Errorf("-url: %q is not an address such as https://shop.example", text)
+	if err != nil {
+		return "", errors.New("-url: it is not an address such as https://shop.example")
 	}
-	return strings.TrimSuffix(text, "/"), nil
+	ip, _ := netip.ParseAddr(u.Hostname())
+	local := u.Hostname() == "localhost" || ip.IsLoopback()
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host}
+	if base := bare.String(); u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && local) && (text == base || text == base+"/") {
+		return base, nil
+	}
+	return "", fmt.Errorf("-url: %q is not an address such as https://shop.example", u.Redacted())
 }
 
 // parseNetworks reads networks and single addresses.

@@ -57,6 +57,9 @@ func TestFlagsThatCannotWorkAreErrors(t *testing.T) {
 	for name, change := range map[string]func(*options){
 		"networks of proxies":  func(o *options) { o.proxies = "10.0.0" },
 		"a URL without https":  func(o *options) { o.url = "shop.example" },
+		"a URL in the clear":   func(o *options) { o.url = "http://shop.example" },
+		"a URL with a query":   func(o *options) { o.url = "https://shop.example/?a" },
+		"a URL with a user":    func(o *options) { o.url = "https://shop.example@evil.example" },
 		"no URL for mails":     func(o *options) { o.addr = ":0" },
 		"staff without a mail": func(o *options) { o.staff = "notamail" },
 		"a missing folder":     func(o *options) { o.sqlite = filepath.Join(dir, "none", "site.db") },
