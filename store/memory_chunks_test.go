@@ -125,7 +125,7 @@ func callsOf(t *testing.T, calls []byte) {
 			time.Sleep(time.Duration(what) * time.Second)
 		default:
 			next := bytes.Repeat([]byte{byte(n), what}, 1+int(calls[1])*int(calls[1])/2)
-			ttl := time.Duration(1+what) * time.Second
+			ttl := time.Duration(1+int(what)) * time.Second
 			if ok, err := m.CompareAndSwap(t.Context(), key, value, next, ttl); !ok || err != nil {
 				t.Fatalf("call %d: swap: %v, %v", n, ok, err)
 			}
