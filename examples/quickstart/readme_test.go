@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/authlatch/auth/internal/lab/fences"
 )
 
 func TestTheReadmeShowsThisProgram(t *testing.T) {
@@ -56,30 +58,15 @@ func TestTokensAreADiffOfAtMost10Lines(t *testing.T) {
 	}
 	_, diff, _ := strings.Cut(string(readme), "```diff\n")
 	diff, _, _ = strings.Cut(diff, "```\n")
-	changed, rest, added := "", string(source), 0
-	for line := range strings.Lines(diff) {
-		mark, text := line[0], line[1:]
-		if mark == '+' {
-			added++
-			changed += text
-			continue
-		}
-		before, after, found := strings.Cut(rest, "\n"+text)
-		if !found {
-			if before, after, found = "", strings.TrimPrefix(rest, text), strings.HasPrefix(rest, text); !found {
-				t.Fatalf("main.go does not have, after what comes before it in the diff, the line %q", text)
-			}
-		} else {
-			before += "\n"
-		}
-		if changed, rest = changed+before, after; mark == ' ' {
-			changed += text
-		}
+	changed, err := fences.Apply(string(source), diff)
+	if err != nil {
+		t.Fatal(err)
 	}
+	added := strings.Count("\n"+diff, "\n+")
 	if added == 0 || added > 10 {
 		t.Errorf("the diff adds %d lines", added)
 	}
-	build(t, changed+rest)
+	build(t, changed)
 }
 
 // build compiles the program with other text in the place of main.go.

@@ -57,7 +57,7 @@ func TestEveryExampleRunsByItsCommands(t *testing.T) {
 func TestTheReadmeShowsWhatCurlPrints(t *testing.T) {
 	for _, name := range []string{"README.md"} {
 		var commands, expected []string
-		for line := range strings.Lines(fences(read(t, name), "console")[0]) {
+		for line := range strings.Lines(blocks(read(t, name), "console")[0]) {
 			line = strings.TrimSuffix(line, "\n")
 			if command, ok := strings.CutPrefix(line, "$ "); ok {
 				commands = append(commands, command)
@@ -92,7 +92,7 @@ func commandsOf(source string) (commands []string) {
 
 // runsIn returns the commands of a README that run a program.
 func runsIn(readme string) (commands []string) {
-	for _, block := range fences(readme, "sh") {
+	for _, block := range blocks(readme, "sh") {
 		for line := range strings.Lines(block) {
 			if line = strings.TrimSpace(line); strings.HasPrefix(line, "go ") && strings.Contains(line, " run ") {
 				commands = append(commands, line)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/authlatch/auth/internal/lab/fences"
 )
 
 const (
@@ -20,10 +22,14 @@ const (
 func TestTheReadmesProgramsBuildInANewModule(t *testing.T) {
 	t.Parallel()
 	readme := read(t, "README.md")
-	program := fences(readme, "go")[0]
+	program := blocks(readme, "go")[0]
+	changed, err := fences.Apply(program, blocks(readme, "diff")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, source := range map[string]string{
 		"sessions": program,
-		"tokens":   apply(t, program, fences(readme, "diff")[0]),
+		"tokens":   changed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,7 +48,7 @@ func TestTheReadmeOfEachBackendBuildsInANewModule(t *testing.T) {
 	for _, backend := range backends(t) {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
-			fragments := fences(read(t, backend, "README.md"), "go")
+			fragments := blocks(read(t, backend, "README.md"), "go")
 			if len(fragments) == 0 {
 				t.Fatalf("%s/README.md shows between ```go and ``` no code that opens the store", backend)
 			}
@@ -91,41 +97,14 @@ func read(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// fences returns the blocks of code of a language.
-func fences(text, language string) (blocks []string) {
-	for {
-		_, after, found := strings.Cut(text, "```"+language+"\n")
-		if !found {
-			return blocks
-		}
-		block, rest, _ := strings.Cut(after, "```\n")
-		blocks, text = append(blocks, block), rest
-	}
-}
-
-// apply returns a program after a diff without line numbers: each line that it
-// keeps or removes is the next one with this text.
-func apply(t *testing.T, program, diff string) string {
-	t.Helper()
-	var changed strings.Builder
-	rest := "\n" + program
-	for line := range strings.Lines(diff) {
-		mark, text := line[0], line[1:]
-		if mark != '+' {
-			before, after, found := strings.Cut(rest, "\n"+text)
-			if !found {
-				t.Fatalf("the diff has a line that the program lacks: %q", text)
-			}
-			if before != "" {
-				changed.WriteString(before[1:] + "\n")
-			}
-			rest = "\n" + after
-		}
-		if mark != '-' {
-			changed.WriteString(text)
+// blocks returns the texts of the blocks of a language.
+func blocks(text, language string) (texts []string) {
+	for _, b := range fences.Blocks(text) {
+		if b.Language == language {
+			texts = append(texts, b.Text)
 		}
 	}
-	return changed.String() + rest[1:]
+	return texts
 }
 
 // packages are what fragments of code in READMEs may use.
