@@ -77,11 +77,10 @@ func (s *Store) once(ctx context.Context, st statement, params []param) (*pgconn
 	if prepared == nil && st.unnamed != "" {
 		sql = st.unnamed
 	}
-	if !st.write {
-		result := execute(ctx, conn, prepared, sql, values, oids)
-		return result, result.Err
+	done := func() error { return nil }
+	if st.write {
+		done = writing(conn)
 	}
-	done := writing(conn)
 	result := execute(ctx, conn, prepared, sql, values, oids)
 	if err := done(); err != nil {
 		return nil, err
