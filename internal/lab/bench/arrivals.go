@@ -142,10 +142,6 @@ func sleepUntil(t time.Time) {
 	}
 }
 
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
 // writeArrivals writes what the load has shown.
 func (r *results) writeArrivals(p *page) {
 	if len(r.arrivals) == 0 {

@@ -91,7 +91,7 @@ func printSamples(t io.Writer, samples []sample) {
 		"t is of the times without the slowest tenth; beyond 4.5 either way it means something.\n")
 }
 
-func (s sample) quantile(percent int) float64 { return s.times[len(s.times)*percent/100] }
+func (s sample) quantile(percent int) float64 { return quantile(s.times, float64(percent)/100) }
 
 // welch returns Welch's t of two samples without the slowest tenth of both
 // together, which is what the machine did meanwhile.

@@ -177,3 +177,8 @@ func median[T float64 | time.Duration](values []T) T {
 	slices.Sort(values)
 	return values[len(values)/2]
 }
+
+// quantile returns the value below which a share q of the sorted values is.
+func quantile[T float64 | time.Duration](sorted []T, q float64) T {
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}

@@ -142,6 +142,5 @@ func summary(name string, rates [][]float64, times []time.Duration, i int) throu
 		toOurs = append(toOurs, rate/rates[1][round])
 	}
 	slices.Sort(times)
-	quantile := func(q float64) time.Duration { return times[int(q*float64(len(times)-1))] }
-	return throughput{name, median(slices.Clone(rates[i])), median(toFirst), median(toOurs), quantile(0.5), quantile(0.99), quantile(0.999)}
+	return throughput{name, median(slices.Clone(rates[i])), median(toFirst), median(toOurs), quantile(times, 0.5), quantile(times, 0.99), quantile(times, 0.999)}
 }
