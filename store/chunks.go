@@ -60,7 +60,7 @@ const header = 1 + 2
 func (p place) chunk() int  { return int(p >> offsetBits) }
 func (p place) offset() int { return int(p % chunkSize) }
 
-// at returns the record at a place, and whatever follows it.
+// at returns the record at a place, and the bytes that follow it.
 func (c *chunks) at(p place) []byte { return c.list[p.chunk()].data[p.offset():] }
 
 func sizeOf(record []byte) int {

@@ -57,7 +57,7 @@ func TestMemoryNeverChangesWhatAReaderHolds(t *testing.T) {
 				key := fmt.Sprint("key", random.IntN(keys))
 				value, ok, err := m.Get(t.Context(), key)
 				if err != nil || ok && !intact(value) {
-					t.Error("a value was read that nobody has written", err)
+					t.Error("a value was read that no writer has written", err)
 					return
 				}
 				if ok {

@@ -151,7 +151,7 @@ func (s *shard) discard(p place) {
 
 // tidy ends a call on the shard: it removes a few expired records, and compacts. A chunk
 // with more waste than one part of wasteParts makes room for n bytes once compaction has
-// looked at wasteParts*n of it. So waste does not grow further, whatever the sizes are.
+// looked at wasteParts*n of it. So waste does not grow further, for records of any size.
 func (s *shard) tidy(now int64) {
 	s.expire(now, batch)
 	s.compact(min(max(minLook, wasteParts*s.dropped), chunkSize), wasteParts)

@@ -68,36 +68,36 @@ func TestAnImpossibleHistoryIsPrintedSmall(t *testing.T) {
 		}, `
 			0s   to 2ms  client b  CompareAndSwap a2 → b1: true
 			4ms  to 5ms  client a  Get: a2  ← impossible: no order of the calls explains this
-			other calls left out, because this is impossible whatever they did: 8`},
+			other calls left out, because this is impossible with any effect of theirs: 8`},
 		{"a lost update", history{
 			cas("", "a", true, 0, 1), cas("a", "b", true, 2, 5), get("b", 6, 7), cas("a", "c", true, 3, 8), del(9, 10),
 		}, `
 			0s   to 3ms    CompareAndSwap a → b: true
 			1ms  to 6ms    CompareAndSwap a → c: true  ← impossible: no order of the calls explains this
-			other calls left out, because this is impossible whatever they did: 3`},
+			other calls left out, because this is impossible with any effect of theirs: 3`},
 		{"Delete does nothing", history{
 			cas("", "a", true, 0, 1), cas("a", "b", true, 2, 3), del(4, 5), get("b", 6, 7), get("b", 8, 9),
 		}, `
 			0s   to 1ms    Delete
 			2ms  to 3ms    Get: b  ← impossible: no order of the calls explains this
-			other calls left out, because this is impossible whatever they did: 3`},
+			other calls left out, because this is impossible with any effect of theirs: 3`},
 		{"two creates", history{
 			cas("", "a", true, 0, 9), cas("", "b", true, 1, 8), get("b", 10, 11),
 		}, `
 			0s   to 9ms    CompareAndSwap (absent) → a: true  ← impossible: no order of the calls explains this
 			1ms  to 8ms    CompareAndSwap (absent) → b: true
-			other calls left out, because this is impossible whatever they did: 1`},
+			other calls left out, because this is impossible with any effect of theirs: 1`},
 		{"a record disappears", history{
 			cas("", "a", true, 3, 4), get("a", 5, 6), get("", 7, 8),
 		}, `
 			0s   to 1ms    Get: a
 			2ms  to 3ms    Get: (absent)  ← impossible: no order of the calls explains this
-			other calls left out, because this is impossible whatever they did: 1`},
+			other calls left out, because this is impossible with any effect of theirs: 1`},
 		{"a value that was never written", history{
 			cas("", "a", true, 0, 1), cas("a", "b", true, 2, 3), get("\x00x", 4, 5), del(6, 7),
 		}, `
 			0s  to 1ms    Get: 0078  ← impossible: no order of the calls explains this
-			other calls left out, because this is impossible whatever they did: 3`},
+			other calls left out, because this is impossible with any effect of theirs: 3`},
 	} {
 		got := strings.ReplaceAll("\n"+test.history.prove().String(), "\n\t", "\n\t\t\t")
 		if got != test.want {

@@ -64,7 +64,7 @@ func (p proof) String() string {
 	}
 	table.Flush()
 	if p.omitted > 0 {
-		fmt.Fprintf(&text, "other calls left out, because this is impossible whatever they did: %d\n", p.omitted)
+		fmt.Fprintf(&text, "other calls left out, because this is impossible with any effect of theirs: %d\n", p.omitted)
 	}
 	return "\t" + strings.ReplaceAll(strings.TrimSpace(text.String()), "\n", "\n\t")
 }

@@ -191,7 +191,7 @@ func (s *SQL) Kill() {
 	}
 }
 
-// running reports whether a process has not ended, even if nobody has waited for it.
+// running reports whether a process has not ended, even if its parent has not waited for it.
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, after, _ := strings.Cut(string(stat), ") ")
